@@ -1,0 +1,176 @@
+"""SearchConfig: every setting of a search, validated once.
+
+Precedence is command line > environment (`AUTOKD_SEARCH_...`) > file > default; the command line resolves it and hands
+over one object. Settings that depend on the data's size are `None` until `sized` fills them in.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from autokd.errors import ConfigError
+from autokd.records import Policy
+
+# What may differ between a run and its resumption: where the work is placed and when it stops, never what is computed.
+PLACEMENT = frozenset({"engine", "ray_address", "workers", "gpus_per_trial", "timeout", "max_spend"})
+
+
+class SearchConfig(BaseModel):
+    """All settings of `autokd search`, `autokd estimate` and `autokd.search()`.
+
+    Raises ConfigError (through `SearchConfig.of`) with one sentence for a value that cannot be used.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    teacher: str = Field(description="timm model that is served today")
+    max_cost: float = Field(gt=0, description="US dollars per 1,000 requests that may be spent")
+
+    data: str = Field("digits", description="digits (embedded), an image folder, torch/NAME or hfds/NAME")
+    data_dir: Path | None = Field(None, description="where torch/ and hfds/ data sets lie or are put")
+    on_corrupt: Literal["refuse", "skip"] = Field("refuse", description="what to do with an image that cannot be read")
+    image_size: int | None = Field(None, ge=8, description="pixels a side; by default what data and teacher suggest")
+    flip: bool | None = Field(None, description="mirror training images; by default yes, except for the digits")
+
+    teacher_weights: str | None = Field(
+        None, description="FILE (safetensors or state dict), pretrained, or scratch; default: scratch for the digits, else pretrained"
+    )
+    teacher_epochs: int | None = Field(None, ge=0, description="epochs for training or fine-tuning the teacher")
+
+    space: str = Field("default", description="search space: a name from search_spaces/ or a TOML file")
+    min_ratio: float = Field(5.0, ge=1, description="smallest compression ratio worth distilling")
+    max_ratio: float = Field(20.0, gt=1, description="largest compression ratio that distilling can bridge")
+    trials: int | None = Field(None, ge=2, description="trials over both arms, split equally")
+    epochs: int | None = Field(None, ge=1, description="epochs of every trial")
+    seeds: int | None = Field(None, ge=2, description="seeds of every finalist")
+    batch_size: int | None = Field(None, ge=2, description="training batch size")
+
+    cost_model: Literal["measured", "params"] = Field("measured", description="measure on this hardware, or price parameters")
+    price_per_hour: float | None = Field(None, gt=0, description="US dollars per hour of the serving machine")
+    instance: str | None = Field(None, description="take the price of this instance from the table")
+    train_price_per_hour: float | None = Field(None, gt=0, description="US dollars per hour of training; default: the serving price")
+    utilization: float = Field(0.3, gt=0, le=1, description="share of its capacity that a replica serves on average")
+    serve_batch_size: int | None = Field(None, ge=1, description="requests per forward pass in serving; default 32 on a GPU, 8 on a CPU")
+    serve_runtime: Literal["eager", "compile"] = Field("eager", description="runtime that serves the model")
+    serve_precision: Literal["fp32", "bf16", "fp16"] | None = Field(None, description="precision in serving; default bf16 on a GPU, fp32 on a CPU")
+    serve_device: str | None = Field(None, description="device that stands for the serving hardware; default: --device")
+    max_latency_ms: float | None = Field(None, gt=0, description="p95 latency that a request may take")
+    accelerators_per_replica: int = Field(1, ge=1, description="accelerators (or machines) that one replica occupies")
+
+    min_retention: float = Field(0.95, gt=0, le=2, description="share of the teacher's accuracy that a student must keep")
+    min_gain: float = Field(0.003, ge=0, lt=1, description="accuracy difference that matters")
+    prefer: Literal["accuracy", "savings"] = Field("accuracy", description="what decides between good students")
+    requests_per_month: float | None = Field(None, gt=0, description="request volume; turns cost into a monthly bill")
+    horizon_months: float = Field(12.0, gt=0, description="months in which a student has to pay for itself")
+    adoption_usd: float = Field(0.0, ge=0, description="one-time money for adopting another model")
+
+    engine: Literal["local", "ray"] = Field("local", description="what places the trainings")
+    ray_address: str | None = Field(None, description="address of a running Ray cluster; default: start one here")
+    workers: int | None = Field(None, ge=1, description="trainings at a time; default: one per GPU, else one")
+    gpus_per_trial: float | None = Field(None, ge=0, description="GPUs (or a fraction) of each training")
+    timeout: float | None = Field(None, gt=0, description="seconds after which no new trial starts")
+    max_spend: float | None = Field(None, gt=0, description="dollars of training after which no new trial starts")
+    device: str | None = Field(None, description="training device; default: cuda where there is one, else cpu")
+    seed: int = Field(0, ge=0, description="seed of splits, views, proposals and trainings")
+    cache_dir: Path = Field(
+        default_factory=lambda: default_cache_dir(), description="where teachers, decoded images and soft labels are kept"
+    )
+
+    @classmethod
+    def of(cls, **settings: Any) -> Self:
+        """Validate settings; a bad one raises ConfigError with one sentence."""
+        try:
+            return cls(**settings)
+        except ValidationError as error:
+            raise ConfigError(_sentence(error)) from None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.min_ratio >= self.max_ratio:
+            raise ValueError(
+                f"--min-ratio {self.min_ratio:g} is not below --max-ratio {self.max_ratio:g}; give a range such as 5 to 20"
+            )
+        if self.price_per_hour is not None and self.instance is not None:
+            raise ValueError("--price-per-hour and --instance exclude each other; give one of them")
+        if self.ray_address is not None and self.engine != "ray":
+            raise ValueError("--ray-address needs --engine ray")
+        return self
+
+    def sized(self, train_images: int) -> SearchConfig:
+        """Fill in the settings that depend on the number of training images.
+
+        Small data make short, noisy trainings; large data make long ones of which few can be paid for.
+        """
+        trials, epochs, batch = next(row for limit, *row in _SIZES if train_images <= limit)
+        defaults = {"trials": trials, "epochs": epochs, "seeds": 3, "batch_size": batch}
+        filled = {key: value for key, value in defaults.items() if getattr(self, key) is None}
+        if (total := filled.get("trials", self.trials)) and total % 2:
+            filled["trials"] = total + 1
+        return self.model_copy(update=filled)
+
+    def policy(self) -> Policy:
+        """The part of the settings that the verdict is made of."""
+        return Policy(**{name: getattr(self, name) for name in Policy.model_fields})
+
+    def differs_from(self, other: SearchConfig) -> list[str]:
+        """Names of the settings that differ, placement aside."""
+        return [
+            name
+            for name in type(self).model_fields
+            if name not in PLACEMENT and getattr(self, name) != getattr(other, name)
+        ]
+
+
+# training images up to ... -> trials, epochs, batch size
+_SIZES: tuple[tuple[float, int, int, int], ...] = (
+    (2_000, 8, 6, 64),
+    (20_000, 16, 10, 64),
+    (200_000, 24, 20, 128),
+    (float("inf"), 24, 30, 256),
+)
+
+
+def default_cache_dir() -> Path:
+    """`$AUTOKD_CACHE_DIR`, or `autokd` in the user's cache folder."""
+    if named := os.environ.get("AUTOKD_CACHE_DIR"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "autokd"
+
+
+def read_config_file(path: Path) -> dict[str, Any]:
+    """Settings from a TOML file, keys spelled with `_` or `-`.
+
+    Raises ConfigError for a file that is missing or no TOML, and for an unknown key.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"--config {path} cannot be read ({error.strerror}); name an existing TOML file") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"--config {path} is not valid TOML: {error}") from None
+    settings = {key.replace("-", "_"): value for key, value in content.items()}
+    for key in settings:
+        if key not in SearchConfig.model_fields:
+            raise ConfigError(f"--config {path}: unknown setting {key!r}; `autokd search --help` lists them all")
+    return settings
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    if not first["loc"]:
+        return str(first["msg"]).removeprefix("Value error, ")
+    name = str(first["loc"][0])
+    flag = "--" + name.replace("_", "-")
+    if first["type"] == "extra_forbidden":
+        return f"unknown setting {name!r}; `autokd search --help` lists them all"
+    if first["type"] == "missing":
+        return f"{flag} is missing: {SearchConfig.model_fields[name].description}; add {flag} VALUE"
+    field = SearchConfig.model_fields.get(name)
+    meaning = f" ({field.description})" if field and field.description else ""
+    problem = str(first["msg"]).replace("Input should be", "must be")
+    return f"{flag} {first['input']} cannot be used: it {problem}{meaning}"

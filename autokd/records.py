@@ -1,0 +1,380 @@
+"""Frozen records that travel between the rooms of the house; every one of them is plain JSON on disk.
+
+Units: accuracies, retentions and gains are fractions (0.971, not 97.1); money is US dollars; cost is dollars per
+1,000 requests; latency is milliseconds; durations are seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = 1
+
+Arm = Literal["distill", "direct"]
+Loss = Literal["kl"]
+TrialState = Literal["running", "complete", "pruned", "failed"]
+Role = Literal["pick", "default", "twin", "longer"]
+Verdict = Literal["distill", "use_small_model", "keep_teacher", "none"]
+Strength = Literal["strong", "weak"]
+
+
+class Record(BaseModel):
+    """An immutable value; two records with equal fields are equal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=True)
+
+
+class Interval(Record):
+    """A mean with the two ends of its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Difference(Interval):
+    """A paired difference; `detectable` is the smallest one that this test set could have shown."""
+
+    detectable: float
+
+
+class Latency(Record):
+    """Milliseconds for one batch at the serving batch size."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+# ---- before training -------------------------------------------------------------------------------------------
+
+
+class Transform(Record):
+    """How an image becomes an input: the same crop for every model, before each applies its own mean and deviation."""
+
+    image_size: int
+    crop: Literal["padded", "resized"]  # padded: shifts by up to an eighth; resized: random resized crop
+    flip: bool
+    interpolation: Literal["bilinear", "bicubic"] = "bicubic"
+
+
+class Task(Record):
+    """What is being solved: data, classes and the three splits."""
+
+    data: str
+    fingerprint: str  # of images, labels, class order and splits
+    classes: tuple[str, ...]
+    train: int
+    val: int
+    test: int
+    transform: Transform
+    split_note: str  # where validation and test come from, in one sentence
+    test_is_separate: bool  # the data set ships its own test part
+    skipped: tuple[str, ...] = ()  # corrupt files left out on request
+
+
+class Teacher(Record):
+    """The verified teacher."""
+
+    name: str
+    weights: str  # how it came by its weights, in one phrase
+    fingerprint: str
+    parameters: int
+    macs: int
+    val_accuracy: float
+    test_accuracy: float
+    temperature: float  # that calibrates it on validation data
+    seconds: float  # device seconds spent on training it in this run; 0 when it was reused or given
+    own_weights: bool  # came with weights that may have seen images of a test part cut from training
+
+
+class Reading(Record):
+    """One model's serving cost: measured in turn with the teacher, or priced by its parameters."""
+
+    model: str
+    capacity_rps: float | None  # requests per second of one replica; None when priced by parameters
+    latency_ms: Latency | None
+    cost_usd_per_1k: Interval
+    noisy: bool
+    batch_size: int | None
+    rounds: int
+
+
+class Candidate(Record):
+    """A student that satisfies ratio and budget for at least one arm."""
+
+    student: str
+    family: str
+    parameters: int
+    ratio: float
+    macs: int
+    arms: tuple[Arm, ...]
+    reading: Reading
+
+
+class LeftOut(Record):
+    """A student of the space that is no candidate, and why."""
+
+    student: str
+    parameters: int | None
+    ratio: float | None
+    reason: str
+    cost_usd_per_1k: float | None = None
+
+
+# ---- training --------------------------------------------------------------------------------------------------
+
+
+class Recipe(Record):
+    """Everything that one training depends on beside the student and the seed; alpha = 0 is the direct arm."""
+
+    temperature: float = 1.0
+    alpha: float = 0.0
+    loss: Loss = "kl"
+    learning_rate: float
+    weight_decay: float = 0.05
+    epochs: int
+    batch_size: int
+
+
+class Proposal(Record):
+    """A student and a recipe, under the number they carry through the whole run."""
+
+    number: int
+    arm: Arm
+    student: str
+    recipe: Recipe
+
+
+class EpochReport(Record):
+    """One finished epoch; one row of history.csv."""
+
+    epoch: int  # from 1
+    train_loss: float
+    val_accuracy: float
+    val_nll: float
+    learning_rate: float
+    seconds: float  # device seconds of this epoch, evaluation included
+
+
+class TrialRecord(Record):
+    """One row of trials.csv."""
+
+    number: int
+    arm: Arm
+    student: str
+    parameters: int
+    ratio: float
+    macs: int
+    cost_usd_per_1k: float
+    recipe: Recipe
+    state: TrialState
+    epochs: int
+    val_accuracy: float | None  # after the last epoch that was trained
+    seconds: float
+    error: str | None = None
+
+
+class SeedResult(Record):
+    """One training of a finalist from one seed."""
+
+    seed: int
+    val_accuracy: float
+    test_accuracy: float
+    device_seconds: float
+
+
+class FinalistRecord(Record):
+    """A proposal retrained from several fresh seeds."""
+
+    number: int
+    arm: Arm
+    role: Role
+    student: str
+    twin_of: tuple[int, ...] = ()  # numbers of the distilled finalists that this one is the twin of
+    trial: int | None  # the trial it was proposed by
+    recipe: Recipe
+    parameters: int
+    ratio: float
+    macs: int
+    reading: Reading
+    seeds: tuple[SeedResult, ...]
+
+    @property
+    def val_accuracy(self) -> float:
+        """Mean over seeds, the number by which an arm's pick is chosen."""
+        return sum(s.val_accuracy for s in self.seeds) / len(self.seeds)
+
+
+# ---- conditions of the verdict ---------------------------------------------------------------------------------
+
+
+class Policy(Record):
+    """What the user asks of the verdict."""
+
+    max_cost: float
+    min_retention: float = 0.95
+    min_gain: float = 0.003
+    prefer: Literal["accuracy", "savings"] = "accuracy"
+    max_latency_ms: float | None = None
+    requests_per_month: float | None = None
+    horizon_months: float = 12.0
+    adoption_usd: float = 0.0
+
+
+class CostModel(Record):
+    """How seconds become dollars."""
+
+    model: Literal["measured", "params"]
+    usd_per_1k_per_billion: float = 0.10
+    price_usd_per_hour: float
+    price_source: str
+    price_date: str
+    instance: str
+    train_price_usd_per_hour: float
+    utilization: float = 0.3
+    accelerators_per_replica: int = 1
+    requests_per_month: float | None = None
+    min_replicas: int = 1
+    peak_to_mean: float = 3.0
+    target_utilization: float = 0.7
+    device: str
+    runtime: Literal["eager", "compile"] = "eager"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    batch_size: int = 1
+    image_size: int
+
+
+# ---- the result (report.json) ----------------------------------------------------------------------------------
+
+
+class Option(Record):
+    """One of the three things that can be done."""
+
+    student: str  # the teacher's name for the teacher
+    finalist: int | None
+    parameters: int
+    ratio: float
+    macs: int
+    accuracy: "SeededInterval"
+    retention: Interval
+    cost_usd_per_1k: float
+    monthly_usd: float | None
+    latency_ms: Latency | None
+    capacity_rps: float | None
+    one_time_usd: float
+    eligible: bool
+    worthwhile: bool
+    noisy: bool
+    why_not: tuple[str, ...]
+
+
+class SeededInterval(Interval):
+    """Accuracy over `seeds` trainings."""
+
+    seeds: int
+
+
+class Options(Record):
+    """The three rows of the answer."""
+
+    teacher: Option
+    direct: Option | None
+    distilled: Option | None
+
+
+class FinalistSummary(Record):
+    """A finalist as the report lists it."""
+
+    number: int
+    arm: Arm
+    role: Role
+    student: str
+    twin_of: tuple[int, ...]
+    val_accuracy: float
+    accuracy: SeededInterval
+    retention: Interval
+    cost_usd_per_1k: float
+    latency_ms: Latency | None
+    noisy: bool
+    device_seconds: float
+    eligible: bool
+    worthwhile: bool
+    why_not: tuple[str, ...]
+
+
+class Advantage(Difference):
+    """Accuracy of a distilled finalist minus that of a direct one."""
+
+    distilled: int
+    direct: int
+
+
+class Decision(Record):
+    """What the policy makes of the evidence."""
+
+    verdict: Verdict
+    strength: Strength
+    condition: str | None
+    summary: str  # one sentence
+    reasons: tuple[str, ...]
+    weaknesses: tuple[str, ...]  # why it is weak, and what would settle it
+    would_change: tuple[str, ...]
+    options: Options
+    gain: Difference | None
+    advantage: Difference | None
+    break_even_requests: float | None
+    finalists: tuple[FinalistSummary, ...]
+    advantages: tuple[Advantage, ...]
+
+
+class SearchSummary(Record):
+    """What the search did and spent."""
+
+    trials: int
+    complete: int
+    pruned: int
+    failed: int
+    device_seconds: float  # of teacher, soft labels, search and confirmation together
+    usd: float
+    stages: dict[str, float]  # device seconds by stage: teacher, soft_labels, search, confirmation
+    importance: dict[str, dict[str, float]]  # arm -> parameter -> share of the variance of validation accuracy
+    notes: tuple[str, ...] = ()  # trouble that bears on the evidence: an empty arm, a timeout, failed trials
+
+
+class Report(Record):
+    """report.json: the decision, and all that is needed to read it years later."""
+
+    schema_version: int = SCHEMA_VERSION
+    run: str
+    created: str
+    verdict: Verdict
+    strength: Strength
+    condition: str | None
+    summary: str
+    reasons: tuple[str, ...]
+    weaknesses: tuple[str, ...]
+    would_change: tuple[str, ...]
+    task: dict[str, Any]
+    teacher: Teacher
+    policy: Policy
+    cost_model: CostModel
+    options: Options
+    gain: Difference | None
+    advantage: Difference | None
+    break_even_requests: float | None
+    finalists: tuple[FinalistSummary, ...]
+    advantages: tuple[Advantage, ...]
+    search: SearchSummary
+    left_out: tuple[LeftOut, ...]
+    formula: str
+    versions: dict[str, str]
+    hardware: dict[str, str]
+    command: str
+    student_path: str | None = None
+    student_test_accuracy: float | None = None
+
+
+Option.model_rebuild()
