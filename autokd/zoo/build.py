@@ -1,0 +1,120 @@
+"""Building timm models for a number of classes and an image size.
+
+Models with position embeddings or windows are built for one image size and take it as `img_size`; which ones do
+is in timm's own configuration of the model (`fixed_input_size`), read with `timm.models.resolve_model_input_args`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, cast
+
+import timm
+import torch
+from timm.models import get_arch_pretrained_cfgs, resolve_model_input_args, split_model_name_tag
+from torch import nn
+
+from autokd.errors import UsageError
+
+# What timm's models raise, in their constructors or in forward, for an image size that they cannot work at.
+REFUSALS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError, with the nearest names, where `name` is no timm model; `resnet152.a1_in1k` is one."""
+    architecture, tag = split_model_name_tag(name)
+    if not timm.is_model(architecture):
+        raise UsageError(f"{name} is no timm model; {_suggestion(architecture, timm.list_models())}")
+    if tag and tag not in (known := get_arch_pretrained_cfgs(name)):
+        tags = [split_model_name_tag(full)[1] for full in known]
+        if tag not in tags:
+            raise UsageError(f"timm has no weights {tag!r} of {architecture}; {_suggestion(tag, tags)}")
+
+
+def build(
+    name: str, classes: int, image_size: int, device: str | torch.device = "cpu", pretrained: bool = False
+) -> nn.Module:
+    """A timm model with a head of `classes` outputs, for images [batch, 3, image_size, image_size].
+
+    Weights are drawn on the CPU, so that one seed gives the same ones whatever the device; on the meta device
+    the model has shapes only. Raises UsageError for an unknown name, or for a model that cannot be built for this
+    size. What timm raises while it fetches pretrained weights is passed on.
+    """
+    check_name(name)
+    arguments = {"num_classes": classes, **build_arguments(name, image_size)}
+    target = torch.device(device)
+    if target.type == "meta":
+        return _create_on_meta(name, image_size, arguments)
+    if pretrained:
+        _create_on_meta(name, image_size, arguments)  # its size is refused before anything is fetched
+        return _model(timm.create_model(name, pretrained=True, **arguments)).to(target)
+    try:
+        return _model(timm.create_model(name, **arguments)).to(target)
+    except REFUSALS as error:
+        raise _refusal(name, image_size, error) from error
+
+
+def build_arguments(name: str, image_size: int) -> dict[str, Any]:
+    """What `timm.create_model` needs beside name and classes to rebuild it: `{"img_size": 32}` or nothing."""
+    resolved = resolve_model_input_args(name, {"img_size": image_size})
+    return {"img_size": image_size} if "img_size" in resolved else {}
+
+
+def normalisation(
+    model: str | nn.Module,
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and deviation of the red, green and blue channel (0 to 1) that the model's own weights expect."""
+    if isinstance(model, str):
+        check_name(model)
+        known: dict[str, Any] = timm.get_pretrained_cfg(model).to_dict()
+    else:
+        known = cast("dict[str, Any]", model.pretrained_cfg)
+    return _triple(known["mean"]), _triple(known["std"])
+
+
+def reason(error: BaseException) -> str:
+    """The first line of an error, short enough for a table."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return line if len(line) <= 120 else line[:117] + "..."
+
+
+def _create_on_meta(name: str, image_size: int, arguments: dict[str, Any]) -> nn.Module:
+    try:
+        with torch.device("meta"):
+            return _model(timm.create_model(name, **arguments))
+    except REFUSALS as error:
+        raise _refusal(name, image_size, error) from error
+
+
+def _refusal(name: str, image_size: int, error: BaseException) -> UsageError:
+    return UsageError(
+        f"{name} cannot be built for {image_size} px images ({reason(error)}); "
+        "choose another --image-size or another model"
+    )
+
+
+def _suggestion(word: str, known: list[str]) -> str:
+    longer = sorted((name for name in known if name.startswith(word)), key=len)
+    near = longer[:3] or difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    if not near:
+        return "python -c 'import timm; print(timm.list_models())' lists them all"
+    return f"did you mean {' or '.join([', '.join(near[:-1]), near[-1]] if len(near) > 1 else near)}?"
+
+
+def _triple(values: Any) -> tuple[float, float, float]:
+    red, green, blue = values
+    return float(red), float(green), float(blue)
+
+
+def _model(built: Any) -> nn.Module:
+    assert isinstance(built, nn.Module)  # noqa: S101 - timm is untyped
+    return built
