@@ -38,7 +38,8 @@ class SearchConfig(BaseModel):
     flip: bool | None = Field(None, description="mirror training images; by default yes, except for the digits")
 
     teacher_weights: str | None = Field(
-        None, description="FILE (safetensors or state dict), pretrained, or scratch; default: scratch for the digits, else pretrained"
+        None,
+        description="FILE (safetensors or state dict), pretrained or scratch; by default scratch for the digits",
     )
     teacher_epochs: int | None = Field(None, ge=0, description="epochs for training or fine-tuning the teacher")
 
@@ -50,19 +51,29 @@ class SearchConfig(BaseModel):
     seeds: int | None = Field(None, ge=2, description="seeds of every finalist")
     batch_size: int | None = Field(None, ge=2, description="training batch size")
 
-    cost_model: Literal["measured", "params"] = Field("measured", description="measure on this hardware, or price parameters")
+    cost_model: Literal["measured", "params"] = Field(
+        "measured", description="measure on this hardware, or price parameters"
+    )
     price_per_hour: float | None = Field(None, gt=0, description="US dollars per hour of the serving machine")
     instance: str | None = Field(None, description="take the price of this instance from the table")
-    train_price_per_hour: float | None = Field(None, gt=0, description="US dollars per hour of training; default: the serving price")
+    train_price_per_hour: float | None = Field(
+        None, gt=0, description="US dollars per hour of training; default: the serving price"
+    )
     utilization: float = Field(0.3, gt=0, le=1, description="share of its capacity that a replica serves on average")
-    serve_batch_size: int | None = Field(None, ge=1, description="requests per forward pass in serving; default 32 on a GPU, 8 on a CPU")
+    serve_batch_size: int | None = Field(
+        None, ge=1, description="requests per forward pass in serving; default 32 on a GPU, 8 on a CPU"
+    )
     serve_runtime: Literal["eager", "compile"] = Field("eager", description="runtime that serves the model")
-    serve_precision: Literal["fp32", "bf16", "fp16"] | None = Field(None, description="precision in serving; default bf16 on a GPU, fp32 on a CPU")
+    serve_precision: Literal["fp32", "bf16", "fp16"] | None = Field(
+        None, description="precision in serving; default bf16 on a GPU, fp32 on a CPU"
+    )
     serve_device: str | None = Field(None, description="device that stands for the serving hardware; default: --device")
     max_latency_ms: float | None = Field(None, gt=0, description="p95 latency that a request may take")
     accelerators_per_replica: int = Field(1, ge=1, description="accelerators (or machines) that one replica occupies")
 
-    min_retention: float = Field(0.95, gt=0, le=2, description="share of the teacher's accuracy that a student must keep")
+    min_retention: float = Field(
+        0.95, gt=0, le=2, description="share of the teacher's accuracy that a student must keep"
+    )
     min_gain: float = Field(0.003, ge=0, lt=1, description="accuracy difference that matters")
     prefer: Literal["accuracy", "savings"] = Field("accuracy", description="what decides between good students")
     requests_per_month: float | None = Field(None, gt=0, description="request volume; turns cost into a monthly bill")
@@ -78,7 +89,8 @@ class SearchConfig(BaseModel):
     device: str | None = Field(None, description="training device; default: cuda where there is one, else cpu")
     seed: int = Field(0, ge=0, description="seed of splits, views, proposals and trainings")
     cache_dir: Path = Field(
-        default_factory=lambda: default_cache_dir(), description="where teachers, decoded images and soft labels are kept"
+        default_factory=lambda: default_cache_dir(),
+        description="where teachers, decoded images and soft labels are kept",
     )
 
     @classmethod

@@ -250,6 +250,12 @@ class CostModel(Record):
 # ---- the result (report.json) ----------------------------------------------------------------------------------
 
 
+class SeededInterval(Interval):
+    """Accuracy over `seeds` trainings."""
+
+    seeds: int
+
+
 class Option(Record):
     """One of the three things that can be done."""
 
@@ -258,7 +264,7 @@ class Option(Record):
     parameters: int
     ratio: float
     macs: int
-    accuracy: "SeededInterval"
+    accuracy: SeededInterval
     retention: Interval
     cost_usd_per_1k: float
     monthly_usd: float | None
@@ -269,12 +275,6 @@ class Option(Record):
     worthwhile: bool
     noisy: bool
     why_not: tuple[str, ...]
-
-
-class SeededInterval(Interval):
-    """Accuracy over `seeds` trainings."""
-
-    seeds: int
 
 
 class Options(Record):
@@ -375,6 +375,3 @@ class Report(Record):
     command: str
     student_path: str | None = None
     student_test_accuracy: float | None = None
-
-
-Option.model_rebuild()

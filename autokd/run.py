@@ -146,7 +146,9 @@ class Run:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise RunError(f"{self.path} is in use by another autokd process; wait for it or stop it first") from None
+                raise RunError(
+                    f"{self.path} is in use by another autokd process; wait for it or stop it first"
+                ) from None
             yield
 
     # ---- content ---------------------------------------------------------------------------------------------
@@ -192,7 +194,9 @@ def hardware() -> dict[str, str]:
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+        ]
         model = names[0] if names else model
     return {"cpu": model, "cores": str(usable_cores()), "system": f"{platform.system()} {platform.release()}"}
 

@@ -1,0 +1,45 @@
+"""The parts of a data set as the user has it, before anything is cut or decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Labelled images of one part.
+
+    `read(i)` decodes image i (any mode, any size) and raises OSError or ValueError for one that cannot be read;
+    `names[i]` tells the user which one that was. `paths` is set where the images are plain files.
+    """
+
+    names: Sequence[str]
+    labels: Labels
+    read: Callable[[int], Image.Image]
+    paths: Sequence[Path] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A data set: its classes in label order, and the parts that it ships."""
+
+    data: str
+    classes: tuple[str, ...]
+    train: Part
+    val: Part | None
+    test: Part | None
+    identity: str | None  # names the content without decoding it; None when only the pixels can
+    flip: bool = True  # whether a mirrored image still shows its class
+    native_size: int | None = None  # pixels of the longer side where all images are alike
+    workers_can_reopen: bool = True

@@ -1,0 +1,89 @@
+"""Three splits: what the data set does not ship is cut from training, stratified, always in the same way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from autokd.data.parts import Labels, Parts
+from autokd.errors import DataError
+
+SPLIT_SEED = 20_240_101  # a constant: the same data always give the same splits, so teachers can be kept
+VAL_SHARE, TEST_SHARE, CUT_LIMIT = 0.15, 0.25, 10_000
+MIN_TEST = 20
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Indices into the images of all parts laid end to end: train, val, test as the data set ships them."""
+
+    labels: Labels
+    train: Labels
+    val: Labels
+    test: Labels
+    note: str
+    test_is_separate: bool
+
+
+def make_splits(parts: Parts) -> Splits:
+    """Cut validation and test from training where they are not shipped.
+
+    Raises DataError where a class has no training image, or the splits are too small to say anything.
+    """
+    shipped = [part for part in (parts.train, parts.val, parts.test) if part is not None]
+    starts = np.cumsum([0, *(len(part) for part in shipped)])
+    ranges = iter(np.arange(a, b) for a, b in pairwise(starts))
+    train = next(ranges)
+    val = next(ranges) if parts.val is not None else None
+    test = next(ranges) if parts.test is not None else None
+    labels = np.concatenate([part.labels for part in shipped])
+    _check(parts, labels, train)
+    total = len(train)
+    if test is None:
+        train, test = cut(train, labels, TEST_SHARE, total)
+    if val is None:
+        train, val = cut(train, labels, VAL_SHARE, total)
+    if len(test) < MIN_TEST or len(val) < MIN_TEST:
+        raise DataError(
+            f"{parts.data} leaves {len(val)} validation and {len(test)} test images, too few to compare models "
+            f"(at least {MIN_TEST} of each are needed); add images"
+        )
+    return Splits(labels, train, val, test, _note(parts, len(val), len(test)), parts.test is not None)
+
+
+def cut(indices: Labels, labels: Labels, share: float, total: int) -> tuple[Labels, Labels]:
+    """Split `indices` into (rest, cut); the cut takes `share` of `total` spread over classes by their size."""
+    wanted = min(share * total, CUT_LIMIT) / len(indices)
+    generator = np.random.default_rng(SPLIT_SEED)
+    taken = []
+    for label in np.unique(labels[indices]):
+        own = generator.permutation(indices[labels[indices] == label])
+        taken.append(own[: min(round(wanted * len(own)), len(own) - 1)])
+    chosen = np.sort(np.concatenate(taken))
+    return np.setdiff1d(indices, chosen), chosen
+
+
+def _check(parts: Parts, labels: Labels, train: Labels) -> None:
+    present = np.unique(labels[train])
+    if len(present) < 2:
+        raise DataError(f"{parts.data} has one class only; classification needs at least two")
+    missing = [parts.classes[i] for i in range(len(parts.classes)) if i not in set(present.tolist())]
+    used = set(np.unique(labels).tolist())
+    if stray := [name for name in missing if parts.classes.index(name) in used]:
+        raise DataError(
+            f"class {stray[0]!r} has images outside the training part but none in it; add some or remove them"
+        )
+
+
+def _note(parts: Parts, val: int, test: int) -> str:
+    cut_parts = [
+        f"{name} ({count} images)"
+        for name, count, part in (("validation", val, parts.val), ("test", test, parts.test))
+        if part is None
+    ]
+    if not cut_parts:
+        return "Validation and test are the data set's own."
+    verb = "was" if len(cut_parts) == 1 else "were"
+    return f"{' and '.join(cut_parts)} {verb} cut from training, stratified by class.".capitalize()

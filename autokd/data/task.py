@@ -1,0 +1,179 @@
+"""A task on disk: decoded images, labels and splits under one fingerprint, opened alike by controller and workers."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from autokd.config import SearchConfig
+from autokd.data.folder import open_image
+from autokd.data.images import ImageStore, Indices, ResidentImages, StreamedImages, decode_all, to_pixels
+from autokd.data.named import Pair, read_parts
+from autokd.data.parts import Part, Parts
+from autokd.data.splits import Splits, make_splits
+from autokd.data.views import store_size
+from autokd.errors import DataError
+from autokd.progress import Listener
+from autokd.records import Task, Transform
+from autokd.run import digest, read_json, write_bytes, write_text
+
+SMALL_IMAGE = 64  # up to this size crops are shifts; above it, random resized crops
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """A task with its arrays. Indices point into `labels` and `images`."""
+
+    task: Task
+    folder: Path
+    images: ImageStore
+    labels: Indices
+    train: Indices
+    val: Indices
+    test: Indices
+
+
+def prepare_task(config: SearchConfig, teacher_input: int, listener: Listener, pair: Pair | None = None) -> Path:
+    """Read, decode and split what the settings name; returns the folder of the task for `open_task`.
+
+    teacher_input: pixels a side that the teacher was made for. Raises DataError with the file or class at fault.
+    """
+    parts = read_parts(config.data, config.data_dir, pair)
+    transform = choose_transform(config, parts, teacher_input)
+    shipped = _shipped(parts)
+    size = store_size(transform)
+    path, content, corrupt = decode_all(
+        shipped, parts.identity, size, transform.interpolation, config.cache_dir, listener
+    )
+    names = [name for part in shipped for name in part.names]
+    skipped = _judge_corrupt([names[i] for i in corrupt], config)
+    splits = _without(make_splits(_intact(parts, set(corrupt))), len(names), corrupt)
+    if path is None and parts.identity is None and not parts.workers_can_reopen:
+        raise DataError("data= from Python is too large to keep decoded; write it to an image folder and name that")
+    return _write(config, parts, transform, splits, path, content, skipped)
+
+
+def choose_transform(config: SearchConfig, parts: Parts, teacher_input: int) -> Transform:
+    """Image size: as asked, else what small images round up to (a multiple of 32), never above the teacher's own."""
+    size = config.image_size
+    if size is None:
+        native = parts.native_size or teacher_input
+        size = min(teacher_input, 32 * -(-native // 32))
+    flip = parts.flip if config.flip is None else config.flip
+    return Transform(image_size=size, crop="padded" if size <= SMALL_IMAGE else "resized", flip=flip)
+
+
+def open_task(folder: Path, device: str = "cpu") -> TaskData:
+    """A prepared task, its images on `device`."""
+    content = read_json(folder / "task.json")
+    task = Task.model_validate(content["task"])
+    with np.load(folder / "arrays.npz") as arrays:
+        labels, train, val, test = (arrays[name] for name in ("labels", "train", "val", "test"))
+    images = _open_images(folder, content["images"], task, device)
+    return TaskData(task, folder, images, labels, train, val, test)
+
+
+def _open_images(folder: Path, images: dict[str, str | None], task: Task, device: str) -> ImageStore:
+    size = store_size(task.transform)
+    if images["array"] is not None:
+        return ResidentImages(folder / images["array"], device)
+    if (folder / "paths.txt").exists():
+        paths = (folder / "paths.txt").read_text(encoding="utf-8").split("\0")
+        return StreamedImages(
+            lambda i: to_pixels(open_image(Path(paths[i])), size, task.transform.interpolation), size, device
+        )
+    parts = read_parts(task.data, Path(d) if (d := images["data_dir"]) else None)
+    shipped = _shipped(parts)
+    return StreamedImages(
+        lambda i: to_pixels(_read_concatenated(shipped, i), size, task.transform.interpolation), size, device
+    )
+
+
+def _read_concatenated(parts: Sequence[Part], index: int) -> Image.Image:
+    for part in parts:
+        if index < len(part):
+            return part.read(index)
+        index -= len(part)
+    raise IndexError(index)
+
+
+def _judge_corrupt(names: list[str], config: SearchConfig) -> tuple[str, ...]:
+    if names and config.on_corrupt == "refuse":
+        more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+        raise DataError(
+            f"{names[0]}{more} in {config.data} cannot be read as an image; mend or remove it, or add --on-corrupt skip"
+        )
+    return tuple(names)
+
+
+def _intact(parts: Parts, corrupt: set[int]) -> Parts:
+    """The same parts without corrupt images."""
+    if not corrupt:
+        return parts
+    start = 0
+    kept: dict[str, Any] = {}
+    for name in ("train", "val", "test"):
+        part: Part | None = getattr(parts, name)
+        if part is None:
+            continue
+        own = [i for i in range(len(part)) if start + i not in corrupt]
+        kept[name] = Part([part.names[i] for i in own], part.labels[own], part.read)
+        start += len(part)
+    return replace(parts, **kept)
+
+
+def _without(splits: Splits, total: int, corrupt: list[int]) -> Splits:
+    """Indices into all images again, where the splits were made without the corrupt ones."""
+    if not corrupt:
+        return splits
+    kept = np.setdiff1d(np.arange(total), corrupt)
+    labels = np.zeros(total, dtype=np.int64)
+    labels[kept] = splits.labels
+    return replace(splits, labels=labels, train=kept[splits.train], val=kept[splits.val], test=kept[splits.test])
+
+
+def _write(
+    config: SearchConfig,
+    parts: Parts,
+    transform: Transform,
+    splits: Splits,
+    path: Path | None,
+    content: str,
+    skipped: tuple[str, ...],
+) -> Path:
+    arrays = {"labels": splits.labels, "train": splits.train, "val": splits.val, "test": splits.test}
+    fingerprint = digest(content, transform, *parts.classes, *(digest(array.tobytes()) for array in arrays.values()))
+    task = Task(
+        data=parts.data,
+        fingerprint=fingerprint,
+        classes=parts.classes,
+        train=len(splits.train),
+        val=len(splits.val),
+        test=len(splits.test),
+        transform=transform,
+        split_note=splits.note,
+        test_is_separate=splits.test_is_separate,
+        skipped=skipped,
+    )
+    folder = config.cache_dir / "tasks" / fingerprint
+    folder.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    write_bytes(folder / "arrays.npz", buffer.getvalue())
+    if path is None and all(part.paths is not None for part in _shipped(parts)):
+        write_text(folder / "paths.txt", "\0".join(str(p) for part in _shipped(parts) for p in part.paths or ()))
+    array = None if path is None else f"../../images/{path.parent.name}/{path.name}"
+    images = {"array": array, "data_dir": str(config.data_dir) if config.data_dir else None}
+    write_text(folder / "task.json", json.dumps({"task": task.model_dump(mode="json"), "images": images}, indent=2))
+    return folder
+
+
+def _shipped(parts: Parts) -> list[Part]:
+    return [part for part in (parts.train, parts.val, parts.test) if part is not None]

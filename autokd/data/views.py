@@ -1,0 +1,114 @@
+"""Views: augmentation as a pure function of (seed, view, image index).
+
+Every random number comes from a counter-based hash of those three, so the same view is made whatever worker makes it,
+in whatever order, today and after a resume; teacher and student see the same crop.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from autokd.records import Transform
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+SHIFT = 8  # padded crops move by up to image_size / SHIFT pixels
+MIN_AREA = 0.35  # of a resized crop
+RATIO = (3 / 4, 4 / 3)
+
+
+def store_size(transform: Transform) -> int:
+    """Pixels a side at which images are stored: resized crops need a margin, as 256 for 224."""
+    return transform.image_size if transform.crop == "padded" else round(transform.image_size * 256 / 224)
+
+
+def uniforms(seed: int, view: int, indices: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.float64]:
+    """Uniform numbers in [0, 1), shape [len(indices), count], each a hash of (seed, view, index, position).
+
+    The mixing function is the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
+    """
+    with np.errstate(over="ignore"):
+        state = _mix(np.uint64(seed) * _GOLDEN + np.uint64(view) + np.uint64(1))
+        rows = _mix(state ^ (indices.astype(np.uint64) * _GOLDEN))
+        columns = (np.arange(count, dtype=np.uint64) + np.uint64(1)) * _GOLDEN
+        bits = _mix(rows[:, None] + columns[None, :])
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _mix(z: npt.NDArray[np.uint64] | np.uint64) -> npt.NDArray[np.uint64]:
+    z = np.asarray(z, dtype=np.uint64)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def make_view(images: Tensor, indices: npt.NDArray[np.int64], transform: Transform, seed: int, view: int) -> Tensor:
+    """One view of each image.
+
+    images: uint8 [n, 3, H, H] as stored, on any device; indices: int64 [n], the images' own numbers.
+    Returns float32 [n, 3, S, S] in 0 to 1, channels last, on the device of `images`.
+    """
+    numbers = uniforms(seed, view, indices, 5)
+    if transform.crop == "padded":
+        return _shifted(images, numbers, transform)
+    return _resized(images, numbers, transform)
+
+
+def clean_view(images: Tensor, transform: Transform) -> Tensor:
+    """The centre of each image, without randomness; shapes as in `make_view`."""
+    margin = (images.shape[-1] - transform.image_size) // 2
+    centre = images[..., margin : margin + transform.image_size, margin : margin + transform.image_size]
+    return centre.to(memory_format=torch.channels_last).float().div_(255)
+
+
+def normalise(view: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """A model's own normalisation of a view; mean and std per channel, in 0 to 1."""
+    scale = torch.tensor([1 / s for s in std], device=view.device).view(1, 3, 1, 1)
+    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=view.device).view(1, 3, 1, 1)
+    return torch.addcmul(shift, view, scale)
+
+
+def _shifted(images: Tensor, numbers: npt.NDArray[np.float64], transform: Transform) -> Tensor:
+    size, reach = transform.image_size, transform.image_size // SHIFT
+    offsets = np.floor(numbers[:, :2] * (2 * reach + 1)).astype(np.int64) - reach
+    pixels = np.arange(size)
+    rows = _reflect(pixels[None, :] + offsets[:, :1], size)
+    columns = _reflect(pixels[None, :] + offsets[:, 1:], size)
+    if transform.flip:
+        mirrored = numbers[:, 2] < 0.5
+        columns[mirrored] = columns[mirrored, ::-1]
+    device = images.device
+    which = torch.arange(len(images), device=device)[:, None, None]
+    by_pixel = images.permute(0, 2, 3, 1)[
+        which, torch.from_numpy(rows).to(device)[:, :, None], torch.from_numpy(columns).to(device)[:, None, :]
+    ]
+    return by_pixel.float().div_(255).permute(0, 3, 1, 2)
+
+
+def _reflect(positions: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
+    positions = np.abs(positions)
+    return np.where(positions >= size, 2 * (size - 1) - positions, positions)
+
+
+def _resized(images: Tensor, numbers: npt.NDArray[np.float64], transform: Transform) -> Tensor:
+    """Random resized crop (Szegedy 2014) by an affine grid: area and aspect ratio drawn, then the place."""
+    area = MIN_AREA + (1 - MIN_AREA) * numbers[:, 0]
+    ratio = np.exp(np.log(RATIO[0]) + (np.log(RATIO[1]) - np.log(RATIO[0])) * numbers[:, 1])
+    width, height = np.minimum(np.sqrt(area * ratio), 1.0), np.minimum(np.sqrt(area / ratio), 1.0)
+    mirror = np.where(numbers[:, 4] < 0.5, -1.0, 1.0) if transform.flip else np.ones(len(numbers))
+    theta = np.zeros((len(numbers), 2, 3))
+    theta[:, 0, 0], theta[:, 1, 1] = width * mirror, height
+    theta[:, 0, 2] = (1 - width) * (2 * numbers[:, 2] - 1)
+    theta[:, 1, 2] = (1 - height) * (2 * numbers[:, 3] - 1)
+    size = transform.image_size
+    grid = F.affine_grid(
+        torch.from_numpy(theta).to(images.device, torch.float32),
+        [len(images), 3, size, size],
+        align_corners=False,
+    )
+    source = images.to(memory_format=torch.channels_last).float().div_(255)
+    crop = F.grid_sample(source, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return crop.contiguous(memory_format=torch.channels_last)
