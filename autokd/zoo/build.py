@@ -1,7 +1,8 @@
 """Building timm models for a number of classes and an image size.
 
-Models with position embeddings or windows are built for one image size and take it as `img_size`; which ones do
-is in timm's own configuration of the model (`fixed_input_size`), read with `timm.models.resolve_model_input_args`.
+Models with position embeddings or windows are built for one image size and take it as `img_size`. Which
+ones do is in timm's own configuration of the model (`fixed_input_size`);
+`timm.models.resolve_model_input_args` reads it.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def build(
     """A timm model with a head of `classes` outputs, for images [batch, 3, image_size, image_size].
 
     Weights are drawn on the CPU, so that one seed gives the same ones whatever the device; on the meta device
-    the model has shapes only. Raises UsageError for an unknown name, or for a model that cannot be built for this
-    size. What timm raises while it fetches pretrained weights is passed on.
+    the model has shapes only. Raises UsageError for an unknown name, or for a model that cannot be built for
+    this size. What timm raises while it fetches pretrained weights is passed on.
     """
     check_name(name)
     arguments = {"num_classes": classes, **build_arguments(name, image_size)}

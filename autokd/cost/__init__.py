@@ -1,0 +1,1 @@
+"""What serving a model costs: prices, measurements, and the formulas that turn them into dollars."""

@@ -1,0 +1,1 @@
+"""Catalogue of timm students: building, counting and sifting them by compression ratio."""

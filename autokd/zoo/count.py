@@ -1,0 +1,150 @@
+"""Parameters and MACs of timm models, counted on the meta device and kept in a cache.
+
+One MAC is a multiplication and the addition of its product: two of the FLOPs that torch.utils.flop_counter
+counts. It counts matrix products, convolutions and attention; on the meta device attention is not hidden in
+a fused kernel.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import timm
+import torch
+from timm.models import model_entrypoint
+from torch.utils.flop_counter import FlopCounterMode
+
+from autokd.errors import UsageError
+from autokd.progress import Listener, Silent
+from autokd.run import Stopwatch, write_text
+from autokd.zoo.build import REFUSALS, build, check_name, reason
+
+FLUSH_EVERY = 50  # models between two writes of the cache
+
+
+@dataclass(frozen=True)
+class Count:
+    """Size of a model with the task's head; `macs` for one image at the task's size."""
+
+    parameters: int
+    macs: int
+    family: str  # timm's module: resnet, vision_transformer, ...
+
+
+def count(name: str, classes: int, image_size: int, cache: Path | None = None) -> Count:
+    """Count one model; raises UsageError for one that is unknown or cannot work at this image size."""
+    counts, refused = count_all([name], classes, image_size, cache)
+    if name in refused:
+        check_name(name)
+        raise UsageError(f"{name} cannot be used at {image_size} px: {refused[name]}")
+    return counts[name]
+
+
+def count_all(
+    names: Iterable[str],
+    classes: int,
+    image_size: int,
+    cache: Path | None = None,
+    listener: Listener | None = None,
+) -> tuple[dict[str, Count], dict[str, str]]:
+    """Counts by name, and the reason in a few words for every model that cannot be used at this size.
+
+    `cache` is the cache folder; its counts.json is keyed by timm's version, name, classes and image size,
+    and a damaged one is counted again. Nothing is kept where `cache` is None.
+    """
+    listener = listener or Silent()
+    wanted = list(dict.fromkeys(names))
+    store = _Store(cache, classes, image_size)
+    missing = [name for name in wanted if store.get(name) is None]
+    watch = Stopwatch()
+    for done, name in enumerate(missing, start=1):
+        store.put(name, _counted(name, classes, image_size))
+        listener.advance(
+            "counting students", done, len(missing), watch.seconds / done * (len(missing) - done)
+        )
+        if done % FLUSH_EVERY == 0 or done == len(missing):
+            store.write()
+    found = {name: store.get(name) for name in wanted}
+    counts = {name: entry for name, entry in found.items() if isinstance(entry, Count)}
+    refused = {name: entry for name, entry in found.items() if isinstance(entry, str)}
+    return counts, refused
+
+
+def family(name: str) -> str:
+    """The timm module that defines a model, without the package: `resnet`, `vision_transformer`, ..."""
+    module: str = model_entrypoint(name).__module__
+    return module.rpartition(".")[2]
+
+
+def _counted(name: str, classes: int, image_size: int) -> Count | str:
+    """The count, or why there is none."""
+    try:
+        model = build(name, classes, image_size, device="meta").eval()
+    except UsageError as error:
+        return reason(error.__cause__ or error)
+    counter = FlopCounterMode(display=False)
+    try:
+        with torch.inference_mode(), counter:
+            scores = model(torch.zeros(1, 3, image_size, image_size, device="meta"))
+    except REFUSALS as error:
+        return f"its forward pass fails ({reason(error)})"
+    if not isinstance(scores, torch.Tensor) or scores.shape != (1, classes):
+        return "it does not give one score for each class"
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return Count(parameters, counter.get_total_flops() // 2, family(name))
+
+
+class _Store:
+    """counts.json of one cache folder, seen at one number of classes and one image size."""
+
+    def __init__(self, cache: Path | None, classes: int, image_size: int) -> None:
+        self._path = None if cache is None else cache / "counts.json"
+        self._suffix = f"/{classes}/{image_size}"
+        self._prefix = f"{timm.__version__}/"
+        self._entries = self._read()
+
+    def get(self, name: str) -> Count | str | None:
+        return self._entries.get(self._key(name))
+
+    def put(self, name: str, entry: Count | str) -> None:
+        self._entries[self._key(name)] = entry
+
+    def write(self) -> None:
+        """Write together with what other processes have written since; of this version of timm only."""
+        if self._path is None:
+            return
+        entries = {**self._read(), **self._entries}
+        content = {key: e if isinstance(e, str) else asdict(e) for key, e in sorted(entries.items())}
+        write_text(self._path, json.dumps(content, indent=0) + "\n")
+
+    def _key(self, name: str) -> str:
+        return f"{self._prefix}{name}{self._suffix}"
+
+    def _read(self) -> dict[str, Count | str]:
+        """What is on disk; nothing where the file is absent or damaged: all can be counted again."""
+        if self._path is None or not self._path.is_file():
+            return {}
+        try:
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+        except ValueError:
+            return {}
+        if not isinstance(content, dict):
+            return {}
+        own = {key: value for key, value in content.items() if key.startswith(self._prefix)}
+        entries = {key: _entry(value) for key, value in own.items()}
+        return {key: entry for key, entry in entries.items() if entry is not None}
+
+
+def _entry(value: object) -> Count | str | None:
+    """One value of counts.json; None for one that this code did not write."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, dict) or set(value) != {"parameters", "macs", "family"}:
+        return None
+    parameters, macs, family_name = value["parameters"], value["macs"], value["family"]
+    if isinstance(parameters, int) and isinstance(macs, int) and isinstance(family_name, str):
+        return Count(parameters, macs, family_name)
+    return None
