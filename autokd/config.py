@@ -33,7 +33,7 @@ class SearchConfig(BaseModel):
 
     data: str = Field("digits", description="digits (embedded), an image folder, torch/NAME or hfds/NAME")
     data_dir: Path | None = Field(None, description="where torch/ and hfds/ data sets lie or are put")
-    on_corrupt: Literal["refuse", "skip"] = Field("refuse", description="what to do with an image that cannot be read")
+    on_corrupt: Literal["refuse", "skip"] = Field("refuse", description="what to do with an unreadable image")
     image_size: int | None = Field(None, ge=8, description="pixels a side; by default what data and teacher suggest")
     flip: bool | None = Field(None, description="mirror training images; by default yes, except for the digits")
 
@@ -50,6 +50,7 @@ class SearchConfig(BaseModel):
     epochs: int | None = Field(None, ge=1, description="epochs of every trial")
     seeds: int | None = Field(None, ge=2, description="seeds of every finalist")
     batch_size: int | None = Field(None, ge=2, description="training batch size")
+    finalists: int | None = Field(None, ge=1, description="proposals of each arm to confirm, beside the default")
 
     cost_model: Literal["measured", "params"] = Field(
         "measured", description="measure on this hardware, or price parameters"
@@ -57,7 +58,7 @@ class SearchConfig(BaseModel):
     price_per_hour: float | None = Field(None, gt=0, description="US dollars per hour of the serving machine")
     instance: str | None = Field(None, description="take the price of this instance from the table")
     train_price_per_hour: float | None = Field(
-        None, gt=0, description="US dollars per hour of training; default: the serving price"
+        None, gt=0, description="US dollars per hour of training; default: as serving"
     )
     utilization: float = Field(0.3, gt=0, le=1, description="share of its capacity that a replica serves on average")
     serve_batch_size: int | None = Field(
@@ -65,7 +66,7 @@ class SearchConfig(BaseModel):
     )
     serve_runtime: Literal["eager", "compile"] = Field("eager", description="runtime that serves the model")
     serve_precision: Literal["fp32", "bf16", "fp16"] | None = Field(
-        None, description="precision in serving; default bf16 on a GPU, fp32 on a CPU"
+        None, description="precision in serving; default: bf16 on a GPU, else fp32"
     )
     serve_device: str | None = Field(None, description="device that stands for the serving hardware; default: --device")
     max_latency_ms: float | None = Field(None, gt=0, description="p95 latency that a request may take")
@@ -118,8 +119,9 @@ class SearchConfig(BaseModel):
 
         Small data make short, noisy trainings; large data make long ones of which few can be paid for.
         """
-        trials, epochs, batch = next(row for limit, *row in _SIZES if train_images <= limit)
-        defaults = {"trials": trials, "epochs": epochs, "seeds": 3, "batch_size": batch}
+        trials, epochs, batch, finalists = next(row for limit, *row in _SIZES if train_images <= limit)
+        counts = {"trials": trials, "epochs": epochs, "seeds": 3}
+        defaults = {**counts, "batch_size": batch, "finalists": finalists}
         filled = {key: value for key, value in defaults.items() if getattr(self, key) is None}
         if (total := filled.get("trials", self.trials)) and total % 2:
             filled["trials"] = total + 1
@@ -138,12 +140,12 @@ class SearchConfig(BaseModel):
         ]
 
 
-# training images up to ... -> trials, epochs, batch size
-_SIZES: tuple[tuple[float, int, int, int], ...] = (
-    (2_000, 8, 6, 64),
-    (20_000, 16, 10, 64),
-    (200_000, 24, 20, 128),
-    (float("inf"), 24, 30, 256),
+# training images up to ... -> trials, epochs, batch size, finalists of each arm
+_SIZES: tuple[tuple[float, int, int, int, int], ...] = (
+    (2_000, 8, 6, 64, 1),
+    (20_000, 16, 10, 64, 2),
+    (200_000, 24, 20, 128, 3),
+    (float("inf"), 24, 30, 256, 3),
 )
 
 

@@ -1,0 +1,25 @@
+"""Which precision a device gains from."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+import torch
+
+
+def autocast(device: str) -> AbstractContextManager[object]:
+    """bfloat16 autocast on a GPU, and on a CPU with matrix units for it; float32 elsewhere."""
+    kind = torch.device(device).type
+    return torch.autocast(kind, dtype=torch.bfloat16, enabled=gains_from_bf16(kind))
+
+
+def gains_from_bf16(kind: str) -> bool:
+    """True for CUDA from Ampere on, and for CPUs with AMX; without them bfloat16 is slower than float32."""
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return kind == "cpu" and bool(torch.cpu._is_amx_tile_supported())
+
+
+def resolve_device(asked: str | None) -> str:
+    """The asked device, else CUDA where there is one, else the CPU."""
+    return asked or ("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,0 +1,224 @@
+"""A teacher ready for use: given, loaded, fine-tuned or trained, then verified."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from autokd.config import SearchConfig
+from autokd.data.task import TaskData
+from autokd.distill.evaluate import Normalisation, accuracy, calibrating_temperature, predict
+from autokd.distill.loop import Training, train
+from autokd.errors import TeacherError
+from autokd.progress import Listener
+from autokd.records import Recipe, Teacher
+from autokd.run import digest, write_bytes, write_text
+from autokd.teacher.hub import check_pretrained
+from autokd.teacher.verify import check_teacher
+from autokd.teacher.weights import fit_state, read_class_names, read_state, weights_fingerprint
+from autokd.zoo.build import build, check_name, normalisation
+from autokd.zoo.count import module_macs
+
+FORMAT = 1
+VIEWS_SEED = 1_000_003  # the teacher's own training views
+TEACHER_SEED = 0
+# training images up to ... -> epochs from scratch, epochs of fine-tuning
+_EPOCHS = ((2_000, 8, 8), (20_000, 10, 4), (200_000, 30, 3), (float("inf"), 90, 2))
+
+
+@dataclass(frozen=True)
+class ReadyTeacher:
+    """The verified teacher with what it says about validation and test."""
+
+    model: nn.Module
+    normalisation: Normalisation
+    record: Teacher
+    val_logits: Tensor  # [val, classes]
+    test_logits: Tensor  # [test, classes]
+
+
+@dataclass(frozen=True)
+class _Origin:
+    model: nn.Module
+    weights: str
+    seconds: float
+    own: bool
+
+
+def input_size(teacher: str | nn.Module) -> int:
+    """Pixels a side that the teacher was made for; raises UsageError for an unknown timm name."""
+    if isinstance(teacher, nn.Module):
+        cfg = getattr(teacher, "pretrained_cfg", None) or {}
+        return int(cfg.get("input_size", (3, 224, 224))[-1])
+    check_name(teacher)
+    return int(timm.get_pretrained_cfg(teacher).input_size[-1])
+
+
+def check_weights(config: SearchConfig) -> None:
+    """Fail early, before any data are read, where the weights asked for cannot be had."""
+    mode = weights_mode(config)
+    if mode == "pretrained":
+        check_pretrained(config.teacher)
+    elif mode != "scratch" and not Path(mode).is_file():
+        raise TeacherError(f"--teacher-weights {mode} is no file; name one, or use pretrained or scratch")
+
+
+def weights_mode(config: SearchConfig) -> str:
+    """`scratch`, `pretrained` or a file's path: as asked, else scratch for the digits and pretrained for other data."""
+    return config.teacher_weights or ("scratch" if config.data == "digits" else "pretrained")
+
+
+def prepare_teacher(
+    config: SearchConfig, data: TaskData, device: str, listener: Listener, given: nn.Module | None = None
+) -> ReadyTeacher:
+    """Obtain the teacher and verify it on validation data; raises TeacherError where it cannot be trusted."""
+    origin = _given(given, data) if given is not None else _obtain(config, data, device, listener)
+    model = origin.model.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    stats = normalisation_of(model)
+    val_logits = predict(model, data, data.val, stats, device)
+    val_accuracy = check_teacher(config.teacher, val_logits, data.labels[data.val], origin.weights)
+    test_logits = predict(model, data, data.test, stats, device)
+    record = Teacher(
+        name=config.teacher,
+        weights=origin.weights,
+        fingerprint=weights_fingerprint(model),
+        parameters=sum(p.numel() for p in model.parameters()),
+        macs=module_macs(model, data.task.transform.image_size),
+        val_accuracy=val_accuracy,
+        test_accuracy=accuracy(test_logits, data.labels[data.test]),
+        temperature=calibrating_temperature(val_logits, data.labels[data.val]),
+        seconds=origin.seconds,
+        own_weights=origin.own,
+    )
+    return ReadyTeacher(model, stats, record, val_logits, test_logits)
+
+
+def normalisation_of(model: nn.Module) -> Normalisation:
+    """The model's own mean and deviation; ImageNet's where a foreign module does not say."""
+    if getattr(model, "pretrained_cfg", None):
+        return normalisation(model)
+    return timm.data.IMAGENET_DEFAULT_MEAN, timm.data.IMAGENET_DEFAULT_STD
+
+
+def _given(model: nn.Module, data: TaskData) -> _Origin:
+    size, classes = data.task.transform.image_size, len(data.task.classes)
+    model = copy.deepcopy(model).cpu().eval()
+    with torch.inference_mode():
+        scores = model(torch.zeros(2, 3, size, size))
+    if not isinstance(scores, Tensor) or scores.shape != (2, classes):
+        shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+        raise TeacherError(f"teacher= gives {shape} for 2 images, not (2, {classes}) logits; give it the task's head")
+    return _Origin(model, "given from Python", 0.0, own=True)
+
+
+def _obtain(config: SearchConfig, data: TaskData, device: str, listener: Listener) -> _Origin:
+    mode, name = weights_mode(config), config.teacher
+    classes, size = len(data.task.classes), data.task.transform.image_size
+    if mode == "scratch":
+        torch.manual_seed(TEACHER_SEED)
+        model = build(name, classes, size)
+        return _trained(config, data, device, listener, model, "scratch", "trained here from scratch", 1e-3)
+    if mode == "pretrained":
+        return _pretrained(config, data, device, listener)
+    return _from_file(config, data, device, listener, Path(mode))
+
+
+def _pretrained(config: SearchConfig, data: TaskData, device: str, listener: Listener) -> _Origin:
+    name, classes, size = config.teacher, len(data.task.classes), data.task.transform.image_size
+    torch.manual_seed(TEACHER_SEED)
+    model = build(name, classes, size, pretrained=True)
+    tag = f"{timm.get_pretrained_cfg(name).architecture}.{timm.get_pretrained_cfg(name).tag}"
+    same_head = timm.get_pretrained_cfg(name).num_classes == classes
+    if same_head and config.teacher_epochs is None:
+        return _Origin(model, f"pretrained ({tag})", 0.0, own=True)
+    return _trained(config, data, device, listener, model, tag, f"trained here from pretrained {tag}", 2e-4)
+
+
+def _from_file(config: SearchConfig, data: TaskData, device: str, listener: Listener, path: Path) -> _Origin:
+    name, classes, size = config.teacher, data.task.classes, data.task.transform.image_size
+    torch.manual_seed(TEACHER_SEED)
+    model = build(name, len(classes), size)
+    replaced = fit_state(model, read_state(path), _head_names(model), name)
+    if replaced and not config.teacher_epochs:
+        raise TeacherError(
+            f"the head in {path} is not made for the {len(classes)} classes of {data.task.data} (tensor {replaced[0]}); "
+            "give weights of this task, or add --teacher-epochs N to fine-tune these to it"
+        )
+    names = read_class_names(path)
+    if names and not replaced and names != classes:
+        raise TeacherError(
+            f"the classes stored with {path} ({', '.join(names[:4])}, ...) are not those of {data.task.data} in this "
+            f"order ({', '.join(classes[:4])}, ...); rename the class folders so that their order fits the weights"
+        )
+    if not config.teacher_epochs:
+        return _Origin(model, f"loaded from {path.name}", 0.0, own=True)
+    source = weights_fingerprint(model)
+    return _trained(config, data, device, listener, model, source, f"trained here from {path.name}", 2e-4)
+
+
+def _head_names(model: nn.Module) -> tuple[str, ...]:
+    head = getattr(model, "pretrained_cfg", {}).get("classifier") or ()
+    return (head,) if isinstance(head, str) else tuple(head)
+
+
+def teacher_epochs(config: SearchConfig, images: int, from_scratch: bool) -> int:
+    """As asked, else by the number of training images."""
+    if config.teacher_epochs is not None:
+        return config.teacher_epochs
+    row = next(row for row in _EPOCHS if images <= row[0])
+    return row[1] if from_scratch else row[2]
+
+
+def _trained(
+    config: SearchConfig,
+    data: TaskData,
+    device: str,
+    listener: Listener,
+    model: nn.Module,
+    source: str,
+    weights: str,
+    learning_rate: float,
+) -> _Origin:
+    """Train on the task, or take what an earlier run has trained in just this way."""
+    epochs = teacher_epochs(config, len(data.train), source == "scratch")
+    recipe = Recipe(learning_rate=learning_rate, epochs=epochs, batch_size=config.batch_size or 64)
+    key = digest(FORMAT, config.teacher, source, data.task.fingerprint, recipe)
+    folder = config.cache_dir / "teachers" / key
+    weights = f"{weights}, {epochs} epochs"
+    if (folder / "teacher.json").exists():
+        model.load_state_dict(read_state(folder / "weights.safetensors"))
+        listener.note(
+            f"Reusing the teacher {config.teacher} {weights} by an earlier run ({seconds:.0f} device seconds)."
+        )
+        return _Origin(model, weights, 0.0, own=False)
+    training = Training(
+        data=data,
+        model=model,
+        normalisation=normalisation_of(model),
+        recipe=recipe,
+        seed=TEACHER_SEED,
+        views_seed=VIEWS_SEED,
+        device=device,
+        checkpoint=folder / "checkpoint.pt",
+    )
+    seconds = 0.0
+    for epoch in train(training):
+        seconds += epoch.seconds
+        what = f"training {config.teacher}, validation accuracy {epoch.val_accuracy:.1%}"
+        listener.advance(what, epoch.epoch, epochs, seconds / epoch.epoch * (epochs - epoch.epoch))
+    _keep(folder, model, config.teacher, seconds)
+    return _Origin(model, weights, seconds, own=False)
+
+
+def _keep(folder: Path, model: nn.Module, name: str, seconds: float) -> None:
+    from safetensors.torch import save
+
+    state = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
+    write_bytes(folder / "weights.safetensors", save(state))
+    write_text(folder / "teacher.json", f'{{"name": "{name}", "seconds": {seconds}}}\n')
+    (folder / "checkpoint.pt").unlink(missing_ok=True)

@@ -1,0 +1,120 @@
+"""Weights from a file, loaded safely and matched to the architecture tensor by tensor."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from autokd.errors import TeacherError
+
+State = dict[str, Tensor]
+CONTAINERS = ("state_dict_ema", "state_dict", "model_ema", "model")
+
+
+def read_state(path: Path) -> State:
+    """Tensors of a safetensors file or of a PyTorch file; nothing in it is executed.
+
+    Training checkpoints of timm are unwrapped (their averaged weights first). Raises TeacherError.
+    """
+    if not path.is_file():
+        raise TeacherError(f"--teacher-weights {path} is no file; name one, or use pretrained or scratch")
+    try:
+        content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    except (OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise TeacherError(
+            f"--teacher-weights {path} cannot be loaded safely ({_first_line(error)}); "
+            "save the state dict with safetensors or torch.save(model.state_dict(), FILE)"
+        ) from None
+    for key in CONTAINERS:
+        if isinstance(content.get(key), dict):
+            content = content[key]
+            break
+    state = {str(k).removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)}
+    if not state:
+        raise TeacherError(f"--teacher-weights {path} holds no tensors; save the model's state dict and name that file")
+    return state
+
+
+def read_class_names(path: Path) -> tuple[str, ...] | None:
+    """Class names that lie with the weights: in safetensors metadata, or in a timm config.json beside them."""
+    names: Any = None
+    if path.suffix == ".safetensors":
+        from safetensors import safe_open
+
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+        names = json.loads(metadata["label_names"]) if "label_names" in metadata else None
+    config = path.parent / "config.json"
+    if names is None and config.is_file():
+        names = json.loads(config.read_text(encoding="utf-8")).get("label_names")
+    return tuple(str(name) for name in names) if isinstance(names, list) else None
+
+
+def fit_state(model: nn.Module, state: State, head: tuple[str, ...], name: str) -> list[str]:
+    """Load `state` into `model`; returns the names of head tensors left at their initial values.
+
+    Tensors fit by name, or, where every name differs (other code bases), by order and shape of all of them. Head
+    tensors (names starting with one of `head`) may differ in their first dimension. Raises TeacherError otherwise.
+    """
+    own = model.state_dict()
+    if set(state) != set(own) and len(state) == len(own):
+        state = _by_order(state, own, head)
+    foreign = [key for key in state if key not in own]
+    missing = [key for key in own if key not in state]
+    unlike = [key for key in own if key in state and state[key].shape != own[key].shape]
+    replaced = [key for key in unlike if key.startswith(head) and state[key].shape[1:] == own[key].shape[1:]]
+    if foreign or missing or len(replaced) < len(unlike):
+        culprit = next(iter([*missing, *foreign, *(key for key in unlike if key not in replaced)]))
+        raise TeacherError(
+            f"the weights are not those of {name}: {len(missing)} tensors are missing, {len(foreign)} unknown and "
+            f"{len(unlike) - len(replaced)} of another shape (first: {culprit}); check --teacher and --teacher-weights"
+        )
+    model.load_state_dict({**state, **{key: own[key] for key in replaced}})
+    return replaced
+
+
+def weights_fingerprint(model: nn.Module) -> str:
+    """Sixteen digits that name the exact weights."""
+    hasher = hashlib.sha256()
+    for key, tensor in sorted(model.state_dict().items()):
+        hasher.update(key.encode())
+        hasher.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return hasher.hexdigest()[:16]
+
+
+def _by_order(state: State, own: State, head: tuple[str, ...]) -> State:
+    pairs = list(zip(own.items(), state.values(), strict=True))
+    fits = all(
+        mine.shape == given.shape or (key.startswith(head) and mine.shape[1:] == given.shape[1:])
+        for (key, mine), given in pairs
+    )
+    return {key: given for (key, _), given in pairs} if fits else state
+
+
+def _read_safetensors(path: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return dict(load_file(str(path)))
+    except SafetensorError as error:
+        raise ValueError(str(error)) from None
+
+
+def _read_torch(path: Path) -> dict[str, Any]:
+    with torch.serialization.safe_globals([argparse.Namespace]):  # timm's own checkpoints carry their arguments
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(content, dict):
+        raise ValueError(f"it holds a {type(content).__name__} instead of a state dict")
+    return content
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
