@@ -1,0 +1,62 @@
+"""From requests per second, or from parameters, to US dollars per 1,000 requests (design, section 6).
+
+Without a volume every second of a replica is paid for, and `utilization` of its capacity is used on average:
+
+    cost_usd_per_1k = price_usd_per_hour * 1000 / (3600 * capacity_rps * utilization)
+
+With a volume the bill is that of whole replicas, enough of them for the busiest hour:
+
+    replicas        = max(min_replicas, ceil(peak_rps / (capacity_rps * target_utilization)))
+    monthly_usd     = replicas * price_usd_per_hour * 730
+    cost_usd_per_1k = monthly_usd / requests_per_month * 1000
+
+A replica that occupies several accelerators costs their sum. Priced by parameters instead, a model costs
+`usd_per_1k_per_billion` (0.10) dollars per 1,000 requests for every billion parameters.
+"""
+
+from __future__ import annotations
+
+import math
+
+from autokd.records import CostModel
+
+HOURS_PER_MONTH = 730
+SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
+
+
+def cost_usd_per_1k(capacity_rps: float, model: CostModel) -> float:
+    """Dollars per 1,000 requests of a model that serves `capacity_rps`; infinite where it can serve none."""
+    if capacity_rps <= 0:
+        return math.inf
+    if model.requests_per_month is None:
+        per_second = replica_usd_per_hour(model) / 3600
+        return per_second * 1000 / (capacity_rps * model.utilization)
+    return monthly_usd(capacity_rps, model) / model.requests_per_month * 1000
+
+
+def monthly_usd(capacity_rps: float, model: CostModel) -> float:
+    """The bill of one month of `model.requests_per_month`; infinite where the model can serve none.
+
+    Raises ValueError where the cost model has no volume.
+    """
+    if capacity_rps <= 0:
+        return math.inf
+    return replicas(capacity_rps, model) * replica_usd_per_hour(model) * HOURS_PER_MONTH
+
+
+def replicas(capacity_rps: float, model: CostModel) -> int:
+    """Replicas for the peak, at least `min_replicas`; raises ValueError where there is no volume."""
+    if model.requests_per_month is None:
+        raise ValueError("a fleet needs a request volume: set requests_per_month")
+    peak_rps = model.requests_per_month / SECONDS_PER_MONTH * model.peak_to_mean
+    return max(model.min_replicas, math.ceil(peak_rps / (capacity_rps * model.target_utilization)))
+
+
+def replica_usd_per_hour(model: CostModel) -> float:
+    """The price of all accelerators, or machines, that one replica occupies."""
+    return model.price_usd_per_hour * model.accelerators_per_replica
+
+
+def params_cost(parameters: int, model: CostModel) -> float:
+    """Dollars per 1,000 requests by parameters alone: 1 B at $0.10, 100 M at $0.01."""
+    return parameters / 1e9 * model.usd_per_1k_per_billion

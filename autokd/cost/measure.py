@@ -1,0 +1,241 @@
+"""Throughput and latency of models in the serving runtime, timed in turn with the teacher.
+
+A machine's speed drifts and its neighbours are noisy, so absolute times of two models taken minutes apart
+do not compare. Each student is therefore timed between two blocks of the teacher, over and over; the
+*ratio* of its time to the teacher's around it is what is kept, and
+
+    student's throughput = teacher's pooled throughput / median ratio
+
+The interval of a student's cost is that of the median ratio, the teacher's that of its own pooled times.
+What moves teacher and students alike is not in a student's interval: it cancels in every comparison that
+the verdict makes.
+
+Models run in evaluation and inference mode, channels last, with weights and inputs converted to the serving
+precision (as a server would load them), not under autocast. A time is the wall clock of one forward pass of
+a batch that is already on the device, until the device has finished.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from autokd.cost.capacity import capacity_within
+from autokd.cost.dollars import cost_usd_per_1k
+from autokd.cost.spread import latency, median_interval, percentile, relative_half_width
+from autokd.errors import ConfigError, UsageError
+from autokd.progress import Listener, Silent
+from autokd.records import CostModel, Interval, Reading
+from autokd.run import Stopwatch
+
+WIDTH = 0.10  # half-width of an interval, relative, at which timing stops and above which a reading is noisy
+MIN_ROUNDS = 6  # fewer give the median no 95 % interval
+MAX_ROUNDS = 12
+SAMPLES = 20  # timed passes of every model at least, for its latency
+BLOCK_SECONDS = 0.02  # a student's block in one round is at least this long
+MAX_PASSES = 30  # in one block
+WARM_UP = {"cpu": 2, "cuda": 5}
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+Builder = Callable[[], nn.Module]
+
+
+def measure(
+    models: Mapping[str, Builder],
+    teacher: str,
+    model: CostModel,
+    listener: Listener | None = None,
+    max_latency_ms: float | None = None,
+    max_rounds: int = MAX_ROUNDS,
+) -> dict[str, Reading]:
+    """Readings by name, the teacher's first. Models are built one at a time and dropped again, but for the
+    teacher.
+
+    With `max_latency_ms` the capacity is the highest arrival rate whose p95 latency meets it; without, it
+    is the throughput of full batches. A student that cannot run in this runtime, precision or image size is
+    named in a note to the listener and missing from the answer; a teacher that cannot raises ConfigError.
+    """
+    listener = listener or Silent()
+    max_rounds = max(max_rounds, MIN_ROUNDS)
+    bench = _Bench(model, with_sizes=max_latency_ms is not None)
+    reference = bench.load(teacher, models[teacher])
+    students = [name for name in models if name != teacher]
+    compared: dict[str, _Comparison] = {}
+    watch = Stopwatch()
+    for done, name in enumerate(students, start=1):
+        try:
+            student = bench.load(name, models[name])
+        except UsageError as error:
+            listener.note(str(error))
+        else:
+            compared[name] = _compare(student, reference, max_rounds)
+            student.drop()
+        left = watch.seconds / done * (len(students) - done)
+        listener.advance("measuring serving cost", done, len(students), left)
+    rounds = _settle(reference, max_rounds)
+    pooled = percentile(reference.seconds, 50)
+    own = median_interval(reference.seconds)
+    relative = Interval(mean=1.0, low=own.low / pooled, high=own.high / pooled)
+    readings = {teacher: _reading(reference, pooled, relative, rounds, model, max_latency_ms)}
+    for name, comparison in compared.items():
+        readings[name] = _reading(
+            comparison.student, pooled, comparison.ratio, comparison.rounds, model, max_latency_ms
+        )
+    return readings
+
+
+@dataclass
+class _Timed:
+    """A loaded model and the seconds of its passes at the serving batch size."""
+
+    name: str
+    run: Callable[[int], float]  # seconds of one pass at a batch size
+    batch: int
+    by_batch: dict[int, float] = field(default_factory=dict)  # median seconds of smaller batches
+    seconds: list[float] = field(default_factory=list)
+
+    def block(self, passes: int) -> float:
+        """Mean seconds of some passes at the serving batch size."""
+        taken = [self.run(self.batch) for _ in range(passes)]
+        self.seconds.extend(taken)
+        return sum(taken) / passes
+
+    def drop(self) -> None:
+        """Let go of the model; what was timed stays."""
+        self.run = _dropped
+
+
+@dataclass
+class _Comparison:
+    student: _Timed
+    ratio: Interval  # of the student's time to the teacher's
+    rounds: int
+
+
+def _compare(student: _Timed, teacher: _Timed, max_rounds: int) -> _Comparison:
+    """Time a student between passes of the teacher until the ratio's interval is narrow enough."""
+    first = student.run(student.batch)
+    passes = max(-(-SAMPLES // MIN_ROUNDS), min(MAX_PASSES, int(BLOCK_SECONDS / first)))
+    ratios: list[float] = []
+    before = teacher.block(1)
+    while True:
+        own = student.block(passes)
+        after = teacher.block(1)
+        ratios.append(2 * own / (before + after))
+        before = after
+        interval = median_interval(ratios)
+        narrow = len(ratios) >= MIN_ROUNDS and relative_half_width(interval) <= WIDTH
+        if narrow or len(ratios) >= max_rounds:
+            return _Comparison(student, interval, len(ratios))
+
+
+def _settle(teacher: _Timed, max_rounds: int) -> int:
+    """Give the teacher its samples where few students did; returns the passes that it was timed for."""
+    while len(teacher.seconds) < SAMPLES or (
+        relative_half_width(median_interval(teacher.seconds)) > WIDTH
+        and len(teacher.seconds) < max_rounds * MIN_ROUNDS
+    ):
+        teacher.block(1)
+    return len(teacher.seconds)
+
+
+def _reading(
+    timed: _Timed,
+    teacher_seconds: float,
+    ratio: Interval,
+    rounds: int,
+    model: CostModel,
+    max_latency_ms: float | None,
+) -> Reading:
+    """The cost of a model whose batch takes `ratio` times the teacher's pooled seconds."""
+
+    def capacity(share: float) -> float:
+        seconds = teacher_seconds * share
+        if max_latency_ms is None:
+            return timed.batch / seconds
+        scale = seconds / timed.by_batch[timed.batch]
+        return capacity_within({size: s * scale for size, s in timed.by_batch.items()}, max_latency_ms)
+
+    cost = Interval(
+        mean=cost_usd_per_1k(capacity(ratio.mean), model),
+        low=cost_usd_per_1k(capacity(ratio.low), model),
+        high=cost_usd_per_1k(capacity(ratio.high), model),
+    )
+    return Reading(
+        model=timed.name,
+        capacity_rps=capacity(ratio.mean),
+        latency_ms=latency(timed.seconds),
+        cost_usd_per_1k=cost,
+        noisy=relative_half_width(ratio) > WIDTH,
+        batch_size=timed.batch,
+        rounds=rounds,
+    )
+
+
+class _Bench:
+    """The serving device, runtime and precision: turns a builder into something that can be timed."""
+
+    def __init__(self, model: CostModel, with_sizes: bool) -> None:
+        self._device = torch.device(model.device)
+        self._runtime = model.runtime
+        self._precision = model.precision
+        self._batch = model.batch_size
+        shape = (model.batch_size, 3, model.image_size, model.image_size)
+        inputs = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        self._inputs = self._placed(inputs)
+        self._sizes = batch_sizes(model.batch_size) if with_sizes else []
+        if self._runtime == "compile":
+            # every model compiles the same forward functions again, for each batch size
+            torch._dynamo.config.recompile_limit = 1000
+            torch._dynamo.config.accumulated_recompile_limit = 10000
+
+    def load(self, name: str, builder: Builder) -> _Timed:
+        """Build, place, compile and warm up a model; raises ConfigError where it cannot run here."""
+        built = builder().eval().to(self._device, PRECISIONS[self._precision])
+        placed = built.to(memory_format=torch.channels_last)
+        forward = torch.compile(placed, dynamic=False) if self._runtime == "compile" else placed
+        timed = _Timed(name, lambda size: self._seconds(forward, size), self._batch)
+        try:
+            for _ in range(WARM_UP.get(self._device.type, 2)):
+                timed.run(self._batch)
+            for size in self._sizes:
+                timed.run(size)
+                timed.by_batch[size] = percentile([timed.run(size) for _ in range(5)], 50)
+        except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ConfigError(
+                f"{name} cannot be served with --serve-runtime {self._runtime} and --serve-precision "
+                f"{self._precision} on {self._device} ({line}); choose eager and fp32"
+            ) from error
+        return timed
+
+    def _seconds(self, forward: Callable[[torch.Tensor], object], size: int) -> float:
+        inputs = self._inputs[:size]
+        with torch.inference_mode():
+            start = time.perf_counter()
+            forward(inputs)
+            if self._device.type == "cuda":
+                torch.cuda.synchronize(self._device)
+            return time.perf_counter() - start
+
+    def _placed(self, inputs: torch.Tensor) -> torch.Tensor:
+        moved = inputs.to(self._device, PRECISIONS[self._precision])
+        return moved.to(memory_format=torch.channels_last)
+
+
+def batch_sizes(largest: int) -> list[int]:
+    """1, 2, 4, ... and the largest itself."""
+    sizes = []
+    size = 1
+    while size < largest:
+        sizes.append(size)
+        size *= 2
+    return [*sizes, largest]
+
+
+def _dropped(_: int) -> float:
+    raise RuntimeError("a dropped model was timed again")

@@ -1,0 +1,55 @@
+"""What a list of timings says: a median with its interval, and percentiles. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from autokd.records import Interval, Latency
+
+
+def median_interval(values: Sequence[float]) -> Interval:
+    """The median, between the two order statistics that hold it in at least 95 % of samples.
+
+    The number of values below the true median is binomial(n, 1/2), whatever their distribution, so the k-th
+    smallest and k-th largest hold it with probability 1 - 2 P(binomial <= k - 1). Below six values no k
+    reaches 95 % and the ends are infinite. Raises ValueError for no values.
+    """
+    ordered = sorted(values)
+    if not ordered:
+        raise ValueError("no values")
+    median = percentile(ordered, 50)
+    k = _rank(len(ordered))
+    if k == 0:
+        return Interval(mean=median, low=-math.inf, high=math.inf)
+    return Interval(mean=median, low=ordered[k - 1], high=ordered[-k])
+
+
+def relative_half_width(interval: Interval) -> float:
+    """Half of the interval's width as a fraction of its middle value."""
+    return (interval.high - interval.low) / 2 / interval.mean
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The value below which `percent` of the values lie, interpolated between neighbours."""
+    ordered = sorted(values)
+    position = (len(ordered) - 1) * percent / 100
+    below = math.floor(position)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
+
+
+def latency(seconds: Sequence[float]) -> Latency:
+    """Percentiles in milliseconds of timings in seconds."""
+    p50, p95, p99 = (percentile(seconds, percent) * 1000 for percent in (50, 95, 99))
+    return Latency(p50=p50, p95=p95, p99=p99)
+
+
+def _rank(n: int) -> int:
+    """The largest k whose order statistics hold the median with 95 %; 0 where none does."""
+    tail, k = 0.0, 0
+    while True:
+        tail += math.comb(n, k) / 2**n
+        if 2 * tail > 0.05:
+            return k
+        k += 1
