@@ -1,0 +1,58 @@
+"""From records to what people read: report.html, report.json and the tables.
+
+Loads neither torch nor timm, optuna or ray: a stored run can be rendered on any machine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from autokd.records import Report, TrialRecord
+from autokd.report.assemble import assemble, read_finalists, read_report, write_json
+from autokd.report.html import write_html
+from autokd.report.tables import read_history, read_trials, trials_text, write_finalists, write_trials
+from autokd.run import Run
+
+__all__ = [
+    "assemble",
+    "read_finalists",
+    "read_history",
+    "read_report",
+    "read_trials",
+    "render",
+    "write_finalists",
+    "write_reports",
+    "write_trials",
+]
+
+Format = Literal["html", "csv", "json"]
+
+
+def write_reports(run: Run, report: Report) -> None:
+    """Write report.json, finalists.csv and report.html; trials.csv and finalists.json are read where they exist."""
+    finalists = read_finalists(run)
+    write_json(run, report)
+    write_finalists(run.path / "finalists.csv", finalists)
+    write_html(run, report, _stored_trials(run), finalists)
+
+
+def render(run: Run, format: Format) -> Path | str:  # noqa: A002 - the name of the option
+    """Render a stored result again, for `autokd report RUN --format ...`.
+
+    html: writes report.html and returns its path. csv: writes finalists.csv and returns the table of trials as text.
+    json: returns report.json as text. Raises RunError for a run that has no result yet.
+    """
+    report = read_report(run)
+    if format == "json":
+        return report.model_dump_json(indent=2)
+    finalists = read_finalists(run)
+    if format == "csv":
+        write_finalists(run.path / "finalists.csv", finalists)
+        return trials_text(_stored_trials(run))
+    return write_html(run, report, _stored_trials(run), finalists)
+
+
+def _stored_trials(run: Run) -> tuple[TrialRecord, ...]:
+    path = run.path / "trials.csv"
+    return read_trials(path) if path.is_file() else ()

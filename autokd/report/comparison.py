@@ -1,0 +1,147 @@
+"""The three options side by side, and what the teacher contributed, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from autokd.records import Difference, Option, Report
+from autokd.report import format as fmt
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value, and in smaller type what qualifies it."""
+
+    value: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class OptionColumn:
+    """The head of one option."""
+
+    title: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows of label and one cell an option; columns in the order teacher, direct, distilled."""
+
+    columns: tuple[OptionColumn, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A paired difference with what it means."""
+
+    title: str
+    value: str
+    interval: str
+    meaning: str
+
+
+def comparison(report: Report) -> Comparison:
+    """Teacher, direct and distilled under the same measures; the verdict's own column is marked."""
+    options = (report.options.teacher, report.options.direct, report.options.distilled)
+    titles = ("Keep the teacher", "Train directly", "Distil")
+    verdicts = ("keep_teacher", "use_small_model", "distill")
+    return Comparison(
+        columns=tuple(OptionColumn(t, report.verdict == v) for t, v in zip(titles, verdicts, strict=True)),
+        rows=tuple((label, tuple(_cell(option, make) for option in options)) for label, make in _rows(report)),
+    )
+
+
+def findings(report: Report) -> tuple[Finding, ...]:
+    """Gain and advantage with their intervals; those that could not be formed are absent."""
+    found = []
+    if report.gain is not None:
+        found.append(
+            _finding(
+                "Gain: what distilling did",
+                report.gain,
+                "The distilled student against its twin, the same student trained without the teacher.",
+                ("The teacher helped.", "The teacher did harm.", "That the teacher helped is not shown."),
+            )
+        )
+    if report.advantage is not None:
+        found.append(
+            _finding(
+                "Advantage: what choosing distillation does",
+                report.advantage,
+                "The distilled pick against the direct pick, each the best of its arm.",
+                (
+                    "The distilled pick is the more accurate one.",
+                    "The direct pick is the more accurate one.",
+                    "Neither pick is shown to be more accurate.",
+                ),
+            )
+        )
+    return tuple(found)
+
+
+def _finding(title: str, difference: Difference, subject: str, outcomes: tuple[str, str, str]) -> Finding:
+    above, below, open_ = outcomes
+    outcome = above if difference.low > 0 else below if difference.high < 0 else open_
+    seen = f"This test set could have shown {fmt.points(difference.detectable).removeprefix('+')} or more."
+    return Finding(
+        title=title,
+        value=fmt.points(difference.mean),
+        interval=f"95{fmt.NBSP}% interval {fmt.points_interval(difference)}",
+        meaning=f"{subject} {outcome} {seen}",
+    )
+
+
+def _cell(option: Option | None, make: Callable[[Option], Cell]) -> Cell:
+    return Cell(fmt.NOTHING) if option is None else make(option)
+
+
+def _rows(report: Report) -> tuple[tuple[str, Callable[[Option], Cell]], ...]:
+    return (
+        ("Model", lambda o: Cell(o.student, "" if o.finalist is None else f"finalist {o.finalist}")),
+        ("Accuracy on test", _accuracy),
+        ("Retention", _retention),
+        ("Cost per 1,000 requests", lambda o: _cost(o, report.options.teacher)),
+        ("Cost per month", lambda o: _monthly(o, report)),
+        ("One-time cost", lambda o: Cell(fmt.usd(o.one_time_usd))),
+        ("Parameters", lambda o: Cell(fmt.large(o.parameters), f"ratio {fmt.ratio(o.ratio)}")),
+        ("Latency p50 / p95 / p99", lambda o: Cell(fmt.latency(o.latency_ms))),
+        ("Capacity of a replica", lambda o: Cell(fmt.rate(o.capacity_rps))),
+        ("Eligible", lambda o: Cell(fmt.yes(o.eligible))),
+        ("Worthwhile", lambda o: _worthwhile(o, report.options.teacher)),
+        ("Why not", lambda o: Cell("; ".join(o.why_not) or fmt.NOTHING)),
+    )
+
+
+def _accuracy(option: Option) -> Cell:
+    seeds = option.accuracy.seeds
+    over = f", {seeds} seeds" if seeds > 1 else ""
+    return Cell(fmt.percent(option.accuracy.mean), fmt.percent_interval(option.accuracy) + over)
+
+
+def _retention(option: Option) -> Cell:
+    exact = option.retention.low == option.retention.high
+    return Cell(fmt.percent(option.retention.mean), "" if exact else fmt.percent_interval(option.retention))
+
+
+def _cost(option: Option, teacher: Option) -> Cell:
+    notes = []
+    if option is not teacher and option.cost_usd_per_1k > 0:
+        factor = teacher.cost_usd_per_1k / option.cost_usd_per_1k
+        notes.append(f"{fmt.ratio(factor)} lower" if factor >= 1 else f"{fmt.ratio(1 / factor)} higher")
+    if option.noisy:
+        notes.append("noisy")
+    return Cell(fmt.usd(option.cost_usd_per_1k), ", ".join(notes))
+
+
+def _monthly(option: Option, report: Report) -> Cell:
+    volume = report.policy.requests_per_month
+    if option.monthly_usd is None or volume is None:
+        return Cell(fmt.usd(option.monthly_usd), "no volume given" if volume is None else "")
+    return Cell(fmt.usd(option.monthly_usd), f"for {fmt.large(volume)} requests")
+
+
+def _worthwhile(option: Option, teacher: Option) -> Cell:
+    return Cell(fmt.NOTHING) if option is teacher else Cell(fmt.yes(option.worthwhile))

@@ -1,0 +1,95 @@
+"""report.html: one file that opens anywhere, without a network and without JavaScript."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from autokd.records import EpochReport, FinalistRecord, Report, TrialRecord
+from autokd.report.figures import Chart, Histories, charts, curve_numbers
+from autokd.report.format import printable
+from autokd.report.listing import ROWS_ON_PAGE
+from autokd.report.page import Page, build_page
+from autokd.report.tables import read_history
+from autokd.run import Run, write_text
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_html(
+    run: Run,
+    report: Report,
+    trials: Sequence[TrialRecord] = (),
+    finalists: Sequence[FinalistRecord] = (),
+) -> Path:
+    """Write report.html into the run folder and return its path; learning curves come from trials/<n>/history.csv."""
+    path = run.path / "report.html"
+    config = run.path / "config.toml"
+    text = render_html(
+        report,
+        trials,
+        finalists,
+        histories=read_histories(run, trials),
+        config=config.read_text(encoding="utf-8") if config.is_file() else "",
+        seed=run.manifest.get("seed"),
+    )
+    write_text(path, text)
+    return path
+
+
+def read_histories(run: Run, trials: Sequence[TrialRecord]) -> dict[int, tuple[EpochReport, ...]]:
+    """The histories of those trials whose curve is drawn; a thousand trials need not be read for a hundred curves."""
+    return {number: read_history(run.trial_path(number) / "history.csv") for number in sorted(curve_numbers(trials))}
+
+
+def render_html(
+    report: Report,
+    trials: Sequence[TrialRecord] = (),
+    finalists: Sequence[FinalistRecord] = (),
+    *,
+    histories: Histories | None = None,
+    config: str = "",
+    seed: int | None = None,
+) -> str:
+    """The page as text. Pure: nothing is read but the page's own templates."""
+    page = build_page(report, trials, finalists, config=config, seed=seed)
+    return _fill(page, charts(report, trials, histories or {}))
+
+
+def _fill(page: Page, drawn: Sequence[Chart]) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["json_script"] = json_script
+    template = environment.get_template("report.html.j2")
+    text = template.render(
+        page=page,
+        charts=[{"chart": chart, "data": json.loads(chart.figure.to_json())} for chart in drawn],
+        plotly=_plotly() if drawn else None,
+        rows_on_page=ROWS_ON_PAGE,
+    )
+    return printable(text)
+
+
+def json_script(value: Any) -> Any:
+    """JSON that can stand inside a script element: no character of it can end the element or begin a comment."""
+    from markupsafe import Markup
+
+    text = json.dumps(value, separators=(",", ":"))
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))  # noqa: S704 - escaped here
+
+
+def _plotly() -> Any:
+    """The one copy of plotly.js; it is plotly's own file, made to be put inside a script element."""
+    from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
+
+    return Markup(get_plotlyjs())  # noqa: S704 - a library's file, no text of a user

@@ -1,0 +1,152 @@
+"""Tables of the page: finalists, trials and students left out. Units stand in the heads, plain numbers in the cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autokd.records import FinalistRecord, FinalistSummary, LeftOut, Recipe, Report, TrialRecord
+from autokd.report import format as fmt
+
+ROWS_ON_PAGE = 300  # the others travel as data and appear on demand
+
+
+@dataclass(frozen=True)
+class Column:
+    """A head; numeric columns are set flush right and sorted by value, prose is given room."""
+
+    label: str
+    numeric: bool = False
+    prose: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The class of its cells."""
+        return "number" if self.numeric else "prose" if self.prose else "short"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as text; `marked` are the indices of rows to be set off."""
+
+    name: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    marked: frozenset[int] = frozenset()
+    sortable: bool = True
+
+    @property
+    def shown(self) -> tuple[tuple[str, ...], ...]:
+        """The rows that are there without JavaScript."""
+        return self.rows[:ROWS_ON_PAGE]
+
+
+TRIALS = (
+    Column("Trial", True), Column("Arm"), Column("Student"), Column("Ratio", True), Column("Cost, $ per 1,000", True),
+    Column("T", True), Column("alpha", True), Column("Learning rate", True), Column("Epochs", True), Column("State"),
+    Column("Validation accuracy, %", True), Column("Seconds", True), Column("Error", prose=True),
+)  # fmt: skip
+FINALISTS = (
+    Column("Finalist", True), Column("Arm"), Column("Role"), Column("Student"), Column("Test accuracy, %", True),
+    Column("95 % interval"), Column("Retention, %", True), Column("Cost, $ per 1,000", True),
+    Column("Validation accuracy, %", True), Column("T", True), Column("alpha", True), Column("Learning rate", True),
+    Column("Epochs", True), Column("Seeds", True), Column("Seconds", True), Column("Remarks", prose=True),
+)  # fmt: skip
+LEFT_OUT = (
+    Column("Student"), Column("Parameters, M", True), Column("Ratio", True), Column("Cost, $ per 1,000", True),
+    Column("Reason", prose=True),
+)  # fmt: skip
+
+
+def trials_table(trials: Sequence[TrialRecord]) -> Table:
+    """Every trial, the most accurate first and those without an accuracy last."""
+    ordered = sorted(trials, key=lambda t: (t.val_accuracy is None, -(t.val_accuracy or 0), t.number))
+    return Table("trials", TRIALS, tuple(_trial(trial) for trial in ordered))
+
+
+def finalists_table(report: Report, finalists: Sequence[FinalistRecord]) -> Table:
+    """Every finalist in the order of its number; the picks of the two arms are marked."""
+    recipes = {finalist.number: finalist.recipe for finalist in finalists}
+    ordered = sorted(report.finalists, key=lambda f: f.number)
+    options = (report.options.direct, report.options.distilled)
+    picks = {option.finalist for option in options if option is not None}
+    rows = tuple(_finalist(f, recipes.get(f.number), f.number in picks) for f in ordered)
+    return Table("finalists", FINALISTS, rows, frozenset(i for i, f in enumerate(ordered) if f.number in picks))
+
+
+def left_out_table(left_out: Sequence[LeftOut]) -> Table:
+    """Students of the space that are no candidates, with the reason."""
+    return Table("left-out", LEFT_OUT, tuple(_left_out(student) for student in left_out))
+
+
+def _trial(trial: TrialRecord) -> tuple[str, ...]:
+    recipe = trial.recipe
+    return (
+        str(trial.number),
+        fmt.ARMS[trial.arm],
+        trial.student,
+        f"{trial.ratio:.1f}",
+        _cost(trial.cost_usd_per_1k),
+        *_recipe(recipe),
+        f"{trial.epochs}/{recipe.epochs}",
+        trial.state,
+        _percent(trial.val_accuracy),
+        f"{trial.seconds:.1f}",
+        trial.error or "",
+    )
+
+
+def _finalist(summary: FinalistSummary, recipe: Recipe | None, pick: bool) -> tuple[str, ...]:
+    return (
+        str(summary.number),
+        fmt.ARMS[summary.arm],
+        _role(summary, pick),
+        summary.student,
+        _percent(summary.accuracy.mean),
+        f"{_percent(summary.accuracy.low)} to {_percent(summary.accuracy.high)}",
+        f"{summary.retention.mean * 100:.1f}",
+        _cost(summary.cost_usd_per_1k),
+        _percent(summary.val_accuracy),
+        *(_recipe(recipe) if recipe else (fmt.NOTHING,) * 3),
+        str(recipe.epochs) if recipe else fmt.NOTHING,
+        str(summary.accuracy.seeds),
+        f"{summary.device_seconds:.1f}",
+        _remarks(summary),
+    )
+
+
+def _left_out(student: LeftOut) -> tuple[str, ...]:
+    return (
+        student.student,
+        fmt.NOTHING if student.parameters is None else f"{student.parameters / 1e6:.2f}",
+        fmt.NOTHING if student.ratio is None else f"{student.ratio:.1f}",
+        fmt.NOTHING if student.cost_usd_per_1k is None else _cost(student.cost_usd_per_1k),
+        student.reason,
+    )
+
+
+def _recipe(recipe: Recipe) -> tuple[str, str, str]:
+    """Temperature, alpha and learning rate; without a teacher the first has no meaning."""
+    if recipe.alpha == 0:
+        return fmt.NOTHING, "0", f"{recipe.learning_rate:.2g}"
+    return f"{recipe.temperature:.3g}", f"{recipe.alpha:.2g}", f"{recipe.learning_rate:.2g}"
+
+
+def _role(summary: FinalistSummary, pick: bool) -> str:
+    role = fmt.ROLES[summary.role]
+    if summary.twin_of:
+        role = f"twin of {fmt.listed(map(str, summary.twin_of))}"
+    return f"{role} (pick of its arm)" if pick else role
+
+
+def _remarks(summary: FinalistSummary) -> str:
+    state = "worthwhile" if summary.worthwhile else "eligible" if summary.eligible else "not eligible"
+    return "; ".join([state, *summary.why_not, *(["noisy cost"] if summary.noisy else [])])
+
+
+def _cost(cost: float) -> str:
+    return fmt.usd(cost).removeprefix("$")
+
+
+def _percent(fraction: float | None) -> str:
+    return fmt.NOTHING if fraction is None else f"{fraction * 100:.2f}"

@@ -1,0 +1,200 @@
+"""How it was measured: data, teacher, cost and search as pairs of term and text, and what each stage spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from autokd.records import CostModel, Report
+from autokd.report import format as fmt
+from autokd.report.listing import Column, Table
+
+STAGES = {
+    "teacher": "Teacher",
+    "soft_labels": "Soft labels",
+    "search": "Search",
+    "confirmation": "Confirmation",
+}
+CLASSES_NAMED = 20
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A heading and its pairs of term and text."""
+
+    title: str
+    pairs: tuple[Pair, ...]
+
+
+def asked(report: Report) -> str:
+    """What the user wanted, in one sentence."""
+    policy = report.policy
+    wishes = [
+        f"at most {fmt.usd(policy.max_cost)} per 1,000 requests",
+        f"at least {fmt.percent(policy.min_retention)} of the teacher's accuracy",
+    ]
+    if policy.max_latency_ms is not None:
+        wishes.append(f"p95 latency within {policy.max_latency_ms:g}{fmt.NBSP}ms")
+    if policy.requests_per_month is not None:
+        wishes.append(f"{fmt.large(policy.requests_per_month)} requests a month over {policy.horizon_months:g} months")
+    return f"Asked for: {fmt.listed(wishes)}."
+
+
+def groups(report: Report) -> tuple[Group, ...]:
+    """All that a reader needs to judge the numbers, or to measure again."""
+    return (
+        Group("Data", tuple(_data(report.task))),
+        Group("Teacher", _teacher(report)),
+        Group("Cost", tuple(_cost(report.cost_model))),
+        Group("Search and confirmation", _search(report)),
+        Group("Policy", _policy(report)),
+        Group("Hardware", tuple(report.hardware.items())),
+        Group("Versions", tuple(report.versions.items())),
+    )
+
+
+def spending(report: Report) -> Table:
+    """Device time and dollars by stage; the dollars are shared out by time."""
+    search = report.search
+    total = sum(search.stages.values())
+    rows = [
+        (STAGES.get(stage, stage), seconds, search.usd * seconds / total if total else 0.0)
+        for stage, seconds in search.stages.items()
+    ]
+    rows.append(("Together", search.device_seconds, search.usd))
+    columns = (Column("Stage"), Column("Device time", True), Column("Dollars", True))
+    cells = tuple((name, fmt.duration(s), fmt.usd(usd)) for name, s, usd in rows)
+    return Table("spending", columns, cells, frozenset([len(cells) - 1]), sortable=False)
+
+
+def importance(report: Report) -> Table:
+    """How much of the spread of validation accuracy each setting explains, the largest share first."""
+    shares = [
+        (arm, name, share)
+        for arm, settings in report.search.importance.items()
+        for name, share in sorted(settings.items(), key=lambda item: -item[1])
+    ]
+    columns = (Column("Arm"), Column("Setting"), Column("Share, %", True))
+    rows = tuple((arm, name, f"{share * 100:.0f}") for arm, name, share in shares)
+    return Table("importance", columns, rows, sortable=False)
+
+
+def _data(task: dict[str, Any]) -> Iterable[Pair]:
+    yield "Data", str(task.get("data", fmt.NOTHING))
+    yield "Images", ", ".join(f"{fmt.count(task.get(part))} {word}" for part, word in _PARTS)
+    yield "Where the parts come from", str(task.get("split_note", fmt.NOTHING))
+    yield "Classes", _classes(task.get("classes", []))
+    yield "Image size", f"{task.get('image_size')} px"
+    if transform := task.get("transform"):
+        yield "Transform", _transform(transform)
+    if skipped := task.get("skipped"):
+        yield "Skipped files", ", ".join(map(str, skipped))
+    yield "Fingerprint", str(task.get("fingerprint", fmt.NOTHING))
+
+
+_PARTS = (("train", "training"), ("val", "validation"), ("test", "test"))
+
+
+def _classes(names: list[str]) -> str:
+    more = f" and {len(names) - CLASSES_NAMED} more" if len(names) > CLASSES_NAMED else ""
+    return f"{len(names)}: {', '.join(map(str, names[:CLASSES_NAMED]))}{more}"
+
+
+def _transform(transform: dict[str, Any]) -> str:
+    crop = {"padded": "shifted by up to an eighth", "resized": "random resized crop"}.get(str(transform.get("crop")))
+    flip = "mirrored at random" if transform.get("flip") else "not mirrored"
+    how = f"{crop or transform.get('crop')}, {flip}, {transform.get('interpolation')} interpolation"
+    return f"{how}; both arms see the same views"
+
+
+def _teacher(report: Report) -> tuple[Pair, ...]:
+    teacher = report.teacher
+    return (
+        ("Model", teacher.name),
+        ("Weights", teacher.weights),
+        ("Parameters", fmt.large(teacher.parameters)),
+        ("MACs", fmt.large(teacher.macs)),
+        (
+            "Accuracy",
+            f"{fmt.percent(teacher.val_accuracy)} on validation, {fmt.percent(teacher.test_accuracy)} on test",
+        ),
+        ("Calibrating temperature", f"{teacher.temperature:.3g}"),
+        ("Fingerprint", teacher.fingerprint),
+    )
+
+
+def _cost(model: CostModel) -> Iterable[Pair]:
+    if model.model == "params":
+        yield (
+            "Cost model",
+            f"by parameters: {fmt.usd(model.usd_per_1k_per_billion)} per 1,000 requests per billion parameters",
+        )
+    else:
+        yield (
+            "Cost model",
+            "measured on the serving device, teacher and student timed in turn after a warm-up",
+        )
+        yield "Price", f"{fmt.usd(model.price_usd_per_hour)} an hour, {model.instance}"
+        yield "Source of the price", f"{model.price_source}, {model.price_date}"
+        yield "How dollars follow", _dollars(model)
+        yield (
+            "Utilization",
+            f"{model.utilization:g}" if model.requests_per_month is None else "follows from the volume",
+        )
+        yield "Device", model.device
+        yield (
+            "Serving",
+            f"{model.runtime}, {model.precision}, batch of {model.batch_size}, {model.image_size} px",
+        )
+    yield "Accelerators per replica", str(model.accelerators_per_replica)
+    yield "Price of training", f"{fmt.usd(model.train_price_usd_per_hour)} an hour"
+
+
+def _dollars(model: CostModel) -> str:
+    if model.requests_per_month is None:
+        return "price an hour \u00d7 1,000 / (3,600 \u00d7 capacity \u00d7 utilization)"
+    return (
+        f"replicas for {fmt.large(model.requests_per_month)} requests a month at {model.peak_to_mean:g} times the mean "
+        f"load, each at most {fmt.percent(model.target_utilization, 0)} busy, never fewer than {model.min_replicas}, "
+        "\u00d7 price \u00d7 730 hours"
+    )
+
+
+def _search(report: Report) -> tuple[Pair, ...]:
+    search = report.search
+    seeds = max((f.accuracy.seeds for f in report.finalists), default=0)
+    states = ", ".join(f"{fmt.count(getattr(search, state))} {state}" for state in ("complete", "pruned", "failed"))
+    return (
+        ("Trials", f"{fmt.count(search.trials)}: {states}"),
+        (
+            "Finalists",
+            f"{len(report.finalists)}, each trained again from {seeds} fresh seeds" if seeds else "none",
+        ),
+        ("Choice", "every choice is made on validation images; the test images may refuse a finalist, never rank them"),
+        ("Intervals", "95 %; differences are paired image by image over the seeds"),
+    )
+
+
+def _policy(report: Report) -> tuple[Pair, ...]:
+    policy = report.policy
+    return (
+        ("Budget", f"{fmt.usd(policy.max_cost)} per 1,000 requests"),
+        ("Least retention", fmt.percent(policy.min_retention)),
+        ("Least gain that matters", fmt.points(policy.min_gain).removeprefix("+")),
+        ("Preference", policy.prefer),
+        (
+            "Latency limit",
+            fmt.NOTHING if policy.max_latency_ms is None else f"{policy.max_latency_ms:g} ms (p95)",
+        ),
+        (
+            "Volume",
+            fmt.NOTHING
+            if policy.requests_per_month is None
+            else f"{fmt.count(policy.requests_per_month)} requests a month",
+        ),
+        ("Horizon", f"{policy.horizon_months:g} months"),
+        ("Cost of adopting", fmt.usd(policy.adoption_usd)),
+    )

@@ -1,0 +1,151 @@
+"""What the page says, as plain text in the order of reading; the template only lays it out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autokd.records import FinalistRecord, Option, Report, TrialRecord
+from autokd.report import format as fmt
+from autokd.report.comparison import Comparison, Finding, comparison, findings
+from autokd.report.listing import Table, finalists_table, left_out_table, trials_table
+from autokd.report.method import Group, asked, groups, importance, spending
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure in large type."""
+
+    label: str
+    value: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything that the page shows beside its charts."""
+
+    title: str
+    run: str
+    created: str
+    verdict: str
+    strength: str
+    headline: str
+    summary: str
+    condition: str | None
+    asked: str
+    tiles: tuple[Tile, ...]
+    reasons: tuple[str, ...]
+    weaknesses: tuple[str, ...]
+    would_change: tuple[str, ...]
+    comparison: Comparison
+    findings: tuple[Finding, ...]
+    finalists: Table
+    trials: Table
+    left_out: Table
+    spending: Table
+    importance: Table
+    groups: tuple[Group, ...]
+    notes: tuple[str, ...]
+    formula: str
+    command: str
+    config: str
+    seed: str
+    student: str | None
+
+
+def build_page(
+    report: Report,
+    trials: Sequence[TrialRecord] = (),
+    finalists: Sequence[FinalistRecord] = (),
+    *,
+    config: str = "",
+    seed: int | None = None,
+) -> Page:
+    """The page of a report; `config` is the text of config.toml, `seed` the run's. Pure: nothing is read."""
+    headline = fmt.HEADLINES[report.verdict]
+    return Page(
+        title=f"{headline}: {report.teacher.name} on {report.task.get('data', 'its task')}",
+        run=report.run,
+        created=report.created.replace("T", " "),
+        verdict=report.verdict,
+        strength=report.strength,
+        headline=headline,
+        summary=report.summary,
+        condition=report.condition,
+        asked=asked(report),
+        tiles=_tiles(report),
+        reasons=report.reasons,
+        weaknesses=report.weaknesses,
+        would_change=report.would_change,
+        comparison=comparison(report),
+        findings=findings(report),
+        finalists=finalists_table(report, finalists),
+        trials=trials_table(trials),
+        left_out=left_out_table(report.left_out),
+        spending=spending(report),
+        importance=importance(report),
+        groups=groups(report),
+        notes=report.search.notes,
+        formula=report.formula,
+        command=report.command,
+        config=config,
+        seed=fmt.NOTHING if seed is None else str(seed),
+        student=_student(report),
+    )
+
+
+def chosen(report: Report) -> Option | None:
+    """The option that the verdict recommends."""
+    options = report.options
+    return {
+        "distill": options.distilled,
+        "use_small_model": options.direct,
+        "keep_teacher": options.teacher,
+        "none": None,
+    }[report.verdict]
+
+
+def _tiles(report: Report) -> tuple[Tile, ...]:
+    option, teacher = chosen(report), report.options.teacher
+    if option is None:
+        return (
+            Tile("Teacher's cost per 1,000 requests", fmt.usd(teacher.cost_usd_per_1k), _limit(report)),
+            Tile("Teacher's accuracy", fmt.percent(teacher.accuracy.mean), "on the test images"),
+        )
+    tiles = [
+        Tile("Cost per 1,000 requests", fmt.usd(option.cost_usd_per_1k), _limit(report)),
+        Tile("Accuracy", fmt.percent(option.accuracy.mean), f"teacher {fmt.percent(teacher.accuracy.mean)}"),
+    ]
+    if option is teacher:
+        return tuple(tiles)
+    cheaper = teacher.cost_usd_per_1k / option.cost_usd_per_1k if option.cost_usd_per_1k > 0 else None
+    tiles.append(Tile("Cheaper than the teacher", fmt.ratio(cheaper), f"teacher {fmt.usd(teacher.cost_usd_per_1k)}"))
+    if report.break_even_requests is not None:
+        tiles.append(Tile("Pays for itself after", fmt.large(report.break_even_requests), _months(report)))
+    return tuple(tiles)
+
+
+def _limit(report: Report) -> str:
+    return f"budget {fmt.usd(report.policy.max_cost)}"
+
+
+def _months(report: Report) -> str:
+    volume = report.policy.requests_per_month
+    if not volume or report.break_even_requests is None:
+        return "requests"
+    months = report.break_even_requests / volume
+    if months >= 1:
+        return f"requests, {months:.1f} months"
+    days = months * 365 / 12
+    return (
+        f"requests, {days:.0f} days" if days >= 1.5 else "requests, about a day" if days >= 0.5 else "requests, hours"
+    )
+
+
+def _student(report: Report) -> str | None:
+    if report.student_path is None:
+        return None
+    accuracy = report.student_test_accuracy
+    measured = "" if accuracy is None else f"; this very model gets {fmt.percent(accuracy)} of the test images right"
+    return f"The recommended student lies in the folder {report.student_path}{measured}."

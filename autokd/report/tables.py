@@ -1,0 +1,170 @@
+"""trials.csv, finalists.csv and history.csv: one row a trial, a finalist's seed, an epoch.
+
+Numbers are written so that reading gives back the same float. Text comes from users: a cell that a spreadsheet could
+take for a formula gets an apostrophe in front, which reading takes away again.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from autokd.errors import RunError
+from autokd.records import EpochReport, FinalistRecord, TrialRecord
+from autokd.report.format import printable
+from autokd.run import write_text
+
+TRIAL_COLUMNS = (
+    "number", "arm", "student", "parameters", "ratio", "macs", "cost_usd_per_1k", "loss", "temperature", "alpha",
+    "learning_rate", "weight_decay", "batch_size", "planned_epochs", "state", "epochs", "val_accuracy", "seconds",
+    "error",
+)  # fmt: skip
+FINALIST_COLUMNS = (
+    "number", "arm", "role", "student", "twin_of", "trial", "seed", "temperature", "alpha", "learning_rate", "epochs",
+    "parameters", "ratio", "cost_usd_per_1k", "val_accuracy", "test_accuracy", "device_seconds",
+)  # fmt: skip
+HISTORY_COLUMNS = ("epoch", "train_loss", "val_accuracy", "val_nll", "learning_rate", "seconds")
+
+_RECIPE = ("loss", "temperature", "alpha", "learning_rate", "weight_decay", "batch_size")
+_TEXT = ("student", "error")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+
+
+def trials_text(trials: Sequence[TrialRecord]) -> str:
+    """The content of trials.csv."""
+    return _text(TRIAL_COLUMNS, (_trial_row(trial) for trial in trials))
+
+
+def write_trials(path: Path, trials: Sequence[TrialRecord]) -> None:
+    """Write trials.csv, one row a trial in the order given."""
+    write_text(path, trials_text(trials))
+
+
+def read_trials(path: Path) -> tuple[TrialRecord, ...]:
+    """The trials that `write_trials` wrote.
+
+    Raises RunError for a file that is missing or is no table of trials.
+    """
+    rows = _rows(path)
+    try:
+        return tuple(_trial(row) for row in rows)
+    except (KeyError, ValueError, AttributeError) as error:
+        raise RunError(f"{path} is no table of trials ({_reason(error)}); restore it from a copy of the run") from None
+
+
+def write_finalists(path: Path, finalists: Sequence[FinalistRecord]) -> None:
+    """Write finalists.csv, one row a finalist and seed; `twin_of` holds numbers separated by spaces."""
+    rows = (row for finalist in finalists for row in _finalist_rows(finalist))
+    write_text(path, _text(FINALIST_COLUMNS, rows))
+
+
+def read_history(path: Path) -> tuple[EpochReport, ...]:
+    """The epochs of one training in order; empty where the file is missing.
+
+    A kill may leave a torn last line and a resumed training may repeat an epoch: torn lines are passed over, and the
+    last report of an epoch counts.
+    """
+    try:
+        content = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ()
+    whole = content[: content.rfind("\n") + 1]
+    reports = (_epoch(row) for row in csv.DictReader(io.StringIO(whole)))
+    latest = {report.epoch: report for report in reports if report is not None}
+    return tuple(latest[epoch] for epoch in sorted(latest))
+
+
+# ---- rows ------------------------------------------------------------------------------------------------------
+
+
+def _trial_row(trial: TrialRecord) -> dict[str, object]:
+    return {
+        **dict(trial),
+        **{name: getattr(trial.recipe, name) for name in _RECIPE},
+        "planned_epochs": trial.recipe.epochs,
+    }
+
+
+def _trial(row: Mapping[str, str]) -> TrialRecord:
+    recipe = {name: row[name] for name in _RECIPE} | {"epochs": row["planned_epochs"]}
+    fields = {name: row[name] for name in TRIAL_COLUMNS if name in TrialRecord.model_fields}
+    return TrialRecord.model_validate(
+        fields
+        | {
+            "recipe": recipe,
+            "student": _unguarded(row["student"]) or "",
+            "error": _unguarded(row["error"]),
+            "val_accuracy": row["val_accuracy"] or None,
+        }
+    )
+
+
+def _finalist_rows(finalist: FinalistRecord) -> Iterable[dict[str, object]]:
+    shared: dict[str, object] = {
+        **dict(finalist),
+        "twin_of": " ".join(map(str, finalist.twin_of)),
+        "temperature": finalist.recipe.temperature,
+        "alpha": finalist.recipe.alpha,
+        "learning_rate": finalist.recipe.learning_rate,
+        "epochs": finalist.recipe.epochs,
+        "cost_usd_per_1k": finalist.reading.cost_usd_per_1k.mean,
+    }
+    return (shared | dict(result) for result in finalist.seeds)
+
+
+def _epoch(row: Mapping[str, str]) -> EpochReport | None:
+    try:
+        return EpochReport.model_validate({name: row[name] for name in HISTORY_COLUMNS})
+    except (KeyError, ValidationError):
+        return None
+
+
+# ---- cells -----------------------------------------------------------------------------------------------------
+
+
+def _text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    lines = [",".join(columns), *(",".join(_cell(name, row[name]) for name in columns) for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        return list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8"), newline="")))
+    except (OSError, ValueError, csv.Error) as error:
+        raise RunError(f"{path} cannot be read ({error}); finish the run with --resume") from None
+
+
+def _cell(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return repr(value)
+    return _quoted(_guarded(str(value)) if name in _TEXT else str(value))
+
+
+def _guarded(text: str) -> str:
+    """An apostrophe before what a spreadsheet would calculate, and for an empty text, which is not the same as none."""
+    text = printable(text)
+    return f"'{text}" if not text or text.startswith(_FORMULA) else text
+
+
+def _quoted(text: str) -> str:
+    """Quotes where they are needed; csv.writer leaves a lone carriage return bare, where it would end the row."""
+    if any(character in text for character in ',"\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _unguarded(cell: str) -> str | None:
+    return cell.removeprefix("'") if cell else None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{first['loc'][-1]}: {first['msg']}"
+    return f"column {error} is missing" if isinstance(error, KeyError) else str(error)

@@ -1,0 +1,142 @@
+"""The report is put together from the folder, stored, and read again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from believable_run import make_decision, make_policy, make_run
+
+from autokd.errors import RunError
+from autokd.report import assemble, read_report, render, write_reports
+from autokd.report.assemble import write_json
+from autokd.report.tables import trials_text
+from autokd.run import Run
+
+KEYS = [
+    "schema_version",
+    "verdict",
+    "strength",
+    "condition",
+    "summary",
+    "reasons",
+    "would_change",
+    "task",
+    "policy",
+    "cost_model",
+    "options",
+    "gain",
+    "advantage",
+    "break_even_requests",
+    "finalists",
+    "advantages",
+    "search",
+]
+TASK_KEYS = ["data", "classes", "train", "val", "test", "image_size", "labelled"]
+
+
+def test_the_stored_report_comes_back_equal(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    report = assemble(run, make_decision(), make_policy(), student_path="student", student_test_accuracy=0.9)
+    write_json(run, report)
+    assert read_report(run) == report
+
+
+def test_report_json_has_the_keys_that_scripts_read(finished: Run) -> None:
+    content = json.loads(finished.report_path.read_text())
+    assert set(KEYS) <= set(content)
+    assert set(TASK_KEYS) <= set(content["task"])
+    assert set(content["options"]) == {"teacher", "direct", "distilled"}
+    assert content["task"]["classes"] == list("0123456789")
+    assert content["task"]["labelled"] == content["task"]["train"] == 1_077
+    assert content["command"].startswith("autokd search")
+    assert "alpha weighs the teacher" in content["formula"]
+    assert [student["student"] for student in content["left_out"]] == ["resnet34", "vgg11", "crossvit_9_240"]
+
+
+@pytest.mark.parametrize("missing", ["task.json", "teacher.json", "costs.json"])
+def test_what_is_missing_is_named_with_the_next_step(tmp_path: Path, missing: str) -> None:
+    run = make_run(tmp_path / "run")
+    (run.path / missing).unlink()
+    with pytest.raises(RunError, match=rf"{missing}.*--resume"):
+        assemble(run, make_decision(), make_policy())
+
+
+def test_a_run_that_searched_nothing_has_an_empty_search(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [], finalists=[])
+    report = assemble(run, make_decision("none"), make_policy())
+    assert (report.search.trials, report.search.usd, report.finalists) == (0, 0, ())
+
+
+def test_an_unfinished_run_has_no_report(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    with pytest.raises(RunError, match="--resume"):
+        read_report(run)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("{", "cannot be read"), ("{}", "damaged"), ("[]", "damaged"), ('{"schema_version": 99}', "newer autokd")],
+)
+def test_a_damaged_report_is_named(tmp_path: Path, content: str, words: str) -> None:
+    run = make_run(tmp_path / "run")
+    run.report_path.write_text(content)
+    with pytest.raises(RunError, match=words):
+        read_report(run)
+
+
+def test_all_reports_are_written(finished: Run) -> None:
+    names = {path.name for path in finished.path.iterdir()}
+    assert {"report.html", "report.json", "finalists.csv", "trials.csv"} <= names
+
+
+def test_rendering_again_changes_nothing_but_writes_the_page(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    write_reports(run, assemble(run, make_decision(), make_policy()))
+    page, stored = (run.path / "report.html").read_text(), run.report_path.read_text()
+    (run.path / "report.html").unlink()
+    (run.path / "finalists.csv").unlink()
+
+    assert render(run, "html") == run.path / "report.html"
+    assert (run.path / "report.html").read_text() == page
+    assert render(run, "csv") == (run.path / "trials.csv").read_text()
+    assert (run.path / "finalists.csv").is_file()
+    text = render(run, "json")
+    assert isinstance(text, str) and json.loads(text) == json.loads(stored)
+
+
+def test_rendering_a_run_without_trials(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [], finalists=[])
+    write_reports(run, assemble(run, make_decision("none"), make_policy()))
+    assert render(run, "csv") == trials_text([])
+
+
+def test_finalists_may_also_be_stored_as_a_bare_list(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    path = run.path / "finalists.json"
+    path.write_text(json.dumps(json.loads(path.read_text())["finalists"]))
+    write_reports(run, assemble(run, make_decision(), make_policy()))
+    assert len((run.path / "finalists.csv").read_text().splitlines()) == 16
+
+
+def test_reading_a_run_loads_no_machine_room() -> None:
+    code = (
+        "import sys, autokd.report, autokd.report.page, autokd.report.figures\n"
+        "heavy = {'torch', 'timm', 'optuna', 'ray', 'pandas', 'plotly', 'jinja2', 'sklearn', 'scipy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_rendering_a_page_loads_no_machine_room(finished: Run) -> None:
+    code = (
+        "import sys, pathlib, autokd.report as r\nfrom autokd.run import Run\n"
+        f"r.render(Run.open(pathlib.Path({str(finished.path)!r})), 'html')\n"
+        "print(sorted({'torch', 'timm', 'optuna', 'ray'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,168 @@
+"""The page in a real browser: opened from disk, it asks the network for nothing, complains of nothing and works."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from believable_run import make_decision, make_policy, make_run, make_trials
+
+from autokd.report import assemble, write_reports
+from autokd.run import Run
+
+pytestmark = pytest.mark.browser
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Chromium with its logs; skipped where there is none, a failure where AUTOKD_REQUIRE_BROWSER=1 asks for one."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if not (chromium and driver):
+        reason = "needs Chromium and chromedriver on the PATH"
+        if os.environ.get("AUTOKD_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}", "--window-size=1200,1600"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    opened = webdriver.Chrome(options=options, service=Service(driver))
+    yield opened
+    opened.quit()
+
+
+def visit(browser: Any, path: Path) -> None:
+    """Open a page from disk, its logs emptied, and wait until its charts are drawn."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    browser.get("about:blank")
+    for log in ("performance", "browser"):
+        browser.get_log(log)
+    browser.get(path.as_uri())
+    ready = "return [...document.querySelectorAll('.chart')].every(c => c.querySelector('svg.main-svg'))"
+    WebDriverWait(browser, 30).until(lambda b: b.execute_script(ready))
+
+
+def requests(browser: Any) -> list[str]:
+    """Addresses of all requests since the visit began."""
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+
+
+def column(browser: Any, table: str, index: int) -> list[str]:
+    """Texts of one column."""
+    script = "return [...document.querySelectorAll(arguments[0])].map(row => row.cells[arguments[1]].textContent)"
+    return browser.execute_script(script, f"#{table} tbody tr", index)
+
+
+def press(browser: Any, selector: str) -> None:
+    browser.execute_script("document.querySelector(arguments[0]).click()", selector)
+
+
+def test_no_request_and_no_complaint(browser: Any, finished: Run) -> None:
+    page = finished.path / "report.html"
+    visit(browser, page)
+    asked = requests(browser)
+    assert asked.count(page.as_uri()) == 1
+    assert [url for url in asked if url != page.as_uri() and not url.startswith(("data:", "blob:"))] == []
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_charts_are_drawn(browser: Any, finished: Run) -> None:
+    visit(browser, finished.path / "report.html")
+    assert browser.execute_script("return document.querySelectorAll('.chart').length") == 3
+    assert browser.execute_script("return document.querySelectorAll('#chart-cost .scatterlayer .point').length") > 30
+    assert browser.execute_script("return document.querySelectorAll('#chart-cost .errorbars path').length") > 0
+
+
+def test_tables_sort_by_value(browser: Any, finished: Run) -> None:
+    visit(browser, finished.path / "report.html")
+    before = column(browser, "trials", 0)
+    press(browser, "#trials thead th:nth-child(1) button")
+    assert column(browser, "trials", 0) == sorted(before, key=int)
+    press(browser, "#trials thead th:nth-child(1) button")
+    assert column(browser, "trials", 0) == sorted(before, key=int, reverse=True)
+    press(browser, "#trials thead th:nth-child(3) button")
+    assert column(browser, "trials", 2) == sorted(column(browser, "trials", 2))
+    for _ in range(2):  # the empty ones stay at the end both ways
+        press(browser, "#trials thead th:nth-child(11) button")
+        found = [text for text in column(browser, "trials", 10) if text != "–"]
+        assert column(browser, "trials", 10)[: len(found)] == found
+    assert browser.execute_script("return document.querySelectorAll('#finalists tr.marked').length") == 2
+    press(browser, "#finalists thead th:nth-child(5) button")
+    assert browser.execute_script("return document.querySelectorAll('#finalists tr.marked').length") == 2
+
+
+def test_a_phone_needs_no_sideways_scrolling(browser: Any, finished: Run) -> None:
+    size = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        visit(browser, finished.path / "report.html")
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 400
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_charts_follow_dark_and_light(browser: Any, finished: Run) -> None:
+    colour = "return getComputedStyle(document.querySelector('#chart-cost .xtick text')).fill"
+    found = []
+    for scheme in ("light", "dark"):
+        feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
+        visit(browser, finished.path / "report.html")
+        browser.execute_async_script("setTimeout(arguments[0], 200)")
+        found.append(browser.execute_script(colour))
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert found == ["rgb(28, 35, 43)", "rgb(230, 234, 238)"]
+
+
+@pytest.mark.parametrize("verdict", ["none", "keep_teacher"])
+def test_a_page_without_charts_works(browser: Any, tmp_path: Path, verdict: str) -> None:
+    run = make_run(tmp_path / "run", [], finalists=[])
+    write_reports(run, assemble(run, make_decision(verdict), make_policy()))
+    visit(browser, run.path / "report.html")
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_names_are_shown_and_not_run(browser: Any, tmp_path: Path) -> None:
+    evil = "<img src=x onerror=window.harmed=1></script><script>window.harmed=1</script>"
+    trials = [t.model_copy(update={"student": evil, "error": evil}) for t in make_trials(310)]
+    run = make_run(tmp_path / "run", trials)
+    write_reports(run, assemble(run, make_decision(summary=evil), make_policy()))
+    visit(browser, run.path / "report.html")
+    press(browser, "#trials thead th:nth-child(1) button")
+    assert column(browser, "trials", 2)[0] == evil
+    assert browser.execute_script("return window.harmed") is None
+    assert browser.execute_script("return document.querySelector('.summary').textContent") == evil
+
+
+def test_ten_thousand_trials_can_be_sorted_and_shown(browser: Any, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", make_trials(10_000))
+    write_reports(run, assemble(run, make_decision(), make_policy()))
+    visit(browser, run.path / "report.html")
+    press(browser, "#trials thead th:nth-child(1) button")
+    assert column(browser, "trials", 0) == [str(number) for number in range(300)]
+    press(browser, "#trials-more")
+    assert len(column(browser, "trials", 0)) == 600
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
