@@ -1,0 +1,139 @@
+"""The evidence boiled down to what the policy weighs: one offer for each option, and the paired differences.
+
+Statistics are computed here, once; the policy is then cheap enough to be asked hundreds of times, which is how what
+would change the verdict is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from autokd.decide import statistics
+from autokd.decide.economics import repriced
+from autokd.decide.evidence import Evidence
+from autokd.decide.statistics import Estimate
+from autokd.records import Arm, CostModel, FinalistRecord, Interval, Reading, SeededInterval
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One option as the policy sees it: the teacher (`number` and `arm` None) or a finalist."""
+
+    number: int | None
+    arm: Arm | None
+    name: str
+    cost: Interval
+    latency_ms: float | None  # p95; None where it was not measured
+    retention: Interval
+    val_accuracy: float
+    reading: Reading
+
+
+@dataclass(frozen=True)
+class Student(Offer):
+    """A finalist with its statistics."""
+
+    number: int
+    arm: Arm
+    record: FinalistRecord
+    accuracy: SeededInterval
+    estimate: Estimate  # of the retention
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What there is to decide on."""
+
+    evidence: Evidence
+    teacher: Offer
+    teacher_accuracy: SeededInterval
+    students: tuple[Student, ...]  # by number
+    twins: Mapping[int, int]  # distilled finalist -> its twin
+    differences: Mapping[tuple[int, int], Estimate]  # (distilled, direct) -> accuracy of the first minus the second's
+
+    @property
+    def spent_usd(self) -> float:
+        """Dollars that the run spent."""
+        return self.evidence.search.usd
+
+    def arm(self, arm: Arm) -> tuple[Student, ...]:
+        """The finalists of one arm."""
+        return tuple(student for student in self.students if student.arm == arm)
+
+    def student(self, number: int) -> Student:
+        """A finalist by its number."""
+        return next(student for student in self.students if student.number == number)
+
+    def twin_of(self, distilled: Offer) -> Student | None:
+        """The twin of a distilled finalist, where it has one."""
+        number = self.twins.get(distilled.number) if distilled.number is not None else None
+        return None if number is None else self.student(number)
+
+    def at_costs(self, cost_of: Callable[[Offer], Interval]) -> Case:
+        """The same case at other costs."""
+        students = tuple(replace(student, cost=cost_of(student)) for student in self.students)
+        return replace(self, teacher=replace(self.teacher, cost=cost_of(self.teacher)), students=students)
+
+    def priced(self, model: CostModel) -> Case:
+        """The same case under another cost model."""
+        return self.at_costs(lambda offer: repriced(offer.reading, self.evidence.cost_model, model))
+
+
+def build_case(evidence: Evidence) -> Case:
+    """Compute every statistic that the verdict may need."""
+    students = tuple(_student(evidence, record) for record in sorted(evidence.finalists, key=lambda f: f.number))
+    return Case(
+        evidence=evidence,
+        teacher=_teacher(evidence),
+        teacher_accuracy=statistics.accuracy(evidence.teacher_correct[None]),
+        students=students,
+        twins=_twins(students),
+        differences={
+            (a.number, b.number): statistics.difference(evidence.correct[a.number], evidence.correct[b.number])
+            for a in students
+            for b in students
+            if a.arm == "distill" and b.arm == "direct"
+        },
+    )
+
+
+def _teacher(evidence: Evidence) -> Offer:
+    reading = evidence.teacher_reading
+    return Offer(
+        number=None,
+        arm=None,
+        name=evidence.teacher.name,
+        cost=reading.cost_usd_per_1k,
+        latency_ms=reading.latency_ms.p95 if reading.latency_ms else None,
+        retention=Interval(mean=1.0, low=1.0, high=1.0),
+        val_accuracy=evidence.teacher.val_accuracy,
+        reading=reading,
+    )
+
+
+def _student(evidence: Evidence, record: FinalistRecord) -> Student:
+    correct = evidence.correct[record.number]
+    estimate = statistics.retention(correct, evidence.teacher_correct[None])
+    return Student(
+        number=record.number,
+        arm=record.arm,
+        name=record.student,
+        cost=record.reading.cost_usd_per_1k,
+        latency_ms=record.reading.latency_ms.p95 if record.reading.latency_ms else None,
+        retention=estimate.interval,
+        val_accuracy=record.val_accuracy,
+        reading=record.reading,
+        record=record,
+        accuracy=statistics.accuracy(correct),
+        estimate=estimate,
+    )
+
+
+def _twins(students: tuple[Student, ...]) -> dict[int, int]:
+    """Distilled finalist -> its twin, the lowest number where there are several."""
+    twins: dict[int, int] = {}
+    for student in students:
+        for number in student.record.twin_of if student.arm == "direct" else ():
+            twins.setdefault(number, student.number)
+    return twins

@@ -1,0 +1,263 @@
+"""What would change the verdict: the rules asked again along one dial at a time.
+
+A dial is a number of the conditions: the budget, the retention, the latency limit, the price, the utilization, the
+request volume. Its range is walked in both directions from where it stands, and every boundary between two verdicts is
+found by bisection. The numbers in the sentences are rounded to the far side of the boundary, and asked once more, so
+that giving them does what the sentence says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import log
+
+from autokd.decide import wording as say
+from autokd.decide.case import Case
+from autokd.decide.rules import Judgement, judge
+from autokd.records import Policy, Verdict
+
+STEPS = 64  # of a dial's walk in one direction
+REGIONS = 2  # in one direction; what lies beyond needs no sentence
+VOLUMES = (1e3, 1e11)  # requests a month
+
+
+@dataclass(frozen=True)
+class Region:
+    """A stretch of a dial with another verdict than today's: from `near` to `far`, or on and on where that is None."""
+
+    near: float
+    far: float | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Dial:
+    """One number of the conditions, with what the verdict would be at any value of it."""
+
+    name: str
+    current: float
+    low: float
+    high: float
+    verdict: Callable[[float], Verdict]
+    phrase: Callable[[str], str]  # a value, or a range of values, in words
+    value: Callable[[float], str]
+    less: str = "less"
+    aside: str = ""  # what to know about values above the current one
+
+
+@dataclass(frozen=True)
+class Change:
+    """A region of one dial, in words."""
+
+    dial: str
+    region: Region
+    effort: float  # how far the dial has to be turned: the logarithm of the factor
+    condition: str
+
+    @property
+    def sentence(self) -> str:
+        """The condition and its verdict."""
+        return f"{self.condition} the verdict would be {self.region.verdict}."
+
+
+def changes(judged: Judgement) -> tuple[Change, ...]:
+    """Every flip of the verdict within a sensible range of each dial, dial by dial; nearest first within one."""
+    case, policy = judged.case, judged.policy
+    found = [change for dial in _dials(case, policy) for change in _turned(dial)]
+    return (*found, *_volume_changes(case, policy))
+
+
+# ---- the dials -------------------------------------------------------------------------------------------------
+
+
+def _dials(case: Case, policy: Policy) -> Iterator[Dial]:
+    yield _budget(case, policy)
+    yield _retention(case, policy)
+    if policy.max_latency_ms is not None:
+        yield _latency(case, policy, policy.max_latency_ms)
+    yield _price(case, policy)
+    if case.evidence.cost_model.model == "measured":
+        yield _utilization(case, policy)
+
+
+def _asked(case: Case, policy: Policy, field: str) -> Callable[[float], Verdict]:
+    return lambda value: judge(case, policy.model_copy(update={field: value})).verdict
+
+
+def _priced(case: Case, policy: Policy, field: str) -> Callable[[float], Verdict]:
+    model = case.evidence.cost_model
+    return lambda value: judge(case.priced(model.model_copy(update={field: value})), policy).verdict
+
+
+def _budget(case: Case, policy: Policy) -> Dial:
+    tried = case.evidence.budget
+    return Dial(
+        name="budget",
+        current=policy.max_cost,
+        low=policy.max_cost / 1000,
+        high=policy.max_cost * 1000,
+        verdict=_asked(case, policy, "max_cost"),
+        phrase=lambda value: f"With a budget of {value} per 1,000 requests",
+        value=say.usd,
+        aside="" if tried is None else f" (the search tried no student dearer than {say.usd(tried)})",
+    )
+
+
+def _retention(case: Case, policy: Policy) -> Dial:
+    return Dial(
+        name="retention",
+        current=policy.min_retention,
+        low=min(0.5, policy.min_retention),
+        high=max(1.1, policy.min_retention),
+        verdict=_asked(case, policy, "min_retention"),
+        phrase=lambda value: f"With a required retention of {value}",
+        value=lambda value: f"{say.clean(value * 100)} %",
+    )
+
+
+def _latency(case: Case, policy: Policy, limit: float) -> Dial:
+    return Dial(
+        name="latency",
+        current=limit,
+        low=limit / 100,
+        high=limit * 100,
+        verdict=_asked(case, policy, "max_latency_ms"),
+        phrase=lambda value: f"With a p95 latency limit of {value}",
+        value=lambda value: f"{say.clean(value)} ms",
+    )
+
+
+def _price(case: Case, policy: Policy) -> Dial:
+    model = case.evidence.cost_model
+    measured = model.model == "measured"
+    field = "price_usd_per_hour" if measured else "usd_per_1k_per_billion"
+    unit = "an hour of serving" if measured else "per 1,000 requests and billion parameters"
+    current = float(getattr(model, field))
+    return Dial(
+        name="price",
+        current=current,
+        low=current / 100,
+        high=current * 100,
+        verdict=_priced(case, policy, field),
+        phrase=lambda value: f"At a price of {value} {unit} instead of {say.usd(current)}",
+        value=say.usd,
+    )
+
+
+def _utilization(case: Case, policy: Policy) -> Dial:
+    model = case.evidence.cost_model
+    field = "utilization" if model.requests_per_month is None else "target_utilization"
+    current = float(getattr(model, field))
+    return Dial(
+        name="utilization",
+        current=current,
+        low=min(0.01, current),
+        high=1.0,
+        verdict=_priced(case, policy, field),
+        phrase=lambda value: f"At a utilization of {value} instead of {say.clean(current * 100)} %",
+        value=lambda value: f"{say.clean(value * 100)} %",
+    )
+
+
+def _volume(case: Case, policy: Policy, current: float) -> Dial:
+    model = case.evidence.cost_model
+
+    def verdict(volume: float) -> Verdict:
+        known = policy.model_copy(update={"requests_per_month": volume})
+        if policy.requests_per_month is not None and model.requests_per_month is None:
+            return judge(case, known).verdict  # costs were given without a fleet and stay what they are
+        return judge(case.priced(model.model_copy(update={"requests_per_month": volume})), known).verdict
+
+    return Dial(
+        name="volume",
+        current=current,
+        low=min(VOLUMES[0], current),
+        high=max(VOLUMES[1], current),
+        verdict=verdict,
+        phrase=lambda value: f"With {value} requests a month",
+        value=lambda value: f"{value:,.0f}",
+        less="fewer",
+    )
+
+
+def _volume_changes(case: Case, policy: Policy) -> Iterator[Change]:
+    """Along the volume; where none was given, seen from a very large one downwards."""
+    if policy.requests_per_month is not None:
+        yield from _turned(_volume(case, policy, policy.requests_per_month))
+        return
+    today, dial = judge(case, policy).verdict, _volume(case, policy, VOLUMES[1])
+    below = _walk(dial, up=False)
+    if (top := dial.verdict(dial.current)) != today:
+        edge = rounded(dial, _boundary(dial, below[0].near, top), top, up=True) if below else dial.low
+        yield _change(dial, Region(edge, None, top), up=True)
+    for region in below[:REGIONS]:
+        if region.verdict != today:
+            yield _change(dial, region, up=False)
+
+
+# ---- the walk along a dial -------------------------------------------------------------------------------------
+
+
+def _turned(dial: Dial) -> Iterator[Change]:
+    for up in (False, True):
+        for region in _walk(dial, up=up)[:REGIONS]:
+            yield _change(dial, region, up=up)
+
+
+def _change(dial: Dial, region: Region, *, up: bool) -> Change:
+    if region.far is None:
+        span = f"{dial.value(region.near)} or {'more' if up else dial.less}"
+    else:
+        span = f"{dial.value(region.near)} {'up' if up else 'down'} to {dial.value(region.far)}"
+    aside = dial.aside if up else ""
+    return Change(dial.name, region, abs(log(region.near / dial.current)), f"{dial.phrase(span)}{aside}")
+
+
+def _walk(dial: Dial, *, up: bool) -> list[Region]:
+    """The regions with another verdict than the one at the dial's current value, nearest first."""
+    edges = list(_edges(dial, dial.high if up else dial.low))
+    regions = []
+    for i, (edge, verdict) in enumerate(edges):
+        far = None
+        if i + 1 < len(edges):
+            far = rounded(dial, _boundary(dial, edges[i + 1][0], verdict), verdict, up=not up)
+        regions.append(Region(rounded(dial, edge, verdict, up=up), far, verdict))
+    today = dial.verdict(dial.current)
+    return [region for region in regions if region.verdict != today]
+
+
+def _edges(dial: Dial, end: float) -> Iterator[tuple[float, Verdict]]:
+    """Values just past every boundary on the way to `end`, each with the verdict there."""
+    at, verdict = dial.current, dial.verdict(dial.current)
+    ratio = (end / dial.current) ** (1 / STEPS)
+    for step in range(1, STEPS + 1):
+        ahead = dial.current * ratio**step if step < STEPS else end
+        while dial.verdict(ahead) != verdict:
+            at = _crossing(dial, at, ahead, verdict)
+            verdict = dial.verdict(at)
+            yield at, verdict
+        at = ahead
+
+
+def _crossing(dial: Dial, before: float, after: float, verdict: Verdict) -> float:
+    """The first value found, by bisection, at which the verdict is no longer `verdict`."""
+    for _ in range(44):
+        middle = (before * after) ** 0.5
+        before, after = (middle, after) if dial.verdict(middle) == verdict else (before, middle)
+    return after
+
+
+def _boundary(dial: Dial, edge: float, verdict: Verdict) -> float:
+    """The value on the near side of an edge: the same, save for the last digits, with the verdict before it."""
+    sides = (edge * (1 - 1e-9), edge * (1 + 1e-9))
+    return next((side for side in sides if dial.verdict(side) == verdict), edge)
+
+
+def rounded(dial: Dial, value: float, verdict: Verdict, *, up: bool) -> float:
+    """The shortest number on the far side of `value` that still has its verdict."""
+    for digits in range(3, 10):
+        candidate = say.rounded_out(value, up=up, digits=digits)
+        if dial.low <= candidate <= dial.high and dial.verdict(candidate) == verdict:
+            return candidate
+    return value

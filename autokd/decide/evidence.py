@@ -1,0 +1,154 @@
+"""What a verdict is made of: the records of a run, and who got which test image right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from autokd.decide.statistics import Correct
+from autokd.errors import RunError
+from autokd.records import CostModel, FinalistRecord, LeftOut, Reading, Record, SearchSummary, Task, Teacher
+from autokd.run import Run, read_json
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Everything that `decide` looks at; nothing in it depends on what the user asks of the verdict.
+
+    `teacher_correct` is [images]; `correct` maps a finalist's number to [seeds, images], seeds in its record's order.
+    """
+
+    task: Task
+    teacher: Teacher
+    teacher_reading: Reading
+    cost_model: CostModel
+    finalists: tuple[FinalistRecord, ...]
+    teacher_correct: Correct
+    correct: dict[int, Correct]
+    search: SearchSummary
+    nearest: tuple[LeftOut, ...]  # students that were not trained but whose cost is known, cheapest first
+    budget: float | None = None  # dollars per 1,000 requests of the search itself: dearer students were never tried
+
+
+def read_evidence(run: Run) -> Evidence:
+    """The evidence that a run has left in its folder; no finalists at all is a normal content.
+
+    Raises RunError where a file is missing or damaged.
+    """
+    teacher = _record(run.path / "teacher.json", Teacher)
+    model, reading = _costs(run.path / "costs.json", teacher.name)
+    finalists = _finalists(run.path / "finalists.json")
+    labels, logits = _test_part(run.evidence_path)
+    return Evidence(
+        task=_record(run.path / "task.json", Task),
+        teacher=teacher,
+        teacher_reading=reading,
+        cost_model=model,
+        finalists=finalists,
+        teacher_correct=_teacher_correct(run.evidence_path, logits, labels),
+        correct={finalist.number: _correct(run, finalist, labels) for finalist in finalists},
+        search=_record(run.path / "search.json", SearchSummary),
+        nearest=_nearest(run.path / "candidates.json"),
+        budget=run.settings.max_cost if run.manifest_path.exists() else None,
+    )
+
+
+def _costs(path: Path, teacher: str) -> tuple[CostModel, Reading]:
+    content = _mapping(path)
+    readings = content.get("readings")
+    if not isinstance(readings, dict) or teacher not in readings:
+        raise RunError(f"{path} holds no reading of the teacher {teacher}; the run folder is damaged")
+    return _valid(path, content.get("cost_model"), CostModel), _valid(path, readings[teacher], Reading)
+
+
+def _finalists(path: Path) -> tuple[FinalistRecord, ...]:
+    if not path.exists():
+        return ()
+    content = read_json(path)
+    if not isinstance(content, list):
+        raise RunError(f"{path} is no list of finalists; the run folder is damaged")
+    finalists = tuple(_valid(path, item, FinalistRecord) for item in content)
+    for finalist in finalists:
+        if not finalist.seeds:
+            raise RunError(f"{path} lists finalist {finalist.number} without a single seed; the run folder is damaged")
+    return finalists
+
+
+def _nearest(path: Path) -> tuple[LeftOut, ...]:
+    """Students left out whose cost is known, cheapest first."""
+    listed = _mapping(path).get("left_out", [])
+    if not isinstance(listed, list):
+        raise RunError(f"{path} is damaged: left_out is no list; start the search again in another --output")
+    left_out = [_valid(path, item, LeftOut) for item in listed]
+    known = [(left.cost_usd_per_1k, left.student, left) for left in left_out if left.cost_usd_per_1k is not None]
+    return tuple(left for *_, left in sorted(known, key=lambda row: row[:2]))
+
+
+def _test_part(path: Path) -> tuple[NDArray[np.int64], NDArray[np.floating[Any]]]:
+    """Labels [images] and the teacher's logits [images, classes] of the test part."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            labels, logits = arrays["test_labels"], arrays["teacher_test_logits"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise RunError(f"{path} cannot be read ({error}); the run folder is damaged") from None
+    if labels.ndim != 1 or len(labels) < 2 or not np.issubdtype(labels.dtype, np.integer):
+        raise RunError(f"{path} holds no list of test labels; the run folder is damaged")
+    return labels.astype(np.int64), logits
+
+
+def _teacher_correct(path: Path, logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> Correct:
+    correct = _hits(path, logits, labels)
+    if not correct.any():
+        raise RunError(f"{path}: the teacher gets no test image right, so no student can be compared with it")
+    return correct
+
+
+def _correct(run: Run, finalist: FinalistRecord, labels: NDArray[np.int64]) -> Correct:
+    """[seeds, images] of one finalist."""
+    paths = [run.finalist_path(finalist.number, result.seed) / "test_logits.npy" for result in finalist.seeds]
+    return np.stack([_hits(path, _array(path), labels) for path in paths])
+
+
+def _array(path: Path) -> NDArray[np.floating[Any]]:
+    try:
+        content: NDArray[np.floating[Any]] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise RunError(f"{path} cannot be read ({error}); the run folder is damaged") from None
+    return content
+
+
+def _hits(path: Path, logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> Correct:
+    """Whether the largest logit is that of the label; [images]."""
+    if not isinstance(logits, np.ndarray) or logits.ndim != 2 or len(logits) != len(labels):
+        raise RunError(f"{path} does not hold one row of logits for each of the {len(labels)} test images")
+    if not np.isfinite(logits).all():
+        raise RunError(f"{path} holds logits that are no numbers; the run folder is damaged")
+    return np.asarray(logits.argmax(axis=1) == labels)
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise RunError(f"{path} is damaged: it is no JSON object; start the search again in another --output")
+    return content
+
+
+def _record(path: Path, kind: type[R]) -> R:
+    return _valid(path, read_json(path), kind)
+
+
+def _valid(path: Path, content: Any, kind: type[R]) -> R:
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "its content"
+        raise RunError(f"{path} holds no {kind.__name__} ({place}: {first['msg']}); the folder is damaged") from None

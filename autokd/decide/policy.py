@@ -1,0 +1,153 @@
+"""`decide`: evidence and a policy in, a decision out. Nothing is read, written or measured."""
+
+from __future__ import annotations
+
+from autokd.decide import wording as say
+from autokd.decide.case import Case, Offer, Student, build_case
+from autokd.decide.changes import changes
+from autokd.decide.economics import monthly_usd
+from autokd.decide.evidence import Evidence
+from autokd.decide.reasons import closest, reasons, summary
+from autokd.decide.refusals import limits_missed, refusals
+from autokd.decide.rules import Judgement, judge
+from autokd.decide.strength import weaknesses
+from autokd.records import Advantage, Arm, Decision, FinalistSummary, Option, Options, Policy, SeededInterval
+
+
+def decide(evidence: Evidence, policy: Policy) -> Decision:
+    """The verdict on the evidence under a policy, with its strength, its reasons and what would change it."""
+    judged = judge(build_case(evidence), policy)
+    weak = weaknesses(judged)
+    found = changes(judged)
+    return Decision(
+        verdict=judged.verdict,
+        strength="weak" if weak else "strong",
+        condition=_condition(judged),
+        summary=summary(judged, found),
+        reasons=reasons(judged, found),
+        weaknesses=weak,
+        would_change=tuple(change.sentence for change in found),
+        options=_options(judged),
+        gain=judged.gain.difference if judged.gain else None,
+        advantage=judged.advantage.difference if judged.advantage else None,
+        break_even_requests=judged.break_even(judged.pick) if judged.pick else None,
+        finalists=tuple(_finalist(judged, student) for student in judged.case.students),
+        advantages=_advantages(judged.case),
+    )
+
+
+def _condition(judged: Judgement) -> str | None:
+    """The volume above which the verdict holds, where none was given and the teacher could be kept."""
+    if judged.pick is None or not judged.teacher_eligible or judged.policy.requests_per_month is not None:
+        return None
+    requests = judged.break_even(judged.pick)
+    return f"above {say.count(requests)} requests" if requests else None
+
+
+def _advantages(case: Case) -> tuple[Advantage, ...]:
+    return tuple(
+        Advantage(**estimate.difference.model_dump(), distilled=distilled, direct=direct)
+        for (distilled, direct), estimate in case.differences.items()
+    )
+
+
+# ---- options and finalists -------------------------------------------------------------------------------------
+
+
+def _options(judged: Judgement) -> Options:
+    """The teacher, and each arm's pick; an arm without a pick shows its nearest finalist, which is not worthwhile."""
+
+    def arm(name: Arm, pick: Student | None) -> Option | None:
+        shown = pick or closest(judged.case.arm(name), judged)
+        return _student_option(judged, shown) if shown else None
+
+    return Options(
+        teacher=_teacher_option(judged),
+        direct=arm("direct", judged.direct),
+        distilled=arm("distill", judged.distilled),
+    )
+
+
+def _teacher_option(judged: Judgement) -> Option:
+    teacher = judged.case.evidence.teacher
+    return _option(
+        judged.case.teacher,
+        judged.policy,
+        parameters=teacher.parameters,
+        ratio=1.0,
+        macs=teacher.macs,
+        accuracy=judged.case.teacher_accuracy,
+        one_time=0.0,
+        eligible=judged.teacher_eligible,
+        worthwhile=judged.teacher_eligible,
+        why_not=tuple(limits_missed(judged.case.teacher, judged.policy)),
+    )
+
+
+def _student_option(judged: Judgement, student: Student) -> Option:
+    return _option(
+        student,
+        judged.policy,
+        parameters=student.record.parameters,
+        ratio=student.record.ratio,
+        macs=student.record.macs,
+        accuracy=student.accuracy,
+        one_time=judged.one_time_usd,
+        eligible=student.number in judged.eligible,
+        worthwhile=student.number in judged.worthwhile,
+        why_not=refusals(judged, student),
+    )
+
+
+def _option(
+    offer: Offer,
+    policy: Policy,
+    *,
+    parameters: int,
+    ratio: float,
+    macs: int,
+    accuracy: SeededInterval,
+    one_time: float,
+    eligible: bool,
+    worthwhile: bool,
+    why_not: tuple[str, ...],
+) -> Option:
+    return Option(
+        student=offer.name,
+        finalist=offer.number,
+        parameters=parameters,
+        ratio=ratio,
+        macs=macs,
+        accuracy=accuracy,
+        retention=offer.retention,
+        cost_usd_per_1k=offer.cost.mean,
+        monthly_usd=monthly_usd(offer.cost.mean, policy.requests_per_month),
+        latency_ms=offer.reading.latency_ms,
+        capacity_rps=offer.reading.capacity_rps,
+        one_time_usd=one_time,
+        eligible=eligible,
+        worthwhile=worthwhile,
+        noisy=offer.reading.noisy,
+        why_not=why_not,
+    )
+
+
+def _finalist(judged: Judgement, student: Student) -> FinalistSummary:
+    record = student.record
+    return FinalistSummary(
+        number=record.number,
+        arm=record.arm,
+        role=record.role,
+        student=record.student,
+        twin_of=record.twin_of,
+        val_accuracy=record.val_accuracy,
+        accuracy=student.accuracy,
+        retention=student.retention,
+        cost_usd_per_1k=student.cost.mean,
+        latency_ms=student.reading.latency_ms,
+        noisy=student.reading.noisy,
+        device_seconds=sum(result.device_seconds for result in record.seeds),
+        eligible=student.number in judged.eligible,
+        worthwhile=student.number in judged.worthwhile,
+        why_not=refusals(judged, student),
+    )

@@ -1,0 +1,202 @@
+"""The verdict in words: one sentence that sums it up, and a reason for each of its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from autokd.decide import wording as say
+from autokd.decide.case import Case, Student
+from autokd.decide.changes import Change
+from autokd.decide.economics import costs_differ, horizon_saving_usd
+from autokd.decide.nearest import nearest_miss, smallest_fix
+from autokd.decide.refusals import limits_missed, refusals
+from autokd.decide.rules import Judgement, affordable, decided_by_cost, gains, is_ahead
+from autokd.records import Arm, Difference, Policy
+
+ADJECTIVES: dict[Arm, str] = {"distill": "distilled", "direct": "direct"}
+
+
+def summary(judged: Judgement, found: Sequence[Change]) -> str:
+    """The verdict in one sentence."""
+    if judged.pick is not None:
+        return f"{_recommended(judged.pick)}: it keeps {_worth(judged.case, judged.pick)}."
+    if judged.verdict == "keep_teacher":
+        return f"{_kept(judged.case, judged.policy)}, and {_no_student(judged)}."
+    miss = nearest_miss(judged)
+    return f"{_nothing(judged)}: {miss.name} comes nearest but {miss.why}, and {smallest_fix(miss, found)}."
+
+
+def reasons(judged: Judgement, found: Sequence[Change]) -> tuple[str, ...]:
+    """One sentence or more for each step of the policy, in its order."""
+    return (
+        _teacher(judged.case, judged.policy),
+        *_beaten(judged.case),
+        *(_arm(judged, arm) for arm in ADJECTIVES),
+        *_contest(judged),
+        *_payback(judged),
+        *_miss(judged, found),
+    )
+
+
+# ---- the summary -----------------------------------------------------------------------------------------------
+
+
+def _recommended(pick: Student) -> str:
+    return f"Distil {pick.name}" if pick.arm == "distill" else f"Train {pick.name} directly"
+
+
+def _worth(case: Case, student: Student) -> str:
+    kept = f"{say.percent(student.retention.mean)} of {case.teacher.name}'s accuracy"
+    teacher, cost = case.teacher.cost.mean, student.cost.mean
+    prices = f"({say.usd(cost)} instead of {say.usd(teacher)} per 1,000 requests)"
+    if not costs_differ(teacher, cost):
+        return f"{kept} at about the same cost {prices}"
+    factor, word = (teacher / cost, "lower") if cost < teacher else (cost / teacher, "higher")
+    return f"{kept} at {say.times(factor)} times {word} cost {prices}"
+
+
+def _nothing(judged: Judgement) -> str:
+    budget = f"the budget of {say.usd(judged.policy.max_cost)} per 1,000 requests"
+    if any(affordable(student, judged.policy) for student in judged.case.students):
+        kept = f"{say.percent(judged.policy.min_retention)} of {judged.case.teacher.name}'s accuracy"
+        return f"Nothing within {budget} is shown to keep {kept}"
+    return f"Nothing meets {budget}" + ("" if judged.policy.max_latency_ms is None else " and the latency limit")
+
+
+def _kept(case: Case, policy: Policy) -> str:
+    cost, limit = say.usd(case.teacher.cost.mean), say.usd(policy.max_cost)
+    return f"Keep {case.teacher.name}: its {cost} per 1,000 requests are within the budget of {limit}"
+
+
+def _no_student(judged: Judgement) -> str:
+    best = closest(judged.case.students, judged)
+    if best is None:
+        return "there is no trained student to replace it"
+    return f"no student is worth the change: finalist {best.number} ({best.name}) {_refused(judged, best)}"
+
+
+def closest(students: Sequence[Student], judged: Judgement) -> Student | None:
+    """The finalist that speaks for those without a pick: eligible before not, then by validation accuracy."""
+    return min(
+        students,
+        key=lambda s: (s.number not in judged.eligible, -s.val_accuracy, s.cost.mean, s.number),
+        default=None,
+    )
+
+
+# ---- the reasons -----------------------------------------------------------------------------------------------
+
+
+def _teacher(case: Case, policy: Policy) -> str:
+    missed = list(limits_missed(case.teacher, policy))
+    if missed:
+        return f"The teacher {case.teacher.name} cannot be kept: it {say.listed(missed)}."
+    cost, limit = say.usd(case.teacher.cost.mean), say.usd(policy.max_cost)
+    accuracy = say.percent(case.teacher_accuracy.mean)
+    return (
+        f"The teacher {case.teacher.name} ({accuracy} accurate) could be kept: "
+        f"it costs {cost} per 1,000 requests, within the budget of {limit}."
+    )
+
+
+def _beaten(case: Case) -> Iterator[str]:
+    """A teacher that is no better than a student trained without it."""
+    best = max(case.arm("direct"), key=lambda s: (s.val_accuracy, -s.number), default=None)
+    if best is not None and best.val_accuracy > case.teacher.val_accuracy:
+        own, teachers = say.percent_beside(best.val_accuracy, case.teacher.val_accuracy)
+        yield (
+            f"The teacher is not worth distilling: {best.name}, trained directly (finalist {best.number}), reaches "
+            f"{own} on validation, the teacher {teachers}."
+        )
+
+
+def _arm(judged: Judgement, arm: Arm) -> str:
+    word = ADJECTIVES[arm]
+    pick = judged.distilled if arm == "distill" else judged.direct
+    if pick is not None:
+        return (
+            f"The {word} pick is finalist {pick.number}, {pick.name}: it keeps {_worth(judged.case, pick)}; "
+            f"retention {say.percent_range(pick.retention)}, {pick.accuracy.seeds} seeds."
+        )
+    best = closest(judged.case.arm(arm), judged)
+    if best is None:
+        return f"There is no {word} finalist."
+    return f"No {word} finalist is worthwhile: the nearest, finalist {best.number} ({best.name}), {_refused(judged, best)}."
+
+
+def _refused(judged: Judgement, student: Student) -> str:
+    return say.listed(list(refusals(judged, student)))
+
+
+def _contest(judged: Judgement) -> Iterator[str]:
+    """Gain, advantage, and what follows from them."""
+    distilled, direct = judged.distilled, judged.direct
+    if distilled is None:
+        return
+    if judged.gain is None:
+        yield f"The distilled pick has no twin, so what distilling did for {distilled.name} cannot be told."
+    else:
+        yield _gain(distilled, judged.gain.difference)
+    if direct is None or judged.advantage is None:
+        return
+    yield _advantage(distilled, direct, judged.advantage.difference)
+    yield _conclusion(judged.case, judged.policy, distilled, direct)
+
+
+def _gain(distilled: Student, gain: Difference) -> str:
+    outcome = "helped" if gain.low > 0 else "did harm" if gain.high < 0 else "is not shown to help"
+    return (
+        f"Distilling {outcome}: against its twin, the same student trained without the teacher, {distilled.name} gains "
+        f"{say.points(gain.mean)} ({say.points_range(gain)})."
+    )
+
+
+def _advantage(distilled: Student, direct: Student, advantage: Difference) -> str:
+    return (
+        f"The advantage of the distilled pick, finalist {distilled.number}, over the direct pick, finalist "
+        f"{direct.number}, is "
+        f"{say.points(advantage.mean)} ({say.points_range(advantage)}); this test could have shown "
+        f"{say.points(advantage.detectable).removeprefix('+')}."
+    )
+
+
+def _conclusion(case: Case, policy: Policy, distilled: Student, direct: Student) -> str:
+    prices = f"{say.usd(distilled.cost.mean)} against {say.usd(direct.cost.mean)} per 1,000 requests"
+    if decided_by_cost(policy, distilled, direct):
+        cheap = distilled if distilled.cost.mean < direct.cost.mean else direct
+        return f"Savings are preferred, and the {ADJECTIVES[cheap.arm]} pick is the cheaper one ({prices})."
+    if not gains(case, distilled):
+        return "No gain above 0 is shown, and without one the simpler way, training directly, is taken."
+    least = say.points(policy.min_gain).removeprefix("+")
+    if is_ahead(case, policy, distilled, direct):
+        return f"The distilled pick is ahead by at least {least}, or cheaper and at most {least} behind ({prices})."
+    return (
+        f"The distilled pick is neither shown to be ahead, with a mean of at least {least}, nor cheaper and at most "
+        f"{least} behind ({prices}); the simpler way, training directly, is taken."
+    )
+
+
+def _payback(judged: Judgement) -> Iterator[str]:
+    pick = judged.pick
+    if pick is None:
+        return
+    once, requests = say.usd(judged.one_time_usd), judged.break_even(pick)
+    if requests is None:
+        yield f"{pick.name} costs no less than the teacher, so the one-time cost of {once} is never paid back."
+        return
+    sentence = f"The one-time cost of {once} is paid back after {say.count(requests)} requests"
+    saving = horizon_saving_usd(judged.case.teacher.cost.mean, pick.cost.mean, judged.policy)
+    if saving is not None and judged.policy.requests_per_month is not None:
+        sentence += (
+            f"; at {say.count(judged.policy.requests_per_month)} requests a month {pick.name} saves {say.usd(saving)} "
+            f"over {say.clean(judged.policy.horizon_months)} months"
+        )
+    yield f"{sentence}."
+
+
+def _miss(judged: Judgement, found: Sequence[Change]) -> Iterator[str]:
+    if judged.verdict != "none":
+        return
+    miss = nearest_miss(judged)
+    yield f"The nearest miss is {miss.name}: it {miss.why}."
+    yield f"The smallest change that would fix it: {smallest_fix(miss, found)}."

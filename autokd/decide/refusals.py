@@ -1,0 +1,65 @@
+"""Why an option is refused, in clauses that begin with a verb."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autokd.decide import wording as say
+from autokd.decide.case import Case, Offer, Student
+from autokd.decide.economics import cheaper, horizon_saving_usd, one_time_usd, within
+from autokd.decide.rules import Judgement, fast_enough, retains
+from autokd.records import Policy
+
+
+def refusals(judged: Judgement, student: Student) -> tuple[str, ...]:
+    """Why a finalist is not worthwhile."""
+    found = [*limits_missed(student, judged.policy), *_retention(student, judged.policy)]
+    if not found and student.number not in judged.worthwhile:
+        found.append(_payback(judged.case, judged.policy, student))
+    return tuple(found)
+
+
+def limits_missed(offer: Offer, policy: Policy) -> Iterator[str]:
+    """The limits on cost and latency that an option does not meet."""
+    if not within(offer.cost.mean, policy.max_cost):
+        cost, limit = say.usd_beside(offer.cost.mean, policy.max_cost)
+        yield f"costs {cost} per 1,000 requests, over the budget of {limit}"
+    if policy.max_latency_ms is None or fast_enough(offer, policy):
+        return
+    if offer.latency_ms is None:
+        yield f"has no measured latency, so it is not shown to be within {say.clean(policy.max_latency_ms)} ms"
+    else:
+        latency, limit = say.beside(offer.latency_ms, policy.max_latency_ms)
+        yield f"has a p95 latency of {latency} ms, over the limit of {limit} ms"
+
+
+def _retention(student: Student, policy: Policy) -> Iterator[str]:
+    if retains(student, policy):
+        return
+    low, limit = say.percent_beside(student.retention.low, policy.min_retention)
+    if student.retention.high < policy.min_retention:
+        yield f"keeps {say.percent(student.retention.mean)} of the teacher's accuracy, with the whole interval below {limit}"
+    else:
+        yield (
+            f"keeps {say.percent(student.retention.mean)} of the teacher's accuracy, "
+            f"which is not shown to be {limit} (the interval begins at {low})"
+        )
+
+
+def _payback(case: Case, policy: Policy, student: Student) -> str:
+    """Why an eligible student does not pay beside the teacher."""
+    teacher, cost = case.teacher.cost.mean, student.cost.mean
+    saving = horizon_saving_usd(teacher, cost, policy)
+    if saving is not None:
+        once = one_time_usd(case.spent_usd, policy)
+        over = f"over {say.clean(policy.horizon_months)} months"
+        if saving <= 0:
+            return f"saves nothing {over}: it costs {say.usd(cost)} per 1,000 requests, the teacher {say.usd(teacher)}"
+        saved, paid = say.usd_beside(saving, once)
+        return f"saves {saved} {over}, not more than the one-time cost of {paid}"
+    if not cheaper(cost, teacher):
+        return f"costs {say.usd(cost)} per 1,000 requests, not clearly less than the teacher's {say.usd(teacher)}"
+    return (
+        f"costs {say.usd(cost)} per 1,000 requests, more than half of the teacher's {say.usd(teacher)}, "
+        "without being shown to keep all of its accuracy, and no request volume is given"
+    )

@@ -1,0 +1,187 @@
+"""The rules of the verdict (design, section 5, points 1 to 5): a pure function of a case and a policy.
+
+Strength, reasons and what would change the verdict are made elsewhere, by asking these rules again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from autokd.decide.case import Case, Offer, Student
+from autokd.decide.economics import break_even_requests, cheaper, costs_differ, horizon_saving_usd, one_time_usd, within
+from autokd.decide.statistics import Estimate
+from autokd.records import Arm, Policy, Verdict
+
+_ROUNDING = 1e-9
+_ARMS: tuple[Arm, Arm] = ("distill", "direct")
+HALF = 0.5  # of the teacher's cost: where no volume is known, a saving that large is taken to pay
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """The verdict with what led to it."""
+
+    case: Case
+    policy: Policy
+    verdict: Verdict
+    teacher_eligible: bool
+    eligible: frozenset[int]
+    worthwhile: frozenset[int]
+    distilled: Student | None  # the pick of the distill arm
+    direct: Student | None  # the pick of the direct arm
+
+    @property
+    def pick(self) -> Student | None:
+        """The student that the verdict recommends, if it recommends one."""
+        return {"distill": self.distilled, "use_small_model": self.direct}.get(self.verdict)
+
+    @property
+    def picks(self) -> list[Student]:
+        """The picks there are, distilled before direct."""
+        return [pick for pick in (self.distilled, self.direct) if pick]
+
+    @property
+    def twin(self) -> Student | None:
+        """The twin of the distilled pick."""
+        return self.case.twin_of(self.distilled) if self.distilled else None
+
+    @property
+    def gain(self) -> Estimate | None:
+        """What distilling did for the distilled pick; None without a pick or without its twin."""
+        distilled, twin = self.distilled, self.twin
+        return self.case.differences[distilled.number, twin.number] if distilled and twin else None
+
+    @property
+    def advantage(self) -> Estimate | None:
+        """Accuracy of the distilled pick minus the direct pick's; None unless both arms have one."""
+        distilled, direct = self.distilled, self.direct
+        return self.case.differences[distilled.number, direct.number] if distilled and direct else None
+
+    @property
+    def one_time_usd(self) -> float:
+        """What either student costs once."""
+        return one_time_usd(self.case.spent_usd, self.policy)
+
+    def break_even(self, student: Student) -> float | None:
+        """Requests after which a student has paid for itself; None where it is not cheaper than the teacher."""
+        return break_even_requests(self.one_time_usd, self.case.teacher.cost.mean, student.cost.mean)
+
+
+def judge(case: Case, policy: Policy, admitted: Collection[int] = ()) -> Judgement:
+    """The verdict on a case; finalists `admitted` count as keeping enough accuracy, whatever their interval says."""
+    teacher_eligible = affordable(case.teacher, policy)
+    eligible = [s for s in case.students if affordable(s, policy) and (s.number in admitted or retains(s, policy))]
+    worthwhile = [s for s in eligible if not teacher_eligible or pays(s, case, policy)]
+    distilled, direct = (arm_pick([s for s in worthwhile if s.arm == arm], policy) for arm in _ARMS)
+    return Judgement(
+        case=case,
+        policy=policy,
+        verdict=_verdict(case, policy, teacher_eligible, distilled, direct),
+        teacher_eligible=teacher_eligible,
+        eligible=frozenset(s.number for s in eligible),
+        worthwhile=frozenset(s.number for s in worthwhile),
+        distilled=distilled,
+        direct=direct,
+    )
+
+
+# ---- 1: eligible -----------------------------------------------------------------------------------------------
+
+
+def affordable(offer: Offer, policy: Policy) -> bool:
+    """Whether cost and latency are within their limits."""
+    return within(offer.cost.mean, policy.max_cost) and fast_enough(offer, policy)
+
+
+def fast_enough(offer: Offer, policy: Policy) -> bool:
+    """Whether the p95 latency is within its limit; one that was not measured is not shown to be."""
+    if policy.max_latency_ms is None:
+        return True
+    return offer.latency_ms is not None and within(offer.latency_ms, policy.max_latency_ms)
+
+
+def retains(student: Student, policy: Policy) -> bool:
+    """Whether even the lower end of the retention keeps enough."""
+    return student.retention.low >= policy.min_retention - _ROUNDING
+
+
+# ---- 2: worthwhile ---------------------------------------------------------------------------------------------
+
+
+def pays(student: Student, case: Case, policy: Policy) -> bool:
+    """Whether a student pays for itself beside a teacher that could be kept."""
+    saving = horizon_saving_usd(case.teacher.cost.mean, student.cost.mean, policy)
+    if saving is not None:
+        return saving > one_time_usd(case.spent_usd, policy)
+    if within(student.cost.mean, HALF * case.teacher.cost.mean):
+        return True
+    return cheaper(student.cost.mean, case.teacher.cost.mean) and student.retention.low >= 1 - _ROUNDING
+
+
+# ---- 3: the pick of an arm -------------------------------------------------------------------------------------
+
+
+def arm_pick(worthwhile: list[Student], policy: Policy) -> Student | None:
+    """The finalist that stands for its arm, by validation accuracy and cost; None where there is none to pick."""
+    if not worthwhile:
+        return None
+    if policy.prefer == "savings":
+        least = min(s.cost.mean for s in worthwhile)
+        near = [s for s in worthwhile if not costs_differ(s.cost.mean, least)]
+        return min(near, key=lambda s: (-s.val_accuracy, s.cost.mean, s.number))
+    best = max(s.val_accuracy for s in worthwhile)
+    near = [s for s in worthwhile if s.val_accuracy >= best - policy.min_gain - _ROUNDING]
+    return min(near, key=lambda s: (s.cost.mean, -s.val_accuracy, s.number))
+
+
+# ---- 4 and 5: the verdict --------------------------------------------------------------------------------------
+
+
+def _verdict(
+    case: Case, policy: Policy, teacher_eligible: bool, distilled: Student | None, direct: Student | None
+) -> Verdict:
+    if distilled and direct:
+        return _between(case, policy, distilled, direct)
+    if distilled:
+        return "distill"
+    if direct:
+        return "use_small_model"
+    return "keep_teacher" if teacher_eligible else "none"
+
+
+def _between(case: Case, policy: Policy, distilled: Student, direct: Student) -> Verdict:
+    if decided_by_cost(policy, distilled, direct):
+        return "distill" if distilled.cost.mean < direct.cost.mean else "use_small_model"
+    proven = gains(case, distilled) and is_ahead(case, policy, distilled, direct)
+    return "distill" if proven else "use_small_model"
+
+
+def decided_by_cost(policy: Policy, distilled: Student, direct: Student) -> bool:
+    """Whether savings are preferred and settle it between two picks."""
+    return policy.prefer == "savings" and costs_differ(distilled.cost.mean, direct.cost.mean)
+
+
+def gains(case: Case, distilled: Student) -> bool:
+    """Whether distilling is shown to have done something for this student; never, without its twin."""
+    twin = case.twin_of(distilled)
+    return twin is not None and case.differences[distilled.number, twin.number].interval.low > 0
+
+
+def is_ahead(case: Case, policy: Policy, distilled: Student, direct: Student) -> bool:
+    """Whether the distilled pick is shown to be more accurate by enough, or as accurate at a lower cost."""
+    advantage = case.differences[distilled.number, direct.number].interval
+    if advantage.low > 0 and advantage.mean >= policy.min_gain - _ROUNDING:
+        return True
+    return cheaper(distilled.cost.mean, direct.cost.mean) and advantage.low > -policy.min_gain
+
+
+def could_be_ahead(case: Case, policy: Policy, distilled: Student, direct: Student) -> bool:
+    """Whether the intervals of gain and advantage leave it open that more evidence would say distill."""
+    twin = case.twin_of(distilled)
+    if twin is not None and case.differences[distilled.number, twin.number].interval.high <= 0:
+        return False
+    advantage = case.differences[distilled.number, direct.number].interval
+    if advantage.high > max(policy.min_gain, 0.0):
+        return True
+    return cheaper(distilled.cost.mean, direct.cost.mean) and advantage.high > -policy.min_gain

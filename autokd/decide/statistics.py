@@ -1,0 +1,192 @@
+"""Paired statistics over test images and training seeds: differences, ratios and accuracies with 95 % intervals.
+
+A correctness array has one row a seed and one column a test image. Two sources of chance are kept apart:
+
+- the *image part*: with other test images the result would differ. It is the variance over images of the value that
+  is averaged over seeds, divided by the number of images; what a seed changes image by image is in it already.
+- the *seed part*: with other seeds the result would differ on the same images. It is the variance of the seeds' means
+  less the share of it that image-by-image changes explain (the interaction mean square of the two-way table), never
+  below 0, divided by the number of seeds.
+
+With two to five seeds the seed part rests on one to four degrees of freedom. One common t quantile for the sum, with
+Satterthwaite's degrees of freedom, covers too rarely there, because a seed part that happens to come out small takes
+the large quantile away with it (92 % in place of 95 % with three seeds). Here each part carries its own quantile:
+
+    half width^2 = t(images - 1)^2 * image part + t(seeds - 1)^2 * seed part
+
+which for independent normal parts never covers less than the stated 95 % (Banerjee, Sankhya 1960; Howe, JASA 1974).
+
+Arms that (almost) never disagree would get an interval of (almost) no width. The sum of squares over images is
+therefore at least z^2 = 3.84, which makes the half width z^2 / n when no image tells the arms apart: the upper end of
+Wilson's interval for no event in n, a little wider than the rule of three.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import inf, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autokd.records import Difference, Interval, SeededInterval
+
+Values = NDArray[np.float64]
+Correct = NDArray[np.bool_]
+
+CONFIDENCE = 0.975  # both ends of a 95 % interval
+POWER = 0.8
+Z2 = 1.959964**2
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with the two parts of its variance (of the mean, not of one observation)."""
+
+    mean: float
+    image_part: float
+    seed_part: float
+    images: int
+    seeds: int  # 1: nothing is known about other seeds, or there is none to know
+
+    @property
+    def half_width(self) -> float:
+        """Half of the 95 % interval."""
+        return self._spread(0.0)
+
+    @property
+    def detectable(self) -> float:
+        """The smallest true value that would be told from 0 in four of five repetitions, two-sided at 5 %."""
+        return self._spread(POWER)
+
+    @property
+    def interval(self) -> Interval:
+        """Mean and 95 % interval."""
+        return Interval(mean=self.mean, low=self.mean - self.half_width, high=self.mean + self.half_width)
+
+    @property
+    def difference(self) -> Difference:
+        """Mean, 95 % interval cut to what a difference of accuracies can be, and the detectable difference."""
+        low, high = max(self.mean - self.half_width, -1.0), min(self.mean + self.half_width, 1.0)
+        return Difference(mean=self.mean, low=low, high=high, detectable=self.detectable)
+
+    def with_more(self, *, images: float = 1.0, seeds: int | None = None) -> Estimate:
+        """What to expect of `images` times as many test images and of another number of seeds, at the same mean."""
+        count = seeds or self.seeds
+        return replace(
+            self,
+            image_part=self.image_part / images,
+            seed_part=self.seed_part * self.seeds / count,
+            images=round(self.images * images),
+            seeds=count,
+        )
+
+    def _spread(self, power: float) -> float:
+        image = _quantile(self.images - 1, power) ** 2 * self.image_part
+        seed = _quantile(self.seeds - 1, power) ** 2 * self.seed_part if self.seed_part > 0 else 0.0
+        return sqrt(image + seed)
+
+
+def difference(a: Correct, b: Correct) -> Estimate:
+    """Accuracy of `a` minus that of `b`, paired image by image.
+
+    `a` is [seeds of a, images], `b` is [seeds of b, images]. Seeds are paired in their order where both have the same
+    number; otherwise each arm adds its own seed part. An arm with one row (a teacher) adds none.
+    Raises ValueError for arrays that are no such pair.
+    """
+    _check(a, b)
+    if len(a) == len(b):
+        return _estimate(a.astype(np.float64) - b, scale=1.0)
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    image = _image_part(x.mean(axis=0) - y.mean(axis=0), scale=1.0)
+    parts = [(_seed_part(values), len(values)) for values in (x, y) if len(values) > 1]
+    return Estimate(
+        mean=float(x.mean() - y.mean()),
+        image_part=image,
+        seed_part=sum((part for part, _ in parts), 0.0),
+        images=a.shape[1],
+        seeds=min((count for _, count in parts), default=1),
+    )
+
+
+def retention(student: Correct, teacher: Correct) -> Estimate:
+    """Student accuracy / teacher accuracy; `student` is [seeds, images], `teacher` is [1, images].
+
+    Linearised (delta method): the variance is that of (s - R t) / mean(t), image by image.
+    Raises ValueError where the teacher gets no image right.
+    """
+    _check(student, teacher)
+    base = float(teacher.mean())
+    if base == 0:
+        raise ValueError("the teacher gets no test image right; retention has no meaning")
+    ratio = float(student.mean()) / base
+    linear = _estimate((student - ratio * teacher.mean(axis=0)) / base, scale=1 / base)
+    return replace(linear, mean=ratio)
+
+
+def accuracy(correct: Correct) -> SeededInterval:
+    """Accuracy of one arm over its seeds; `correct` is [seeds, images].
+
+    Wilson's interval for the sample size whose plain interval would be as wide as that of the two parts, so that
+    neither 0 % nor 100 % comes out as certain, and no end leaves [0, 1].
+    """
+    _check(correct, correct)
+    estimate = _estimate(correct.astype(np.float64), scale=1.0)
+    p, spread = estimate.mean, p_variance(estimate.mean)
+    size = min(spread * Z2 / estimate.half_width**2, correct.size) if spread > 0 else correct.shape[1]
+    centre = (p + Z2 / (2 * size)) / (1 + Z2 / size)
+    half = sqrt(Z2 * (spread / size + Z2 / (4 * size**2))) / (1 + Z2 / size)
+    return SeededInterval(mean=p, low=max(centre - half, 0.0), high=min(centre + half, 1.0), seeds=len(correct))
+
+
+def p_variance(p: float) -> float:
+    """Variance of one image's correctness at accuracy `p`."""
+    return p * (1 - p)
+
+
+def _estimate(values: Values, scale: float) -> Estimate:
+    per_image = values.mean(axis=0)
+    return Estimate(
+        mean=float(per_image.mean()),
+        image_part=_image_part(per_image, scale),
+        seed_part=_seed_part(values),
+        images=values.shape[1],
+        seeds=len(values),
+    )
+
+
+def _image_part(per_image: Values, scale: float) -> float:
+    """Variance of the mean over images; `scale` is what one image can contribute."""
+    n = len(per_image)
+    squares = float(np.square(per_image - per_image.mean()).sum())
+    return max(squares / (n - 1) / n, Z2 * scale**2 / n**2)
+
+
+def _seed_part(values: Values) -> float:
+    """Variance of the mean over seeds, image-by-image changes taken out; `values` is [seeds, images]."""
+    seeds, n = values.shape
+    if seeds == 1:
+        return 0.0
+    means: Values = values.mean(axis=1)
+    rest = values - values.mean(axis=0) - (means - means.mean())[:, None]
+    interaction = float(np.square(rest).sum()) / ((seeds - 1) * (n - 1))
+    return max(float(means.var(ddof=1)) - interaction / n, 0.0) / seeds
+
+
+@lru_cache(maxsize=256)
+def _quantile(degrees: int, power: float) -> float:
+    """t quantile of the interval, plus that of the power where one is asked for."""
+    from scipy.special import stdtrit
+
+    if degrees < 1:
+        return inf
+    reach = float(stdtrit(float(degrees), CONFIDENCE))
+    return reach + (float(stdtrit(float(degrees), power)) if power else 0.0)
+
+
+def _check(a: Correct, b: Correct) -> None:
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
+        raise ValueError(f"correctness must be [seeds, images] over the same images, got {a.shape} and {b.shape}")
+    if min(len(a), len(b)) < 1 or a.shape[1] < 2:
+        raise ValueError(f"an interval needs two test images and one seed or more, got {a.shape} and {b.shape}")

@@ -1,0 +1,199 @@
+"""Why a verdict is weak, and what would settle it (design, section 5, point 6, and section 4).
+
+Whether a verdict rests on a comparison is found by asking the rules again with that comparison turned the other way:
+where the verdict stays, it does not rest on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import compress, product
+
+from autokd.decide import wording as say
+from autokd.decide.case import Offer, Student
+from autokd.decide.economics import cheaper, within
+from autokd.decide.rules import Judgement, affordable, could_be_ahead, decided_by_cost, judge
+from autokd.decide.settling import settled_by
+from autokd.decide.statistics import Estimate
+from autokd.records import Interval, Policy, Verdict
+
+
+def weaknesses(judged: Judgement) -> tuple[str, ...]:
+    """Sentences, each a weakness with its remedy; none of them: the verdict is strong."""
+    sources = (_trouble, _test_seen, _untried, _noise, _few_seeds, _retention, _contest, _costs, _volume)
+    return tuple(sentence for source in sources for sentence in source(judged))
+
+
+# ---- how the evidence came about -------------------------------------------------------------------------------
+
+
+def _trouble(judged: Judgement) -> Iterator[str]:
+    """What went wrong in the search; an arm that was tried and has no finalist."""
+    yield from judged.case.evidence.search.notes
+    if judged.case.evidence.search.trials and not judged.case.evidence.search.notes:
+        for arm in ("distill", "direct"):
+            if not any(student.arm == arm for student in judged.case.students):
+                yield f"The {arm} arm has no finalist, so there is nothing to compare; more trials would settle it."
+
+
+def _test_seen(judged: Judgement) -> Iterator[str]:
+    evidence = judged.case.evidence
+    if evidence.teacher.own_weights and not evidence.task.test_is_separate:
+        yield (
+            f"{evidence.teacher.name} came with its own weights and may have been trained on images that were then cut "
+            "off for the test; a separate test/ folder would settle it."
+        )
+
+
+def _untried(judged: Judgement) -> Iterator[str]:
+    budget = judged.case.evidence.budget
+    if budget is not None and not within(judged.policy.max_cost, budget):
+        yield (
+            f"The search tried no student dearer than {say.usd(budget)} per 1,000 requests; "
+            f"a new search with --max-cost {judged.policy.max_cost:g} would settle what the larger budget can buy."
+        )
+
+
+def _noise(judged: Judgement) -> Iterator[str]:
+    offers: list[Offer] = [judged.case.teacher, *(judged.picks or judged.case.students)]
+    names = list(dict.fromkeys(offer.name for offer in offers if offer.reading.noisy))
+    if names:
+        which = f"reading of {names[0]} is" if len(names) == 1 else f"readings of {say.listed(names)} are"
+        yield f"The cost {which} noisy; measuring again on an idle machine would settle it."
+
+
+def _few_seeds(judged: Judgement) -> Iterator[str]:
+    rests = {s.number: s for s in (*judged.picks, judged.twin) if s is not None}
+    single = [f"{s.number} ({s.name})" for s in rests.values() if s.accuracy.seeds < 2]
+    if single:
+        which = "Finalist" if len(single) == 1 else "Finalists"
+        yield f"{which} {say.listed(single)} had one seed, which says nothing about others; 3 seeds would settle it."
+
+
+# ---- comparisons that an interval leaves open ------------------------------------------------------------------
+
+
+def _retention(judged: Judgement) -> Iterator[str]:
+    """Finalists refused for a retention whose interval does not rule it out, where their admission matters."""
+    limit = judged.policy.min_retention
+    alone = [({s.number}, s) for s in judged.case.students if _undecided(s, judged.policy)]
+    together = {number for numbers, _ in alone for number in numbers}
+    matter = [(n, s) for n, s in alone if _admitting(judged, n) != judged.verdict]
+    if not matter and _admitting(judged, together) != judged.verdict:
+        matter = [(together, s) for _, s in alone]
+    if not matter:
+        return
+    admitted, likely = max(matter, key=lambda pair: (pair[1].retention.mean, -pair[1].number))
+    others = f" (and {len(matter) - 1} more)" if len(matter) > 1 else ""
+    yield (
+        f"Whether finalist {likely.number} ({likely.name}){others} keeps {say.percent(limit)} of the teacher's accuracy "
+        f"is open ({say.percent_range(likely.retention)}); if it does, the verdict is {_admitting(judged, admitted)}; "
+        f"{settled_by(likely.estimate, limit)}."
+    )
+
+
+def _admitting(judged: Judgement, numbers: set[int]) -> Verdict:
+    return judge(judged.case, judged.policy, numbers).verdict
+
+
+def _undecided(student: Student, policy: Policy) -> bool:
+    retention = student.retention
+    return affordable(student, policy) and retention.low < policy.min_retention <= retention.high
+
+
+def _contest(judged: Judgement) -> Iterator[str]:
+    """The direct pick won because the distilled one was not shown to be better; could it be?"""
+    distilled, direct, policy = judged.distilled, judged.direct, judged.policy
+    if judged.verdict != "use_small_model" or not distilled or not direct:
+        return
+    if decided_by_cost(policy, distilled, direct) or not could_be_ahead(judged.case, policy, distilled, direct):
+        return
+    if judged.gain is None or judged.advantage is None:
+        yield (
+            f"Finalist {distilled.number} ({distilled.name}) has no twin, so what distilling did cannot be told; "
+            "training the same student without the teacher from as many seeds would settle it."
+        )
+    elif judged.gain.interval.low <= 0:
+        yield (
+            f"That distilling does nothing for {distilled.name} is not shown either (gain "
+            f"{_spelled(judged.gain)}); {settled_by(judged.gain, 0.0)}."
+        )
+    else:
+        line = _line(policy, distilled, direct, judged.advantage.mean)
+        yield (
+            "The advantage of the distilled pick over the direct pick is open "
+            f"({_spelled(judged.advantage)}); {settled_by(judged.advantage, line)}."
+        )
+
+
+def _spelled(estimate: Estimate) -> str:
+    return f"{say.points(estimate.mean)}, {say.points_range(estimate.difference)}"
+
+
+def _line(policy: Policy, distilled: Student, direct: Student, mean: float) -> float:
+    """The advantage that has to be ruled in or out."""
+    if cheaper(distilled.cost.mean, direct.cost.mean):
+        return -policy.min_gain
+    return 0.0 if mean >= policy.min_gain else policy.min_gain
+
+
+def _costs(judged: Judgement) -> Iterator[str]:
+    """Another verdict at costs that the readings' intervals allow."""
+    for low in _subsets(judged):
+        verdict = judge(judged.case.at_costs(_ends(low)), judged.policy).verdict
+        if verdict != judged.verdict:
+            yield _cost_sentence(judged, verdict)
+            return
+
+
+def _subsets(judged: Judgement) -> Iterator[frozenset[str]]:
+    """Sets of models to be taken at the lower end of their cost: teacher, picks, and the rest as one."""
+    picks = {pick.name for pick in judged.picks}
+    rest = frozenset(s.name for s in judged.case.students) - picks
+    groups = [frozenset({judged.case.teacher.name}), *(frozenset({name}) for name in sorted(picks)), rest]
+    for taken in product((False, True), repeat=len(groups)):
+        yield frozenset().union(*compress(groups, taken))
+
+
+def _ends(low: frozenset[str]) -> Callable[[Offer], Interval]:
+    def cost_of(offer: Offer) -> Interval:
+        end = offer.cost.low if offer.name in low else offer.cost.high
+        return Interval(mean=end, low=end, high=end)
+
+    return cost_of
+
+
+def _cost_sentence(judged: Judgement, verdict: Verdict) -> str:
+    offers: list[Offer] = [judged.case.teacher, *judged.picks]
+    ranges = dict.fromkeys(f"{o.name} {say.usd(o.cost.low)} to {say.usd(o.cost.high)}" for o in offers)
+    remedy = "measuring longer on an idle machine"
+    if judged.policy.requests_per_month is not None:
+        remedy += ", or a larger request volume,"
+    return (
+        f"Within the intervals of the costs ({say.listed(list(ranges))}) the verdict could also be {verdict}; "
+        f"{remedy} would settle it."
+    )
+
+
+def _volume(judged: Judgement) -> Iterator[str]:
+    """A cheaper student that was passed over only because nobody said how many requests there are."""
+    if judged.policy.requests_per_month is not None or not judged.teacher_eligible:
+        return
+    refused = [s for s in judged.case.students if s.number in judged.eligible - judged.worthwhile]
+    for student in refused:
+        requests = judged.break_even(student)
+        if requests is None or not cheaper(student.cost.mean, judged.case.teacher.cost.mean):
+            continue
+        verdict = _at_volume(judged, requests / judged.policy.horizon_months * 1.001 + 1)
+        if verdict != judged.verdict:
+            yield (
+                f"Whether {student.name} (finalist {student.number}) pays for itself depends on the request volume: it "
+                f"has done so after {say.count(requests)} requests, and where they come within "
+                f"{say.clean(judged.policy.horizon_months)} months the verdict is {verdict}; --requests-per-month would "
+                "settle it."
+            )
+            return
+
+
+def _at_volume(judged: Judgement, volume: float) -> Verdict:
+    return judge(judged.case, judged.policy.model_copy(update={"requests_per_month": volume})).verdict

@@ -1,0 +1,99 @@
+"""Numbers as the sentences of a verdict write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, floor, isfinite, log10
+
+from autokd.records import Interval
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """0.971 -> 97.1 %."""
+    return f"{fraction * 100:.{digits}f} %"
+
+
+def percent_beside(fraction: float, limit: float) -> tuple[str, str]:
+    """A percentage and its limit, with as many decimals as it takes to tell them apart (up to four)."""
+    for digits in range(1, 5):
+        pair = percent(fraction, digits), percent(limit, digits)
+        if pair[0] != pair[1]:
+            break
+    return (percent(fraction), percent(limit)) if fraction == limit else pair
+
+
+def percent_range(interval: Interval) -> str:
+    """95 % interval 96.4 to 97.7 %."""
+    return f"95 % interval {interval.low * 100:.1f} to {percent(interval.high)}"
+
+
+def points(difference: float) -> str:
+    """0.012 -> +1.2 points; two decimals below one point."""
+    size = abs(difference) * 100
+    return f"{difference * 100:+.{1 if size >= 1 else 2}f} points"
+
+
+def points_range(interval: Interval) -> str:
+    """95 % interval +0.40 to +2.00 points."""
+    return f"95 % interval {interval.low * 100:+.2f} to {interval.high * 100:+.2f} points"
+
+
+def usd(amount: float) -> str:
+    """Dollars with the digits that matter: $0.000312, $0.10, $12.40, $123,457."""
+    if not isfinite(amount):
+        return "unlimited money"
+    sign, size = ("-", -amount) if amount < 0 else ("", amount)
+    if size >= 10_000:
+        return f"{sign}${size:,.0f}"
+    if size >= 1 or size == 0:
+        return f"{sign}${size:,.2f}"
+    return f"{sign}${_below_one(size)}"
+
+
+def usd_beside(amount: float, limit: float) -> tuple[str, str]:
+    """Two amounts, with more digits where three would make them look alike."""
+    pair = usd(amount), usd(limit)
+    return (f"${amount:.6g}", f"${limit:.6g}") if pair[0] == pair[1] and amount != limit else pair
+
+
+def beside(value: float, limit: float) -> tuple[str, str]:
+    """Two numbers with three digits, or with as many more as it takes to tell them apart."""
+    pair = f"{value:.3g}", clean(limit)
+    return (clean(value), clean(limit)) if float(pair[0]) == limit != value else pair
+
+
+def count(number: float) -> str:
+    """A whole number with separators; three significant digits from 10,000 on, rounded up."""
+    return f"{rounded_out(number, up=True) if number >= 10_000 else ceil(number):,.0f}"
+
+
+def times(factor: float) -> str:
+    """8.37 -> 8.4; whole numbers from 100 on."""
+    return f"{factor:,.0f}" if factor >= 100 else f"{factor:.1f}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """a, b and c."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def rounded_out(number: float, *, up: bool, digits: int = 3) -> float:
+    """The next number of so many significant digits that is not below (`up`) or not above `number`."""
+    if number == 0 or not isfinite(number):
+        return number
+    step = 10.0 ** (floor(log10(abs(number))) - digits + 1)
+    steps = number / step
+    whole = ceil(steps - 1e-9) if up else floor(steps + 1e-9)
+    return float(f"{whole * step:.{digits}g}")
+
+
+def clean(number: float) -> str:
+    """A number as short as it can be written without losing a digit that was asked for."""
+    return f"{number:.10g}"
+
+
+def _below_one(size: float) -> str:
+    """Three significant digits, at least two decimals, no trailing zeros beyond them."""
+    text = f"{size:.{2 - floor(log10(size))}f}".rstrip("0")
+    whole, _, fraction = text.partition(".")
+    return f"{whole}.{fraction:0<2}"
