@@ -37,7 +37,7 @@ def test_one_family():
 
 
 def test_unknown_names_families_and_columns_are_refused():
-    with pytest.raises(ConfigError, match="families are .*regnet"):
+    with pytest.raises(ConfigError, match=r"families are .*regnet"):
         listed(family="resnets")
     with pytest.raises(ConfigError, match="choose one of student"):
         listed(sort="speed")

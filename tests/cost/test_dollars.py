@@ -1,0 +1,71 @@
+import math
+
+import pytest
+
+from autokd.cost.dollars import cost_usd_per_1k, monthly_usd, params_cost, replicas
+from autokd.records import CostModel
+
+
+def cost_model(**fields):
+    return CostModel(
+        **{
+            "model": "measured",
+            "price_usd_per_hour": 3.6,
+            "price_source": "test",
+            "price_date": "2026-01-01",
+            "instance": "test",
+            "train_price_usd_per_hour": 3.6,
+            "utilization": 1.0,
+            "device": "cpu",
+            "image_size": 32,
+            **fields,
+        }
+    )
+
+
+def test_the_mission_figures():
+    assert params_cost(1_000_000_000, cost_model()) == pytest.approx(0.10)
+    assert params_cost(100_000_000, cost_model()) == pytest.approx(0.01)
+
+
+def test_a_busy_replica():
+    """$3.60 an hour is $0.001 a second; 100 requests in it cost $0.01 per 1,000."""
+    assert cost_usd_per_1k(100, cost_model()) == pytest.approx(0.01)
+
+
+def test_an_idle_replica_costs_more_in_proportion():
+    assert cost_usd_per_1k(100, cost_model(utilization=0.25)) == pytest.approx(0.04)
+
+
+def test_accelerators_multiply_the_price():
+    assert cost_usd_per_1k(100, cost_model(accelerators_per_replica=4)) == pytest.approx(0.04)
+    volume = cost_model(accelerators_per_replica=4, requests_per_month=1e6)
+    assert monthly_usd(100, volume) == pytest.approx(4 * 3.6 * 730)
+
+
+def test_a_small_volume_needs_one_replica_of_either_model():
+    """A million a month is 0.4 requests a second: nothing is saved by the faster one."""
+    volume = cost_model(requests_per_month=1e6)
+    assert replicas(5, volume) == replicas(500, volume) == 1
+    assert cost_usd_per_1k(5, volume) == cost_usd_per_1k(500, volume) == pytest.approx(3.6 * 730 / 1000)
+
+
+def test_replicas_are_whole_and_cover_the_peak():
+    """730 hours at 100 a second, peak 3 times that, 70 % of 100 a second each: 300 / 70 = 4.3, so 5."""
+    volume = cost_model(requests_per_month=100 * 730 * 3600)
+    assert replicas(100, volume) == 5
+    assert monthly_usd(100, volume) == pytest.approx(5 * 3.6 * 730)
+
+
+def test_min_replicas():
+    assert replicas(1e9, cost_model(requests_per_month=1, min_replicas=3)) == 3
+
+
+@pytest.mark.parametrize("volume", [None, 1e6])
+def test_a_model_that_can_serve_nothing_costs_without_end(volume):
+    assert math.isinf(cost_usd_per_1k(0, cost_model(requests_per_month=volume)))
+
+
+def test_a_bill_needs_a_volume():
+    with pytest.raises(ValueError, match="requests_per_month"):
+        monthly_usd(10, cost_model())

@@ -1,0 +1,137 @@
+import pytest
+import torch
+
+from autokd.cost.measure import MIN_ROUNDS, SAMPLES, batch_sizes, measure
+from autokd.errors import ConfigError, UsageError
+from autokd.progress import Silent
+from autokd.records import CostModel
+from autokd.zoo.build import build
+
+
+def cost_model(**fields):
+    return CostModel(
+        **{
+            "model": "measured",
+            "price_usd_per_hour": 1.0,
+            "price_source": "test",
+            "price_date": "2026-01-01",
+            "instance": "test",
+            "train_price_usd_per_hour": 1.0,
+            "device": "cpu",
+            "batch_size": 4,
+            "image_size": 64,
+            **fields,
+        }
+    )
+
+
+def builders(*names, image_size=64):
+    return {name: lambda name=name: build(name, 10, image_size) for name in names}
+
+
+class Ear(Silent):
+    def __init__(self):
+        self.notes = []
+        self.steps = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def advance(self, what, done, total, seconds_left):
+        self.steps.append((done, total))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Small models on several busy cores mostly wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def readings():
+    ear = Ear()
+    found = measure(builders("resnet18", "test_vit", "test_resnet"), "resnet18", cost_model(), ear)
+    return found, ear
+
+
+def test_the_small_models_are_faster_and_cheaper_than_the_teacher(readings):
+    found, _ = readings
+    for student in ("test_vit", "test_resnet"):
+        assert found[student].capacity_rps > found["resnet18"].capacity_rps
+        assert found[student].cost_usd_per_1k.mean < found["resnet18"].cost_usd_per_1k.mean
+
+
+def test_readings_are_complete(readings):
+    found, ear = readings
+    assert list(found) == ["resnet18", "test_vit", "test_resnet"]
+    assert ear.steps == [(1, 2), (2, 2)]
+    assert not ear.notes
+    for name, reading in found.items():
+        assert reading.model == name
+        assert reading.batch_size == 4
+        assert reading.rounds >= MIN_ROUNDS
+        latency, cost = reading.latency_ms, reading.cost_usd_per_1k
+        assert 0 < latency.p50 <= latency.p95 <= latency.p99
+        assert 0 < cost.low <= cost.mean <= cost.high < float("inf")
+    assert found["resnet18"].rounds >= SAMPLES
+
+
+def test_cost_is_that_of_the_capacity(readings):
+    """One dollar an hour, 30 % used."""
+    found, _ = readings
+    reading = found["test_vit"]
+    assert reading.cost_usd_per_1k.mean == pytest.approx(1000 / (3600 * reading.capacity_rps * 0.3))
+
+
+def test_a_latency_limit_lowers_the_capacity():
+    names = builders("test_vit", "test_resnet")
+    strict = measure(names, "test_vit", cost_model(), max_latency_ms=1e-3)
+    assert strict["test_vit"].capacity_rps == 0
+    assert strict["test_resnet"].cost_usd_per_1k.mean == float("inf")
+    loose = measure(names, "test_vit", cost_model(), max_latency_ms=1e4)
+    assert loose["test_vit"].capacity_rps > 0
+
+
+def test_half_precision_is_served_in_that_precision():
+    found = measure(builders("test_resnet"), "test_resnet", cost_model(precision="bf16"))
+    assert found["test_resnet"].capacity_rps > 0
+
+
+class Picky(torch.nn.Module):
+    def forward(self, images):
+        raise RuntimeError("expected more pixels")
+
+
+def test_a_student_that_cannot_be_served_is_named_and_left_out():
+    ear = Ear()
+    models = builders("test_resnet") | {"picky": Picky, "unknown": lambda: build("resnet125", 10, 64)}
+    found = measure(models, "test_resnet", cost_model(), ear)
+    assert list(found) == ["test_resnet"]
+    assert "picky cannot be served" in ear.notes[0]
+    assert "expected more pixels" in ear.notes[0]
+    assert "did you mean" in ear.notes[1]
+
+
+def test_a_teacher_that_cannot_be_served_is_an_error():
+    with pytest.raises(ConfigError, match=r"picky cannot be served .* choose eager and fp32"):
+        measure({"picky": Picky}, "picky", cost_model())
+    with pytest.raises(UsageError):
+        measure({"unknown": lambda: build("resnet125", 10, 64)}, "unknown", cost_model())
+
+
+def test_batch_sizes_double_up_to_the_largest():
+    assert batch_sizes(1) == [1]
+    assert batch_sizes(8) == [1, 2, 4, 8]
+    assert batch_sizes(12) == [1, 2, 4, 8, 12]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("runtime", ["eager", "compile"])
+def test_on_a_gpu(runtime):
+    model = cost_model(device="cuda", precision="bf16", batch_size=32, runtime=runtime)
+    found = measure(builders("resnet18", "test_resnet"), "resnet18", model)
+    assert found["test_resnet"].capacity_rps > found["resnet18"].capacity_rps

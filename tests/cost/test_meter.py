@@ -1,0 +1,103 @@
+import subprocess
+import sys
+
+import pytest
+
+from autokd.config import SearchConfig
+from autokd.cost.fake import FakeMeter
+from autokd.cost.meter import MeasuredMeter, Meter, ParamsMeter, cost_model_for
+from autokd.errors import ConfigError
+from autokd.progress import Silent
+from autokd.zoo.build import build
+
+
+def config(**settings):
+    return SearchConfig.of(teacher="resnet152", max_cost=0.01, device="cpu", **settings)
+
+
+def test_defaults_of_a_cpu():
+    model = cost_model_for(config(), 32)
+    assert (model.device, model.precision, model.batch_size, model.image_size) == ("cpu", "fp32", 8, 32)
+    assert model.price_usd_per_hour == model.train_price_usd_per_hour > 0
+    assert model.price_source.startswith("https://")
+    assert "AWS c7i" in model.instance
+    assert model.utilization == 0.3
+
+
+def test_what_the_user_gives_comes_first():
+    model = cost_model_for(
+        config(
+            price_per_hour=2.5,
+            train_price_per_hour=1.0,
+            serve_precision="bf16",
+            serve_batch_size=3,
+            accelerators_per_replica=2,
+            requests_per_month=1e6,
+            utilization=0.5,
+        ),
+        64,
+    )
+    assert (model.price_usd_per_hour, model.train_price_usd_per_hour) == (2.5, 1.0)
+    assert model.price_source == "--price-per-hour"
+    assert (model.precision, model.batch_size, model.accelerators_per_replica) == ("bf16", 3, 2)
+    assert (model.requests_per_month, model.utilization) == (1e6, 0.5)
+
+
+def test_an_instance_is_looked_up():
+    model = cost_model_for(config(instance="p4d.24xlarge"), 32)
+    assert model.price_usd_per_hour == pytest.approx(21.957642 / 8)
+    with pytest.raises(ConfigError, match="not in the price table"):
+        cost_model_for(config(instance="x9.huge"), 32)
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ConfigError, match="no CUDA device; choose cpu"):
+        cost_model_for(config(serve_device="cuda"), 32)
+
+
+def test_a_gpu_brings_its_price_precision_and_batch(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "NVIDIA L4")
+    model = cost_model_for(config(serve_device="cuda:0"), 32)
+    assert (model.precision, model.batch_size) == ("bf16", 32)
+    assert "g6.xlarge" in model.instance
+    with pytest.raises(ConfigError, match="--price-per-hour"):
+        monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "NVIDIA Unheard")
+        cost_model_for(config(serve_device="cuda:0"), 32)
+
+
+def test_params_meter_prices_the_mission_figures():
+    model = cost_model_for(config(cost_model="params"), 32)
+    meter: Meter = ParamsMeter({"large": 1_000_000_000, "small": 100_000_000}, model)
+    readings = meter.read(["large", "small"], Silent())
+    assert readings["large"].cost_usd_per_1k.mean == pytest.approx(0.10)
+    assert readings["small"].cost_usd_per_1k.mean == pytest.approx(0.01)
+    assert readings["small"].capacity_rps is None
+    assert readings["small"].latency_ms is None
+    assert not readings["small"].noisy
+
+
+def test_fake_meter_is_a_formula():
+    meter: Meter = FakeMeter({"teacher": 16_000_000, "student": 1_000_000}, cost_model_for(config(), 32))
+    first, second = (meter.read(["teacher", "student"], Silent()) for _ in range(2))
+    assert first == second
+    assert first["teacher"].cost_usd_per_1k.mean == pytest.approx(4 * first["student"].cost_usd_per_1k.mean)
+    interval = first["student"].cost_usd_per_1k
+    assert interval.low < interval.mean < interval.high
+
+
+def test_measured_meter_measures():
+    model = cost_model_for(config(serve_batch_size=2), 32)
+    meter: Meter = MeasuredMeter(lambda name: build(name, 10, 32), model)
+    readings = meter.read(["test_resnet", "test_vit"], Silent())
+    assert list(readings) == ["test_resnet", "test_vit"]
+    assert all(reading.capacity_rps > 0 for reading in readings.values())
+
+
+def test_formulas_and_prices_need_no_torch():
+    code = (
+        "import sys, autokd.cost.meter, autokd.cost.fake, autokd.cost.capacity; print('torch' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
