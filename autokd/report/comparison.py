@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from autokd.records import Difference, Option, Report
 from autokd.report import format as fmt
 
+MODEL = "Model"
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -50,7 +52,7 @@ def comparison(report: Report) -> Comparison:
     verdicts = ("keep_teacher", "use_small_model", "distill")
     return Comparison(
         columns=tuple(OptionColumn(t, report.verdict == v) for t, v in zip(titles, verdicts, strict=True)),
-        rows=tuple((label, tuple(_cell(option, make) for option in options)) for label, make in _rows(report)),
+        rows=tuple((label, tuple(_cell(option, label, make) for option in options)) for label, make in _rows(report)),
     )
 
 
@@ -94,13 +96,15 @@ def _finding(title: str, difference: Difference, subject: str, outcomes: tuple[s
     )
 
 
-def _cell(option: Option | None, make: Callable[[Option], Cell]) -> Cell:
-    return Cell(fmt.NOTHING) if option is None else make(option)
+def _cell(option: Option | None, label: str, make: Callable[[Option], Cell]) -> Cell:
+    if option is not None:
+        return make(option)
+    return Cell("no finalist" if label == MODEL else fmt.NOTHING)
 
 
 def _rows(report: Report) -> tuple[tuple[str, Callable[[Option], Cell]], ...]:
     return (
-        ("Model", lambda o: Cell(o.student, "" if o.finalist is None else f"finalist {o.finalist}")),
+        (MODEL, lambda o: Cell(o.student, "" if o.finalist is None else f"finalist {o.finalist}")),
         ("Accuracy on test", _accuracy),
         ("Retention", _retention),
         ("Cost per 1,000 requests", lambda o: _cost(o, report.options.teacher)),

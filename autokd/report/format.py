@@ -31,6 +31,11 @@ def percent(fraction: float | None, digits: int = 1) -> str:
     return NOTHING if fraction is None else _signed(f"{fraction * 100:.{digits}f}") + f"{NBSP}%"
 
 
+def share(fraction: float) -> str:
+    """A share that somebody chose, with the digits that were given: 0.95 -> 95 %."""
+    return f"{fraction * 100:g}{NBSP}%"
+
+
 def percent_interval(interval: Interval, digits: int = 1) -> str:
     """The two ends of a 95 % interval: 96.4 to 97.7 %."""
     return _signed(f"{interval.low * 100:.{digits}f}") + f" to {percent(interval.high, digits)}"

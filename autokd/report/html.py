@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from autokd.records import EpochReport, FinalistRecord, Report, TrialRecord
-from autokd.report.figures import Chart, Histories, charts, curve_numbers
+from autokd.report.chart import Chart
+from autokd.report.curves import Histories, curve_numbers
+from autokd.report.figures import charts
 from autokd.report.format import printable
 from autokd.report.listing import ROWS_ON_PAGE
 from autokd.report.page import Page, build_page

@@ -136,7 +136,7 @@ def _role(summary: FinalistSummary, pick: bool) -> str:
     role = fmt.ROLES[summary.role]
     if summary.twin_of:
         role = f"twin of {fmt.listed(map(str, summary.twin_of))}"
-    return f"{role} (pick of its arm)" if pick else role
+    return f"{role}, pick" if pick else role
 
 
 def _remarks(summary: FinalistSummary) -> str:

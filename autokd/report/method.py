@@ -34,7 +34,7 @@ def asked(report: Report) -> str:
     policy = report.policy
     wishes = [
         f"at most {fmt.usd(policy.max_cost)} per 1,000 requests",
-        f"at least {fmt.percent(policy.min_retention)} of the teacher's accuracy",
+        f"at least {fmt.share(policy.min_retention)} of the teacher's accuracy",
     ]
     if policy.max_latency_ms is not None:
         wishes.append(f"p95 latency within {policy.max_latency_ms:g}{fmt.NBSP}ms")
@@ -182,7 +182,7 @@ def _policy(report: Report) -> tuple[Pair, ...]:
     policy = report.policy
     return (
         ("Budget", f"{fmt.usd(policy.max_cost)} per 1,000 requests"),
-        ("Least retention", fmt.percent(policy.min_retention)),
+        ("Least retention", fmt.share(policy.min_retention)),
         ("Least gain that matters", fmt.points(policy.min_gain).removeprefix("+")),
         ("Preference", policy.prefer),
         (

@@ -102,10 +102,29 @@
     document.querySelectorAll(".chart.js-plotly-plot").forEach(function (chart) { window.Plotly.relayout(chart, theme()); });
   }
 
+  /* an entry of the legend shows and hides its trace */
+  function switchable(chart, entry, trace) {
+    entry.tabIndex = 0;
+    entry.setAttribute("role", "button");
+    entry.setAttribute("aria-pressed", "true");
+    function flip() {
+      var visible = entry.getAttribute("aria-pressed") !== "true";
+      entry.setAttribute("aria-pressed", String(visible));
+      window.Plotly.restyle(chart, { visible: visible }, [trace]);
+    }
+    entry.addEventListener("click", flip);
+    entry.addEventListener("keydown", function (event) {
+      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); flip(); }
+    });
+  }
+
   function drawCharts() {
     document.querySelectorAll(".chart").forEach(function (chart) {
       var figure = data(chart.id + "-data");
       var options = { responsive: true, displaylogo: false, displayModeBar: false };
+      chart.parentElement.querySelectorAll(".legend li").forEach(function (entry, trace) {
+        switchable(chart, entry, trace);
+      });
       window.Plotly.newPlot(chart, figure.data, figure.layout, options).then(function () {
         return window.Plotly.relayout(chart, theme());
       });
