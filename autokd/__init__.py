@@ -1,0 +1,38 @@
+"""Distil a smaller model, train a small one directly, or keep the teacher: a compression search with a verdict.
+
+The public API, loaded when first used:
+
+    result = autokd.search(teacher="resnet152", max_cost=0.01)
+    result = autokd.load_run("reports/...")
+    plan = autokd.estimate(teacher="resnet152", max_cost=0.01)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autokd.api import estimate, search
+    from autokd.config import SearchConfig
+    from autokd.result import SearchResult, load_run
+
+__all__ = ["SearchConfig", "SearchResult", "__version__", "estimate", "load_run", "search"]
+
+_HOMES = {
+    "SearchConfig": "autokd.config",
+    "SearchResult": "autokd.result",
+    "estimate": "autokd.api",
+    "load_run": "autokd.result",
+    "search": "autokd.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("autokd")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'autokd' has no attribute {name!r}")

@@ -106,7 +106,8 @@ class SearchConfig(BaseModel):
     def _consistent(self) -> Self:
         if self.min_ratio >= self.max_ratio:
             raise ValueError(
-                f"--min-ratio {self.min_ratio:g} is not below --max-ratio {self.max_ratio:g}; give a range such as 5 to 20"
+                f"--min-ratio {self.min_ratio:g} is not below --max-ratio {self.max_ratio:g}; "
+                "give a range such as 5 to 20"
             )
         if self.price_per_hour is not None and self.instance is not None:
             raise ValueError("--price-per-hour and --instance exclude each other; give one of them")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from autokd.errors import InterruptedRun
 from autokd.records import Arm
 
 
@@ -83,4 +84,15 @@ class Both:
             listener.tally(tally)
 
 
-StopAsked = Callable[[], bool]
+class Interruptible:
+    """Passes everything on; where stopping was asked for, `advance` ends the stage, whose work so far is on disk."""
+
+    def __init__(self, listener: Listener, stop: Callable[[], bool]) -> None:
+        self._listener, self._stop = listener, stop
+        self.stage, self.note, self.tally = listener.stage, listener.note, listener.tally
+
+    def advance(self, what: str, done: int, total: int, seconds_left: float | None) -> None:
+        """Pass on; raises InterruptedRun."""
+        self._listener.advance(what, done, total, seconds_left)
+        if self._stop():
+            raise InterruptedRun(f"stopped while {what}; everything finished is saved")

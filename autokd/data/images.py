@@ -71,14 +71,15 @@ def to_pixels(image: Image.Image, size: int, interpolation: str) -> npt.NDArray[
         image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
     if image.mode != "RGB":
         image = image.convert("RGBA" if "transparency" in image.info else image.mode).convert("RGB")
-    scale = size / min(image.size)
-    width, height = (max(size, round(side * scale)) for side in image.size)
+    # rounding as in torchvision's Resize and CenterCrop, so that an exported student sees the very same pixels
+    width, height = image.size
+    short = min(width, height)
+    width, height = size * width // short, size * height // short
     resample = Image.Resampling.BICUBIC if interpolation == "bicubic" else Image.Resampling.BILINEAR
-    left, top = (width - size) // 2, (height - size) // 2
     resized = image if image.size == (width, height) else image.resize((width, height), resample)
-    return np.ascontiguousarray(
-        np.asarray(resized.crop((left, top, left + size, top + size)), dtype=np.uint8).transpose(2, 0, 1)
-    )
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    square = np.asarray(resized.crop((left, top, left + size, top + size)), dtype=np.uint8)
+    return np.ascontiguousarray(square.transpose(2, 0, 1))
 
 
 def decode_all(

@@ -21,8 +21,9 @@ RATIO = (3 / 4, 4 / 3)
 
 
 def store_size(transform: Transform) -> int:
-    """Pixels a side at which images are stored: resized crops need a margin, as 256 for 224."""
-    return transform.image_size if transform.crop == "padded" else round(transform.image_size * 256 / 224)
+    """Pixels a side at which images are stored: resized crops need a margin, as 256 for 224, the same on both sides."""
+    size = transform.image_size
+    return size if transform.crop == "padded" else size + size // 14 * 2
 
 
 def uniforms(seed: int, view: int, indices: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.float64]:

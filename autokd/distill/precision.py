@@ -16,7 +16,7 @@ def autocast(device: str) -> AbstractContextManager[object]:
 def gains_from_bf16(kind: str) -> bool:
     """True for CUDA from Ampere on, and for CPUs with AMX; without them bfloat16 is slower than float32."""
     if kind == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return kind == "cpu" and bool(torch.cpu._is_amx_tile_supported())
 
 

@@ -146,7 +146,7 @@ def _from_file(config: SearchConfig, data: TaskData, device: str, listener: List
     replaced = fit_state(model, read_state(path), _head_names(model), name)
     if replaced and not config.teacher_epochs:
         raise TeacherError(
-            f"the head in {path} is not made for the {len(classes)} classes of {data.task.data} (tensor {replaced[0]}); "
+            f"the head in {path} does not fit the {len(classes)} classes of {data.task.data} (tensor {replaced[0]}); "
             "give weights of this task, or add --teacher-epochs N to fine-tune these to it"
         )
     names = read_class_names(path)
@@ -192,9 +192,7 @@ def _trained(
     weights = f"{weights}, {epochs} epochs"
     if (folder / "teacher.json").exists():
         model.load_state_dict(read_state(folder / "weights.safetensors"))
-        listener.note(
-            f"Reusing the teacher {config.teacher} {weights} by an earlier run ({seconds:.0f} device seconds)."
-        )
+        listener.note(f"Reusing the teacher {config.teacher}, {weights}, from an earlier run.")
         return _Origin(model, weights, 0.0, own=False)
     training = Training(
         data=data,

@@ -1,0 +1,71 @@
+"""search() and estimate() as Python calls: every option of the command line is a keyword."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autokd.config import SearchConfig
+from autokd.parts import Parts
+from autokd.pipeline import run_search
+from autokd.planning import Estimate, plan_search
+from autokd.progress import Listener
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from autokd.data.named import Pair
+    from autokd.result import SearchResult
+
+
+def search(
+    teacher: str | nn.Module,
+    max_cost: float,
+    *,
+    data: str | Pair = "digits",
+    output: str | Path | None = None,
+    resume: bool = False,
+    listener: Listener | None = None,
+    **options: Any,
+) -> SearchResult:
+    """Search for a student of `teacher` that may be served at `max_cost` US dollars per 1,000 requests.
+
+    teacher: a timm name, or a module that takes [n, 3, size, size] and gives logits [n, classes]. data: `digits`, an
+    image folder, `torch/NAME`, `hfds/NAME`, or a (train, test) pair of map-style data sets of (image, label). output:
+    the run folder; resume: go on with an interrupted run. Every other option of `autokd search` is a keyword.
+    Raises UsageError (autokd.errors) for what the caller can mend.
+    """
+    config, parts = _settings(teacher, max_cost, data, options)
+    command = f"autokd.search(teacher={config.teacher!r}, max_cost={max_cost!r}, ...)"
+    return run_search(
+        config,
+        output=Path(output) if output is not None else None,
+        resume=resume,
+        listener=listener,
+        parts=parts,
+        command=command,
+    )
+
+
+def estimate(
+    teacher: str | nn.Module,
+    max_cost: float,
+    *,
+    data: str | Pair = "digits",
+    listener: Listener | None = None,
+    **options: Any,
+) -> Estimate:
+    """Candidates, ratios, cost, planned work and money of a search; trains nothing. Arguments as for `search`."""
+    config, parts = _settings(teacher, max_cost, data, options)
+    return plan_search(config, parts, listener)
+
+
+def _settings(
+    teacher: str | nn.Module, max_cost: float, data: str | Pair, options: dict[str, Any]
+) -> tuple[SearchConfig, Parts]:
+    name = teacher if isinstance(teacher, str) else type(teacher).__name__
+    named = data if isinstance(data, str) else "given from Python"
+    config = SearchConfig.of(teacher=name, max_cost=max_cost, data=named, **options)
+    return config, Parts(
+        teacher=None if isinstance(teacher, str) else teacher, pair=None if isinstance(data, str) else data
+    )

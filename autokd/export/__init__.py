@@ -1,0 +1,1 @@
+"""The recommended student in the formats that others load."""

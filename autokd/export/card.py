@@ -1,0 +1,39 @@
+"""The model card of an exported student."""
+
+from __future__ import annotations
+
+from autokd.records import Decision, FinalistRecord, SeedResult, Task
+
+
+def model_card(decision: Decision, finalist: FinalistRecord, shipped: SeedResult, task: Task) -> str:
+    """Markdown: what it is, how it was trained, how good it is, how to load it."""
+    recipe = finalist.recipe
+    if finalist.arm == "distill":
+        how = f"distilled (T {recipe.temperature:.3g}, alpha {recipe.alpha:.3g}, loss {recipe.loss})"
+    else:
+        how = "trained directly on the labels"
+    return f"""---
+library_name: timm
+tags:
+- image-classification
+- timm
+---
+# {finalist.student}, {how}
+
+{decision.summary}
+
+| | |
+|---|---|
+| data | {task.data}, {len(task.classes)} classes, {task.train:,} training images |
+| input | RGB, {task.transform.image_size} x {task.transform.image_size} px |
+| parameters | {finalist.parameters:,} ({finalist.ratio:.1f}x fewer than the teacher) |
+| training | {recipe.epochs} epochs, learning rate {recipe.learning_rate:.3g}, batch {recipe.batch_size} |
+| seed | {shipped.seed}, the best of {len(finalist.seeds)} on validation |
+| test accuracy of these weights | {shipped.test_accuracy:.2%} |
+
+```python
+import timm
+model = timm.create_model("local-dir:PATH/TO/THIS/FOLDER", pretrained=True).eval()
+transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
+```
+"""

@@ -1,0 +1,66 @@
+"""A folder that `timm.create_model("local-dir:FOLDER", pretrained=True)` loads: same logits, same preprocessing."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from timm.models import save_for_hf
+
+from autokd.data.views import store_size
+from autokd.errors import RunError
+from autokd.records import FinalistRecord, Task
+from autokd.run import write_text
+from autokd.zoo.build import build, build_arguments, normalisation
+
+
+def export_timm(folder: Path, finalist: FinalistRecord, weights: Path, task: Task, card: str) -> None:
+    """Write weights, config.json with classes and preprocessing, and a model card; replaces an older export.
+
+    Raises RunError where the weights do not lie where the confirmation left them.
+    """
+    if not weights.exists():
+        raise RunError(f"{weights} is missing; start the search again in another --output")
+    model = build(finalist.student, len(task.classes), task.transform.image_size)
+    model.load_state_dict(load_file(str(weights)))
+    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".student-"))
+    work.chmod(0o755)
+    try:
+        save_for_hf(
+            model,
+            str(work),
+            model_config={"label_names": list(task.classes)},
+            model_args=build_arguments(finalist.student, task.transform.image_size),
+            data_config=data_config(finalist.student, task),
+            safe_serialization=True,
+        )
+        write_text(work / "README.md", card)
+        if folder.exists():
+            shutil.rmtree(folder)
+        work.replace(folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def data_config(student: str, task: Task) -> dict[str, Any]:
+    """timm's description of the preprocessing that the student was evaluated with."""
+    size = task.transform.image_size
+    mean, std = normalisation(student)
+    return {
+        "input_size": (3, size, size),
+        "interpolation": task.transform.interpolation,
+        "crop_pct": _crop_pct(size, store_size(task.transform)),
+        "crop_mode": "center",
+        "mean": mean,
+        "std": std,
+    }
+
+
+def _crop_pct(size: int, stored: int) -> float:
+    """timm resizes to floor(size / crop_pct), which has to come out as `stored`."""
+    exact = size / stored
+    return exact if math.floor(size / exact) == stored else size / (stored + 0.5)

@@ -1,0 +1,224 @@
+"""The stages of a search on real data: what the pipeline calls, and what its tests replace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autokd.config import SearchConfig
+from autokd.progress import Listener
+from autokd.records import Candidate, CostModel, FinalistRecord, LeftOut, Reading, Task, Teacher
+from autokd.run import Run, write_bytes
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from autokd.cost.meter import Meter
+    from autokd.data.named import Pair
+    from autokd.teacher.prepare import ReadyTeacher
+    from autokd.teacher.softlabels import SoftLabelSet
+    from autokd.tune.engines.base import Engine, WorkshopFactory
+
+VIEWS_SALT = 7_919  # the views' seed is its own: neither a training's nor the splits'
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A task with its verified teacher; `ready` is None where no real model stands behind it."""
+
+    task: Task
+    task_folder: Path
+    teacher: Teacher
+    arrays: Mapping[str, Any]  # what goes into evidence.npz
+    ready: ReadyTeacher | None = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Real parts. `teacher` and `pair` are what Python handed over instead of names."""
+
+    teacher: nn.Module | None = None
+    pair: Pair | None = None
+
+    def check(self, config: SearchConfig) -> None:
+        """Whatever can be refused before data are read: names, weights, the space, hardware and price."""
+        from autokd.cost.meter import cost_model_for
+        from autokd.teacher.prepare import check_weights, input_size
+        from autokd.tune.space import read_space
+
+        input_size(self.teacher if self.teacher is not None else config.teacher)
+        read_space(config.space).names()
+        cost_model_for(config, config.image_size or 32)
+        if self.teacher is None:
+            check_weights(config)
+
+    def prepare(self, config: SearchConfig, listener: Listener) -> Prepared:
+        """Data, splits and a verified teacher."""
+        import numpy as np
+
+        from autokd.data.task import open_task, prepare_task
+        from autokd.distill.precision import resolve_device
+        from autokd.teacher.prepare import input_size, prepare_teacher
+
+        device = resolve_device(config.device)
+        source = self.teacher if self.teacher is not None else config.teacher
+        folder = prepare_task(config, input_size(source), listener, self.pair)
+        data = open_task(folder, device)
+        sized = config.sized(len(data.train))
+        ready = prepare_teacher(sized, data, device, listener, self.teacher)
+        arrays = {
+            "train": data.train,
+            "val": data.val,
+            "test": data.test,
+            "val_labels": data.labels[data.val],
+            "test_labels": data.labels[data.test],
+            "teacher_val_logits": ready.val_logits.numpy().astype(np.float32),
+            "teacher_test_logits": ready.test_logits.numpy().astype(np.float32),
+        }
+        return Prepared(data.task, folder, ready.record, arrays, ready)
+
+    def cost_model(self, config: SearchConfig, image_size: int) -> CostModel:
+        """How seconds become dollars on this hardware."""
+        from autokd.cost.meter import cost_model_for
+
+        return cost_model_for(config, image_size)
+
+    def meter(self, prepared: Prepared, parameters: Mapping[str, int], config: SearchConfig, model: CostModel) -> Meter:
+        """What tells the serving cost of teacher and students."""
+        from autokd.cost.meter import MeasuredMeter, ParamsMeter
+        from autokd.zoo.build import build
+
+        if model.model == "params":
+            return ParamsMeter(parameters, model)
+        teacher, classes = prepared.teacher.name, len(prepared.task.classes)
+
+        def builder(name: str) -> nn.Module:
+            if name == teacher and self.teacher is not None:
+                import copy
+
+                return copy.deepcopy(self.teacher)
+            return build(name, classes, prepared.task.transform.image_size)
+
+        return MeasuredMeter(builder, model, config.max_latency_ms)
+
+    def soft_labels(self, prepared: Prepared, config: SearchConfig, listener: Listener) -> SoftLabelSet:
+        """Soft labels, a view for every epoch."""
+        from autokd.data.task import open_task
+        from autokd.distill.precision import resolve_device
+        from autokd.teacher.softlabels import write_soft_labels
+
+        assert prepared.ready is not None and config.epochs is not None  # noqa: S101
+        device = resolve_device(config.device)
+        data = open_task(prepared.task_folder, device)
+        return write_soft_labels(
+            prepared.ready, data, config.epochs, views_seed(config), config.cache_dir, device, listener
+        )
+
+    def factory(self, prepared: Prepared, labels: SoftLabelSet, config: SearchConfig) -> WorkshopFactory:
+        """What trains a student."""
+        from autokd.distill.precision import resolve_device
+        from autokd.tune.workshop import TrainingFactory
+
+        return TrainingFactory(prepared.task_folder, labels, views_seed(config), resolve_device(config.device))
+
+    def engine(self, config: SearchConfig, run: Run) -> Engine:
+        """What places trainings."""
+        workers = worker_count(config)
+        if config.engine == "ray":
+            from autokd.tune.engines.ray import RayEngine
+
+            gpus = config.gpus_per_trial
+            if gpus is None:
+                from autokd.distill.precision import resolve_device
+
+                gpus = 1.0 if resolve_device(config.device).startswith("cuda") else 0.0
+            return RayEngine(home=run.path, workers=workers, gpus=gpus, address=config.ray_address)
+        from autokd.tune.engines.local import LocalEngine
+
+        return LocalEngine(workers)
+
+    def export(self, run: Run, finalist: FinalistRecord, weights: Path, task: Task, card: str) -> None:
+        """The recommended student as a timm folder."""
+        from autokd.export.timm_folder import export_timm
+
+        export_timm(run.student_path, finalist, weights, task, card)
+
+
+def views_seed(config: SearchConfig) -> int:
+    """Both arms, and every search with the same seed, see the same views."""
+    return config.seed + VIEWS_SALT
+
+
+def worker_count(config: SearchConfig) -> int:
+    """As asked, else one a GPU (or more where they share it), else one."""
+    if config.workers is not None:
+        return config.workers
+    import torch
+
+    if config.device not in (None, "cuda") or not torch.cuda.is_available():
+        return 1
+    return max(1, int(torch.cuda.device_count() / (config.gpus_per_trial or 1)))
+
+
+def find_candidates(
+    prepared: Prepared, config: SearchConfig, parts: Parts, model: CostModel, listener: Listener
+) -> tuple[list[Candidate], list[LeftOut], dict[str, Reading]]:
+    """Students of the space within ratio and budget, those left out with the reason, and every reading."""
+    from autokd.tune.space import read_space
+    from autokd.zoo.count import count_all
+    from autokd.zoo.filters import sift
+
+    names, size = read_space(config.space).names(), prepared.task.transform.image_size
+    teacher = prepared.teacher
+    counts, refused = count_all(names, len(prepared.task.classes), size, config.cache_dir, listener)
+    arms, left_out = sift(counts, teacher.parameters, config.min_ratio, config.max_ratio, teacher.name)
+    out = [LeftOut(student=name, parameters=None, ratio=None, reason=reason) for name, reason in refused.items()]
+    out += left_out
+    parameters = {teacher.name: teacher.parameters} | {name: counts[name].parameters for name in arms}
+    readings = parts.meter(prepared, parameters, config, model).read([teacher.name, *arms], listener)
+    candidates = []
+    for name in arms:
+        ratio, reading = teacher.parameters / counts[name].parameters, readings.get(name)
+        if reading is None or reading.cost_usd_per_1k.mean > config.max_cost:
+            out.append(_too_dear(name, counts[name].parameters, ratio, reading, config))
+            continue
+        candidates.append(
+            Candidate(
+                student=name,
+                family=counts[name].family,
+                parameters=counts[name].parameters,
+                ratio=ratio,
+                macs=counts[name].macs,
+                arms=arms[name],
+                reading=reading,
+            )
+        )
+    return candidates, out, readings
+
+
+def _too_dear(name: str, parameters: int, ratio: float, reading: Reading | None, config: SearchConfig) -> LeftOut:
+    if reading is None:
+        return LeftOut(student=name, parameters=parameters, ratio=ratio, reason="it could not be measured")
+    cost = reading.cost_usd_per_1k.mean
+    if reading.capacity_rps == 0:
+        reason = f"it misses {config.max_latency_ms:g} ms even for a request alone"
+    else:
+        reason = f"it costs ${cost:.3g} per 1,000 requests, above the budget of ${config.max_cost:g}"
+    return LeftOut(
+        student=name, parameters=parameters, ratio=ratio, reason=reason, cost_usd_per_1k=cost if cost < 1e300 else None
+    )
+
+
+def write_evidence(run: Run, prepared: Prepared) -> None:
+    """task.json, teacher.json and evidence.npz."""
+    import io
+
+    import numpy as np
+
+    run.write_json(run.path / "task.json", prepared.task.model_dump(mode="json"))
+    run.write_json(run.path / "teacher.json", prepared.teacher.model_dump(mode="json"))
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **prepared.arrays)
+    write_bytes(run.evidence_path, buffer.getvalue())

@@ -1,0 +1,175 @@
+"""What a search would do and cost, before any of it is paid for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autokd.config import SearchConfig
+from autokd.errors import ConfigError
+from autokd.parts import Parts, Prepared, find_candidates
+from autokd.progress import Listener, Silent
+from autokd.records import Candidate, CostModel, LeftOut, Reading, Record, Task, Teacher
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import nn
+
+TIMED_STUDENTS = 3
+
+
+class Stage(Record):
+    """One stage of the plan."""
+
+    name: str
+    work: str
+    image_passes: int  # images through a training step, or through the teacher for soft labels
+    seconds: float  # predicted device seconds
+    usd: float
+
+
+class Estimate(Record):
+    """The answer of `autokd estimate`; nothing in it was trained."""
+
+    task: Task
+    teacher: str
+    teacher_parameters: int
+    teacher_reading: Reading
+    cost_model: CostModel
+    max_cost: float
+    candidates: tuple[Candidate, ...]
+    left_out: tuple[LeftOut, ...]
+    stages: tuple[Stage, ...]
+    seconds: float
+    usd: float
+    disk_bytes: int  # soft labels, and weights and logits of the finalists
+
+
+def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = None) -> Estimate:
+    """Candidates with ratio and cost, and the work and money of a search; raises UsageError like a search would."""
+    listener = listener or Silent()
+    parts.check(config)
+    listener.stage("Data")
+    folder, task = _task(config, parts, listener)
+    config = config.sized(task.train)
+    model = _teacher_model(config, parts, task)
+    teacher = _untrained_teacher(config, model, task)
+    listener.stage("Cost and candidates")
+    cost_model = parts.cost_model(config, task.transform.image_size)
+    prepared = Prepared(task, folder, teacher, {})
+    candidates, left_out, readings = find_candidates(prepared, config, parts, cost_model, listener)
+    listener.stage("Timing")
+    stages = _stages(config, task, model, candidates, cost_model)
+    return Estimate(
+        task=task,
+        teacher=config.teacher,
+        teacher_parameters=teacher.parameters,
+        teacher_reading=readings[config.teacher],
+        cost_model=cost_model,
+        max_cost=config.max_cost,
+        candidates=tuple(candidates),
+        left_out=tuple(left_out),
+        stages=stages,
+        seconds=sum(stage.seconds for stage in stages),
+        usd=sum(stage.usd for stage in stages),
+        disk_bytes=_disk(config, task, candidates),
+    )
+
+
+def _task(config: SearchConfig, parts: Parts, listener: Listener) -> tuple[Path, Task]:
+    from autokd.data.task import open_task, prepare_task
+    from autokd.teacher.prepare import input_size
+
+    source = parts.teacher if parts.teacher is not None else config.teacher
+    folder = prepare_task(config, input_size(source), listener, parts.pair)
+    return folder, open_task(folder).task
+
+
+def _teacher_model(config: SearchConfig, parts: Parts, task: Task) -> nn.Module:
+    from autokd.zoo.build import build
+
+    if parts.teacher is not None:
+        return parts.teacher
+    return build(config.teacher, len(task.classes), task.transform.image_size)
+
+
+def _untrained_teacher(config: SearchConfig, model: nn.Module, task: Task) -> Teacher:
+    """The teacher's size; what only its weights could tell stays not a number."""
+    from autokd.zoo.count import module_macs
+
+    return Teacher(
+        name=config.teacher,
+        weights="not loaded for an estimate",
+        fingerprint="",
+        parameters=sum(p.numel() for p in model.parameters()),
+        macs=module_macs(model, task.transform.image_size),
+        val_accuracy=float("nan"),
+        test_accuracy=float("nan"),
+        temperature=float("nan"),
+        seconds=0.0,
+        own_weights=False,
+    )
+
+
+def _stages(
+    config: SearchConfig, task: Task, model: nn.Module, candidates: list[Candidate], cost_model: CostModel
+) -> tuple[Stage, ...]:
+    from autokd.teacher.prepare import teacher_epochs, weights_mode
+
+    trials, epochs, seeds, finalists = config.trials, config.epochs, config.seeds, config.finalists
+    if not (trials and epochs and seeds and finalists):
+        raise ConfigError("an estimate needs trials, epochs, seeds and finalists; leave them out to take the defaults")
+    teacher_step, student_step = _step_seconds(config, task, model, candidates)
+    mode = weights_mode(config)
+    given = mode not in {"scratch", "pretrained"} and not config.teacher_epochs
+    passes = 0 if given else teacher_epochs(config, task.train, mode == "scratch") * task.train
+    trainings = (3 * finalists + 4) * seeds if candidates else 0
+    trials = trials if candidates else 0
+    planned = [
+        (
+            "teacher",
+            "none" if given else f"train {config.teacher} once, unless an earlier run has",
+            passes,
+            teacher_step,
+        ),
+        (
+            "soft labels",
+            f"{epochs} views of {task.train:,} images",
+            epochs * task.train if candidates else 0,
+            teacher_step / 3,
+        ),
+        ("search", f"{trials} trials of {epochs} epochs, before pruning", trials * epochs * task.train, student_step),
+        ("confirmation", f"up to {trainings} trainings", trainings * epochs * task.train, student_step),
+    ]
+    price = cost_model.train_price_usd_per_hour / 3600
+    return tuple(
+        Stage(name=name, work=work, image_passes=count, seconds=count * step, usd=count * step * price)
+        for name, work, count, step in planned
+    )
+
+
+def _step_seconds(
+    config: SearchConfig, task: Task, model: nn.Module, candidates: list[Candidate]
+) -> tuple[float, float]:
+    """Training seconds of an image: of the teacher, and the mean of a cheap, a middling and a dear candidate."""
+    import copy
+
+    from autokd.distill.precision import resolve_device
+    from autokd.distill.timing import training_seconds_per_image
+    from autokd.zoo.build import build
+
+    size, batch, device = task.transform.image_size, config.batch_size or 64, resolve_device(config.device)
+    teacher = training_seconds_per_image(copy.deepcopy(model), size, batch, device)
+    ordered = sorted(candidates, key=lambda c: c.reading.cost_usd_per_1k.mean)
+    chosen = {ordered[i * (len(ordered) - 1) // (TIMED_STUDENTS - 1)].student for i in range(TIMED_STUDENTS) if ordered}
+    students = [
+        training_seconds_per_image(build(name, len(task.classes), size), size, batch, device) for name in sorted(chosen)
+    ]
+    return teacher, sum(students) / len(students) if students else 0.0
+
+
+def _disk(config: SearchConfig, task: Task, candidates: list[Candidate]) -> int:
+    soft = (config.epochs or 0) * task.train * len(task.classes) * 2
+    largest = max((candidate.parameters for candidate in candidates), default=0)
+    finalists = 3 * (config.finalists or 0) + 4
+    return soft + finalists * (largest * 4 + (config.seeds or 0) * task.test * len(task.classes) * 4)

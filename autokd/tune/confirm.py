@@ -1,0 +1,119 @@
+"""The confirmation: every finalist trained again from fresh seeds, its results kept in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from autokd.records import Candidate, EpochReport, FinalistRecord, SeedResult
+from autokd.run import Run, read_json, write_text
+from autokd.tune.engines.base import MAX_RETRIES, Job, Order, Outcome
+from autokd.tune.finalists import Finalist
+
+
+class FinalistSource:
+    """See JobSource; a job for every finalist and seed, minus those whose result is on disk."""
+
+    def __init__(self, run: Run, finalists: Sequence[Finalist], seeds: Sequence[int]) -> None:
+        self._run = run
+        jobs = [_job(run, finalist, seed) for seed in seeds for finalist in finalists]
+        self.total = len(jobs)
+        self._waiting = [job for job in jobs if not _is_done(job)]
+        self.over = self.total - len(self._waiting)
+        self._running: dict[str, tuple[Job, int]] = {}  # epochs so far
+        self._deaths: dict[str, int] = {}
+        self.failed: list[str] = []
+
+    def next(self) -> Job | None:
+        """See JobSource."""
+        if not self._waiting:
+            return None
+        job = self._waiting.pop(0)
+        self._running[job.key] = (job, 0)
+        return job
+
+    def report(self, key: str, report: EpochReport) -> Order:
+        """See JobSource."""
+        self._running[key] = (self._running[key][0], report.epoch)
+        return "go"
+
+    def finish(self, key: str, outcome: Outcome) -> None:  # noqa: ARG002 - the worker has written result.json
+        """See JobSource."""
+        job, _ = self._running.pop(key)
+        _keep_best_weights(Path(job.folder).parent)
+
+    def fail(self, key: str, error: str, retry: bool) -> None:
+        """See JobSource."""
+        job, _ = self._running.pop(key)
+        self._deaths[key] = self._deaths.get(key, 0) + 1
+        if retry and self._deaths[key] <= MAX_RETRIES:
+            self._waiting.insert(0, job)
+            return
+        self.failed.append(
+            f"finalist {job.proposal.number} ({job.proposal.student}) failed from seed {job.seed}: {error}"
+        )
+        write_text(Path(job.folder) / "error.txt", error + "\n")
+
+    def epochs_left(self) -> int:
+        """See CountedSource."""
+        running = sum(job.proposal.recipe.epochs - epochs for job, epochs in self._running.values())
+        return running + sum(job.proposal.recipe.epochs for job in self._waiting)
+
+
+def fresh_seeds(seed: int, count: int) -> list[int]:
+    """Seeds that no trial was trained from."""
+    return [seed + 1 + i for i in range(count)]
+
+
+def collect(
+    run: Run, finalists: Sequence[Finalist], seeds: Sequence[int], candidates: Mapping[str, Candidate]
+) -> list[FinalistRecord]:
+    """The records of all finalists with at least two finished seeds."""
+    records = []
+    for finalist in finalists:
+        proposal, candidate = finalist.proposal, candidates[finalist.proposal.student]
+        paths = [run.finalist_path(proposal.number, seed) / "result.json" for seed in seeds]
+        results = tuple(SeedResult.model_validate(read_json(path)) for path in paths if path.exists())
+        if len(results) < 2:
+            continue
+        records.append(
+            FinalistRecord(
+                number=proposal.number,
+                arm=proposal.arm,
+                role=finalist.role,
+                student=proposal.student,
+                twin_of=finalist.twin_of,
+                trial=finalist.trial,
+                recipe=proposal.recipe,
+                parameters=candidate.parameters,
+                ratio=candidate.ratio,
+                macs=candidate.macs,
+                reading=candidate.reading,
+                seeds=results,
+            )
+        )
+    return records
+
+
+def _job(run: Run, finalist: Finalist, seed: int) -> Job:
+    folder = run.finalist_path(finalist.proposal.number, seed).resolve()
+    return Job(
+        key=f"finalist-{finalist.proposal.number}-{seed}",
+        proposal=finalist.proposal,
+        seed=seed,
+        folder=str(folder),
+        final=True,
+    )
+
+
+def _is_done(job: Job) -> bool:
+    return (Path(job.folder) / "result.json").exists()
+
+
+def _keep_best_weights(folder: Path) -> None:
+    """Of one finalist's seeds, only the weights that would be shipped are kept: those best on validation."""
+    results = {path.parent: SeedResult.model_validate(read_json(path)) for path in folder.glob("*/result.json")}
+    best = max(results, key=lambda path: (results[path].val_accuracy, -results[path].seed))
+    for path in results:
+        if path != best:
+            (path / "weights.safetensors").unlink(missing_ok=True)

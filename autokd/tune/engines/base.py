@@ -1,0 +1,82 @@
+"""The narrow protocol between whoever hands out jobs and whoever places them.
+
+A source hands out jobs and hears of them; an engine runs jobs with a workshop and tells the source. One thread of the
+controller calls the source, so a source needs no locks; workers never see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, Protocol
+
+from autokd.records import EpochReport, Proposal, Record
+
+Order = Literal["go", "prune", "stop"]
+MAX_RETRIES = 2  # of a job whose worker died
+
+
+class Job(Record):
+    """One training to be placed."""
+
+    key: str  # unique in the run, and the same after a resume
+    proposal: Proposal
+    seed: int
+    folder: str  # where the training keeps its checkpoint and leaves its results
+    final: bool  # a finalist's: keeps weights and test logits
+
+
+class Outcome(Record):
+    """What a finished training came to."""
+
+    epochs: int
+    val_accuracy: float
+    test_accuracy: float | None
+    seconds: float
+
+
+class Workshop(Protocol):
+    """Does one job at a time in one process."""
+
+    def do(self, job: Job) -> Iterator[EpochReport | Outcome]:
+        """Train, report after each epoch, and end with the outcome.
+
+        Closing the iterator after a report leaves the training resumable; a later `do` of the same job reports the
+        epochs that are done again and goes on.
+        """
+
+
+class WorkshopFactory(Protocol):
+    """Makes a workshop where the work is done; picklable, small, and it knows the files that the work reads."""
+
+    def __call__(self, slot: int, slots: int) -> Workshop:
+        """The workshop of worker number `slot` among `slots` on this machine."""
+
+    def files(self) -> list[Path]:
+        """Files that must be there before the call."""
+
+    def moved(self, to: Path) -> WorkshopFactory:
+        """The same factory for a machine on which `files` were put below `to`, under their full paths."""
+
+
+class JobSource(Protocol):
+    """Hands out jobs and keeps the record of them."""
+
+    def next(self) -> Job | None:
+        """A job to start now, or None: nothing now, and nothing later unless a running job fails."""
+
+    def report(self, key: str, report: EpochReport) -> Order:
+        """An epoch is done; anything but "go" ends the training here, and the source has noted why."""
+
+    def finish(self, key: str, outcome: Outcome) -> None:
+        """The job is done."""
+
+    def fail(self, key: str, error: str, retry: bool) -> None:
+        """The job ended with an error; with `retry` it was the worker's fault and may be handed out again."""
+
+
+class Engine(Protocol):
+    """Runs the jobs of a source until there are no more."""
+
+    def run(self, source: JobSource, factory: WorkshopFactory) -> None:
+        """Returns when the source hands out nothing and nothing runs."""

@@ -1,0 +1,93 @@
+"""An engine without training: accuracy is a formula. Everything above it is tested with this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from autokd.records import EpochReport, SeedResult
+from autokd.run import write_bytes, write_text
+from autokd.tune.engines.base import Job, JobSource, Outcome, WorkshopFactory
+from autokd.tune.engines.local import LocalEngine
+
+Quality = Callable[[Job], float]
+
+
+@dataclass(frozen=True)
+class FakeWorkshop:
+    """See Workshop. A training reaches `quality(job)` along a curve; its seed decides about images near the edge.
+
+    test_labels: int64 [n]; an image of difficulty u is got right where u is below the accuracy.
+    """
+
+    quality: Quality
+    test_labels: np.ndarray[tuple[int], np.dtype[np.int64]]
+    classes: int
+    seconds_per_epoch: float = 1.0
+    trained: list[str] = field(default_factory=list)  # keys of the jobs that were begun
+
+    def do(self, job: Job) -> Iterator[EpochReport | Outcome]:
+        """See Workshop."""
+        self.trained.append(job.key)
+        final, epochs = self.quality(job), job.proposal.recipe.epochs
+        for epoch in range(1, epochs + 1):
+            accuracy = final * (1 - 0.5 ** (4 * epoch / epochs)) / (1 - 0.5**4)
+            yield EpochReport(
+                epoch=epoch,
+                train_loss=1 - accuracy,
+                val_accuracy=accuracy,
+                val_nll=1 - accuracy,
+                learning_rate=job.proposal.recipe.learning_rate,
+                seconds=self.seconds_per_epoch,
+            )
+        seconds = epochs * self.seconds_per_epoch
+        test_accuracy = self._keep(job, final, seconds) if job.final else None
+        yield Outcome(epochs=epochs, val_accuracy=final, test_accuracy=test_accuracy, seconds=seconds)
+
+    def _keep(self, job: Job, final: float, seconds: float) -> float:
+        difficulty = np.random.default_rng(0).random(len(self.test_labels))
+        noise = np.random.default_rng([job.seed, job.proposal.number]).normal(0, 0.02, len(self.test_labels))
+        right = difficulty + noise < final
+        answers = np.where(right, self.test_labels, (self.test_labels + 1) % self.classes)
+        folder = Path(job.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / "test_logits.npy", np.eye(self.classes, dtype=np.float16)[answers])
+        write_bytes(folder / "weights.safetensors", b"")
+        result = SeedResult(
+            seed=job.seed, val_accuracy=final, test_accuracy=float(right.mean()), device_seconds=seconds
+        )
+        write_text(folder / "result.json", result.model_dump_json())
+        return result.test_accuracy
+
+
+@dataclass(frozen=True)
+class FakeFactory:
+    """See WorkshopFactory; always the same workshop."""
+
+    workshop: FakeWorkshop
+
+    def __call__(self, slot: int, slots: int) -> FakeWorkshop:  # noqa: ARG002
+        """See WorkshopFactory."""
+        return self.workshop
+
+    def files(self) -> list[Path]:
+        """See WorkshopFactory."""
+        return []
+
+    def moved(self, to: Path) -> FakeFactory:  # noqa: ARG002
+        """See WorkshopFactory."""
+        return self
+
+
+class FakeEngine:
+    """See Engine; runs its own workshop whatever factory it is given."""
+
+    def __init__(self, workshop: FakeWorkshop) -> None:
+        self._factory = FakeFactory(workshop)
+
+    def run(self, source: JobSource, factory: WorkshopFactory) -> None:  # noqa: ARG002
+        """See Engine."""
+        LocalEngine().run(source, self._factory)

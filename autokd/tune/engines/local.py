@@ -1,0 +1,150 @@
+"""The default engine: in this process with one worker, in worker processes with more."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import traceback
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from autokd.tune.engines.base import Job, JobSource, Outcome, Workshop, WorkshopFactory
+
+
+class LocalEngine:
+    """See Engine."""
+
+    def __init__(self, workers: int = 1) -> None:
+        self._workers = workers
+
+    def run(self, source: JobSource, factory: WorkshopFactory) -> None:
+        """See Engine."""
+        if self._workers == 1:
+            _run_here(source, factory(0, 1))
+        else:
+            _Pool(source, factory, self._workers).run()
+
+
+def _run_here(source: JobSource, workshop: Workshop) -> None:
+    while (job := source.next()) is not None:
+        try:
+            _do(source, workshop, job)
+        except Exception as error:  # noqa: BLE001 - whatever a training raises ends that training only
+            source.fail(job.key, describe(error), retry=False)
+
+
+def _do(source: JobSource, workshop: Workshop, job: Job) -> None:
+    for told in workshop.do(job):
+        if isinstance(told, Outcome):
+            source.finish(job.key, told)
+        elif source.report(job.key, told) != "go":
+            return
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line, and where it came from."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" ({last[0].name}, line {last[0].lineno})" if last else ""
+    first = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first}{place}"
+
+
+class _Pool:
+    """Worker processes, each with a pipe; the controller answers every report before the worker goes on."""
+
+    def __init__(self, source: JobSource, factory: WorkshopFactory, workers: int) -> None:
+        self._source, self._factory, self._slots = source, factory, workers
+        self._context = multiprocessing.get_context("spawn")
+        self._workers: dict[Connection, tuple[int, Any]] = {}
+        self._busy: dict[Connection, str] = {}
+
+    def run(self) -> None:
+        """Hand out jobs until there are none; the workers end with it, whatever happens."""
+        try:
+            for slot in range(self._slots):
+                self._start(slot)
+            while self._hand_out():
+                for connection in wait(list(self._busy)):
+                    assert isinstance(connection, Connection)  # noqa: S101 - only pipes are waited for
+                    self._hear(connection)
+        finally:
+            for connection, (_, process) in self._workers.items():
+                connection.close()
+                process.join(timeout=5)
+                process.kill()
+
+    def _start(self, slot: int) -> None:
+        here, there = self._context.Pipe()
+        process = self._context.Process(target=_work, args=(there, self._factory, slot, self._slots), daemon=True)
+        process.start()
+        there.close()
+        self._workers[here] = (slot, process)
+
+    def _hand_out(self) -> bool:
+        """Give every idle worker a job; False when nothing runs any more."""
+        for connection in [c for c in self._workers if c not in self._busy]:
+            job = self._source.next()
+            if job is None:
+                break
+            self._busy[connection] = job.key
+            try:
+                connection.send(job)
+            except OSError:
+                self._bury(connection)
+        return bool(self._busy)
+
+    def _hear(self, connection: Connection) -> None:
+        key = self._busy[connection]
+        try:
+            kind, content = connection.recv()
+            if kind == "epoch":
+                order = self._source.report(key, content)
+                connection.send(order)
+                if order != "go":
+                    del self._busy[connection]
+                return
+        except (EOFError, OSError):
+            self._bury(connection)
+            return
+        del self._busy[connection]
+        if kind == "outcome":
+            self._source.finish(key, content)
+        else:
+            self._source.fail(key, content, retry=False)
+
+    def _bury(self, connection: Connection) -> None:
+        """A worker died: its job may be handed out again, and another worker takes its place."""
+        key = self._busy.pop(connection)
+        slot, process = self._workers.pop(connection)
+        process.join(timeout=5)
+        connection.close()
+        self._source.fail(key, f"the worker process died (exit code {process.exitcode})", retry=True)
+        self._start(slot)
+
+
+def _work(connection: Connection, factory: WorkshopFactory, slot: int, slots: int) -> None:
+    """The life of a worker process; Ctrl-C is the controller's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    workshop: Workshop | None = None
+    while True:
+        try:
+            job = connection.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            workshop = workshop or factory(slot, slots)
+            _do_remotely(connection, workshop, job)
+        except (BrokenPipeError, EOFError):
+            return
+        except Exception as error:  # noqa: BLE001 - whatever a training raises ends that training only
+            connection.send(("failed", describe(error)))
+
+
+def _do_remotely(connection: Connection, workshop: Workshop, job: Job) -> None:
+    for told in workshop.do(job):
+        if isinstance(told, Outcome):
+            connection.send(("outcome", told))
+            continue
+        connection.send(("epoch", told))
+        if connection.recv() != "go":
+            return

@@ -1,0 +1,206 @@
+"""Trainings placed by Ray Tune, on this machine or on a cluster. The ledger stays with the controller.
+
+Tune places, watches and retries; what to train and when to stop it is the source's business. A resume is a new Tuner on
+the recovered source: nothing of Tune's own state is read back.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from autokd.errors import ConfigError
+from autokd.records import EpochReport
+from autokd.run import usable_cores
+from autokd.tune.engines.base import MAX_RETRIES, Job, JobSource, Outcome, WorkshopFactory
+from autokd.tune.engines.local import describe
+from autokd.tune.engines.shipping import Shipment, ship
+
+QUIET = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is the controller's: it ends trainings after their epoch
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "TUNE_RESULT_BUFFER_LENGTH": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+}
+
+
+@dataclass(frozen=True)
+class RayEngine:
+    """See Engine.
+
+    home: the run folder; address: of a running cluster, None for one that lives as long as this process; workers: trainings at a time;
+    gpus: of each training, a fraction shares a GPU (nothing but bookkeeping: it limits no memory).
+    """
+
+    home: Path
+    workers: int
+    gpus: float = 0.0
+    address: str | None = None
+
+    def run(self, source: JobSource, factory: WorkshopFactory) -> None:
+        """See Engine; raises ConfigError where the cluster cannot be reached or has too little to offer."""
+        os.environ.update(QUIET)
+        self._connect()
+        cpus = self._cpus_per_training()
+        shipment = ship(factory.files(), self.home)
+        trainable = tune.with_parameters(
+            _Training, factory=factory, shipment=shipment, slots=1 if self.gpus else self.workers
+        )
+        searcher = _SourceSearcher(source)
+        with tempfile.TemporaryDirectory(prefix="autokd-tune-") as scratch:
+            tuner = tune.Tuner(
+                tune.with_resources(trainable, {"cpu": cpus, "gpu": self.gpus}),
+                tune_config=tune.TuneConfig(
+                    search_alg=searcher,
+                    scheduler=_SourceScheduler(source, searcher, shipment),
+                    num_samples=-1,
+                    max_concurrent_trials=self.workers,
+                    reuse_actors=True,
+                ),
+                run_config=tune.RunConfig(
+                    storage_path=scratch,
+                    verbose=0,
+                    failure_config=tune.FailureConfig(max_failures=MAX_RETRIES),
+                    checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+                ),
+            )
+            tuner.fit()
+        searcher.raise_error()
+
+    def _connect(self) -> None:
+        if ray.is_initialized():
+            return
+        resources = {} if self.address else {"num_cpus": max(usable_cores(), self.workers), "include_dashboard": False}
+        try:
+            ray.init(address=self.address, log_to_driver=False, configure_logging=False, **resources)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise ConfigError(
+                f"no Ray cluster answers at {self.address} ({describe(error)}); start one there"
+            ) from None
+
+    def _cpus_per_training(self) -> float:
+        offered = ray.cluster_resources()
+        if self.gpus > offered.get("GPU", 0):
+            raise ConfigError(
+                f"--gpus-per-trial {self.gpus:g} is more than the {offered.get('GPU', 0):g} GPUs of the Ray cluster; "
+                "ask for less, or 0"
+            )
+        return float(max(1.0, offered.get("CPU", 1) // self.workers))
+
+
+class _Training(tune.Trainable):  # type: ignore[misc]
+    """One job in one actor: a step is an epoch; an actor serves job after job."""
+
+    def setup(self, config: dict[str, Any], factory: WorkshopFactory, shipment: Shipment, slots: int) -> None:
+        with shipment.unpacked(factory) as local:
+            self._workshop = local(0, slots)
+        self._shipment = shipment
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._told.close()  # type: ignore[attr-defined]
+        self._begin(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        try:
+            told = next(self._told)
+        except Exception as error:  # noqa: BLE001 - whatever a training raises ends that training only
+            return {"told": ("failed", describe(error))}
+        self._desk.hand_in()
+        if isinstance(told, Outcome):
+            return {"told": ("outcome", told.model_dump())}
+        return {"told": ("epoch", told.model_dump())}
+
+    def cleanup(self) -> None:
+        self._told.close()  # type: ignore[attr-defined]
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        job = Job.model_validate(config["job"])
+        self._desk = self._shipment.desk(job)
+        self._told: Iterator[EpochReport | Outcome] = self._workshop.do(self._desk.job)
+
+
+class _SourceSearcher(Searcher):  # type: ignore[misc]
+    """Hands Tune the source's jobs; keeps the first error of the source, which Tune would hide."""
+
+    def __init__(self, source: JobSource) -> None:
+        super().__init__(metric=None, mode=None)
+        self._source = source
+        self.keys: dict[str, str] = {}  # Tune's trial id -> job key
+        self._error: Exception | None = None
+
+    def suggest(self, trial_id: str) -> Any:
+        try:
+            job = self._source.next()
+        except Exception as error:  # noqa: BLE001 - raised again when Tune has ended
+            self._error = error
+            return Searcher.FINISHED
+        if job is None:
+            return Searcher.FINISHED
+        self.keys[trial_id] = job.key
+        return {"job": job.model_dump()}
+
+    def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:  # noqa: ARG002
+        """Tune has given a trial up; only final errors arrive here, its own retries do not."""
+        key = self.keys.pop(trial_id, None)
+        if error and key is not None:
+            self._source.fail(key, f"its worker died {MAX_RETRIES + 1} times", retry=False)
+
+    def raise_error(self) -> None:
+        """Raise what `suggest` or the scheduler met."""
+        if self._error is not None:
+            raise self._error
+
+    def remember(self, error: Exception) -> None:
+        """Keep an error until Tune has ended."""
+        self._error = self._error or error
+
+    def save(self, checkpoint_path: str) -> None:
+        """Tune saves nothing: the ledger is the record."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """See save."""
+
+
+class _SourceScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Passes every epoch on to the source and does what it orders."""
+
+    def __init__(self, source: JobSource, searcher: _SourceSearcher, shipment: Shipment) -> None:
+        super().__init__()
+        self._source, self._searcher, self._shipment = source, searcher, shipment
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:  # noqa: ARG002
+        key = self._searcher.keys.get(trial.trial_id)
+        if key is None or "told" not in result:
+            return TrialScheduler.CONTINUE  # type: ignore[no-any-return]
+        try:
+            kind, content = result["told"]
+            return self._pass_on(key, kind, content, trial.trial_id)
+        except Exception as error:  # noqa: BLE001 - raised again when Tune has ended
+            self._searcher.remember(error)
+            return TrialScheduler.STOP  # type: ignore[no-any-return]
+
+    def _pass_on(self, key: str, kind: str, content: Any, trial_id: str) -> str:
+        if kind == "epoch":
+            if self._source.report(key, EpochReport.model_validate(content)) == "go":
+                return TrialScheduler.CONTINUE  # type: ignore[no-any-return]
+        elif kind == "outcome":
+            self._source.finish(key, Outcome.model_validate(content))
+        else:
+            self._source.fail(key, content, retry=False)
+        del self._searcher.keys[trial_id]
+        return TrialScheduler.STOP  # type: ignore[no-any-return]

@@ -1,0 +1,135 @@
+"""Files to the nodes of a cluster and back.
+
+A worker that sees the controller's paths (one machine, or a shared disk) uses them as they are. Any other node fetches
+data and soft labels once, into its own temporary folder, for all of its workers; what a training leaves behind goes to
+a mailbox, an actor on the controller's node that writes it into the run folder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from autokd.run import digest, write_bytes, write_text
+from autokd.tune.engines.base import Job, WorkshopFactory
+
+CHUNK = 256 << 20  # bytes of a file in one object of the store
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """What a worker needs to find, or to fetch, its files."""
+
+    label: str  # names this shipment on every node
+    witness: str  # a file in the run folder that holds the label
+    files: tuple[str, ...]
+    parts: Mapping[str, list[Any]]  # file -> references to its chunks; empty where there is one node
+    mailbox: Any  # actor handle; None where there is one node
+
+    def shared(self) -> bool:
+        """Whether this process sees the run folder and the files on the controller's disk."""
+        try:
+            witnessed = Path(self.witness).read_text(encoding="utf-8") == self.label
+        except OSError:
+            return False
+        return witnessed and all(Path(file).exists() for file in self.files)
+
+    @contextmanager
+    def unpacked(self, factory: WorkshopFactory) -> Iterator[WorkshopFactory]:
+        """The factory for this node, its files fetched by whichever worker comes first."""
+        if self.shared():
+            yield factory
+            return
+        root = Path(tempfile.gettempdir()) / f"autokd-{self.label}"
+        root.mkdir(parents=True, exist_ok=True)
+        with (root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (root / ".complete").exists():
+                for path, chunks in self.parts.items():
+                    target = root / Path(path).relative_to("/")
+                    write_bytes(target, b"".join(ray.get(chunk) for chunk in chunks))
+                (root / ".complete").touch()
+        yield factory.moved(root)
+
+    def desk(self, job: Job) -> Desk:
+        """Where a job's files are written: its own folder, or a local one whose content is sent home."""
+        if self.shared():
+            return Desk(job, None, job.folder)
+        folder = Path(tempfile.gettempdir()) / f"autokd-{self.label}" / "jobs" / digest(job.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in ray.get(self.mailbox.pick_up.remote(job.folder)).items():
+            write_bytes(folder / name, content)
+        return Desk(job.model_copy(update={"folder": str(folder)}), self.mailbox, job.folder)
+
+
+class Desk:
+    """The folder of one job on the node that trains it."""
+
+    def __init__(self, job: Job, mailbox: Any, home: str) -> None:
+        self.job, self._mailbox, self._home = job, mailbox, home
+
+    def hand_in(self) -> None:
+        """Send home what is in the folder, checkpoints too, so that another node can go on."""
+        if self._mailbox is None:
+            return
+        files = {p.name: p.read_bytes() for p in Path(self.job.folder).iterdir() if not p.name.startswith(".")}
+        ray.get(self._mailbox.deliver.remote(self._home, files))
+
+
+class Mailbox:
+    """Lives on the controller's node; keeps job folders in the run folder like those of a local training."""
+
+    def __init__(self, root: str) -> None:
+        self._root = Path(root)
+
+    def deliver(self, folder: str, files: dict[str, bytes]) -> None:
+        """Make the job's folder hold these files, result.json last; raises ValueError outside the run folder."""
+        target = self._inside(folder)
+        for name in sorted(files, key=lambda name: name == "result.json"):
+            write_bytes(target / Path(name).name, files[name])
+        if "checkpoint.pt" not in files:
+            (target / "checkpoint.pt").unlink(missing_ok=True)
+
+    def pick_up(self, folder: str) -> dict[str, bytes]:
+        """What a resumed job has left so far."""
+        checkpoint = self._inside(folder) / "checkpoint.pt"
+        return {checkpoint.name: checkpoint.read_bytes()} if checkpoint.exists() else {}
+
+    def _inside(self, folder: str) -> Path:
+        path = Path(folder).resolve()
+        if not path.is_relative_to(self._root):
+            raise ValueError(f"{folder} is outside of {self._root}")
+        return path
+
+
+def ship(files: list[Path], home: Path) -> Shipment:
+    """Put the files into Ray's object store, if there is a node that may need them from there.
+
+    home: the run folder, to which workers without it send what they make.
+    """
+    label, home = uuid.uuid4().hex[:12], home.resolve()
+    witness = home / ".witness"
+    write_text(witness, label)
+    names = tuple(str(path.resolve()) for path in files)
+    here = ray.get_runtime_context().get_node_id()
+    if all(node["NodeID"] == here for node in ray.nodes() if node["Alive"]):
+        return Shipment(label, str(witness), names, {}, None)
+    parts = {name: [ray.put(chunk) for chunk in _chunks(Path(name))] for name in names}
+    on_this_node = NodeAffinitySchedulingStrategy(here, soft=False)
+    mailbox = ray.remote(Mailbox).options(num_cpus=0, scheduling_strategy=on_this_node).remote(str(home))
+    return Shipment(label, str(witness), names, parts, mailbox)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk

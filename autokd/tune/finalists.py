@@ -1,0 +1,107 @@
+"""Which proposals are confirmed: pure functions of the trials, blind to the test split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autokd.records import Arm, Proposal, Recipe, Record, Role, TrialRecord
+from autokd.tune.ledger import ARMS
+from autokd.tune.space import Space
+
+MAX_LONGER = 4  # times the epochs of a trial; beyond that more training is not what decides
+
+
+class Finalist(Record):
+    """A proposal to be confirmed; its number is its own, not its trial's."""
+
+    proposal: Proposal
+    role: Role
+    trial: int | None
+    twin_of: tuple[int, ...] = ()
+
+
+def choose_finalists(
+    trials: Sequence[TrialRecord], space: Space, limit: int, soft_label_seconds: float
+) -> list[Finalist]:
+    """Picks of both arms, the default recipe of each, one longer direct one, and every distilled one's twin.
+
+    soft_label_seconds: device seconds of all soft labels, which the distill arm's trials share.
+    """
+    chosen: list[tuple[Arm, str, Recipe, Role, int | None]] = []
+    fronts = {arm: front([t for t in trials if t.arm == arm], limit) for arm in ARMS}
+    for arm in ARMS:
+        chosen += [(arm, t.student, t.recipe, "pick", t.number) for t in fronts[arm]]
+        chosen += [(arm, t.student, _default(space, arm, t.recipe), "default", None) for t in fronts[arm][:1]]
+    if fronts["distill"] and fronts["direct"]:
+        shares = sum(1 for t in trials if t.arm == "distill")
+        longer = _longer(fronts["distill"][0], fronts["direct"][0], soft_label_seconds / shares)
+        chosen += [("direct", longer.student, longer.recipe, "longer", longer.number)] if longer else []
+    finalists = [
+        Finalist(proposal=Proposal(number=i, arm=arm, student=student, recipe=recipe), role=role, trial=trial)
+        for i, (arm, student, recipe, role, trial) in enumerate(_distinct(chosen))
+    ]
+    return _with_twins(finalists)
+
+
+def front(trials: Sequence[TrialRecord], limit: int) -> list[TrialRecord]:
+    """Complete trials along the front of validation accuracy and cost: the most accurate first, each next one cheaper.
+
+    Raises nothing for an arm without complete trials: its front is empty.
+    """
+    complete = [t for t in trials if t.state == "complete" and t.val_accuracy is not None]
+    complete.sort(key=lambda t: (-(t.val_accuracy or 0.0), t.cost_usd_per_1k, t.number))
+    chosen: list[TrialRecord] = []
+    for trial in complete:
+        if not chosen or trial.cost_usd_per_1k < chosen[-1].cost_usd_per_1k:
+            chosen.append(trial)
+    return chosen[:limit]
+
+
+def twin_recipe(recipe: Recipe) -> Recipe:
+    """The same training without the teacher."""
+    return recipe.model_copy(update={"temperature": 1.0, "alpha": 0.0})
+
+
+def _default(space: Space, arm: Arm, recipe: Recipe) -> Recipe:
+    default = space.default
+    recipe = recipe.model_copy(update={"learning_rate": default.learning_rate})
+    if arm == "direct":
+        return twin_recipe(recipe)
+    return recipe.model_copy(update={"temperature": default.temperature, "alpha": default.alpha})
+
+
+def _longer(distilled: TrialRecord, direct: TrialRecord, share: float) -> TrialRecord | None:
+    """The direct pick with the epochs that the distilled pick's device seconds and its share of the soft labels buy."""
+    epochs = direct.recipe.epochs
+    seconds_per_epoch = direct.seconds / max(1, direct.epochs)
+    affordable = int((distilled.seconds + share) / seconds_per_epoch) if seconds_per_epoch > 0 else 0
+    if affordable <= epochs:
+        return None
+    recipe = direct.recipe.model_copy(update={"epochs": min(affordable, MAX_LONGER * epochs)})
+    return direct.model_copy(update={"recipe": recipe})
+
+
+def _distinct(
+    chosen: list[tuple[Arm, str, Recipe, Role, int | None]],
+) -> list[tuple[Arm, str, Recipe, Role, int | None]]:
+    """Without trainings that would be the same."""
+    kept: dict[tuple[Arm, str, Recipe], tuple[Arm, str, Recipe, Role, int | None]] = {}
+    for each in chosen:
+        kept.setdefault(each[:3], each)
+    return list(kept.values())
+
+
+def _with_twins(finalists: list[Finalist]) -> list[Finalist]:
+    """Every distilled finalist gets a twin; a direct finalist that is one already serves as it."""
+    found = list(finalists)
+    for distilled in [f for f in finalists if f.proposal.arm == "distill"]:
+        student, recipe = distilled.proposal.student, twin_recipe(distilled.proposal.recipe)
+        own = distilled.proposal.number
+        for i, other in enumerate(found):
+            if other.proposal.arm == "direct" and (other.proposal.student, other.proposal.recipe) == (student, recipe):
+                found[i] = other.model_copy(update={"twin_of": (*other.twin_of, own)})
+                break
+        else:
+            proposal = Proposal(number=len(found), arm="direct", student=student, recipe=recipe)
+            found.append(Finalist(proposal=proposal, role="twin", trial=distilled.trial, twin_of=(own,)))
+    return found

@@ -1,0 +1,234 @@
+"""The ledger: Optuna studies on disk, one for each arm, written by the controller alone. Only this file knows Optuna.
+
+Arms are separate studies of one file, so pruning compares within an arm, and each arm's sampler learns from its own.
+A study's name carries a hash of what may be proposed: Optuna freezes the choices of a study.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autokd.records import Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
+from autokd.run import digest
+from autokd.tune.space import Range, Space
+
+if TYPE_CHECKING:
+    import optuna
+
+ARMS: tuple[Arm, ...] = ("distill", "direct")
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """What is fixed for every trial of a search."""
+
+    trials: int  # over both arms
+    epochs: int
+    batch_size: int
+    classes: int
+    max_cost: float
+    seed: int
+
+
+class Ledger:
+    """Proposals and results of a search; survives a kill at any moment."""
+
+    def __init__(self, path: Path, space: Space, candidates: Sequence[Candidate], plan: SearchPlan) -> None:
+        self._plan, self._space = plan, space
+        self._candidates = {candidate.student: candidate for candidate in candidates}
+        self._names = {arm: [c.student for c in candidates if arm in c.arms] for arm in ARMS}
+        self._running: dict[int, tuple[Arm, optuna.Trial]] = {}
+        _write_ahead(path)
+        self._studies = {arm: self._open(path, arm) for arm in ARMS if self._names[arm]}
+        self._recover()
+
+    # ---- asking ----------------------------------------------------------------------------------------------
+
+    def next(self) -> Proposal | None:
+        """The next trial, for the arm that has begun fewer; None when both have begun all of theirs."""
+        waiting = {arm: self._started(arm) for arm in self._studies if self._may_start(arm)}
+        if not waiting:
+            return None
+        arm = min(waiting, key=lambda arm: (waiting[arm], ARMS.index(arm)))
+        trial = self._studies[arm].ask()
+        number = trial.user_attrs.get("number")
+        if number is None:
+            number = sum(self._started(each) for each in self._studies)
+            trial.set_user_attr("number", number)
+        proposal = Proposal(number=number, arm=arm, student=self._student(trial, arm), recipe=self._recipe(trial, arm))
+        cost = self._candidates[proposal.student].reading.cost_usd_per_1k.mean
+        trial.set_constraint("cost_over_budget", cost - self._plan.max_cost)
+        self._running[number] = (arm, trial)
+        return proposal
+
+    def _may_start(self, arm: Arm) -> bool:
+        return self._started(arm) < self.planned(arm) or self._retries_waiting(arm)
+
+    def planned(self, arm: Arm) -> int:
+        """Trials that an arm gets: half of all, none where it has no candidate."""
+        return self._plan.trials // 2 if arm in self._studies else 0
+
+    def _student(self, trial: optuna.Trial, arm: Arm) -> str:
+        return str(trial.suggest_categorical("student", self._names[arm]))
+
+    def _recipe(self, trial: optuna.Trial, arm: Arm) -> Recipe:
+        drawn = {
+            name: _draw(trial, name, bounds) for name, bounds in self._space.ranges(arm, self._plan.classes).items()
+        }
+        return Recipe(epochs=self._plan.epochs, batch_size=self._plan.batch_size, **drawn)
+
+    # ---- telling ---------------------------------------------------------------------------------------------
+
+    def report(self, number: int, report: EpochReport) -> bool:
+        """Record an epoch; True where the trial is pruned by it, which is then recorded too."""
+        import optuna
+
+        arm, trial = self._running[number]
+        seconds = dict(trial.user_attrs.get("seconds", {}))
+        trial.set_user_attr("seconds", {**seconds, str(report.epoch): report.seconds})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a step that was reported before the kill
+            trial.report(report.val_accuracy, report.epoch)
+        if report.epoch >= self._plan.epochs or not trial.should_prune():
+            return False
+        self._studies[arm].tell(trial, state=optuna.trial.TrialState.PRUNED)
+        del self._running[number]
+        return True
+
+    def finish(self, number: int, val_accuracy: float) -> None:
+        """A trial is complete."""
+        arm, trial = self._running.pop(number)
+        self._studies[arm].tell(trial, val_accuracy)
+
+    def fail(self, number: int, error: str, retry: bool) -> None:
+        """A trial ended with an error; with `retry` it will be handed out again."""
+        arm, trial = self._running.pop(number)
+        trial.set_user_attr("error", error)
+        self._set_failed(arm, trial.number, again=retry)
+
+    # ---- reading ---------------------------------------------------------------------------------------------
+
+    def records(self) -> list[TrialRecord]:
+        """Every trial that was begun, by number; of one that was begun again, the last."""
+        latest = {}
+        for arm, study in self._studies.items():
+            for trial in study.get_trials(deepcopy=False):
+                if "number" in trial.user_attrs:
+                    latest[trial.user_attrs["number"]] = self._record(arm, trial)
+        return [latest[number] for number in sorted(latest)]
+
+    def importance(self) -> dict[str, dict[str, float]]:
+        """Share of the variance of validation accuracy that each parameter explains, by arm (fANOVA, Hutter 2014).
+
+        Arms with fewer than four complete trials, or without any variance, are left out.
+        """
+        import optuna
+
+        found: dict[str, dict[str, float]] = {}
+        for arm, study in self._studies.items():
+            values = [t.value for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
+            if len(values) >= 4 and len(set(values)) > 1:
+                found[arm] = dict(optuna.importance.get_param_importances(study))
+        return found
+
+    # ---- inside ----------------------------------------------------------------------------------------------
+
+    def _open(self, path: Path, arm: Arm) -> optuna.Study:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        name = f"{arm}-{digest(*self._names[arm], self._space, self._plan)}"
+        storage = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
+        sampler_seed = (self._plan.seed * 1_000_003 + 2 * len(_numbers(storage)) + ARMS.index(arm)) % 2**31
+        study = optuna.create_study(
+            study_name=name,
+            storage=storage,
+            direction="maximize",
+            load_if_exists=True,
+            sampler=optuna.samplers.TPESampler(seed=sampler_seed, n_startup_trials=max(3, self._plan.trials // 6)),
+            pruner=optuna.pruners.SuccessiveHalvingPruner(
+                min_resource=math.ceil(self._plan.epochs / 3), reduction_factor=2 if self._plan.trials < 20 else 3
+            ),
+        )
+        if not study.get_trials(deepcopy=False) and arm == "distill":
+            for first in self._space.first[: self._plan.trials // 2]:
+                study.enqueue_trial({k: v for k, v in first.model_dump().items() if v is not None})
+        return study
+
+    def _recover(self) -> None:
+        """What ran when the last controller died is handed out again, under its number."""
+        for arm, study in self._studies.items():
+            for trial in study.get_trials(deepcopy=False):
+                if trial.state.name == "RUNNING":
+                    self._set_failed(arm, trial.number, again="number" in trial.user_attrs)
+
+    def _set_failed(self, arm: Arm, optuna_number: int, again: bool) -> None:
+        import optuna
+
+        study = self._studies[arm]
+        study.tell(optuna_number, state=optuna.trial.TrialState.FAIL)
+        if again:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                hand_out_again = optuna.storages.RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)
+            hand_out_again(study, study.trials[optuna_number])
+
+    def _started(self, arm: Arm) -> int:
+        trials = self._studies[arm].get_trials(deepcopy=False)
+        return len({t.user_attrs["number"] for t in trials if "number" in t.user_attrs})
+
+    def _retries_waiting(self, arm: Arm) -> bool:
+        trials = self._studies[arm].get_trials(deepcopy=False)
+        return any(t.state.name == "WAITING" and "number" in t.user_attrs for t in trials)
+
+    def _record(self, arm: Arm, trial: optuna.trial.FrozenTrial) -> TrialRecord:
+        candidate = self._candidates[trial.params["student"]]
+        recipe = {name: value for name, value in trial.params.items() if name != "student"}
+        seconds: dict[str, float] = trial.user_attrs.get("seconds", {})
+        steps = trial.intermediate_values
+        state: TrialState = _STATES[trial.state.name]
+        return TrialRecord(
+            number=trial.user_attrs["number"],
+            arm=arm,
+            student=candidate.student,
+            parameters=candidate.parameters,
+            ratio=candidate.ratio,
+            macs=candidate.macs,
+            cost_usd_per_1k=candidate.reading.cost_usd_per_1k.mean,
+            recipe=Recipe(epochs=self._plan.epochs, batch_size=self._plan.batch_size, **recipe),
+            state=state,
+            epochs=max(steps, default=0),
+            val_accuracy=steps[max(steps)] if steps else None,
+            seconds=sum(seconds.values()),
+            error=trial.user_attrs.get("error") if state == "failed" else None,
+        )
+
+
+_STATES: dict[str, TrialState] = {
+    "RUNNING": "running",
+    "WAITING": "running",
+    "COMPLETE": "complete",
+    "PRUNED": "pruned",
+    "FAIL": "failed",
+}
+
+
+def _numbers(storage: optuna.storages.BaseStorage) -> list[int]:
+    return [trial.number for study in storage.get_all_studies() for trial in storage.get_all_trials(study._study_id)]
+
+
+def _draw(trial: optuna.Trial, name: str, bounds: Range) -> float:
+    return trial.suggest_float(name, bounds.low, bounds.high, log=bounds.log)
+
+
+def _write_ahead(path: Path) -> None:
+    """Write-ahead logging, which a kill cannot tear."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()

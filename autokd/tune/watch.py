@@ -1,0 +1,118 @@
+"""A source that is watched: progress, money, time left, and the limits that end a search early."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from autokd.progress import Listener, Tally
+from autokd.records import Arm, EpochReport
+from autokd.run import Stopwatch
+from autokd.tune.engines.base import Job, JobSource, Order, Outcome
+
+
+class CountedSource(JobSource, Protocol):
+    """A source that knows how much work it has."""
+
+    total: int  # jobs in all
+
+    def epochs_left(self) -> int:
+        """Epochs that are still to be trained, as far as is known."""
+
+
+@dataclass
+class Limits:
+    """When to start no new job. `spent` is money of earlier stages and sessions, in dollars."""
+
+    usd_per_hour: float
+    workers: int = 1
+    timeout: float | None = None
+    max_spend: float | None = None
+    spent: float = 0.0
+    epochs_after: int = 0  # that later stages will train
+    stop: Callable[[], bool] = lambda: False
+    watch: Stopwatch = field(default_factory=Stopwatch)
+
+
+class Watched:
+    """Wraps a source; see JobSource. `ended_by` says in a sentence which limit ended it early, if one did."""
+
+    def __init__(self, source: CountedSource, stage: str, limits: Limits, listener: Listener) -> None:
+        self._source, self._limits, self._listener = source, limits, listener
+        self._jobs: dict[str, tuple[Arm, float]] = {}  # running: arm, device seconds so far
+        self._epoch_seconds: list[float] = []
+        self.seconds = 0.0
+        self.ended_by: str | None = None
+        self.tally = Tally(stage=stage, total=source.total)
+
+    def begin(self, done: int, best: Mapping[Arm, float]) -> None:
+        """What earlier sessions have finished."""
+        self.tally.done, self.tally.best = done, dict(best)
+        self._tell()
+
+    def next(self) -> Job | None:
+        """See JobSource."""
+        self.ended_by = self._limit_reached()
+        if self.ended_by or self._limits.stop():
+            return None
+        job = self._source.next()
+        if job:
+            self._jobs[job.key] = (job.proposal.arm, 0.0)
+            self._tell()
+        return job
+
+    def report(self, key: str, report: EpochReport) -> Order:
+        """See JobSource."""
+        arm, seconds = self._jobs[key]
+        self._jobs[key] = (arm, seconds + report.seconds)
+        self.seconds += report.seconds
+        self._epoch_seconds.append(report.seconds)
+        order = self._source.report(key, report)
+        if order == "prune":
+            del self._jobs[key]
+            self.tally.pruned += 1
+            self.tally.done += 1
+        elif order == "go" and self._limits.stop():
+            order = "stop"
+        self._tell()
+        return order
+
+    def finish(self, key: str, outcome: Outcome) -> None:
+        """See JobSource."""
+        self._source.finish(key, outcome)
+        arm, _ = self._jobs.pop(key)
+        best = self.tally.best.get(arm)
+        self.tally.best[arm] = outcome.val_accuracy if best is None else max(best, outcome.val_accuracy)
+        self.tally.done += 1
+        self._tell()
+
+    def fail(self, key: str, error: str, retry: bool) -> None:
+        """See JobSource."""
+        self._source.fail(key, error, retry)
+        self._jobs.pop(key, None)
+        if not retry:
+            self.tally.failed += 1
+            self.tally.done += 1
+            self._listener.note(f"{key.replace('-', ' ', 1)} failed: {error}")
+        self._tell()
+
+    def _limit_reached(self) -> str | None:
+        limits, usd = self._limits, self._usd()
+        if limits.timeout is not None and limits.watch.seconds > limits.timeout:
+            return f"the time limit of {limits.timeout:g} s"
+        if limits.max_spend is not None and usd > limits.max_spend:
+            return f"the spending limit of ${limits.max_spend:g} (${usd:.4f} spent)"
+        return None
+
+    def _usd(self) -> float:
+        return self._limits.spent + self.seconds / 3600 * self._limits.usd_per_hour
+
+    def _tell(self) -> None:
+        self.tally.running = len(self._jobs)
+        self.tally.usd = self._usd()
+        if self._epoch_seconds:
+            mean = sum(self._epoch_seconds) / len(self._epoch_seconds)
+            epochs = self._source.epochs_left() + self._limits.epochs_after
+            self.tally.seconds_left = epochs * mean / self._limits.workers
+        self._listener.tally(self.tally)
