@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autokd.records import Arm
 
@@ -45,12 +45,14 @@ class Chart:
     @property
     def legend(self) -> tuple[Mark, ...]:
         """One mark a trace."""
-        return tuple(
-            Mark(GLYPHS[trace.marker.symbol], trace.marker.color, trace.name)
-            if trace.mode == "markers"
-            else Mark("\u2504" if trace.line.dash else "\u2501", trace.line.color, trace.name)
-            for trace in self.figure.data
-        )
+        return tuple(_mark(trace) for trace in self.figure.data)
+
+
+def _mark(trace: Any) -> Mark:
+    if trace.mode == "markers":
+        return Mark(GLYPHS[trace.marker.symbol], trace.marker.color, trace.name)
+    line = "\u2504" if trace.line.dash else "\u2501" if trace.line.width > 2 else "\u2500"
+    return Mark(line, trace.line.color, trace.name)
 
 
 def finish(figure: Figure) -> None:

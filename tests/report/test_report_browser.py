@@ -96,6 +96,16 @@ def test_charts_are_drawn(browser: Any, finished: Run) -> None:
     assert browser.execute_script("return document.querySelectorAll('#chart-cost .errorbars path').length") > 0
 
 
+def test_the_legend_hides_and_shows_a_trace(browser: Any, finished: Run) -> None:
+    visit(browser, finished.path / "report.html")
+    count = "return document.querySelectorAll('#chart-cost .scatterlayer .point').length"
+    before = browser.execute_script(count)
+    press(browser, "#chart-cost ~ .legend li")
+    assert browser.execute_script(count) < before
+    press(browser, "#chart-cost ~ .legend li")
+    assert browser.execute_script(count) == before
+
+
 def test_tables_sort_by_value(browser: Any, finished: Run) -> None:
     visit(browser, finished.path / "report.html")
     before = column(browser, "trials", 0)

@@ -50,6 +50,20 @@ def test_finalists_carry_their_interval_and_the_teacher_is_a_star(report: Report
     assert list(found["budget $0.002"].x) == [0.002, 0.002]
 
 
+def test_the_legend_explains_every_trace(report: Report) -> None:
+    chart = accuracy_against_cost(report, make_trials(60))
+    assert [mark.label for mark in chart.legend] == [trace.name for trace in chart.figure.data]
+    glyphs = {mark.label: mark.glyph for mark in chart.legend}
+    assert (glyphs["distill, complete"], glyphs["distill, pruned"], glyphs["teacher (test)"]) == ("●", "○", "★")
+
+
+def test_both_arms_of_one_student_are_set_apart(report: Report) -> None:
+    student = make_trials(1)[0].student
+    pair = [t.model_copy(update={"student": student, "cost_usd_per_1k": 1e-4}) for t in make_trials(2)]
+    xs = [trace.x[0] for trace in accuracy_against_cost(report, pair).figure.data[:2]]
+    assert xs[0] < 1e-4 < xs[1]
+
+
 def test_the_cost_axis_is_logarithmic_and_shows_everything(report: Report) -> None:
     figure = accuracy_against_cost(report, make_trials(60)).figure
     assert figure.layout.xaxis.type == "log"
