@@ -65,11 +65,14 @@ def trials_table(trials: Sequence[TrialRecord]) -> Table:
 
 
 def finalists_table(report: Report, finalists: Sequence[FinalistRecord]) -> Table:
-    """Every finalist in the order of its number; the picks of the two arms are marked."""
+    """Every finalist in the order of its number; the picks of the arms are marked.
+
+    An arm without a pick still has an option, its nearest finalist; that one is not marked.
+    """
     recipes = {finalist.number: finalist.recipe for finalist in finalists}
     ordered = sorted(report.finalists, key=lambda f: f.number)
     options = (report.options.direct, report.options.distilled)
-    picks = {option.finalist for option in options if option is not None}
+    picks = {option.finalist for option in options if option is not None and option.worthwhile}
     rows = tuple(_finalist(f, recipes.get(f.number), f.number in picks) for f in ordered)
     return Table("finalists", FINALISTS, rows, frozenset(i for i, f in enumerate(ordered) if f.number in picks))
 

@@ -182,6 +182,16 @@ def test_trials_without_finalists_are_drawn(tmp_path: Path) -> None:
     assert "8 trials by their accuracy" in words
 
 
+def test_the_nearest_finalist_of_an_arm_without_a_pick_is_not_marked(tmp_path: Path) -> None:
+    options = make_decision().options
+    assert options.direct is not None
+    nearest = options.direct.model_copy(update={"worthwhile": False, "why_not": ("too dear",)})
+    report = report_of(tmp_path / "run", options=options.model_copy(update={"direct": nearest}))
+    body = render_html(report, (), make_finalists()).split('id="finalists"')[1].split("</table>")[0]
+    assert body.count('class="marked"') == 1
+    assert "too dear" in render_html(report)
+
+
 def test_an_interval_below_zero_is_said_to_do_harm(tmp_path: Path) -> None:
     worse = {"mean": -0.02, "low": -0.03, "high": -0.01, "detectable": 0.01}
     words = Reading(render_html(report_of(tmp_path / "run", gain=worse, advantage=worse))).words
