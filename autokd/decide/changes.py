@@ -163,11 +163,12 @@ def _utilization(case: Case, policy: Policy) -> Dial:
 def _volume(case: Case, policy: Policy, current: float) -> Dial:
     model = case.evidence.cost_model
 
+    fleet = model.model == "measured" and (policy.requests_per_month is None or model.requests_per_month is not None)
+
     def verdict(volume: float) -> Verdict:
         known = policy.model_copy(update={"requests_per_month": volume})
-        if policy.requests_per_month is not None and model.requests_per_month is None:
-            return judge(case, known).verdict  # costs were given without a fleet and stay what they are
-        return judge(case.priced(model.model_copy(update={"requests_per_month": volume})), known).verdict
+        billed = case.priced(model.model_copy(update={"requests_per_month": volume})) if fleet else case
+        return judge(billed, known).verdict
 
     return Dial(
         name="volume",
@@ -175,8 +176,8 @@ def _volume(case: Case, policy: Policy, current: float) -> Dial:
         low=min(VOLUMES[0], current),
         high=max(VOLUMES[1], current),
         verdict=verdict,
-        phrase=lambda value: f"With {value} requests a month",
-        value=lambda value: f"{value:,.0f}",
+        phrase=lambda value: f"With {value} requests a month" + (", billed by whole replicas," if fleet else ""),
+        value=lambda value: f"{value:,.10g}",
         less="fewer",
     )
 
@@ -187,22 +188,24 @@ def _volume_changes(case: Case, policy: Policy) -> Iterator[Change]:
         yield from _turned(_volume(case, policy, policy.requests_per_month))
         return
     today, dial = judge(case, policy).verdict, _volume(case, policy, VOLUMES[1])
-    below = _walk(dial, up=False)
+    edges = list(_edges(dial, dial.low))
     if (top := dial.verdict(dial.current)) != today:
-        edge = rounded(dial, _boundary(dial, below[0].near, top), top, up=True) if below else dial.low
+        edge = rounded(dial, _boundary(dial, edges[0][0], top), top, up=True) if edges else dial.low
         yield _change(dial, Region(edge, None, top), up=True)
-    for region in below[:REGIONS]:
-        if region.verdict != today:
-            yield _change(dial, region, up=False)
+    below = [region for region in _regions(dial, edges, up=False) if region.verdict != today]
+    yield from (_change(dial, region, up=False) for region in below[:REGIONS])
 
 
 # ---- the walk along a dial -------------------------------------------------------------------------------------
 
 
 def _turned(dial: Dial) -> Iterator[Change]:
+    """The nearest regions with another verdict than today's, downwards and then upwards."""
+    today = dial.verdict(dial.current)
     for up in (False, True):
-        for region in _walk(dial, up=up)[:REGIONS]:
-            yield _change(dial, region, up=up)
+        regions = _regions(dial, list(_edges(dial, dial.high if up else dial.low)), up=up)
+        others = [region for region in regions if region.verdict != today]
+        yield from (_change(dial, region, up=up) for region in others[:REGIONS])
 
 
 def _change(dial: Dial, region: Region, *, up: bool) -> Change:
@@ -214,17 +217,13 @@ def _change(dial: Dial, region: Region, *, up: bool) -> Change:
     return Change(dial.name, region, abs(log(region.near / dial.current)), f"{dial.phrase(span)}{aside}")
 
 
-def _walk(dial: Dial, *, up: bool) -> list[Region]:
-    """The regions with another verdict than the one at the dial's current value, nearest first."""
-    edges = list(_edges(dial, dial.high if up else dial.low))
-    regions = []
+def _regions(dial: Dial, edges: list[tuple[float, Verdict]], *, up: bool) -> Iterator[Region]:
+    """The stretches between edges, nearest first, their ends rounded inwards."""
     for i, (edge, verdict) in enumerate(edges):
         far = None
         if i + 1 < len(edges):
             far = rounded(dial, _boundary(dial, edges[i + 1][0], verdict), verdict, up=not up)
-        regions.append(Region(rounded(dial, edge, verdict, up=up), far, verdict))
-    today = dial.verdict(dial.current)
-    return [region for region in regions if region.verdict != today]
+        yield Region(rounded(dial, edge, verdict, up=up), far, verdict)
 
 
 def _edges(dial: Dial, end: float) -> Iterator[tuple[float, Verdict]]:

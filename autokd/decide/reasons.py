@@ -121,7 +121,8 @@ def _arm(judged: Judgement, arm: Arm) -> str:
     best = closest(judged.case.arm(arm), judged)
     if best is None:
         return f"There is no {word} finalist."
-    return f"No {word} finalist is worthwhile: the nearest, finalist {best.number} ({best.name}), {_refused(judged, best)}."
+    nearest = f"the nearest, finalist {best.number} ({best.name}), {_refused(judged, best)}"
+    return f"No {word} finalist is worthwhile: {nearest}."
 
 
 def _refused(judged: Judgement, student: Student) -> str:

@@ -36,14 +36,12 @@ def limits_missed(offer: Offer, policy: Policy) -> Iterator[str]:
 def _retention(student: Student, policy: Policy) -> Iterator[str]:
     if retains(student, policy):
         return
+    kept = f"keeps {say.percent(student.retention.mean)} of the teacher's accuracy"
     low, limit = say.percent_beside(student.retention.low, policy.min_retention)
     if student.retention.high < policy.min_retention:
-        yield f"keeps {say.percent(student.retention.mean)} of the teacher's accuracy, with the whole interval below {limit}"
+        yield f"{kept}, with the whole interval below {limit}"
     else:
-        yield (
-            f"keeps {say.percent(student.retention.mean)} of the teacher's accuracy, "
-            f"which is not shown to be {limit} (the interval begins at {low})"
-        )
+        yield f"{kept}, which is not shown to be {limit} or more (the interval begins at {low})"
 
 
 def _payback(case: Case, policy: Policy, student: Student) -> str:

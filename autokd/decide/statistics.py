@@ -165,10 +165,10 @@ def _image_part(per_image: Values, scale: float) -> float:
 
 def _seed_part(values: Values) -> float:
     """Variance of the mean over seeds, image-by-image changes taken out; `values` is [seeds, images]."""
-    seeds, n = values.shape
+    seeds, n = len(values), len(values[0])
     if seeds == 1:
         return 0.0
-    means: Values = values.mean(axis=1)
+    means = values.mean(axis=1)
     rest = values - values.mean(axis=0) - (means - means.mean())[:, None]
     interaction = float(np.square(rest).sum()) / ((seeds - 1) * (n - 1))
     return max(float(means.var(ddof=1)) - interaction / n, 0.0) / seeds

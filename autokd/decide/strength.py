@@ -86,9 +86,9 @@ def _retention(judged: Judgement) -> Iterator[str]:
     admitted, likely = max(matter, key=lambda pair: (pair[1].retention.mean, -pair[1].number))
     others = f" (and {len(matter) - 1} more)" if len(matter) > 1 else ""
     yield (
-        f"Whether finalist {likely.number} ({likely.name}){others} keeps {say.percent(limit)} of the teacher's accuracy "
-        f"is open ({say.percent_range(likely.retention)}); if it does, the verdict is {_admitting(judged, admitted)}; "
-        f"{settled_by(likely.estimate, limit)}."
+        f"Whether finalist {likely.number} ({likely.name}){others} keeps {say.percent(limit)} of the teacher's "
+        f"accuracy is open ({say.percent_range(likely.retention)}); if it does, the verdict is "
+        f"{_admitting(judged, admitted)}; {settled_by(likely.estimate, limit)}."
     )
 
 
@@ -189,8 +189,8 @@ def _volume(judged: Judgement) -> Iterator[str]:
             yield (
                 f"Whether {student.name} (finalist {student.number}) pays for itself depends on the request volume: it "
                 f"has done so after {say.count(requests)} requests, and where they come within "
-                f"{say.clean(judged.policy.horizon_months)} months the verdict is {verdict}; --requests-per-month would "
-                "settle it."
+                f"{say.clean(judged.policy.horizon_months)} months the verdict is {verdict}; --requests-per-month "
+                "would settle it."
             )
             return
 

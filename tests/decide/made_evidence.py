@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pytest
 
 from autokd.decide import Evidence
 from autokd.records import (
@@ -199,15 +198,6 @@ def made_teacher(val: float = 0.95, test: float = 0.95, own_weights: bool = Fals
 
 def left_out(student: str, cost: float | None) -> LeftOut:
     return LeftOut(student=student, parameters=3_000_000, ratio=20.0, reason="too dear", cost_usd_per_1k=cost)
-
-
-Build = Callable[..., Evidence]
-
-
-@pytest.fixture
-def build() -> Build:
-    """The builder of evidence."""
-    return made_evidence
 
 
 def shuffled(evidence: Evidence, order: Sequence[int]) -> Evidence:

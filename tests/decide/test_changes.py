@@ -1,0 +1,186 @@
+"""What would change the verdict: every flip does what its sentence says, and what fixes a `none` fixes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from made_evidence import Made, direct, distilled, left_out, made_cost_model, made_evidence, twin
+
+from autokd.decide import decide
+from autokd.decide.case import Case, build_case
+from autokd.decide.changes import Change, changes
+from autokd.decide.rules import judge
+from autokd.records import Policy, Verdict
+
+BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925, cost=0.0004), twin(accuracy=0.92))
+DEAR = tuple(replace(made, cost=0.002) for made in BETTER)
+POOR = (distilled(accuracy=0.89), direct(accuracy=0.88), twin(accuracy=0.87))
+
+
+def found(case: Case, policy: Policy) -> dict[str, list[Change]]:
+    by_dial: dict[str, list[Change]] = {}
+    for change in changes(judge(case, policy)):
+        by_dial.setdefault(change.dial, []).append(change)
+    return by_dial
+
+
+def asked_again(case: Case, policy: Policy, change: Change, value: float) -> Verdict:
+    """The verdict after turning one dial, by the plainest means."""
+    model = case.evidence.cost_model
+    if change.dial in ("budget", "retention", "latency"):
+        field = {"budget": "max_cost", "retention": "min_retention", "latency": "max_latency_ms"}[change.dial]
+        return judge(case, policy.model_copy(update={field: value})).verdict
+    if change.dial == "volume":
+        known = policy.model_copy(update={"requests_per_month": value})
+        fleet = policy.requests_per_month is None or model.requests_per_month is not None
+        billed = case.priced(model.model_copy(update={"requests_per_month": value})) if fleet else case
+        return judge(billed, known).verdict
+    fields = {"price": "price_usd_per_hour", "utilization": "utilization"}
+    if model.requests_per_month is not None:
+        fields["utilization"] = "target_utilization"
+    return judge(case.priced(model.model_copy(update={fields[change.dial]: value})), policy).verdict
+
+
+@pytest.mark.parametrize("made", [BETTER, DEAR, POOR, ()], ids=["better", "dear", "poor", "nothing"])
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"max_cost": 0.001},
+        {"max_cost": 0.01},
+        {"max_cost": 0.01, "requests_per_month": 3e6},
+        {"max_cost": 1e-4},
+        {"max_cost": 0.01, "max_latency_ms": 3.0},
+        {"max_cost": 0.003, "prefer": "savings"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("fleet", [False, True])
+def test_every_change_does_what_it_says(made: tuple[Made, ...], terms: dict[str, Any], fleet: bool) -> None:
+    policy = Policy(**terms)
+    volume = policy.requests_per_month if fleet else None
+    case = build_case(made_evidence(*made, images=2000, model=made_cost_model(requests_per_month=volume)))
+    today = judge(case, policy).verdict
+    for listed in found(case, policy).values():
+        for change in listed:
+            assert asked_again(case, policy, change, change.region.near) == change.region.verdict
+            assert change.region.verdict != today
+            if change.region.far is not None:
+                assert asked_again(case, policy, change, change.region.far) == change.region.verdict
+
+
+def test_the_edges_of_the_budget_are_the_costs() -> None:
+    sentences = decide(made_evidence(*BETTER), Policy(max_cost=0.001)).would_change
+    assert "With a budget of $0.000299 or less per 1,000 requests the verdict would be none." in sentences
+    case = build_case(made_evidence(*DEAR))
+    change, beyond = found(case, Policy(max_cost=0.001))["budget"]
+    assert (beyond.region.near, beyond.region.verdict) == (pytest.approx(0.0025), "keep_teacher")
+    assert change.region.near == pytest.approx(0.002)
+    assert change.region.verdict == "distill"
+    assert change.region.far == pytest.approx(0.0025, rel=0.01)
+
+
+def test_price_and_utilization_turn_against_each_other() -> None:
+    case = build_case(made_evidence(*BETTER))
+    dials = found(case, Policy(max_cost=0.001))
+    (price,), (utilization,) = dials["price"], dials["utilization"]
+    assert price.region.near == pytest.approx(1.2 / 0.3, rel=0.01)
+    assert utilization.region.near == pytest.approx(0.3 * 0.3, rel=0.01)
+    assert "instead of 30 %" in utilization.sentence
+
+
+def test_a_price_by_parameters_has_no_utilization() -> None:
+    evidence = made_evidence(*BETTER, model=made_cost_model(model="params"))
+    priced = replace(
+        evidence,
+        teacher_reading=evidence.teacher_reading.model_copy(update={"capacity_rps": None}),
+        finalists=tuple(
+            f.model_copy(update={"reading": f.reading.model_copy(update={"capacity_rps": None})})
+            for f in evidence.finalists
+        ),
+    )
+    dials = found(build_case(priced), Policy(max_cost=0.001))
+    assert "utilization" not in dials
+    assert dials["price"][0].region.near == pytest.approx(0.1 / 0.3, rel=0.01)
+    assert "billion parameters" in dials["price"][0].sentence
+
+
+def test_the_volume_at_which_a_student_pays() -> None:
+    case = build_case(made_evidence(*BETTER, usd=2.2))  # 2.2 dollars, 0.0022 saved on 1,000 requests
+    (down,) = found(case, Policy(max_cost=0.01, requests_per_month=3e6))["volume"]
+    assert down.region.near == pytest.approx(1e6 / 12, rel=0.01)
+    assert down.region.verdict == "keep_teacher"
+    (up,) = found(case, Policy(max_cost=0.01, requests_per_month=1e4))["volume"]
+    assert up.region.near == pytest.approx(1e6 / 12, rel=0.01)
+    assert up.sentence == "With 83,400 or more requests a month the verdict would be distill."
+
+
+def test_a_volume_that_was_not_given_is_billed_by_whole_replicas() -> None:
+    case = build_case(made_evidence(*BETTER))
+    listed = found(case, Policy(max_cost=0.01))["volume"]
+    assert any(change.region.verdict == "keep_teacher" for change in listed)
+    assert all("whole replicas" in change.sentence for change in listed)
+
+
+def test_what_cannot_change_the_verdict_is_not_listed() -> None:
+    case = build_case(made_evidence())
+    assert set(found(case, Policy(max_cost=0.01))) <= {"budget", "price", "utilization", "volume"}
+
+
+def test_a_larger_budget_than_the_search_had_is_marked() -> None:
+    sentences = decide(made_evidence(*DEAR, budget=0.001), Policy(max_cost=0.001)).would_change
+    assert any("tried no student dearer than $0.001" in sentence for sentence in sentences)
+
+
+# ---- nothing meets the budget ----------------------------------------------------------------------------------
+
+
+def test_the_nearest_miss_and_its_fix_by_budget() -> None:
+    evidence = made_evidence(*BETTER)
+    decision = decide(evidence, Policy(max_cost=1e-4))
+    assert "finalist 1 (small_net) comes nearest" in decision.summary
+    assert "with a budget of $0.0003 or more per 1,000 requests the verdict would be distill" in decision.summary
+    assert decide(evidence, Policy(max_cost=0.0003)).verdict == "distill"
+
+
+def test_the_nearest_miss_and_its_fix_by_retention() -> None:
+    evidence = made_evidence(*POOR)
+    decision = decide(evidence, Policy(max_cost=0.001))
+    assert decision.summary.startswith("Nothing within the budget of $0.001 per 1,000 requests is shown to keep 95.0 %")
+    assert "with a required retention of 93.1 % or less the verdict would be distill" in decision.summary
+    assert decide(evidence, Policy(max_cost=0.001, min_retention=0.931)).verdict == "distill"
+
+
+def test_the_nearest_miss_that_takes_two_changes() -> None:
+    made = tuple(replace(m, cost=0.002) for m in POOR)
+    evidence = replace(made_evidence(*made, teacher_p95=50.0), teacher_reading=made_evidence().teacher_reading)
+    policy = Policy(max_cost=0.001, max_latency_ms=10.0)
+    decision = decide(evidence, policy)
+    assert decision.verdict == "none"
+    fix = decision.reasons[-1]
+    assert "a budget of $0.002 per 1,000 requests and a required retention of" in fix
+    kept = float(fix.split("retention of ")[1].split(" %")[0]) / 100
+    fixed = policy.model_copy(update={"max_cost": 0.002, "min_retention": kept})
+    assert decide(evidence, fixed).verdict != "none"
+
+
+def test_the_teacher_can_come_nearest() -> None:
+    decision = decide(made_evidence(trials=0), Policy(max_cost=0.002))
+    assert "the teacher big_net comes nearest" in decision.summary
+    assert "with a budget of $0.0025 or more" in decision.summary
+    assert decide(made_evidence(trials=0), Policy(max_cost=0.0025)).verdict == "keep_teacher"
+
+
+def test_a_student_that_was_not_trained_can_come_nearest() -> None:
+    nearest = (left_out("tiny_net", 0.00015), left_out("unknown_net", None), left_out("dear_net", 0.9))
+    decision = decide(made_evidence(nearest=nearest, trials=0), Policy(max_cost=1e-4))
+    assert "tiny_net comes nearest" in decision.summary
+    assert "a new search with a budget of $0.00015 per 1,000 requests could try tiny_net" in decision.summary
+
+
+def test_a_latency_that_was_not_measured_is_named() -> None:
+    made = tuple(replace(m, p95=None) for m in BETTER)
+    decision = decide(made_evidence(*made), Policy(max_cost=0.001, max_latency_ms=5))
+    assert decision.verdict == "none"
+    assert any("has no measured latency" in reason for reason in decision.reasons)

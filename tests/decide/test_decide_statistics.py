@@ -1,0 +1,196 @@
+"""Paired statistics: values by hand, guards at the edges, and coverage on made-up predictions with a known truth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import t
+
+from autokd.decide import statistics
+from autokd.decide.statistics import Estimate
+
+Array = np.ndarray[Any, Any]
+
+
+def rows(*texts: str) -> Array:
+    """Correctness out of 0s and 1s, one text a seed."""
+    return np.array([[c == "1" for c in text] for text in texts])
+
+
+def test_a_difference_of_single_models_is_the_paired_t_interval() -> None:
+    a, b = rows("1111011011"), rows("1010011001")
+    found = statistics.difference(a, b)
+    d = a[0].astype(float) - b[0]
+    assert found.mean == pytest.approx(d.mean())
+    half = t.ppf(0.975, 9) * np.sqrt(max(d.var(ddof=1) / 10, statistics.Z2 / 100))
+    assert found.half_width == pytest.approx(half)
+
+
+def test_the_seed_part_by_hand() -> None:
+    """Seeds that differ as a whole and alike on every image leave no interaction: the seed part is theirs alone."""
+    a = np.stack([np.arange(100) < k for k in (80, 86, 92)])
+    b = np.zeros((3, 100), dtype=bool)
+    found = statistics.difference(a, b)
+    d = a.astype(float)
+    rest = d - d.mean(0) - (d.mean(1) - d.mean())[:, None]
+    interaction = (rest**2).sum() / (2 * 99)
+    assert found.seed_part == pytest.approx((d.mean(1).var(ddof=1) - interaction / 100) / 3)
+    assert found.image_part == pytest.approx(d.mean(0).var(ddof=1) / 100)
+
+
+def test_every_part_has_its_own_quantile() -> None:
+    found = Estimate(mean=0.0, image_part=4e-6, seed_part=1e-6, images=1000, seeds=3)
+    assert found.half_width == pytest.approx(np.sqrt(t.ppf(0.975, 999) ** 2 * 4e-6 + t.ppf(0.975, 2) ** 2 * 1e-6))
+    image, seed = (t.ppf(0.975, df) + t.ppf(0.8, df) for df in (999, 2))
+    assert found.detectable == pytest.approx(np.sqrt(image**2 * 4e-6 + seed**2 * 1e-6))
+
+
+def test_identical_predictions_have_a_difference_of_nought_and_a_width_above_nought() -> None:
+    a = np.random.default_rng(0).random((3, 1000)) < 0.9
+    found = statistics.difference(a, a).difference
+    assert found.mean == 0
+    assert 3 / 1000 < found.high < 4 / 1000  # a little over the rule of three
+    assert found.low == -found.high
+    assert found.detectable > 0
+
+
+def test_a_difference_is_cut_to_what_accuracies_allow() -> None:
+    found = statistics.difference(np.ones((1, 3), bool), np.zeros((1, 3), bool)).difference
+    assert (found.mean, found.high) == (1.0, 1.0)
+
+
+def test_swapping_the_arms_turns_the_sign() -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.random((3, 500)) < 0.9, rng.random((3, 500)) < 0.8
+    one, other = statistics.difference(a, b), statistics.difference(b, a)
+    assert one.mean == pytest.approx(-other.mean)
+    assert one.half_width == pytest.approx(other.half_width)
+
+
+def test_different_numbers_of_seeds_add_their_seed_parts() -> None:
+    a = np.stack([np.arange(1000) < k for k in (800, 850, 900)])
+    b = np.stack([np.arange(1000) < k for k in (700, 760)])
+    found = statistics.difference(a, b)
+    alone = [statistics.difference(x, np.zeros((1, 1000), bool)) for x in (a, b)]
+    assert found.seed_part == pytest.approx(sum(part.seed_part for part in alone))
+    assert found.seeds == 2
+    assert found.mean == pytest.approx(0.85 - 0.73)
+
+
+def test_a_teacher_adds_no_seed_part() -> None:
+    teacher = np.arange(1000)[None] < 950
+    student = np.stack([np.arange(1000) < k for k in (900, 910, 920)])
+    found = statistics.difference(student, teacher)
+    assert found.seeds == 3
+    assert found.seed_part == pytest.approx(statistics.difference(student, np.zeros((1, 1000), bool)).seed_part)
+
+
+def test_retention_is_a_ratio_with_its_delta_method_interval() -> None:
+    rng = np.random.default_rng(2)
+    teacher = rng.random((1, 2000)) < 0.9
+    student = rng.random((1, 2000)) < 0.8
+    found = statistics.retention(student, teacher)
+    ratio = student.mean() / teacher.mean()
+    linear = (student[0] - ratio * teacher[0]) / teacher.mean()
+    assert found.mean == pytest.approx(ratio)
+    assert found.half_width == pytest.approx(t.ppf(0.975, 1999) * np.sqrt(linear.var(ddof=1) / 2000))
+
+
+def test_the_teacher_itself_keeps_everything() -> None:
+    teacher = np.random.default_rng(0).random((1, 400)) < 0.9
+    found = statistics.retention(teacher, teacher).interval
+    assert found.mean == pytest.approx(1.0)
+    assert 0.98 < found.low < 1 < found.high < 1.02
+
+
+def test_retention_of_a_teacher_that_is_always_wrong_is_refused() -> None:
+    with pytest.raises(ValueError, match="no test image right"):
+        statistics.retention(np.ones((1, 5), bool), np.zeros((1, 5), bool))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_perfect_and_hopeless_accuracies_are_not_certain(share: float) -> None:
+    found = statistics.accuracy(np.full((3, 300), bool(share)))
+    assert found.mean == share
+    assert found.high - found.low == pytest.approx(statistics.Z2 / (300 + statistics.Z2))
+
+
+def test_the_accuracy_of_one_model_has_a_wilson_interval() -> None:
+    found = statistics.accuracy(np.arange(1000)[None] < 970)
+    assert found.low == pytest.approx(0.9576, abs=2e-4)  # Wilson for 970 of 1,000
+    assert found.high == pytest.approx(0.9789, abs=2e-4)
+    assert found.seeds == 1
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [((2, 5), (2, 6)), ((5,), (5,)), ((0, 5), (1, 5)), ((1, 1), (1, 1))],
+)
+def test_arrays_that_are_no_pair_are_refused(a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="images"):
+        statistics.difference(np.zeros(a, bool), np.zeros(b, bool))
+
+
+def test_more_images_and_seeds_narrow_the_interval() -> None:
+    found = Estimate(mean=0.01, image_part=4e-6, seed_part=1e-6, images=1000, seeds=3)
+    assert found.with_more(images=4).image_part == pytest.approx(1e-6)
+    assert found.with_more(seeds=6).seed_part == pytest.approx(5e-7)
+    assert found.with_more(images=4, seeds=6).half_width < found.with_more(images=4).half_width < found.half_width
+
+
+# ---- coverage --------------------------------------------------------------------------------------------------
+
+
+def arm(rng: np.random.Generator, accuracy: float, hardness: Array, seeds: int, kind: str) -> Array:
+    """Predictions of one arm: seeds differ image by image, or each as a whole with a deviation of 1 point."""
+    shape = (seeds, len(hardness))
+    if kind == "whole":
+        return hardness < accuracy + rng.normal(0, 0.01, (seeds, 1))
+    dice = rng.random(shape) < 0.3
+    return np.asarray(np.where(dice, rng.random(shape), hardness) < accuracy)
+
+
+@pytest.mark.parametrize("kind", ["image by image", "whole"])
+@pytest.mark.parametrize("seeds", [3, 5])
+@pytest.mark.parametrize("images", [1000, 4000])
+def test_intervals_cover_the_truth(images: int, seeds: int, kind: str) -> None:
+    repetitions = 400
+    rng = np.random.default_rng((images, seeds, len(kind)))
+    hits = np.zeros(3)
+    for _ in range(repetitions):
+        hardness = rng.random(images)
+        other = np.where(rng.random(images) < 0.2, rng.random(images), hardness)
+        a, b = arm(rng, 0.93, hardness, seeds, kind), arm(rng, 0.91, other, seeds, kind)
+        intervals = (
+            (statistics.difference(a, b).interval, 0.02),
+            (statistics.retention(a, hardness[None] < 0.95).interval, 0.93 / 0.95),
+            (statistics.accuracy(a), 0.93),
+        )
+        hits += [found.low <= truth <= found.high for found, truth in intervals]
+    assert (hits / repetitions >= 0.93).all(), hits / repetitions
+
+
+@pytest.mark.parametrize(("ahead", "behind"), [(1.0, 0.0), (3.0, 0.0), (2.0, 2.0), (0.5, 0.5)])
+def test_rare_disagreements_are_covered(ahead: float, behind: float) -> None:
+    """So few images that tell the arms apart that often none is in the test set."""
+    rng = np.random.default_rng(7)
+    n, repetitions = 400, 500
+    hits = 0
+    for _ in range(repetitions):
+        u = rng.random(n) * n
+        found = statistics.difference((u < ahead)[None], ((u >= ahead) & (u < ahead + behind))[None]).interval
+        hits += found.low <= (ahead - behind) / n <= found.high
+    assert hits / repetitions >= 0.93
+
+
+def test_arms_that_are_alike_are_rarely_told_apart() -> None:
+    rng = np.random.default_rng(3)
+    repetitions, wrong = 400, 0
+    for _ in range(repetitions):
+        hardness = rng.random(1000)
+        a, b = (arm(rng, 0.92, hardness, 3, "image by image") for _ in range(2))
+        found = statistics.difference(a, b).interval
+        wrong += found.low > 0 or found.high < 0
+    assert wrong / repetitions <= 0.07

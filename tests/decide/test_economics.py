@@ -1,0 +1,70 @@
+"""Money by hand."""
+
+from __future__ import annotations
+
+import pytest
+from made_evidence import made_cost_model, made_reading
+
+from autokd.decide import economics
+from autokd.records import Policy
+
+
+def test_break_even_counts_requests_not_thousands() -> None:
+    assert economics.break_even_requests(22.0, 0.0025, 0.0003) == pytest.approx(10_000_000)
+    assert economics.break_even_requests(0.0, 0.0025, 0.0003) == 0
+    assert economics.break_even_requests(22.0, 0.0003, 0.0003) is None
+    assert economics.break_even_requests(22.0, 0.0003, 0.0025) is None
+
+
+def test_the_one_time_cost_is_the_run_and_the_adoption() -> None:
+    assert economics.one_time_usd(3.5, Policy(max_cost=1, adoption_usd=100)) == 103.5
+
+
+def test_the_saving_needs_a_volume() -> None:
+    assert economics.horizon_saving_usd(0.0025, 0.0005, Policy(max_cost=1)) is None
+    policy = Policy(max_cost=1, requests_per_month=1e6, horizon_months=6)
+    assert economics.horizon_saving_usd(0.0025, 0.0005, policy) == pytest.approx(12.0)
+    assert economics.horizon_saving_usd(0.0005, 0.0025, policy) == pytest.approx(-12.0)
+
+
+def test_a_month_costs_the_volume() -> None:
+    assert economics.monthly_usd(0.0025, 1e6) == pytest.approx(2.5)
+    assert economics.monthly_usd(0.0025, None) is None
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "differ"),
+    [
+        (0.9, 1.0, True),
+        (1.0, 0.9, True),
+        (0.901, 1.0, False),
+        (0.0, 0.0, False),
+        (0.0, 1.0, True),
+        (3e-4, 2.7e-4, True),
+    ],
+)
+def test_costs_differ_by_a_tenth_of_the_larger(a: float, b: float, differ: bool) -> None:
+    assert economics.costs_differ(a, b) is differ
+    assert economics.cheaper(min(a, b), max(a, b)) is differ
+    assert not economics.cheaper(max(a, b), min(a, b))
+
+
+def test_another_price_moves_the_whole_interval() -> None:
+    reading = made_reading("net", 0.001, 4.0, noisy=False, spread=0.1)
+    found = economics.repriced(reading, made_cost_model(), made_cost_model(price_usd_per_hour=2.4))
+    assert (found.low, found.mean, found.high) == pytest.approx((0.0018, 0.002, 0.0022))
+    assert economics.repriced(reading, made_cost_model(), made_cost_model(utilization=0.6)).mean == pytest.approx(
+        0.0005
+    )
+
+
+def test_a_volume_is_billed_by_whole_replicas() -> None:
+    reading = made_reading("net", 0.001, 4.0, noisy=False, spread=0.0)
+    found = economics.repriced(reading, made_cost_model(), made_cost_model(requests_per_month=1e6))
+    assert found.mean == pytest.approx(1.2 * 730 / 1e6 * 1000)  # one replica is enough
+
+
+def test_a_price_by_parameters_follows_its_own_price() -> None:
+    reading = made_reading("net", 0.001, None, noisy=False, spread=0.0).model_copy(update={"capacity_rps": None})
+    found = economics.repriced(reading, made_cost_model(), made_cost_model(usd_per_1k_per_billion=0.2))
+    assert found.mean == pytest.approx(0.002)

@@ -1,0 +1,164 @@
+"""Reading evidence from a run folder, and what a damaged one is answered with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_evidence import direct, distilled, left_out, made_evidence, twin
+
+from autokd.config import SearchConfig
+from autokd.decide import Evidence, decide, read_evidence
+from autokd.errors import RunError
+from autokd.records import Policy, Record
+from autokd.run import Run
+
+IMAGES = 200
+
+
+def written(path: Path, evidence: Evidence) -> Run:
+    """A run folder that holds this evidence, as the other rooms leave it."""
+    run = Run.create(path, SearchConfig.of(teacher="big_net", max_cost=0.001))
+    labels = np.random.default_rng(0).integers(0, 2, IMAGES)
+    _json(run, "task.json", evidence.task)
+    _json(run, "teacher.json", evidence.teacher)
+    _json(run, "search.json", evidence.search)
+    reading = evidence.teacher_reading.model_dump()
+    run.write_json(
+        path / "costs.json", {"cost_model": evidence.cost_model.model_dump(), "readings": {"big_net": reading}}
+    )
+    run.write_json(path / "candidates.json", {"candidates": [], "left_out": [n.model_dump() for n in evidence.nearest]})
+    run.write_json(path / "finalists.json", [f.model_dump(mode="json") for f in evidence.finalists])
+    teacher = logits(labels, evidence.teacher_correct)
+    np.savez(run.evidence_path, test_labels=labels, teacher_test_logits=teacher, val_labels=labels)
+    for finalist in evidence.finalists:
+        for result, row in zip(finalist.seeds, evidence.correct[finalist.number], strict=True):
+            folder = run.finalist_path(finalist.number, result.seed)
+            folder.mkdir(parents=True)
+            np.save(folder / "test_logits.npy", logits(labels, row))
+    return run
+
+
+def logits(labels: np.ndarray, correct: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    """Half-precision logits of two classes whose largest is the label where `correct`."""
+    says = np.where(correct, labels, 1 - labels)
+    return np.stack([says == 0, says == 1], axis=1).astype(np.float16) * 3
+
+
+def _json(run: Run, name: str, record: Record) -> None:
+    run.write_json(run.path / name, json.loads(record.model_dump_json()))
+
+
+@pytest.fixture
+def made() -> Evidence:
+    nearest = (left_out("tiny_net", 0.002), left_out("small_net", 0.001))
+    return made_evidence(distilled(), direct(accuracy=0.92, seeds=2), twin(), images=IMAGES, nearest=nearest)
+
+
+@pytest.fixture
+def run(tmp_path: Path, made: Evidence) -> Run:
+    return written(tmp_path / "run", made)
+
+
+def test_what_was_written_is_read(run: Run, made: Evidence) -> None:
+    found = read_evidence(run)
+    for name in ("task", "teacher", "teacher_reading", "cost_model", "finalists", "search"):
+        assert getattr(found, name) == getattr(made, name)
+    assert (found.teacher_correct == made.teacher_correct).all()
+    assert {number: rows.shape for number, rows in found.correct.items()} == {1: (3, 200), 2: (2, 200), 3: (3, 200)}
+    assert all((found.correct[number] == rows).all() for number, rows in made.correct.items())
+    assert [left.student for left in found.nearest] == ["small_net", "tiny_net"]  # cheapest first
+    assert found.budget == 0.001
+    policy = Policy(max_cost=0.001)
+    assert decide(found, policy).verdict == decide(made, policy).verdict
+
+
+@pytest.mark.parametrize("content", [None, "[]"])
+def test_a_run_without_finalists_is_normal(run: Run, content: str | None) -> None:
+    path = run.path / "finalists.json"
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    found = read_evidence(run)
+    assert found.finalists == ()
+    assert found.correct == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["task.json", "teacher.json", "costs.json", "candidates.json", "search.json", "evidence.npz"]
+)
+@pytest.mark.parametrize(
+    "content", [None, b"", b"{", b"[1]", b'{"odd": 1}'], ids=["missing", "empty", "cut", "list", "odd"]
+)
+def test_a_damaged_file_is_one_sentence(run: Run, name: str, content: bytes | None) -> None:
+    path = run.path / name
+    path.unlink() if content is None else path.write_bytes(content)
+    if name == "candidates.json" and content == b'{"odd": 1}':
+        assert read_evidence(run).nearest == ()
+        return
+    with pytest.raises(RunError, match=name) as error:
+        read_evidence(run)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", ["{}", '[{"number": 1}]', "nonsense"])
+def test_damaged_finalists_are_one_sentence(run: Run, content: str) -> None:
+    (run.path / "finalists.json").write_text(content)
+    with pytest.raises(RunError, match=r"finalists\.json"):
+        read_evidence(run)
+
+
+def test_a_finalist_without_seeds_is_refused(run: Run, made: Evidence) -> None:
+    bare = made.finalists[0].model_copy(update={"seeds": ()})
+    run.write_json(run.path / "finalists.json", [json.loads(bare.model_dump_json())])
+    with pytest.raises(RunError, match="without a single seed"):
+        read_evidence(run)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((IMAGES - 1, 2)), np.zeros(IMAGES), np.full((IMAGES, 2), np.nan), np.array([{}], dtype=object)],
+    ids=["short", "flat", "nan", "pickled"],
+)
+def test_damaged_logits_are_refused(run: Run, array: np.ndarray) -> None:  # type: ignore[type-arg]
+    np.save(run.finalist_path(1, 100) / "test_logits.npy", array, allow_pickle=True)
+    with pytest.raises(RunError, match=r"1/100/test_logits\.npy"):
+        read_evidence(run)
+
+
+def test_missing_logits_are_refused(run: Run) -> None:
+    (run.finalist_path(2, 101) / "test_logits.npy").unlink()
+    with pytest.raises(RunError, match="2/101"):
+        read_evidence(run)
+
+
+def test_a_teacher_that_is_always_wrong_is_refused(run: Run) -> None:
+    labels = np.zeros(IMAGES, dtype=int)
+    np.savez(run.evidence_path, test_labels=labels, teacher_test_logits=np.tile([0.0, 1.0], (IMAGES, 1)))
+    with pytest.raises(RunError, match="no test image right"):
+        read_evidence(run)
+
+
+def test_labels_that_are_none_are_refused(run: Run) -> None:
+    np.savez(run.evidence_path, test_labels=np.zeros(IMAGES), teacher_test_logits=np.zeros((IMAGES, 2)))
+    with pytest.raises(RunError, match="no list of test labels"):
+        read_evidence(run)
+
+
+def test_a_reading_of_another_teacher_is_refused(run: Run) -> None:
+    content = json.loads((run.path / "costs.json").read_text())
+    content["readings"] = {"other_net": content["readings"]["big_net"]}
+    run.write_json(run.path / "costs.json", content)
+    with pytest.raises(RunError, match="no reading of the teacher big_net"):
+        read_evidence(run)
+
+
+def test_deciding_loads_no_machine_room() -> None:
+    heavy = ("torch", "torchvision", "timm", "optuna", "ray", "pandas", "scipy.stats", "plotly", "sklearn")
+    code = f"import sys, autokd.decide; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

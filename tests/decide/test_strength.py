@@ -1,0 +1,172 @@
+"""Strong or weak, and what would settle it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from made_evidence import Made, direct, distilled, made_evidence, twin
+
+from autokd.decide import decide
+from autokd.decide.settling import settled_by
+from autokd.decide.statistics import Estimate
+from autokd.records import Decision, Policy
+
+BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925), twin(accuracy=0.92))
+
+
+def decided(*made: Made, asked: dict[str, Any] | None = None, **evidence: Any) -> Decision:
+    return decide(made_evidence(*made, **evidence), Policy(**({"max_cost": 0.001} | (asked or {}))))
+
+
+def only(decision: Decision) -> str:
+    """The only weakness."""
+    (weakness,) = decision.weaknesses
+    assert decision.strength == "weak"
+    return weakness
+
+
+def test_clear_evidence_is_strong() -> None:
+    decision = decided(*BETTER)
+    assert (decision.verdict, decision.strength, decision.weaknesses) == ("distill", "strong", ())
+
+
+def test_every_note_of_the_search_is_a_weakness() -> None:
+    decision = decided(*BETTER, notes=("The direct arm ran out of time.", "Two trials failed."))
+    assert decision.weaknesses == ("The direct arm ran out of time.", "Two trials failed.")
+
+
+def test_an_arm_that_was_tried_and_is_empty_is_a_weakness() -> None:
+    assert "direct arm has no finalist" in only(decided(distilled()))
+    assert "distill arm has no finalist" in only(decided(direct()))
+    assert decided(direct(), trials=0).strength == "strong"  # there was nothing to distil
+
+
+def test_a_test_part_that_the_teacher_may_have_seen() -> None:
+    assert "separate test/ folder" in only(decided(*BETTER, own_weights=True, test_is_separate=False))
+    assert decided(*BETTER, own_weights=True, test_is_separate=True).strength == "strong"
+    assert decided(*BETTER, own_weights=False, test_is_separate=False).strength == "strong"
+
+
+def test_a_noisy_reading_counts_only_where_the_verdict_rests_on_it() -> None:
+    noisy = replace(BETTER[0], noisy=True, student="noisy_net")
+    assert "reading of noisy_net is noisy" in only(decided(noisy, *BETTER[1:]))
+    assert "reading of big_net is noisy" in only(decided(*BETTER, teacher_noisy=True))
+    bystander = direct(9, accuracy=0.88, noisy=True)
+    assert decided(*BETTER, bystander).strength == "strong"
+
+
+def test_one_seed_is_a_weakness() -> None:
+    assert "had one seed" in only(decided(replace(BETTER[0], seeds=1), *BETTER[1:]))
+
+
+def test_a_budget_above_the_search_is_a_weakness() -> None:
+    assert "--max-cost 0.001 would settle" in only(decided(*BETTER, budget=0.0005))
+    assert decided(*BETTER, budget=0.001).strength == "strong"
+
+
+def test_a_refused_gain_that_the_interval_leaves_open() -> None:
+    open_ = decided(distilled(accuracy=0.932), direct(accuracy=0.93), twin(accuracy=0.93), images=1000)
+    assert open_.verdict == "use_small_model"
+    assert "is not shown either" in only(open_)
+    shut = decided(distilled(accuracy=0.93), direct(accuracy=0.94), twin(accuracy=0.935))
+    assert (shut.verdict, shut.strength) == ("use_small_model", "strong")
+
+
+def test_a_proven_gain_with_an_open_advantage() -> None:
+    open_ = decided(distilled(accuracy=0.94), direct(accuracy=0.938), twin(accuracy=0.92))
+    assert open_.verdict == "use_small_model"
+    assert "advantage of the distilled pick over the direct pick is open" in only(open_)
+    shut = decided(distilled(accuracy=0.94), direct(accuracy=0.942), twin(accuracy=0.92), asked={"min_gain": 0.01})
+    assert (shut.verdict, shut.strength) == ("use_small_model", "strong")
+
+
+def test_an_undecided_exclusion_matters_only_where_it_would_change_the_verdict() -> None:
+    rival = direct(accuracy=0.906)  # keeps 95.4 %, not shown to be 95 %
+    alone = decided(distilled(accuracy=0.88), rival, twin(accuracy=0.87), images=1000)
+    assert alone.verdict == "none"
+    weakness = only(alone)
+    assert "Whether finalist 2 (small_net) keeps 95.0 %" in weakness
+    assert "the verdict is use_small_model" in weakness
+    beside = decided(*BETTER, direct(7, accuracy=0.906, val=0.9), images=10_000)
+    assert (beside.verdict, beside.strength) == ("distill", "strong")
+
+
+def test_an_exclusion_is_decided_by_the_upper_end() -> None:
+    decision = decided(distilled(accuracy=0.88), direct(accuracy=0.88), twin(accuracy=0.87))
+    assert (decision.verdict, decision.strength) == ("none", "strong")
+    assert "with the whole interval below 95.0 %" in decision.finalists[0].why_not[0]
+
+
+def test_exclusions_that_matter_only_together() -> None:
+    """Distilled and direct both undecided: either alone ends in its own arm's verdict."""
+    decision = decided(distilled(accuracy=0.907), direct(accuracy=0.906), twin(accuracy=0.87), images=1000)
+    assert decision.verdict == "none"
+    assert "(and 1 more)" in only(decision)
+
+
+def test_costs_whose_intervals_straddle_the_budget() -> None:
+    straddling = tuple(replace(made, cost=0.00098, spread=0.05) for made in BETTER)
+    assert "the verdict could also be none" in only(decided(*straddling))
+    assert decided(*(replace(made, cost=0.0009, spread=0.05) for made in BETTER)).strength == "strong"
+    assert "keep_teacher" in only(decided(*BETTER[:0], trials=0, teacher_cost=0.00102, teacher_spread=0.05))
+
+
+def test_costs_of_one_model_move_together() -> None:
+    """Distilled pick and twin are the same model: no interval of its cost makes the one cheaper than the other."""
+    wide = tuple(replace(m, spread=0.2) for m in (distilled(accuracy=0.94), twin(2, accuracy=0.942)))
+    assert decided(*wide).strength == "strong"
+
+
+def test_a_payback_that_the_costs_leave_open() -> None:
+    near = {"max_cost": 0.01, "requests_per_month": 76_500}  # 2.02 dollars saved, 2 paid
+    weakness = only(decided(*BETTER, asked=near, teacher_spread=0.05))
+    assert "keep_teacher" in weakness
+    assert "a larger request volume" in weakness
+
+
+def test_a_volume_that_was_not_given() -> None:
+    dear = tuple(replace(made, cost=0.002) for made in BETTER)
+    decision = decided(*dear, asked={"max_cost": 0.01})
+    assert decision.verdict == "keep_teacher"
+    assert "after 4,000,000 requests" in only(decision)
+    assert "--requests-per-month would settle it" in only(decision)
+    known = decided(*dear, asked={"max_cost": 0.01, "requests_per_month": 10_000})
+    assert (known.verdict, known.strength) == ("keep_teacher", "strong")
+
+
+# ---- how much more evidence ------------------------------------------------------------------------------------
+
+
+def test_seeds_settle_what_seeds_leave_open() -> None:
+    estimate = Estimate(mean=0.01, image_part=1e-6, seed_part=1e-4, images=10_000, seeds=3)
+    assert settled_by(estimate, 0.0) == "about 15 seeds would settle it"
+
+
+def test_images_settle_what_images_leave_open() -> None:
+    estimate = Estimate(mean=0.01, image_part=1e-4, seed_part=0.0, images=1000, seeds=1)
+    assert settled_by(estimate, 0.0) == "about 3,900 test images would settle it"
+
+
+def test_both_are_named_where_either_would_do() -> None:
+    estimate = Estimate(mean=0.01, image_part=2e-5, seed_part=2e-6, images=1000, seeds=3)
+    clause = settled_by(estimate, 0.0)
+    assert "seeds or" in clause
+    assert "test images" in clause
+
+
+def test_seeds_and_images_together() -> None:
+    estimate = Estimate(mean=0.005, image_part=1e-4, seed_part=3e-5, images=1000, seeds=3)
+    assert "about 20 seeds and" in settled_by(estimate, 0.0)
+
+
+@pytest.mark.parametrize("limit", [0.01, 0.0100001])
+def test_a_mean_on_the_limit_cannot_be_settled(limit: float) -> None:
+    estimate = Estimate(mean=0.01, image_part=1e-5, seed_part=1e-6, images=1000, seeds=3)
+    assert "no affordable number" in settled_by(estimate, limit)
+
+
+def test_the_images_asked_for_do_settle_it() -> None:
+    estimate = Estimate(mean=0.01, image_part=1e-4, seed_part=0.0, images=1000, seeds=1)
+    assert estimate.with_more(images=3.9).half_width < 0.01
