@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 
 from autokd.records import Difference, Interval, SeededInterval
 
-Values = NDArray[np.float64]
+Floats = NDArray[np.float64]
+Values = NDArray[np.float64] | NDArray[np.int8]  # int8: -1, 0 and 1, whose squares stay in range
 Correct = NDArray[np.bool_]
 
 CONFIDENCE = 0.975  # both ends of a 95 % interval
@@ -97,13 +98,12 @@ def difference(a: Correct, b: Correct) -> Estimate:
     """
     _check(a, b)
     if len(a) == len(b):
-        return _estimate(a.astype(np.float64) - b, scale=1.0)
-    x, y = a.astype(np.float64), b.astype(np.float64)
-    image = _image_part(x.mean(axis=0) - y.mean(axis=0), scale=1.0)
-    parts = [(_seed_part(values), len(values)) for values in (x, y) if len(values) > 1]
+        return _estimate(a.view(np.int8) - b.view(np.int8), scale=1.0)
+    x, y = a.mean(axis=0), b.mean(axis=0)
+    parts = [(_seed_part(arm.view(np.int8), mean), len(arm)) for arm, mean in ((a, x), (b, y)) if len(arm) > 1]
     return Estimate(
         mean=float(x.mean() - y.mean()),
-        image_part=image,
+        image_part=_image_part(x - y, scale=1.0),
         seed_part=sum((part for part, _ in parts), 0.0),
         images=a.shape[1],
         seeds=min((count for _, count in parts), default=1),
@@ -132,7 +132,7 @@ def accuracy(correct: Correct) -> SeededInterval:
     neither 0 % nor 100 % comes out as certain, and no end leaves [0, 1].
     """
     _check(correct, correct)
-    estimate = _estimate(correct.astype(np.float64), scale=1.0)
+    estimate = _estimate(correct.view(np.int8), scale=1.0)
     p, spread = estimate.mean, p_variance(estimate.mean)
     size = min(spread * Z2 / estimate.half_width**2, correct.size) if spread > 0 else correct.shape[1]
     centre = (p + Z2 / (2 * size)) / (1 + Z2 / size)
@@ -150,28 +150,33 @@ def _estimate(values: Values, scale: float) -> Estimate:
     return Estimate(
         mean=float(per_image.mean()),
         image_part=_image_part(per_image, scale),
-        seed_part=_seed_part(values),
+        seed_part=_seed_part(values, per_image),
         images=values.shape[1],
         seeds=len(values),
     )
 
 
-def _image_part(per_image: Values, scale: float) -> float:
+def _image_part(per_image: Floats, scale: float) -> float:
     """Variance of the mean over images; `scale` is what one image can contribute."""
     n = len(per_image)
     squares = float(np.square(per_image - per_image.mean()).sum())
     return max(squares / (n - 1) / n, Z2 * scale**2 / n**2)
 
 
-def _seed_part(values: Values) -> float:
-    """Variance of the mean over seeds, image-by-image changes taken out; `values` is [seeds, images]."""
-    seeds, n = len(values), len(values[0])
+def _seed_part(values: Values, per_image: Floats) -> float:
+    """Variance of the mean over seeds, image-by-image changes taken out; `values` is [seeds, images].
+
+    The interaction's sum of squares is the total less those of seeds and images, each about the grand mean.
+    """
+    seeds, n = len(values), len(per_image)
     if seeds == 1:
         return 0.0
-    means = values.mean(axis=1)
-    rest = values - values.mean(axis=0) - (means - means.mean())[:, None]
-    interaction = float(np.square(rest).sum()) / ((seeds - 1) * (n - 1))
-    return max(float(means.var(ddof=1)) - interaction / n, 0.0) / seeds
+    means, grand = values.mean(axis=1), float(per_image.mean())
+    total = float(np.square(values).sum()) - seeds * n * grand**2
+    between_seeds = n * float(np.square(means - grand).sum())
+    between_images = seeds * float(np.square(per_image - grand).sum())
+    interaction = max(total - between_seeds - between_images, 0.0) / ((seeds - 1) * (n - 1))
+    return max(between_seeds / n / (seeds - 1) - interaction / n, 0.0) / seeds
 
 
 @lru_cache(maxsize=256)
@@ -188,5 +193,7 @@ def _quantile(degrees: int, power: float) -> float:
 def _check(a: Correct, b: Correct) -> None:
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise ValueError(f"correctness must be [seeds, images] over the same images, got {a.shape} and {b.shape}")
+    if a.dtype != np.bool_ or b.dtype != np.bool_:
+        raise ValueError(f"correctness must be true or false, got {a.dtype} and {b.dtype}")
     if min(len(a), len(b)) < 1 or a.shape[1] < 2:
         raise ValueError(f"an interval needs two test images and one seed or more, got {a.shape} and {b.shape}")

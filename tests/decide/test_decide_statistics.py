@@ -133,6 +133,11 @@ def test_arrays_that_are_no_pair_are_refused(a: tuple[int, ...], b: tuple[int, .
         statistics.difference(np.zeros(a, bool), np.zeros(b, bool))
 
 
+def test_counts_are_not_taken_for_correctness() -> None:
+    with pytest.raises(ValueError, match="true or false"):
+        statistics.accuracy(np.ones((2, 5)))
+
+
 def test_more_images_and_seeds_narrow_the_interval() -> None:
     found = Estimate(mean=0.01, image_part=4e-6, seed_part=1e-6, images=1000, seeds=3)
     assert found.with_more(images=4).image_part == pytest.approx(1e-6)

@@ -17,7 +17,7 @@ from autokd.records import Policy
 IMAGES = 300
 COSTS = st.sampled_from([1e-4, 2e-4, 2.1e-4, 5e-4, 1.2e-3, 2.4e-3])
 ACCURACIES = st.sampled_from([0.88, 0.91, 0.93, 0.94, 0.95, 0.96])
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=25, deadline=None)
 
 
 @st.composite
