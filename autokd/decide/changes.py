@@ -99,7 +99,7 @@ def _budget(case: Case, policy: Policy) -> Dial:
         high=policy.max_cost * 1000,
         verdict=_asked(case, policy, "max_cost"),
         phrase=lambda value: f"With a budget of {value} per 1,000 requests",
-        value=say.usd,
+        value=say.usd_exact,
         aside="" if tried is None else f" (the search tried no student dearer than {say.usd(tried)})",
     )
 
@@ -141,7 +141,7 @@ def _price(case: Case, policy: Policy) -> Dial:
         high=current * 100,
         verdict=_priced(case, policy, field),
         phrase=lambda value: f"At a price of {value} {unit} instead of {say.usd(current)}",
-        value=say.usd,
+        value=say.usd_exact,
     )
 
 

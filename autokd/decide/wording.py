@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from math import ceil, floor, isfinite, log10
 
 from autokd.records import Interval
@@ -48,6 +49,12 @@ def usd(amount: float) -> str:
     if size >= 1 or size == 0:
         return f"{sign}${size:,.2f}"
     return f"{sign}${_below_one(size)}"
+
+
+def usd_exact(amount: float) -> str:
+    """Dollars without losing a digit: for a number that is to be given back as it stands."""
+    text = usd(amount)
+    return text if float(text[1:].replace(",", "")) == amount else f"${Decimal(repr(amount)):f}"
 
 
 def usd_beside(amount: float, limit: float) -> tuple[str, str]:

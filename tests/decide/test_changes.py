@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -43,6 +44,14 @@ def asked_again(case: Case, policy: Policy, change: Change, value: float) -> Ver
     return judge(case.priced(model.model_copy(update={fields[change.dial]: value})), policy).verdict
 
 
+def stated(change: Change) -> float:
+    """The first number of the sentence, as somebody would give it back."""
+    match = re.search(r"(?:of \$?|With )([\d.,]*\d)", change.sentence)
+    assert match
+    share = 0.01 if change.dial in ("retention", "utilization") else 1
+    return float(match[1].replace(",", "")) * share
+
+
 @pytest.mark.parametrize("made", [BETTER, DEAR, POOR, ()], ids=["better", "dear", "poor", "nothing"])
 @pytest.mark.parametrize(
     "terms",
@@ -66,6 +75,7 @@ def test_every_change_does_what_it_says(made: tuple[Made, ...], terms: dict[str,
         for change in listed:
             assert asked_again(case, policy, change, change.region.near) == change.region.verdict
             assert change.region.verdict != today
+            assert stated(change) == pytest.approx(change.region.near, rel=1e-12)
             if change.region.far is not None:
                 assert asked_again(case, policy, change, change.region.far) == change.region.verdict
 

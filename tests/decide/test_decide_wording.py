@@ -36,6 +36,20 @@ def test_numbers_and_their_limits_are_told_apart() -> None:
     assert say.beside(10.001, 10.0) == ("10.001", "10")
 
 
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (0.0003, "$0.0003"),
+        (0.00031255, "$0.00031255"),
+        (4.015, "$4.015"),
+        (1234567.5, "$1234567.5"),
+        (2e-7, "$0.0000002"),
+    ],
+)
+def test_money_to_be_given_back_keeps_every_digit(amount: float, text: str) -> None:
+    assert say.usd_exact(amount) == text
+
+
 def test_points_and_ranges() -> None:
     assert say.points(0.0123) == "+1.2 points"
     assert say.points(-0.004) == "-0.40 points"
