@@ -9,7 +9,6 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-import autokd
 from autokd.errors import SpaceError, UsageError
 from autokd.records import Arm, Record
 from autokd.zoo.build import check_name
@@ -128,7 +127,7 @@ class Space(Record):
 
 def space_folder() -> Path:
     """search_spaces/, inside the installed package or beside it in a source checkout."""
-    package = Path(autokd.__file__).parent
+    package = Path(__file__).parent.parent
     return next((p for p in (package / "search_spaces", package.parent / "search_spaces") if p.is_dir()), package)
 
 

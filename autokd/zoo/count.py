@@ -7,6 +7,7 @@ a fused kernel.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 import timm
 import torch
 from timm.models import model_entrypoint
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from autokd.errors import UsageError
@@ -71,6 +73,14 @@ def count_all(
     counts = {name: entry for name, entry in found.items() if isinstance(entry, Count)}
     refused = {name: entry for name, entry in found.items() if isinstance(entry, str)}
     return counts, refused
+
+
+def module_macs(model: nn.Module, image_size: int) -> int:
+    """MACs of any image model for one RGB image; the model itself is left as it is."""
+    counter = FlopCounterMode(display=False)
+    with torch.inference_mode(), counter:
+        copy.deepcopy(model).to("meta").eval()(torch.zeros(1, 3, image_size, image_size, device="meta"))
+    return int(counter.get_total_flops() // 2)
 
 
 def family(name: str) -> str:

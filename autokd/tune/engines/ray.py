@@ -41,8 +41,8 @@ QUIET = {
 class RayEngine:
     """See Engine.
 
-    home: the run folder; address: of a running cluster, None for one that lives as long as this process; workers: trainings at a time;
-    gpus: of each training, a fraction shares a GPU (nothing but bookkeeping: it limits no memory).
+    home: the run folder; address: of a running cluster, None for one that lives as long as this process; workers:
+    trainings at a time; gpus: of each training, a fraction shares a GPU (bookkeeping only: it limits no memory).
     """
 
     home: Path
@@ -85,11 +85,10 @@ class RayEngine:
             return
         resources = {} if self.address else {"num_cpus": max(usable_cores(), self.workers), "include_dashboard": False}
         try:
-            ray.init(address=self.address, log_to_driver=False, configure_logging=False, **resources)
+            ray.init(address=self.address, log_to_driver=False, **resources)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise ConfigError(
-                f"no Ray cluster answers at {self.address} ({describe(error)}); start one there"
-            ) from None
+            where = self.address or "this machine"
+            raise ConfigError(f"no Ray cluster answers at {where} ({describe(error)}); start one there") from None
 
     def _cpus_per_training(self) -> float:
         offered = ray.cluster_resources()

@@ -1,0 +1,64 @@
+"""The command line. Commands are imported when they are called, so help answers at once."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from autokd.errors import AutokdError
+
+COMMANDS = {
+    "search": "Search for a student and end with a verdict.",
+    "estimate": "Say what a search would try, do and cost; train nothing.",
+    "students": "List students of a teacher with ratio, parameters and MACs.",
+    "report": "Render the report of a run again.",
+}
+
+
+class _Commands(click.Group):
+    """Knows its commands by name; imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"autokd.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"auto_envvar_prefix": "AUTOKD", "help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="autokd search --teacher resnet152 --max-cost 0.01",
+)
+@click.version_option(package_name="autokd")
+def cli() -> None:
+    """Distil a smaller model, train a small one directly, or keep the teacher?
+
+    Searches timm students within a budget of dollars per 1,000 requests and answers with evidence.
+    """
+
+
+def main() -> None:
+    """Entry point; errors that a user can mend are one sentence on stderr."""
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except AutokdError as error:
+        click.echo(f"autokd: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("autokd: stopped at once; what was finished is saved, --resume goes on", err=True)
+        sys.stderr.flush()
+        os._exit(130)  # worker threads may still be in the middle of an epoch

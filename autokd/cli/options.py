@@ -1,0 +1,83 @@
+"""Command-line options made from the settings, so that no option is written down twice."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+from click.core import ParameterSource
+
+from autokd.config import SearchConfig, read_config_file
+from autokd.run import Run
+
+Command = Callable[..., Any]
+_SOURCES = {
+    ParameterSource.COMMANDLINE: "command line",
+    ParameterSource.ENVIRONMENT: "environment",
+    ParameterSource.DEFAULT_MAP: "file",
+}
+
+
+def settings_options(command: Command) -> Command:
+    """Add an option for every setting, and --config."""
+    for name, field in reversed(SearchConfig.model_fields.items()):
+        command = _option(name, field)(command)
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        is_eager=True,
+        expose_value=False,
+        callback=_read_file,
+        help="TOML file with settings; the command line and the environment come before it.",
+    )(command)
+
+
+def settings(ctx: click.Context, resumed: Path | None = None) -> SearchConfig:
+    """The settings of this call: command line > environment > file > default; of a resumed run, its own below them."""
+    given = {name: value for name in SearchConfig.model_fields if (value := ctx.params.get(name)) is not None}
+    if resumed is not None:
+        stored = Run.open(resumed).settings.model_dump()
+        given = {**stored, **given}
+    return SearchConfig.of(**given)
+
+
+def sources(ctx: click.Context) -> dict[str, str]:
+    """Where each setting comes from."""
+    return {
+        name: _SOURCES.get(source, "default") if (source := ctx.get_parameter_source(name)) else "default"
+        for name in SearchConfig.model_fields
+    }
+
+
+def _read_file(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+    if path is not None:
+        ctx.default_map = {**(ctx.default_map or {}), **read_config_file(path)}
+
+
+def _option(name: str, field: Any) -> Callable[[Command], Command]:
+    flag = "--" + name.replace("_", "-")
+    kind, default = _plain(field.annotation), field.default
+    known = default is not None and not field.is_required() and field.default_factory is None
+    help_text = f"{field.description[0].upper()}{field.description[1:]}."
+    if known:
+        help_text += f"  [default: {default}]"
+    if kind is bool:
+        return click.option(f"{flag}/--no-{name.replace('_', '-')}", name, default=None, help=help_text)
+    choices = typing.get_args(kind) if typing.get_origin(kind) is Literal else None
+    click_type: Any = click.Choice(choices) if choices else click.Path(path_type=Path) if kind is Path else kind
+    return click.option(flag, name, type=click_type, default=None, help=help_text, metavar=_metavar(kind, choices))
+
+
+def _plain(annotation: Any) -> Any:
+    """`int` of `int | None`."""
+    if isinstance(annotation, types.UnionType):
+        return next(part for part in typing.get_args(annotation) if part is not type(None))
+    return annotation
+
+
+def _metavar(kind: Any, choices: tuple[Any, ...] | None) -> str | None:
+    return None if choices else {int: "N", float: "X", str: "NAME", Path: "PATH"}.get(kind)

@@ -1,0 +1,40 @@
+"""autokd search"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from autokd.cli.options import settings, settings_options, sources
+
+
+@click.command("search", epilog="autokd search --teacher resnet152 --max-cost 0.01")
+@settings_options
+@click.option("--output", type=click.Path(path_type=Path), help="Run folder; by default a new one in reports/.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --output, or with the newest one like this.")
+@click.option("--json", "as_json", is_flag=True, help="Print report.json on stdout.")
+@click.option("--print-config", is_flag=True, help="Print every setting with its source, and do nothing.")
+@click.pass_context
+def command(
+    ctx: click.Context, /, output: Path | None, resume: bool, as_json: bool, print_config: bool, **_: object
+) -> None:
+    """Search for a student of a teacher within a budget, and end with a verdict.
+
+    Exit code 0: a verdict; 3: nothing meets the budget; 130: interrupted, --resume goes on.
+    """
+    from autokd.cli import terminal
+
+    config = settings(ctx, output if resume and output else None)
+    if print_config:
+        terminal.print_config(config, sources(ctx))
+        return
+    from autokd.pipeline import run_search
+
+    with terminal.Screen() as screen, terminal.polite_interrupt(screen) as stop:
+        result = run_search(config, output=output, resume=resume, listener=screen, stop=stop)
+    if as_json:
+        click.echo(result.report.model_dump_json(indent=2))
+    else:
+        terminal.print_result(result)
+    ctx.exit(3 if result.verdict == "none" else 0)

@@ -1,0 +1,241 @@
+"""All terminal output of commands: progress on stderr, answers on stdout."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from autokd.progress import Tally
+
+if TYPE_CHECKING:
+    from autokd.config import SearchConfig
+    from autokd.planning import Estimate
+    from autokd.records import Option
+    from autokd.result import SearchResult
+    from autokd.zoo.listing import Row
+
+PLAIN_SECONDS = 10.0  # between two lines of progress where there is no terminal
+COLOURS = {"distill": "green", "use_small_model": "cyan", "keep_teacher": "yellow", "none": "red"}
+VERDICTS = {
+    "distill": "DISTIL",
+    "use_small_model": "USE THE SMALL MODEL",
+    "keep_teacher": "KEEP THE TEACHER",
+    "none": "NOTHING MEETS THE BUDGET",
+}
+
+
+class Screen:
+    """A listener that draws: a live line on a terminal, now and then a plain line elsewhere."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._live = self._console.is_terminal
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[left]}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self._last_line = 0.0
+        self._last_done = -1
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._bar.stop()
+
+    def stage(self, title: str) -> None:
+        """A heading."""
+        self._clear()
+        self._console.print(Text(title, style="bold"))
+
+    def note(self, text: str) -> None:
+        """A sentence, indented below its stage."""
+        self._console.print(Text(f"  {text}"))
+
+    def advance(self, what: str, done: int, total: int, seconds_left: float | None) -> None:
+        """The live line, or a plain one from time to time."""
+        self._show(what, done, total, seconds_left, urgent=False)
+
+    def tally(self, tally: Tally) -> None:
+        """The live line, and a plain one for every training that ended."""
+        best = ", ".join(f"best {arm} {value:.1%}" for arm, value in sorted(tally.best.items()))
+        extras = [
+            best,
+            f"{tally.pruned} pruned" if tally.pruned else "",
+            f"{tally.failed} failed" if tally.failed else "",
+        ]
+        what = "; ".join([tally.stage, *(extra for extra in extras if extra), f"${tally.usd:.4f} spent"])
+        self._show(what, tally.done, tally.total, tally.seconds_left, urgent=tally.done != self._last_done)
+        self._last_done = tally.done
+
+    def _show(self, what: str, done: int, total: int, seconds_left: float | None, urgent: bool) -> None:
+        left = "" if seconds_left is None else f"about {duration(seconds_left)} left"
+        if self._live:
+            if self._task is None:
+                self._task = self._bar.add_task(what, total=total, left=left)
+            self._bar.update(self._task, description=what, completed=done, total=total, left=left)
+        elif urgent or time.monotonic() - self._last_line > PLAIN_SECONDS:
+            self._last_line = time.monotonic()
+            self._console.print(Text(f"  {what}: {done}/{total}{', ' + left if left else ''}"))
+
+    def _clear(self) -> None:
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task, self._last_done = None, -1
+
+
+@contextmanager
+def polite_interrupt(screen: Screen) -> Iterator[Callable[[], bool]]:
+    """Ctrl-C once asks to stop after the epoch; twice stops at once."""
+    asked: list[bool] = []
+
+    def ask(_signal: int, _frame: Any) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(True)
+        screen.note("Stopping after this epoch; Ctrl-C again stops at once.")
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def print_result(result: SearchResult) -> None:
+    """Verdict, the three options, reasons, and where everything is."""
+    console, report = Console(highlight=False, soft_wrap=True), result.report
+    console.print()
+    console.print(Text(f"{VERDICTS[result.verdict]} ({result.strength})", style=f"bold {COLOURS[result.verdict]}"))
+    console.print(Text(result.summary))
+    if report.condition:
+        console.print(Text(f"Condition: {report.condition}."))
+    console.print(_options_table(result))
+    for title, lines in (
+        ("Why", report.reasons),
+        ("Weak because", report.weaknesses),
+        ("Would change it", report.would_change),
+    ):
+        if lines:
+            console.print(Text(f"{title}:", style="bold"))
+            for line in lines:
+                console.print(Text(f"  - {line}"))
+    console.print()
+    console.print(Text(f"Report   {result.path / 'report.html'}"))
+    console.print(Text(f"Numbers  {result.path / 'report.json'}, trials.csv, finalists.csv"))
+    if report.student_path:
+        accuracy = f" ({report.student_test_accuracy:.1%} on test)" if report.student_test_accuracy is not None else ""
+        console.print(Text(f"Student  {result.path / report.student_path}{accuracy}"))
+
+
+def _options_table(result: SearchResult) -> Table:
+    table = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 2, 0, 0))
+    for column in (
+        "option",
+        "model",
+        "params",
+        "ratio",
+        "test accuracy (95 %)",
+        "retention (95 %)",
+        "$ per 1,000",
+        "fits",
+    ):
+        table.add_column(column, justify="left" if column in {"option", "model"} else "right", no_wrap=True)
+    options = result.options
+    for name, option in (("teacher", options.teacher), ("direct", options.direct), ("distilled", options.distilled)):
+        table.add_row(name, *(_cells(option) if option else ["-", "", "", "", "", "", ""]))
+    return table
+
+
+def _cells(option: Option) -> list[str]:
+    accuracy, retention = option.accuracy, option.retention
+    return [
+        option.student,
+        f"{option.parameters / 1e6:.1f} M",
+        f"{option.ratio:.1f}x",
+        f"{accuracy.mean:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%})",
+        f"{retention.mean:.1%} ({retention.low:.1%} to {retention.high:.1%})",
+        f"{option.cost_usd_per_1k:.3g}" + (" noisy" if option.noisy else ""),
+        "yes" if option.eligible else "no",
+    ]
+
+
+def print_config(config: SearchConfig, sources: dict[str, str]) -> None:
+    """Every setting, its value and its source."""
+    table = Table("setting", "value", "source", box=None, padding=(0, 2, 0, 0))
+    for name, source in sources.items():
+        value = getattr(config, name)
+        table.add_row(name, "by the data's size" if value is None and source == "default" else str(value), source)
+    Console(highlight=False).print(table)
+
+
+def print_estimate(estimate: Estimate) -> None:
+    """Candidates, then the plan."""
+    console, task = Console(highlight=False, soft_wrap=True), estimate.task
+    console.print(
+        f"{task.data}: {task.train:,} training images, {len(task.classes)} classes, {task.transform.image_size} px"
+    )
+    teacher = estimate.teacher_reading
+    console.print(
+        f"Teacher {estimate.teacher}: {estimate.teacher_parameters / 1e6:.1f} M parameters, "
+        f"${teacher.cost_usd_per_1k.mean:.3g} per 1,000 requests (budget ${estimate.max_cost:g})"
+    )
+    table = Table(
+        "candidate", "family", "params", "ratio", "MACs", "$ per 1,000", "arms", box=None, padding=(0, 2, 0, 0)
+    )
+    for c in sorted(estimate.candidates, key=lambda c: c.reading.cost_usd_per_1k.mean):
+        cost = f"{c.reading.cost_usd_per_1k.mean:.3g}" + (" noisy" if c.reading.noisy else "")
+        cells = (f"{c.parameters / 1e6:.2f} M", f"{c.ratio:.1f}x", f"{c.macs / 1e6:.1f} M", cost, ", ".join(c.arms))
+        table.add_row(c.student, c.family, *cells)
+    console.print(table)
+    console.print(f"{len(estimate.left_out)} students of the space are left out for an arm or for both.")
+    for stage in estimate.stages:
+        console.print(f"  {stage.name:<13} {stage.work}: about {duration(stage.seconds)}, ${stage.usd:.4f}")
+    console.print(
+        f"In all about {duration(estimate.seconds)} of device time, ${estimate.usd:.4f}, "
+        f"and {estimate.disk_bytes / 1e6:.0f} MB of disk at most. Nothing was trained."
+    )
+
+
+def print_students(rows: Sequence[Row], teacher: str, classes: int, size: int) -> None:
+    """One line a student."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"Students of {teacher} with {classes} classes at {size} px")
+    table = Table("student", "family", "params", "ratio", "MACs", "arms", "", box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(
+            row.student,
+            row.family,
+            "" if row.parameters is None else f"{row.parameters / 1e6:.2f} M",
+            "" if row.ratio is None else f"{row.ratio:.1f}x",
+            "" if row.macs is None else f"{row.macs / 1e6:.1f} M",
+            ", ".join(row.arms) or "none",
+            row.reason,
+        )
+    console.print(table)
