@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,7 +72,7 @@ class TrainingWorkshop:
         labels = factory.soft_labels
         self._teacher = SoftLabels(Path(labels.folder), labels.views, device) if labels else None
 
-    def do(self, job: Job) -> Iterator[EpochReport | Outcome]:
+    def do(self, job: Job) -> Generator[EpochReport | Outcome]:
         """See Workshop."""
         folder, proposal = Path(job.folder), job.proposal
         task = self._data.task

@@ -6,7 +6,7 @@ controller calls the source, so a source needs no locks; workers never see it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -38,7 +38,7 @@ class Outcome(Record):
 class Workshop(Protocol):
     """Does one job at a time in one process."""
 
-    def do(self, job: Job) -> Iterator[EpochReport | Outcome]:
+    def do(self, job: Job) -> Generator[EpochReport | Outcome]:
         """Train, report after each epoch, and end with the outcome.
 
         Closing the iterator after a report leaves the training resumable; a later `do` of the same job reports the

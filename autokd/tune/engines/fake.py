@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class FakeWorkshop:
     seconds_per_epoch: float = 1.0
     trained: list[str] = field(default_factory=list)  # keys of the jobs that were begun
 
-    def do(self, job: Job) -> Iterator[EpochReport | Outcome]:
+    def do(self, job: Job) -> Generator[EpochReport | Outcome]:
         """See Workshop."""
         self.trained.append(job.key)
         final, epochs = self.quality(job), job.proposal.recipe.epochs

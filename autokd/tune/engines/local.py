@@ -5,10 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import traceback
+from collections.abc import Generator
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from autokd.tune.engines.base import Job, JobSource, Outcome, Workshop, WorkshopFactory
+from autokd.records import EpochReport
+from autokd.tune.engines.base import JobSource, Outcome, Workshop, WorkshopFactory
 
 
 class LocalEngine:
@@ -27,18 +30,27 @@ class LocalEngine:
 
 def _run_here(source: JobSource, workshop: Workshop) -> None:
     while (job := source.next()) is not None:
-        try:
-            _do(source, workshop, job)
-        except Exception as error:  # noqa: BLE001 - whatever a training raises ends that training only
-            source.fail(job.key, describe(error), retry=False)
+        training = workshop.do(job)
+        while True:
+            told = _advance(training)
+            if told is None:
+                break
+            if isinstance(told, EpochReport):
+                if source.report(job.key, told) != "go":
+                    break
+            elif isinstance(told, Outcome):
+                source.finish(job.key, told)
+            else:
+                source.fail(job.key, told, retry=False)
+        training.close()
 
 
-def _do(source: JobSource, workshop: Workshop, job: Job) -> None:
-    for told in workshop.do(job):
-        if isinstance(told, Outcome):
-            source.finish(job.key, told)
-        elif source.report(job.key, told) != "go":
-            return
+def _advance(training: Generator[EpochReport | Outcome]) -> EpochReport | Outcome | str | None:
+    """What the training tells next, its error in words, or None at its end; errors of others are not caught here."""
+    try:
+        return next(training, None)
+    except Exception as error:  # noqa: BLE001 - whatever a training raises ends that training only
+        return describe(error)
 
 
 def describe(error: BaseException) -> str:
@@ -96,21 +108,22 @@ class _Pool:
     def _hear(self, connection: Connection) -> None:
         key = self._busy[connection]
         try:
-            kind, content = connection.recv()
-            if kind == "epoch":
-                order = self._source.report(key, content)
-                connection.send(order)
-                if order != "go":
-                    del self._busy[connection]
-                return
+            told = connection.recv()
         except (EOFError, OSError):
             self._bury(connection)
             return
+        if isinstance(told, EpochReport):
+            order = self._source.report(key, told)
+            if order != "go":
+                del self._busy[connection]
+            with suppress(OSError):  # a worker that died meanwhile is heard of at the next turn
+                connection.send(order)
+            return
         del self._busy[connection]
-        if kind == "outcome":
-            self._source.finish(key, content)
+        if isinstance(told, Outcome):
+            self._source.finish(key, told)
         else:
-            self._source.fail(key, content, retry=False)
+            self._source.fail(key, told, retry=False)
 
     def _bury(self, connection: Connection) -> None:
         """A worker died: its job may be handed out again, and another worker takes its place."""
@@ -123,7 +136,7 @@ class _Pool:
 
 
 def _work(connection: Connection, factory: WorkshopFactory, slot: int, slots: int) -> None:
-    """The life of a worker process; Ctrl-C is the controller's business."""
+    """The life of a worker process; Ctrl-C is the controller's business. An error is sent as a string."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     workshop: Workshop | None = None
     while True:
@@ -133,18 +146,12 @@ def _work(connection: Connection, factory: WorkshopFactory, slot: int, slots: in
             return
         try:
             workshop = workshop or factory(slot, slots)
-            _do_remotely(connection, workshop, job)
-        except (BrokenPipeError, EOFError):
-            return
-        except Exception as error:  # noqa: BLE001 - whatever a training raises ends that training only
-            connection.send(("failed", describe(error)))
-
-
-def _do_remotely(connection: Connection, workshop: Workshop, job: Job) -> None:
-    for told in workshop.do(job):
-        if isinstance(told, Outcome):
-            connection.send(("outcome", told))
+        except Exception as error:  # noqa: BLE001 - a job that finds no workshop fails
+            connection.send(describe(error))
             continue
-        connection.send(("epoch", told))
-        if connection.recv() != "go":
-            return
+        training = workshop.do(job)
+        while (told := _advance(training)) is not None:
+            connection.send(told)
+            if isinstance(told, EpochReport) and connection.recv() != "go":
+                break
+        training.close()

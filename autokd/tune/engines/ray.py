@@ -6,9 +6,10 @@ the recovered source: nothing of Tune's own state is read back.
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ class RayEngine:
     def run(self, source: JobSource, factory: WorkshopFactory) -> None:
         """See Engine; raises ConfigError where the cluster cannot be reached or has too little to offer."""
         os.environ.update(QUIET)
+        for name in ("ray", "ray.tune", "ray.train"):
+            logging.getLogger(name).setLevel(logging.ERROR)
         self._connect()
         cpus = self._cpus_per_training()
         shipment = ship(factory.files(), self.home)
@@ -69,6 +72,7 @@ class RayEngine:
                     num_samples=-1,
                     max_concurrent_trials=self.workers,
                     reuse_actors=True,
+                    trial_dirname_creator=_short_name,
                 ),
                 run_config=tune.RunConfig(
                     storage_path=scratch,
@@ -85,7 +89,7 @@ class RayEngine:
             return
         resources = {} if self.address else {"num_cpus": max(usable_cores(), self.workers), "include_dashboard": False}
         try:
-            ray.init(address=self.address, log_to_driver=False, **resources)
+            ray.init(address=self.address, log_to_driver=False, logging_level=logging.ERROR, **resources)
         except (ConnectionError, RuntimeError, ValueError) as error:
             where = self.address or "this machine"
             raise ConfigError(f"no Ray cluster answers at {where} ({describe(error)}); start one there") from None
@@ -100,6 +104,10 @@ class RayEngine:
         return float(max(1.0, offered.get("CPU", 1) // self.workers))
 
 
+def _short_name(trial: Any) -> str:
+    return str(trial.trial_id)
+
+
 class _Training(tune.Trainable):  # type: ignore[misc]
     """One job in one actor: a step is an epoch; an actor serves job after job."""
 
@@ -110,7 +118,7 @@ class _Training(tune.Trainable):  # type: ignore[misc]
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._told.close()  # type: ignore[attr-defined]
+        self._told.close()
         self._begin(new_config)
         return True
 
@@ -125,12 +133,12 @@ class _Training(tune.Trainable):  # type: ignore[misc]
         return {"told": ("epoch", told.model_dump())}
 
     def cleanup(self) -> None:
-        self._told.close()  # type: ignore[attr-defined]
+        self._told.close()
 
     def _begin(self, config: dict[str, Any]) -> None:
         job = Job.model_validate(config["job"])
         self._desk = self._shipment.desk(job)
-        self._told: Iterator[EpochReport | Outcome] = self._workshop.do(self._desk.job)
+        self._told: Generator[EpochReport | Outcome] = self._workshop.do(self._desk.job)
 
 
 class _SourceSearcher(Searcher):  # type: ignore[misc]

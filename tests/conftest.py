@@ -1,0 +1,27 @@
+"""Fixtures for all tests. Nothing here touches the user's own cache."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has a cache of its own unless it names one."""
+    monkeypatch.setenv("AUTOKD_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def space_file(tmp_path: Path) -> Path:
+    """A space of tiny students, all 5 to 20 times smaller than resnet10t."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(
+        '[students]\ninclude = ["test_resnet", "lcnet_035", "mobilenetv3_small_050", "lcnet_050"]\n'
+        "[[first]]\ntemperature = 4.0\nalpha = 0.9\n"
+    )
+    return path

@@ -1,0 +1,130 @@
+"""Fake parts: the whole pipeline without data, training or measuring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autokd.config import SearchConfig
+from autokd.cost.fake import FakeMeter
+from autokd.parts import Parts, Prepared
+from autokd.progress import Listener, Tally
+from autokd.records import CostModel, FinalistRecord, Task, Teacher, Transform
+from autokd.run import Run, write_text
+from autokd.teacher.softlabels import SoftLabelSet
+from autokd.tune.engines.base import Engine, Job, WorkshopFactory
+from autokd.tune.engines.fake import FakeEngine, FakeFactory, FakeWorkshop
+
+CLASSES = 10
+
+
+def default_quality(job: Job) -> float:
+    """Validation accuracy: larger students are better, distilling helps a little."""
+    base = {"test_resnet": 0.90, "lcnet_035": 0.91, "mobilenetv3_small_050": 0.935, "lcnet_050": 0.94}
+    return base[job.proposal.student] + (0.02 if job.proposal.arm == "distill" else 0.0)
+
+
+@dataclass(frozen=True)
+class FakeParts(Parts):
+    """Parts without data, training or measuring; trials of the tiny space come from a formula."""
+
+    quality: Any = default_quality
+    teacher_accuracy: float = 0.97
+    fingerprint: str = "task"
+    test_images: int = 2000
+    trained: list[str] = field(default_factory=list)
+
+    def check(self, config: SearchConfig) -> None:
+        return None
+
+    @property
+    def labels(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        return np.arange(self.test_images) % CLASSES
+
+    def prepare(self, config: SearchConfig, listener: Listener) -> Prepared:
+        task = Task(
+            data="made up",
+            fingerprint=self.fingerprint,
+            classes=tuple("abcdefghij"),
+            train=1000,
+            val=300,
+            test=self.test_images,
+            transform=Transform(image_size=32, crop="padded", flip=False),
+            split_note="All made up.",
+            test_is_separate=True,
+        )
+        right = np.random.default_rng(0).random(self.test_images) < self.teacher_accuracy
+        answers = np.where(right, self.labels, (self.labels + 1) % CLASSES)
+        teacher = Teacher(
+            name="resnet10t",
+            weights="made up",
+            fingerprint="teacher",
+            parameters=4_927_618,
+            macs=22_387_712,
+            val_accuracy=self.teacher_accuracy,
+            test_accuracy=float(right.mean()),
+            temperature=1.0,
+            seconds=100.0,
+            own_weights=False,
+        )
+        arrays = {"test_labels": self.labels, "teacher_test_logits": np.eye(CLASSES, dtype=np.float32)[answers]}
+        return Prepared(task, Path("nowhere"), teacher, arrays)
+
+    def cost_model(self, config: SearchConfig, image_size: int) -> CostModel:
+        return CostModel(
+            model="measured",
+            price_usd_per_hour=1.0,
+            price_source="a test",
+            price_date="2026-01-01",
+            instance="made up",
+            train_price_usd_per_hour=1.0,
+            utilization=config.utilization,
+            requests_per_month=config.requests_per_month,
+            device="cpu",
+            image_size=image_size,
+        )
+
+    def meter(
+        self, prepared: Prepared, parameters: Mapping[str, int], config: SearchConfig, model: CostModel
+    ) -> FakeMeter:
+        return FakeMeter(parameters, model)
+
+    def soft_labels(self, prepared: Prepared, config: SearchConfig, listener: Listener) -> SoftLabelSet:
+        return SoftLabelSet(folder="nowhere", views=config.epochs or 1, reused=0, seconds=10.0, total_seconds=10.0)
+
+    def _workshop(self) -> FakeWorkshop:
+        return FakeWorkshop(self.quality, self.labels, CLASSES, trained=self.trained)
+
+    def factory(self, prepared: Prepared, labels: SoftLabelSet, config: SearchConfig) -> WorkshopFactory:
+        return FakeFactory(self._workshop())
+
+    def engine(self, config: SearchConfig, run: Run) -> Engine:
+        return FakeEngine(self._workshop())
+
+    def export(self, run: Run, finalist: FinalistRecord, weights: Path, task: Task, card: str) -> None:
+        write_text(run.student_path / "README.md", card)
+
+
+class Hearing:
+    """A listener that remembers."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+        self.notes: list[str] = []
+        self.tallies: list[Tally] = []
+
+    def stage(self, title: str) -> None:
+        self.stages.append(title)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def advance(self, what: str, done: int, total: int, seconds_left: float | None) -> None:
+        return None
+
+    def tally(self, tally: Tally) -> None:
+        self.tallies.append(Tally(**vars(tally)))
