@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -27,6 +27,8 @@ class SearchConfig(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    SIZED: ClassVar[frozenset[str]] = frozenset({"trials", "epochs", "seeds", "batch_size", "finalists"})
 
     teacher: str = Field(description="timm model that is served today")
     max_cost: float = Field(gt=0, description="US dollars per 1,000 requests that may be spent")
@@ -88,7 +90,7 @@ class SearchConfig(BaseModel):
     timeout: float | None = Field(None, gt=0, description="seconds after which no new trial starts")
     max_spend: float | None = Field(None, gt=0, description="dollars of training after which no new trial starts")
     device: str | None = Field(None, description="training device; default: cuda where there is one, else cpu")
-    seed: int = Field(0, ge=0, description="seed of splits, views, proposals and trainings")
+    seed: int = Field(0, ge=0, description="seed of views, proposals and trainings")
     cache_dir: Path = Field(
         default_factory=lambda: default_cache_dir(),
         description="where teachers, decoded images and soft labels are kept",
@@ -111,6 +113,8 @@ class SearchConfig(BaseModel):
             )
         if self.price_per_hour is not None and self.instance is not None:
             raise ValueError("--price-per-hour and --instance exclude each other; give one of them")
+        if self.cost_model == "params" and self.max_latency_ms is not None:
+            raise ValueError("--max-latency-ms needs --cost-model measured: parameters tell no latency")
         if self.ray_address is not None and self.engine != "ray":
             raise ValueError("--ray-address needs --engine ray")
         return self

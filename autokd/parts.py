@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autokd.config import SearchConfig
+from autokd.errors import ConfigError
 from autokd.progress import Listener
 from autokd.records import Candidate, CostModel, FinalistRecord, LeftOut, Reading, Task, Teacher
 from autokd.run import Run, write_bytes
@@ -121,7 +122,10 @@ class Parts:
         from autokd.distill.precision import resolve_device
         from autokd.tune.workshop import TrainingFactory
 
-        return TrainingFactory(prepared.task_folder, labels, views_seed(config), resolve_device(config.device))
+        device = resolve_device(config.device)
+        if config.engine == "ray" and device.startswith("cuda"):
+            device = "cuda"  # Ray shows every training its own GPUs only
+        return TrainingFactory(prepared.task_folder, labels, views_seed(config), device)
 
     def engine(self, config: SearchConfig, run: Run) -> Engine:
         """What places trainings."""
@@ -129,12 +133,7 @@ class Parts:
         if config.engine == "ray":
             from autokd.tune.engines.ray import RayEngine
 
-            gpus = config.gpus_per_trial
-            if gpus is None:
-                from autokd.distill.precision import resolve_device
-
-                gpus = 1.0 if resolve_device(config.device).startswith("cuda") else 0.0
-            return RayEngine(home=run.path, workers=workers, gpus=gpus, address=config.ray_address)
+            return RayEngine(home=run.path, workers=workers, gpus=_gpus(config), address=config.ray_address)
         from autokd.tune.engines.local import LocalEngine
 
         return LocalEngine(workers)
@@ -149,6 +148,18 @@ class Parts:
 def views_seed(config: SearchConfig) -> int:
     """Both arms, and every search with the same seed, see the same views."""
     return config.seed + VIEWS_SALT
+
+
+def _gpus(config: SearchConfig) -> float:
+    """GPUs of a training under Ray: as asked, else one where training is on GPUs."""
+    from autokd.distill.precision import resolve_device
+
+    on_gpu = resolve_device(config.device).startswith("cuda")
+    if on_gpu and config.gpus_per_trial == 0:
+        raise ConfigError(
+            "--gpus-per-trial 0 leaves a training on cuda without a GPU; give a fraction, or --device cpu"
+        )
+    return (1.0 if on_gpu else 0.0) if config.gpus_per_trial is None else config.gpus_per_trial
 
 
 def worker_count(config: SearchConfig) -> int:

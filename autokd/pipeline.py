@@ -25,6 +25,7 @@ from autokd.records import (
     SearchSummary,
     SeedResult,
     Task,
+    Teacher,
     TrialRecord,
 )
 from autokd.report import assemble, write_finalists, write_reports, write_trials
@@ -154,6 +155,11 @@ def _prepare(run: Run, config: SearchConfig, parts: Parts, listener: Listener) -
     known = run.path / "task.json"
     if known.exists() and Task.model_validate(read_json(known)).fingerprint != task.fingerprint:
         raise RunError(f"the data of {run.path} have changed since it was started; start again in another --output")
+    stored = run.path / "teacher.json"
+    if stored.exists() and Teacher.model_validate(read_json(stored)).fingerprint != teacher.fingerprint:
+        raise RunError(
+            f"the teacher of {run.path} is no longer the same (its weights differ); start again in another --output"
+        )
     listener.note(
         f"{task.data}: {len(task.classes)} classes at {task.transform.image_size} px; "
         f"{task.train:,} training, {task.val:,} validation and {task.test:,} test images. {task.split_note}"

@@ -59,7 +59,7 @@ def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = 
     prepared = Prepared(task, folder, teacher, {})
     candidates, left_out, readings = find_candidates(prepared, config, parts, cost_model, listener)
     listener.stage("Timing")
-    stages = _stages(config, task, model, candidates, cost_model)
+    stages = _stages(config, task, model, candidates, cost_model, module=parts.teacher is not None)
     return Estimate(
         task=task,
         teacher=config.teacher,
@@ -112,17 +112,22 @@ def _untrained_teacher(config: SearchConfig, model: nn.Module, task: Task) -> Te
 
 
 def _stages(
-    config: SearchConfig, task: Task, model: nn.Module, candidates: list[Candidate], cost_model: CostModel
+    config: SearchConfig,
+    task: Task,
+    model: nn.Module,
+    candidates: list[Candidate],
+    cost_model: CostModel,
+    module: bool,
 ) -> tuple[Stage, ...]:
-    from autokd.teacher.prepare import teacher_epochs, weights_mode
+    from autokd.teacher.prepare import teacher_epochs, teacher_is_given, weights_mode
 
     trials, epochs, seeds, finalists = config.trials, config.epochs, config.seeds, config.finalists
     if not (trials and epochs and seeds and finalists):
         raise ConfigError("an estimate needs trials, epochs, seeds and finalists; leave them out to take the defaults")
     teacher_step, student_step = _step_seconds(config, task, model, candidates)
-    mode = weights_mode(config)
-    given = mode not in {"scratch", "pretrained"} and not config.teacher_epochs
-    passes = 0 if given else teacher_epochs(config, task.train, mode == "scratch") * task.train
+    given = module or teacher_is_given(config, len(task.classes))
+    from_scratch = weights_mode(config) == "scratch"
+    passes = 0 if given else teacher_epochs(config, task.train, from_scratch) * task.train
     trainings = (3 * finalists + 4) * seeds if candidates else 0
     trials = trials if candidates else 0
     planned = [

@@ -6,9 +6,10 @@ Units: accuracies, retentions and gains are fractions (0.971, not 97.1); money i
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import math
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 SCHEMA_VERSION = 1
 
@@ -26,12 +27,16 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=True)
 
 
+# Infinite where a model cannot serve at all; JSON has no word for that and says null.
+Dollars = Annotated[float, BeforeValidator(lambda value: math.inf if value is None else value)]
+
+
 class Interval(Record):
     """A mean with the two ends of its 95 % interval."""
 
-    mean: float
-    low: float
-    high: float
+    mean: Dollars
+    low: Dollars
+    high: Dollars
 
 
 class Difference(Interval):
@@ -168,7 +173,7 @@ class TrialRecord(Record):
     parameters: int
     ratio: float
     macs: int
-    cost_usd_per_1k: float
+    cost_usd_per_1k: Dollars
     recipe: Recipe
     state: TrialState
     epochs: int
@@ -266,7 +271,7 @@ class Option(Record):
     macs: int
     accuracy: SeededInterval
     retention: Interval
-    cost_usd_per_1k: float
+    cost_usd_per_1k: Dollars
     monthly_usd: float | None
     latency_ms: Latency | None
     capacity_rps: float | None
@@ -296,7 +301,7 @@ class FinalistSummary(Record):
     val_accuracy: float
     accuracy: SeededInterval
     retention: Interval
-    cost_usd_per_1k: float
+    cost_usd_per_1k: Dollars
     latency_ms: Latency | None
     noisy: bool
     device_seconds: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import os
 import platform
 import secrets
@@ -154,13 +155,21 @@ class Run:
     # ---- content ---------------------------------------------------------------------------------------------
 
     def write_json(self, path: Path, content: Any) -> None:
-        """Write JSON atomically."""
-        write_text(path, json.dumps(content, indent=2, allow_nan=True, default=str) + "\n")
+        """Write JSON atomically; numbers that JSON cannot say become null."""
+        write_text(path, json.dumps(_finite(content), indent=2, allow_nan=False, default=str) + "\n")
 
     def log(self, text: str) -> None:
         """Append one line to autokd.log."""
         with self.log_path.open("a", encoding="utf-8") as file:
             file.write(f"{now()} {text}\n")
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def new_run_path(teacher: str, root: Path = Path("reports")) -> Path:

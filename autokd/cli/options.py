@@ -74,7 +74,7 @@ def _option(name: str, field: Any) -> Callable[[Command], Command]:
 
 def _plain(annotation: Any) -> Any:
     """`int` of `int | None`."""
-    if isinstance(annotation, types.UnionType):
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
         return next(part for part in typing.get_args(annotation) if part is not type(None))
     return annotation
 

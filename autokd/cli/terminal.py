@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from autokd.result import SearchResult
     from autokd.zoo.listing import Row
 
+PIPED_WIDTH = 240
 PLAIN_SECONDS = 10.0  # between two lines of progress where there is no terminal
 COLOURS = {"distill": "green", "use_small_model": "cyan", "keep_teacher": "yellow", "none": "red"}
 VERDICTS = {
@@ -120,6 +121,12 @@ def polite_interrupt(screen: Screen) -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
+def _answer() -> Console:
+    """stdout; where it is no terminal, wide enough that no table is cut."""
+    console = Console(highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=PIPED_WIDTH)
+
+
 def duration(seconds: float) -> str:
     """`40 s`, `12 min`, `3 h 20 min`."""
     if seconds < 90:
@@ -130,7 +137,7 @@ def duration(seconds: float) -> str:
 
 def print_result(result: SearchResult) -> None:
     """Verdict, the three options, reasons, and where everything is."""
-    console, report = Console(highlight=False, soft_wrap=True), result.report
+    console, report = _answer(), result.report
     console.print()
     console.print(Text(f"{VERDICTS[result.verdict]} ({result.strength})", style=f"bold {COLOURS[result.verdict]}"))
     console.print(Text(result.summary))
@@ -188,16 +195,19 @@ def _cells(option: Option) -> list[str]:
 
 def print_config(config: SearchConfig, sources: dict[str, str]) -> None:
     """Every setting, its value and its source."""
+    from autokd.config import SearchConfig
+
     table = Table("setting", "value", "source", box=None, padding=(0, 2, 0, 0))
     for name, source in sources.items():
         value = getattr(config, name)
-        table.add_row(name, "by the data's size" if value is None and source == "default" else str(value), source)
-    Console(highlight=False).print(table)
+        by_size = value is None and name in SearchConfig.SIZED
+        table.add_row(name, "by the data's size" if by_size else "-" if value is None else str(value), source)
+    _answer().print(table)
 
 
 def print_estimate(estimate: Estimate) -> None:
     """Candidates, then the plan."""
-    console, task = Console(highlight=False, soft_wrap=True), estimate.task
+    console, task = _answer(), estimate.task
     console.print(
         f"{task.data}: {task.train:,} training images, {len(task.classes)} classes, {task.transform.image_size} px"
     )
@@ -225,7 +235,7 @@ def print_estimate(estimate: Estimate) -> None:
 
 def print_students(rows: Sequence[Row], teacher: str, classes: int, size: int) -> None:
     """One line a student."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = _answer()
     console.print(f"Students of {teacher} with {classes} classes at {size} px")
     table = Table("student", "family", "params", "ratio", "MACs", "arms", "", box=None, padding=(0, 2, 0, 0))
     for row in rows:

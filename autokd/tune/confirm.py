@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ class FinalistSource:
     def __init__(self, run: Run, finalists: Sequence[Finalist], seeds: Sequence[int]) -> None:
         self._run = run
         jobs = [_job(run, finalist, seed) for seed in seeds for finalist in finalists]
+        for job in jobs:
+            _forget_another(job)
         self.total = len(jobs)
         self._waiting = [job for job in jobs if not _is_done(job)]
         self.over = self.total - len(self._waiting)
@@ -104,6 +107,16 @@ def _job(run: Run, finalist: Finalist, seed: int) -> Job:
         folder=str(folder),
         final=True,
     )
+
+
+def _forget_another(job: Job) -> None:
+    """Clear a folder that an earlier session used for another proposal, before its search went on."""
+    proposal = Path(job.folder) / "proposal.json"
+    content = job.proposal.model_dump_json(indent=1)
+    if proposal.exists() and proposal.read_text(encoding="utf-8") == content:
+        return
+    shutil.rmtree(job.folder, ignore_errors=True)
+    write_text(proposal, content)
 
 
 def _is_done(job: Job) -> bool:

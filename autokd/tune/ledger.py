@@ -61,9 +61,11 @@ class Ledger:
         if number is None:
             number = sum(self._started(each) for each in self._studies)
             trial.set_user_attr("number", number)
+        again = bool(trial.constraints)
         proposal = Proposal(number=number, arm=arm, student=self._student(trial, arm), recipe=self._recipe(trial, arm))
         cost = self._candidates[proposal.student].reading.cost_usd_per_1k.mean
-        trial.set_constraint("cost_over_budget", cost - self._plan.max_cost)
+        if not again:
+            trial.set_constraint("cost_over_budget", cost - self._plan.max_cost)
         self._running[number] = (arm, trial)
         return proposal
 

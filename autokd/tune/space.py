@@ -11,7 +11,6 @@ from pydantic import Field, ValidationError, model_validator
 
 from autokd.errors import SpaceError, UsageError
 from autokd.records import Arm, Record
-from autokd.zoo.build import check_name
 
 
 class Range(Record):
@@ -95,6 +94,8 @@ class Space(Record):
     def names(self) -> list[str]:
         """The students, in the order of the file; raises UsageError for an unknown name, with the nearest ones."""
         import timm
+
+        from autokd.zoo.build import check_name
 
         found: dict[str, None] = {}
         for pattern in self.students.include:

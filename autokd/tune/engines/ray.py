@@ -101,7 +101,8 @@ class RayEngine:
                 f"--gpus-per-trial {self.gpus:g} is more than the {offered.get('GPU', 0):g} GPUs of the Ray cluster; "
                 "ask for less, or 0"
             )
-        return float(max(1.0, offered.get("CPU", 1) // self.workers))
+        largest = max(node["Resources"].get("CPU", 1) for node in ray.nodes() if node["Alive"])
+        return float(max(1.0, min(largest, offered.get("CPU", 1) // self.workers)))
 
 
 def _short_name(trial: Any) -> str:

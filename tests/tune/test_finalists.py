@@ -1,0 +1,85 @@
+"""Which proposals are confirmed."""
+
+from __future__ import annotations
+
+from autokd.records import Recipe, TrialRecord
+from autokd.tune.finalists import Finalist, choose_finalists, front
+from autokd.tune.space import Space
+
+SPACE = Space.model_validate({"students": {"include": ["a"]}})
+
+
+def trial(number: int, arm: str, student: str, accuracy: float, cost: float, **changes: object) -> TrialRecord:
+    alpha = 0.7 if arm == "distill" else 0.0
+    recipe = Recipe(temperature=3.0 if alpha else 1.0, alpha=alpha, learning_rate=2e-3, epochs=6, batch_size=32)
+    content = {
+        "number": number,
+        "arm": arm,
+        "student": student,
+        "parameters": 10,
+        "ratio": 8.0,
+        "macs": 5,
+        "cost_usd_per_1k": cost,
+        "recipe": recipe,
+        "state": "complete",
+        "epochs": 6,
+        "val_accuracy": accuracy,
+        "seconds": 60.0,
+    }
+    return TrialRecord.model_validate(content | changes)
+
+
+def by_role(finalists: list[Finalist], arm: str, role: str) -> list[Finalist]:
+    return [f for f in finalists if f.proposal.arm == arm and f.role == role]
+
+
+def test_the_front_goes_from_accurate_to_cheap() -> None:
+    trials = [
+        trial(0, "distill", "big", 0.95, 3.0),
+        trial(1, "distill", "dear and worse", 0.94, 4.0),
+        trial(2, "distill", "small", 0.93, 1.0),
+        trial(3, "distill", "pruned", 0.99, 0.5, state="pruned"),
+        trial(4, "distill", "middle", 0.94, 2.0),
+    ]
+    assert [t.student for t in front(trials, 9)] == ["big", "middle", "small"]
+    assert [t.student for t in front(trials, 2)] == ["big", "middle"]
+    assert front([], 2) == []
+
+
+def test_finalists_are_picks_defaults_twins_and_a_longer_one() -> None:
+    trials = [trial(0, "distill", "a", 0.95, 2.0), trial(1, "direct", "b", 0.94, 2.0)]
+    finalists = choose_finalists(trials, SPACE, 1, soft_label_seconds=60.0)
+    assert [f.proposal.number for f in finalists] == list(range(len(finalists)))
+    (pick,) = by_role(finalists, "distill", "pick")
+    (default,) = by_role(finalists, "distill", "default")
+    assert (pick.trial, pick.proposal.recipe.alpha) == (0, 0.7)
+    assert (default.proposal.recipe.temperature, default.proposal.recipe.alpha) == (4.0, 0.9)
+    assert default.proposal.recipe.learning_rate == 1e-3
+    twins = {f.twin_of: f for f in finalists if f.twin_of}
+    assert set(twins) == {(pick.proposal.number,), (default.proposal.number,)}
+    twin = twins[(pick.proposal.number,)]
+    assert twin.proposal.student == "a"
+    assert twin.proposal.recipe == pick.proposal.recipe.model_copy(update={"alpha": 0.0, "temperature": 1.0})
+
+
+def test_the_longer_direct_one_gets_the_device_seconds_of_distilling() -> None:
+    trials = [trial(0, "distill", "a", 0.95, 2.0, seconds=90.0), trial(1, "direct", "b", 0.94, 2.0)]
+    (longer,) = by_role(choose_finalists(trials, SPACE, 1, soft_label_seconds=30.0), "direct", "longer")
+    assert longer.proposal.recipe.epochs == 12  # 90 + 30 seconds at 10 seconds an epoch
+    same = [trial(0, "distill", "a", 0.95, 2.0), trial(1, "direct", "b", 0.94, 2.0)]
+    assert not by_role(choose_finalists(same, SPACE, 1, soft_label_seconds=0.0), "direct", "longer")
+
+
+def test_a_direct_finalist_that_is_a_twin_is_not_trained_twice() -> None:
+    trials = [trial(0, "distill", "a", 0.95, 2.0), trial(1, "direct", "a", 0.94, 2.0)]
+    finalists = choose_finalists(trials, SPACE, 1, soft_label_seconds=0.0)
+    (pick,) = by_role(finalists, "direct", "pick")
+    assert pick.twin_of == (by_role(finalists, "distill", "pick")[0].proposal.number,)
+    keys = [(f.proposal.arm, f.proposal.student, f.proposal.recipe) for f in finalists]
+    assert len(keys) == len(set(keys))
+
+
+def test_an_arm_without_complete_trials_has_no_finalists() -> None:
+    finalists = choose_finalists([trial(1, "direct", "b", 0.94, 2.0)], SPACE, 2, soft_label_seconds=5.0)
+    assert {f.proposal.arm for f in finalists} == {"direct"}
+    assert choose_finalists([], SPACE, 2, soft_label_seconds=5.0) == []

@@ -1,0 +1,182 @@
+"""The ledger: equal arms, pruning within an arm, and nothing lost or done twice by a kill."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from autokd.records import Candidate, EpochReport, Interval, Reading
+from autokd.tune.ledger import Ledger, SearchPlan
+from autokd.tune.space import Space
+
+PLAN = SearchPlan(trials=8, epochs=6, batch_size=32, classes=10, max_cost=0.01, seed=0)
+SPACE = Space.model_validate(
+    {
+        "students": {"include": ["a", "b", "c"]},
+        "first": [{"temperature": 4, "alpha": 0.9}, {"temperature": 1, "alpha": 0.5}],
+    }
+)
+
+
+def candidate(name: str, *arms: str) -> Candidate:
+    cost = Interval(mean=0.001, low=0.001, high=0.001)
+    reading = Reading(
+        model=name, capacity_rps=100, latency_ms=None, cost_usd_per_1k=cost, noisy=False, batch_size=8, rounds=3
+    )
+    return Candidate(student=name, family="f", parameters=10, ratio=10.0, macs=5, arms=arms, reading=reading)
+
+
+BOTH = [candidate("a", "distill", "direct"), candidate("b", "distill", "direct"), candidate("c", "direct")]
+
+
+def epoch(number: int, accuracy: float) -> EpochReport:
+    return EpochReport(epoch=number, train_loss=1.0, val_accuracy=accuracy, val_nll=1.0, learning_rate=0.1, seconds=2.0)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "study.db"
+
+
+def test_arms_alternate_and_get_equal_trials(path: Path) -> None:
+    ledger = Ledger(path, SPACE, BOTH, PLAN)
+    arms = []
+    while proposal := ledger.next():
+        arms.append(proposal.arm)
+        ledger.finish(proposal.number, 0.5)
+    assert arms == ["distill", "direct"] * 4
+    assert [record.number for record in ledger.records()] == list(range(8))
+
+
+def test_first_proposals_come_first_and_only_in_the_distill_arm(path: Path) -> None:
+    ledger = Ledger(path, SPACE, BOTH, PLAN)
+    proposals = []
+    while proposal := ledger.next():
+        proposals.append(proposal)
+        ledger.finish(proposal.number, 0.5)
+    distilled = [p.recipe for p in proposals if p.arm == "distill"]
+    assert [(r.temperature, r.alpha) for r in distilled[:2]] == [(4.0, 0.9), (1.0, 0.5)]
+    assert all(1 <= r.temperature <= 20 and 0.3 <= r.alpha <= 1 for r in distilled)
+    assert all(p.recipe.alpha == 0 for p in proposals if p.arm == "direct")
+    assert all(p.student in {"a", "b"} for p in proposals if p.arm == "distill")
+
+
+def test_an_empty_arm_leaves_the_other_its_own_trials(path: Path) -> None:
+    ledger = Ledger(path, SPACE, [candidate("c", "direct")], PLAN)
+    count = 0
+    while proposal := ledger.next():
+        count += 1
+        ledger.finish(proposal.number, 0.5)
+    assert count == 4
+    assert ledger.planned("distill") == 0
+
+
+def test_the_worst_is_pruned_within_its_arm_and_never_before_a_third(path: Path) -> None:
+    ledger = Ledger(path, SPACE, BOTH, PLAN)
+    pruned = {}
+    accuracy = {"distill": [0.9, 0.1, 0.85, 0.95], "direct": [0.3, 0.35, 0.2, 0.4]}
+    seen = {"distill": 0, "direct": 0}
+    while proposal := ledger.next():
+        value = accuracy[proposal.arm][seen[proposal.arm]]
+        seen[proposal.arm] += 1
+        for number in range(1, PLAN.epochs + 1):
+            if ledger.report(proposal.number, epoch(number, value)):
+                pruned[proposal.number] = number
+                break
+        else:
+            ledger.finish(proposal.number, value)
+    by_number = {record.number: record for record in ledger.records()}
+    assert {by_number[n].val_accuracy for n in pruned} >= {0.1, 0.2}
+    assert all(at >= 2 for at in pruned.values())
+    best = {arm: max(r.val_accuracy or 0 for r in by_number.values() if r.arm == arm) for arm in seen}
+    assert best == {"distill": 0.95, "direct": 0.4}
+    assert all(by_number[n].state == "pruned" and by_number[n].epochs == at for n, at in pruned.items())
+
+
+def test_records_carry_recipe_cost_and_seconds(path: Path) -> None:
+    ledger = Ledger(path, SPACE, BOTH, PLAN)
+    proposal = ledger.next()
+    assert proposal is not None
+    for number in range(1, 7):
+        ledger.report(proposal.number, epoch(number, number / 10))
+    ledger.finish(proposal.number, 0.6)
+    record = ledger.records()[0]
+    assert record.recipe == proposal.recipe
+    assert (record.state, record.epochs, record.val_accuracy, record.seconds) == ("complete", 6, 0.6, 12.0)
+    assert record.cost_usd_per_1k == 0.001
+
+
+def test_a_failed_trial_keeps_its_reason_and_counts(path: Path) -> None:
+    ledger = Ledger(path, SPACE, BOTH, PLAN)
+    proposal = ledger.next()
+    assert proposal is not None
+    ledger.fail(proposal.number, "it exploded", retry=False)
+    record = ledger.records()[0]
+    assert (record.state, record.error) == ("failed", "it exploded")
+    rest = 0
+    while another := ledger.next():
+        rest += 1
+        ledger.finish(another.number, 0.5)
+    assert rest == 7
+
+
+def test_a_retried_trial_comes_back_under_its_number(path: Path) -> None:
+    ledger = Ledger(path, SPACE, BOTH, PLAN)
+    first = ledger.next()
+    assert first is not None
+    ledger.report(first.number, epoch(1, 0.2))
+    ledger.fail(first.number, "the worker died", retry=True)
+    seen = {}
+    while proposal := ledger.next():
+        seen[proposal.number] = proposal
+        ledger.finish(proposal.number, 0.5)
+    assert seen[first.number] == first
+    assert sorted(seen) == list(range(8))
+
+
+def test_importance_is_given_for_arms_with_enough_trials(path: Path) -> None:
+    ledger = Ledger(path, SPACE, BOTH, PLAN)
+    while proposal := ledger.next():
+        ledger.finish(proposal.number, proposal.recipe.learning_rate)
+    importance = ledger.importance()
+    assert set(importance) == {"distill", "direct"}
+    assert sum(importance["direct"].values()) == pytest.approx(1)
+
+
+KILLED = """
+    import os, sys
+    sys.path.insert(0, {here!r})
+    from pathlib import Path
+    from test_ledger import BOTH, PLAN, SPACE, epoch
+    from autokd.tune.ledger import Ledger
+    ledger = Ledger(Path({path!r}), SPACE, BOTH, PLAN)
+    for turn in range(2):
+        proposal = ledger.next()
+        if proposal is None:
+            print("nothing left")
+            sys.exit()
+        for number in range(1, 7):
+            if turn == 1 and number == 4:
+                os.kill(os.getpid(), 9)
+            ledger.report(proposal.number, epoch(number, 0.5))
+        print("done", proposal.number, flush=True)
+        ledger.finish(proposal.number, 0.5)
+"""
+
+
+def test_kills_lose_nothing_and_do_nothing_twice(path: Path) -> None:
+    script = textwrap.dedent(KILLED.format(here=str(Path(__file__).parent), path=str(path)))
+    done: list[int] = []
+    for _ in range(12):
+        result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        done += [int(line.split()[1]) for line in result.stdout.splitlines() if line.startswith("done")]
+        if "nothing left" in result.stdout:
+            break
+    assert sorted(done) == list(range(8))
+    records = Ledger(path, SPACE, BOTH, PLAN).records()
+    assert [r.state for r in records] == ["complete"] * 8
+    assert all(r.seconds == 12.0 for r in records)

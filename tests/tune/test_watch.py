@@ -1,0 +1,70 @@
+"""Progress, time left, money and limits around a source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fakes import Hearing
+from scripted import RecordingSource, ScriptedFactory, make_job
+
+from autokd.tune.engines.local import LocalEngine
+from autokd.tune.watch import Limits, Watched
+
+
+class Counted(RecordingSource):
+    """Three epochs a job."""
+
+    @property
+    def total(self) -> int:
+        return len(self.jobs)
+
+    def epochs_left(self) -> int:
+        return 3 * self.total - sum(len(epochs) for epochs in self.epochs.values())
+
+
+def watched(tmp_path: Path, limits: Limits, count: int = 3) -> tuple[Watched, Counted, Hearing]:
+    source, hearing = Counted([make_job(f"job-{i}", tmp_path) for i in range(count)]), Hearing()
+    return Watched(source, "search", limits, hearing), source, hearing
+
+
+def test_tallies_count_up_and_time_left_counts_down(tmp_path: Path) -> None:
+    watch, source, hearing = watched(tmp_path, Limits(usd_per_hour=3600.0, epochs_after=1))
+    LocalEngine().run(watch, ScriptedFactory())
+    last = hearing.tallies[-1]
+    assert (last.done, last.total, last.failed, last.pruned) == (3, 3, 0, 0)
+    assert last.best == {"direct": 0.5}
+    assert last.usd == round(9 * 0.01, 10)
+    left = [tally.seconds_left for tally in hearing.tallies if tally.seconds_left is not None]
+    assert left == sorted(left, reverse=True)
+    assert round(left[-1], 6) == 0.01  # the one epoch that comes after
+    assert watch.ended_by is None
+    assert len(source.finished) == 3
+
+
+def test_a_spending_limit_starts_no_new_job_but_ends_none(tmp_path: Path) -> None:
+    watch, source, _ = watched(tmp_path, Limits(usd_per_hour=3600.0, max_spend=0.02))
+    LocalEngine().run(watch, ScriptedFactory())
+    assert list(source.finished) == ["job-0"]
+    assert watch.ended_by is not None
+    assert "spending limit of $0.02" in watch.ended_by
+
+
+def test_a_time_limit_of_nothing_starts_nothing(tmp_path: Path) -> None:
+    watch, source, _ = watched(tmp_path, Limits(usd_per_hour=1.0, timeout=1e-9))
+    LocalEngine().run(watch, ScriptedFactory())
+    assert not source.started
+    assert "time limit" in str(watch.ended_by)
+
+
+def test_stopping_ends_the_running_job_after_its_epoch(tmp_path: Path) -> None:
+    asked = iter([False, False, True, True, True, True])
+    watch, source, _ = watched(tmp_path, Limits(usd_per_hour=1.0, stop=lambda: next(asked)))
+    LocalEngine().run(watch, ScriptedFactory())
+    assert source.epochs == {"job-0": [1, 2]}
+    assert not source.finished
+
+
+def test_failures_are_told(tmp_path: Path) -> None:
+    source, hearing = Counted([make_job("crash-1", tmp_path)]), Hearing()
+    LocalEngine().run(Watched(source, "search", Limits(usd_per_hour=1.0), hearing), ScriptedFactory())
+    assert "crash 1 failed: ValueError: the student exploded" in hearing.notes[0]
