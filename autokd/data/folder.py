@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from timm.utils.misc import natural_key
 
-from autokd.data.parts import Part, Parts
+from autokd.data.parts import Part, Parts, common_size
 from autokd.errors import DataError
 from autokd.run import digest
 
@@ -43,7 +43,7 @@ def read_folder(root: Path) -> Parts:
         val=others.get("val"),
         test=others.get("test"),
         identity=digest(*classes, *(_stamp(path) for part in found for path in part.paths or ())),
-        native_size=_common_size(train),
+        native_size=common_size(train),
     )
 
 
@@ -60,7 +60,7 @@ def _class_names(root: Path) -> tuple[str, ...]:
         )
     if len(names) == 1:
         raise DataError(f"{root} has one class only ({names[0]}); classification needs at least two class folders")
-    return tuple(sorted(names, key=natural_key))
+    return tuple(sorted(names, key=lambda name: (natural_key(name), name)))  # a and A, 1 and 01 are alike naturally
 
 
 def _images(folder: Path) -> list[Path]:
@@ -98,16 +98,4 @@ def open_image(path: Path) -> Image.Image:
 
 def _stamp(path: Path) -> str:
     status = path.stat()
-    return f"{path}:{status.st_size}:{status.st_mtime_ns}"
-
-
-def _common_size(part: Part) -> int | None:
-    """The longer side where the first, middle and last image agree on it."""
-    sizes = set()
-    for index in {0, len(part) // 2, len(part) - 1}:
-        try:
-            with Image.open((part.paths or [])[index]) as image:
-                sizes.add(max(image.size))
-        except (OSError, ValueError):
-            continue
-    return sizes.pop() if len(sizes) == 1 else None
+    return f"{path.absolute()}:{status.st_size}:{status.st_mtime_ns}"

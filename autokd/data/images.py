@@ -18,8 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from autokd.data.parts import Part
-from autokd.errors import DataError
+from autokd.data.parts import UNREADABLE, Part
 from autokd.progress import Listener
 from autokd.run import digest, read_json, usable_cores, write_text
 
@@ -107,11 +106,20 @@ def decode_all(
         content, corrupt = _decode(parts, total, size, interpolation, work if resident else None, listener)
         write_text(work / "meta.json", f'{{"content": "{content}", "corrupt": {corrupt}}}\n')
         final = root / (key or digest(FORMAT, content, size, interpolation, resident))
-        if not final.exists():
-            work.rename(final)
+        _put(work, final, resident)
         return (final / "images.npy" if resident else None), content, corrupt
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _put(work: Path, final: Path, resident: bool) -> None:
+    """Give decoded images their name, unless another process has just done so; what is incomplete there gives way."""
+    try:
+        work.rename(final)
+    except OSError:
+        if _known(final, resident) is None:
+            shutil.rmtree(final)
+            work.rename(final)
 
 
 def _known(folder: Path, resident: bool) -> tuple[Path | None, str, list[int]] | None:
@@ -146,9 +154,7 @@ def _in_order(parts: list[Part], size: int, interpolation: str) -> Iterator[npt.
     def decode(part: Part, index: int) -> npt.NDArray[np.uint8] | None:
         try:
             return to_pixels(part.read(index), size, interpolation)
-        except DataError:
-            raise
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        except UNREADABLE:
             return None
 
     workers = usable_cores()

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import io
+import sys
 import tarfile
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import torch
 from PIL import Image
 
 from autokd.data.folder import read_folder
-from autokd.data.parts import Labels, Part, Parts
+from autokd.data.parts import Labels, Part, Parts, common_size
 from autokd.errors import DataError
 
 Pair = tuple[Any, Any]
+CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
 
 
 def read_parts(data: str, data_dir: Path | None, pair: Pair | None = None) -> Parts:
@@ -61,7 +66,8 @@ def _read_torch(data: str, data_dir: Path | None) -> Parts:
     root = data_dir or Path("data")
 
     def load(split: str, download: bool) -> Any:
-        return create_dataset(data, root=str(root), split=split, download=download)
+        with redirect_stdout(sys.stderr):  # torchvision reports its downloads there; stdout is for the answer
+            return create_dataset(data, root=str(root), split=split, download=download)
 
     def load_or_download(split: str) -> Any:
         try:
@@ -70,11 +76,13 @@ def _read_torch(data: str, data_dir: Path | None) -> Parts:
             try:
                 return load(split, download=True)
             except (OSError, RuntimeError, tarfile.TarError) as error:
-                raise DataError(f"{data} is not in {root} and cannot be downloaded ({error}); put it there") from None
+                why = " ".join(str(error).split())  # torchvision writes several lines
+                raise DataError(f"{data} is not in {root} and cannot be downloaded ({why}); put it there") from None
 
     train, test = load_or_download("train"), load_or_download("test")
     classes = _class_names(train, _labels_of(train, data))
-    return Parts(data, classes, _map_style(train, data, "train"), None, _map_style(test, data, "test"), None)
+    parts = _map_style(train, data, "train"), _map_style(test, data, "test")
+    return Parts(data, classes, parts[0], None, parts[1], None, native_size=common_size(parts[0]))
 
 
 def _read_hfds(data: str, data_dir: Path | None) -> Parts:
@@ -90,9 +98,8 @@ def _read_hfds(data: str, data_dir: Path | None) -> Parts:
     try:
         train = load("train")
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        raise DataError(
-            f"{data} cannot be loaded ({str(error).splitlines()[0]}); check its name and the network"
-        ) from None
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{data} cannot be loaded ({why}); check its name and the network") from None
     parts: dict[str, Part] = {}
     for name, splits in {"val": ("validation", "valid", "val"), "test": ("test",)}.items():
         for split in splits:
@@ -105,7 +112,8 @@ def _read_hfds(data: str, data_dir: Path | None) -> Parts:
     labels = np.array([_single_label(label, data) for label in reader.iter_targets()], dtype=np.int64)
     indices = {index: name for name, index in reader.class_to_idx.items()}
     classes = tuple(str(indices.get(i, i)) for i in range(int(labels.max()) + 1 if not indices else max(indices) + 1))
-    return Parts(data, classes, _hf_part(train, data, "train", labels), parts.get("val"), parts.get("test"), None)
+    part = _hf_part(train, data, "train", labels)
+    return Parts(data, classes, part, parts.get("val"), parts.get("test"), None, native_size=common_size(part))
 
 
 def _hf_part(dataset: Any, data: str, part: str, labels: Labels | None = None) -> Part:
@@ -132,7 +140,16 @@ def _read_pair(pair: Pair) -> Parts:
         raise DataError("data= was given an empty data set; both parts need images")
     parts = _map_style(train, "data=", "train"), _map_style(test, "data=", "test")
     classes = _class_names(train, np.concatenate([part.labels for part in parts]))
-    return Parts("(train, test) given from Python", classes, parts[0], None, parts[1], None, workers_can_reopen=False)
+    return Parts(
+        data="(train, test) given from Python",
+        classes=classes,
+        train=parts[0],
+        val=None,
+        test=parts[1],
+        identity=None,
+        native_size=common_size(parts[0]),
+        workers_can_reopen=False,
+    )
 
 
 def _map_style(dataset: Any, data: str, part: str) -> Part:
@@ -147,7 +164,7 @@ def _labels_of(dataset: Any, data: str) -> Labels:
     targets: Sequence[Any] | None = getattr(dataset, "targets", None)
     if targets is None:
         targets = getattr(dataset, "labels", None)
-    if targets is None or len(targets) != len(dataset):
+    if targets is None or len(targets) != len(dataset) or getattr(dataset, "target_transform", None) is not None:
         targets = [dataset[i][1] for i in range(len(dataset))]
     return np.array([_single_label(label, data) for label in targets], dtype=np.int64)
 
@@ -178,13 +195,20 @@ def as_image(value: Any) -> Image.Image:
     """
     if isinstance(value, Image.Image):
         return value
-    array = np.asarray(value)
-    if array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[2] not in (1, 3):
+    array = _as_array(value)
+    if array.ndim == 3 and array.shape[0] in CHANNELS and array.shape[2] not in CHANNELS:
         array = array.transpose(1, 2, 0)
     if np.issubdtype(array.dtype, np.floating):
-        if array.min() < 0 or array.max() > 1:
+        if not (array.min() >= 0 and array.max() <= 1):  # so that NaN is refused too
             raise DataError("data= gives float images outside 0 to 1; pass them before normalisation")
         array = (array * 255).round().astype(np.uint8)
-    if array.dtype != np.uint8 or array.ndim not in (2, 3):
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in CHANNELS):
         raise DataError(f"data= gives images of shape {array.shape} and type {array.dtype}; pass PIL images or uint8")
     return Image.fromarray(array.squeeze(-1) if array.ndim == 3 and array.shape[2] == 1 else array)
+
+
+def _as_array(value: Any) -> npt.NDArray[Any]:
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        return np.asarray(value.float() if value.is_floating_point() else value)
+    return np.asarray(value)

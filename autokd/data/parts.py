@@ -11,13 +11,14 @@ import numpy.typing as npt
 from PIL import Image
 
 Labels = npt.NDArray[np.int64]
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what Pillow raises
 
 
 @dataclass(frozen=True)
 class Part:
     """Labelled images of one part.
 
-    `read(i)` decodes image i (any mode, any size) and raises OSError or ValueError for one that cannot be read;
+    `read(i)` decodes image i (any mode, any size) and raises one of UNREADABLE for one that cannot be read;
     `names[i]` tells the user which one that was. `paths` is set where the images are plain files.
     """
 
@@ -28,6 +29,17 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+def common_size(part: Part) -> int | None:
+    """Pixels of the longer side where the first, middle and last image that can be read agree on it."""
+    sizes = set()
+    for index in {0, len(part) // 2, len(part) - 1}:
+        try:
+            sizes.add(max(part.read(index).size))
+        except UNREADABLE:
+            continue
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 @dataclass(frozen=True)

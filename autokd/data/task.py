@@ -168,9 +168,11 @@ def _write(
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     write_bytes(folder / "arrays.npz", buffer.getvalue())
     if path is None and all(part.paths is not None for part in _shipped(parts)):
-        write_text(folder / "paths.txt", "\0".join(str(p) for part in _shipped(parts) for p in part.paths or ()))
+        write_text(
+            folder / "paths.txt", "\0".join(str(p.absolute()) for part in _shipped(parts) for p in part.paths or ())
+        )
     array = None if path is None else f"../../images/{path.parent.name}/{path.name}"
-    images = {"array": array, "data_dir": str(config.data_dir) if config.data_dir else None}
+    images = {"array": array, "data_dir": str(config.data_dir.absolute()) if config.data_dir else None}
     write_text(folder / "task.json", json.dumps({"task": task.model_dump(mode="json"), "images": images}, indent=2))
     return folder
 

@@ -21,9 +21,13 @@ RATIO = (3 / 4, 4 / 3)
 
 
 def store_size(transform: Transform) -> int:
-    """Pixels a side at which images are stored: resized crops need a margin, as 256 for 224, the same on both sides."""
+    """Pixels a side at which images are stored: resized crops need a margin, as 256 for 224.
+
+    The margin is an even number of pixels on each side: cutting the stored square and then its centre rounds like
+    cutting the centre at once, which is what an exported student's preprocessing does.
+    """
     size = transform.image_size
-    return size if transform.crop == "padded" else size + size // 14 * 2
+    return size if transform.crop == "padded" else size + max(1, size // 28) * 4
 
 
 def uniforms(seed: int, view: int, indices: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.float64]:

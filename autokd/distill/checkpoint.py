@@ -15,14 +15,12 @@ from autokd.records import EpochReport
 
 
 def save_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer, history: list[EpochReport]) -> None:
-    """Write model, optimizer, random state and history so that a kill leaves the old file or the new one."""
+    """Write model, optimizer and history so that a kill leaves the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "history": [report.model_dump() for report in history],
-        "random": torch.get_rng_state(),
-        "cuda_random": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
     }
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -41,7 +39,4 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer, device: 
     content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     model.load_state_dict(content["model"])
     optimizer.load_state_dict(content["optimizer"])
-    torch.set_rng_state(content["random"].cpu())
-    if content["cuda_random"] is not None and torch.cuda.is_available():
-        torch.cuda.set_rng_state(content["cuda_random"].cpu())
     return [EpochReport.model_validate(report) for report in content["history"]]

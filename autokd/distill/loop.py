@@ -53,11 +53,12 @@ class Training:
 def train(training: Training) -> Iterator[EpochReport]:
     """Train to the end of the recipe, epoch by epoch; what a checkpoint holds is reported again, not trained again.
 
-    Each epoch's checkpoint is on disk before the epoch is reported, so whoever iterates may stop at any report.
-    Raises TrainingError where the loss is no longer finite.
+    Each epoch's checkpoint is on disk before the epoch is reported, so whoever iterates may stop at any report; only
+    the last epoch leaves none, because what comes of it is the caller's to keep. Random numbers inside the model come
+    from (seed, epoch), whatever else the process draws between epochs. Raises TrainingError where the loss is no
+    longer finite.
     """
     recipe, model, path = training.recipe, training.model, training.checkpoint
-    torch.manual_seed(training.seed)
     model.to(training.device).to(memory_format=torch.channels_last)
     optimizer = _optimizer(model, recipe)
     history = load_checkpoint(path, model, optimizer, training.device) if path else []
@@ -88,6 +89,7 @@ def _epoch(training: Training, optimizer: Optimizer, epoch: int) -> EpochReport:
     watch = Stopwatch()
     data, recipe, model = training.data, training.recipe, training.model
     steps = steps_per_epoch(len(data.train), recipe.batch_size)
+    torch.manual_seed(int(np.random.SeedSequence([training.seed, epoch]).generate_state(1)[0]))
     model.train()
     total = torch.zeros((), device=training.device)
     for step, positions in enumerate(_batches(training, epoch), start=(epoch - 1) * steps):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
-from urllib.parse import urlparse
+from contextlib import suppress
 
 import timm
 
@@ -29,25 +28,25 @@ def check_pretrained(name: str) -> None:
 
 
 def reachable() -> bool:
-    """Whether the hub answers on its port within a few seconds; never true when offline mode is asked for."""
+    """Whether the hub answers within a few seconds, asked as a download would (proxy, certificates).
+
+    Never true when offline mode is asked for.
+    """
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         return False
-    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
-    address = urlparse(proxy or os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    from huggingface_hub import constants, get_session
+
     answered: list[bool] = []
 
     def knock() -> None:
-        try:
-            with socket.create_connection((address.hostname or "", address.port or 443), timeout=PROBE_SECONDS):
-                answered.append(True)
-        except OSError:
-            pass
+        with suppress(Exception):  # of whatever client the hub's library has chosen
+            answered.append(get_session().head(constants.ENDPOINT, timeout=PROBE_SECONDS).status_code < 500)
 
-    # looking up the name has no time limit of its own, so the whole attempt gets one
+    # looking up the name has no time limit of its own, and the rest one each, so the whole attempt gets one
     thread = threading.Thread(target=knock, daemon=True)
     thread.start()
     thread.join(PROBE_SECONDS)
-    return bool(answered)
+    return any(answered)
 
 
 def _kept(hub_id: str | None, name: str) -> bool:

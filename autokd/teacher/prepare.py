@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import timm
@@ -14,14 +14,14 @@ from autokd.config import SearchConfig
 from autokd.data.task import TaskData
 from autokd.distill.evaluate import Normalisation, accuracy, calibrating_temperature, predict
 from autokd.distill.loop import Training, train
-from autokd.errors import TeacherError
+from autokd.errors import TeacherError, UsageError
 from autokd.progress import Listener
 from autokd.records import Recipe, Teacher
 from autokd.run import digest, write_bytes, write_text
 from autokd.teacher.hub import check_pretrained
 from autokd.teacher.verify import check_teacher
 from autokd.teacher.weights import fit_state, read_class_names, read_state, weights_fingerprint
-from autokd.zoo.build import build, check_name, normalisation
+from autokd.zoo.build import REFUSALS, build, check_name, normalisation, reason
 from autokd.zoo.count import module_macs
 
 FORMAT = 1
@@ -108,8 +108,13 @@ def normalisation_of(model: nn.Module) -> Normalisation:
 def _given(model: nn.Module, data: TaskData) -> _Origin:
     size, classes = data.task.transform.image_size, len(data.task.classes)
     model = copy.deepcopy(model).cpu().eval()
-    with torch.inference_mode():
-        scores = model(torch.zeros(2, 3, size, size))
+    try:
+        with torch.inference_mode():
+            scores = model(torch.zeros(2, 3, size, size))
+    except REFUSALS as error:
+        raise TeacherError(
+            f"teacher= cannot take images [2, 3, {size}, {size}] ({reason(error)}); give --image-size or another module"
+        ) from None
     if not isinstance(scores, Tensor) or scores.shape != (2, classes):
         shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise TeacherError(f"teacher= gives {shape} for 2 images, not (2, {classes}) logits; give it the task's head")
@@ -131,10 +136,17 @@ def _obtain(config: SearchConfig, data: TaskData, device: str, listener: Listene
 def _pretrained(config: SearchConfig, data: TaskData, device: str, listener: Listener) -> _Origin:
     name, classes, size = config.teacher, len(data.task.classes), data.task.transform.image_size
     torch.manual_seed(TEACHER_SEED)
-    model = build(name, classes, size, pretrained=True)
+    try:
+        model = build(name, classes, size, pretrained=True)
+    except UsageError:
+        raise
+    except Exception as error:
+        raise TeacherError(
+            f"the pretrained weights of {name} cannot be had ({reason(error)}); give --teacher-weights FILE with your "
+            "own, or --teacher-weights scratch to train the teacher on your data"
+        ) from error
     tag = f"{timm.get_pretrained_cfg(name).architecture}.{timm.get_pretrained_cfg(name).tag}"
-    same_head = timm.get_pretrained_cfg(name).num_classes == classes
-    if same_head and config.teacher_epochs is None:
+    if teacher_is_given(config, classes):
         return _Origin(model, f"pretrained ({tag})", 0.0, own=True)
     return _trained(config, data, device, listener, model, tag, f"trained here from pretrained {tag}", 2e-4)
 
@@ -155,15 +167,26 @@ def _from_file(config: SearchConfig, data: TaskData, device: str, listener: List
             f"the classes stored with {path} ({', '.join(names[:4])}, ...) are not those of {data.task.data} in this "
             f"order ({', '.join(classes[:4])}, ...); rename the class folders so that their order fits the weights"
         )
-    if not config.teacher_epochs:
+    if teacher_is_given(config, len(classes)):
         return _Origin(model, f"loaded from {path.name}", 0.0, own=True)
     source = weights_fingerprint(model)
-    return _trained(config, data, device, listener, model, source, f"trained here from {path.name}", 2e-4)
+    tuned = _trained(config, data, device, listener, model, source, f"trained here from {path.name}", 2e-4)
+    return replace(tuned, own=True)  # what the file was trained on is not known
 
 
 def _head_names(model: nn.Module) -> tuple[str, ...]:
     head = getattr(model, "pretrained_cfg", {}).get("classifier") or ()
     return (head,) if isinstance(head, str) else tuple(head)
+
+
+def teacher_is_given(config: SearchConfig, classes: int) -> bool:
+    """Whether the weights asked for are used as they are: a file's, or the hub's with a head of as many classes."""
+    if config.teacher_epochs:
+        return False
+    mode = weights_mode(config)
+    if mode == "pretrained":
+        return config.teacher_epochs is None and timm.get_pretrained_cfg(config.teacher).num_classes == classes
+    return mode != "scratch"
 
 
 def teacher_epochs(config: SearchConfig, images: int, from_scratch: bool) -> int:

@@ -27,7 +27,7 @@ from autokd.distill.precision import autocast, gains_from_bf16
 from autokd.errors import DataError
 from autokd.progress import Listener
 from autokd.records import Record
-from autokd.run import Stopwatch, digest, read_json, write_bytes, write_text
+from autokd.run import Stopwatch, digest, write_bytes, write_text
 from autokd.teacher.prepare import ReadyTeacher
 
 FORMAT = 1
@@ -91,6 +91,7 @@ def _key(teacher: ReadyTeacher, data: TaskData, views_seed: int, device: str) ->
     precision = "bf16" if gains_from_bf16(kind) else "fp32"
     return digest(
         FORMAT,
+        teacher.record.name,  # equal tensors can mean different networks
         teacher.record.fingerprint,
         teacher.normalisation,
         data.task.fingerprint,
@@ -116,7 +117,10 @@ def _checked_views(folder: Path) -> dict[int, dict[str, float]]:
     manifest = folder / "manifest.json"
     if not manifest.exists():
         return {}
-    entries = {int(view): entry for view, entry in read_json(manifest).items()}
+    try:
+        entries = {int(view): entry for view, entry in json.loads(manifest.read_text(encoding="utf-8")).items()}
+    except ValueError:  # damaged: nothing in this folder can be trusted
+        return {}
     return {view: entry for view, entry in entries.items() if _crc32(_view_path(folder, view)) == entry["crc32"]}
 
 

@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import json
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,19 @@ from torch import Tensor, nn
 from autokd.errors import TeacherError
 
 State = dict[str, Tensor]
+# what torch.load raises for a file that is damaged or no checkpoint at all, the unpickler's own slips among it
+UNREADABLE = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    pickle.UnpicklingError,
+    struct.error,
+)
 CONTAINERS = ("state_dict_ema", "state_dict", "model_ema", "model")
 
 
@@ -27,7 +41,7 @@ def read_state(path: Path) -> State:
         raise TeacherError(f"--teacher-weights {path} is no file; name one, or use pretrained or scratch")
     try:
         content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
-    except (OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except UNREADABLE as error:
         raise TeacherError(
             f"--teacher-weights {path} cannot be loaded safely ({_first_line(error)}); "
             "save the state dict with safetensors or torch.save(model.state_dict(), FILE)"
@@ -50,18 +64,28 @@ def read_class_names(path: Path) -> tuple[str, ...] | None:
 
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
-        names = json.loads(metadata["label_names"]) if "label_names" in metadata else None
+        names = _parsed(metadata.get("label_names", ""))
     config = path.parent / "config.json"
     if names is None and config.is_file():
-        names = json.loads(config.read_text(encoding="utf-8")).get("label_names")
+        content = _parsed(config.read_text(encoding="utf-8", errors="replace"))
+        names = content.get("label_names") if isinstance(content, dict) else None
     return tuple(str(name) for name in names) if isinstance(names, list) else None
+
+
+def _parsed(text: str) -> Any:
+    """JSON, or None where the text is none: a file beside the weights may belong to something else."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def fit_state(model: nn.Module, state: State, head: tuple[str, ...], name: str) -> list[str]:
     """Load `state` into `model`; returns the names of head tensors left at their initial values.
 
-    Tensors fit by name, or, where every name differs (other code bases), by order and shape of all of them. Head
-    tensors (names starting with one of `head`) may differ in their first dimension. Raises TeacherError otherwise.
+    Tensors fit by name, or, where names differ (other code bases), by order and shape of all of them, as long as
+    every name that both know stands in the same place. Head tensors (names starting with one of `head`) may differ in
+    their first dimension. Raises TeacherError otherwise.
     """
     own = model.state_dict()
     if set(state) != set(own) and len(state) == len(own):
@@ -90,12 +114,13 @@ def weights_fingerprint(model: nn.Module) -> str:
 
 
 def _by_order(state: State, own: State, head: tuple[str, ...]) -> State:
-    pairs = list(zip(own.items(), state.values(), strict=True))
+    pairs = list(zip(own.items(), state.items(), strict=True))
     fits = all(
-        mine.shape == given.shape or (key.startswith(head) and mine.shape[1:] == given.shape[1:])
-        for (key, mine), given in pairs
+        (theirs == key or theirs not in own)
+        and (mine.shape == given.shape or (key.startswith(head) and mine.shape[1:] == given.shape[1:]))
+        for (key, mine), (theirs, given) in pairs
     )
-    return {key: given for (key, _), given in pairs} if fits else state
+    return {key: given for (key, _), (_, given) in pairs} if fits else state
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:

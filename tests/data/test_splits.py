@@ -1,0 +1,87 @@
+"""The three splits: disjoint, stratified, always the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autokd.data.parts import Part, Parts
+from autokd.data.splits import CUT_LIMIT, cut, make_splits
+from autokd.errors import DataError
+
+
+def part(labels) -> Part:
+    labels = np.asarray(labels, dtype=np.int64)
+    return Part([f"image {i}" for i in range(len(labels))], labels, lambda i: None)
+
+
+def parts(train, val=None, test=None, classes=None) -> Parts:
+    names = tuple(str(i) for i in range(classes or int(max(train)) + 1))
+    return Parts(
+        "made up",
+        names,
+        part(train),
+        None if val is None else part(val),
+        None if test is None else part(test),
+        None,
+    )
+
+
+@given(st.lists(st.integers(1, 300), min_size=2, max_size=12), st.integers(0, 2**32))
+def test_cuts_are_disjoint_stratified_and_leave_every_class_in_training(sizes, seed):
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    np.random.default_rng(seed).shuffle(labels)
+    everything = np.arange(len(labels))
+    rest, chosen = cut(everything, labels, 0.25, len(labels))
+    assert sorted([*rest, *chosen]) == everything.tolist()
+    for label, size in enumerate(sizes):
+        assert (labels[rest] == label).any()
+        assert abs((labels[chosen] == label).sum() - 0.25 * size) <= 1
+    again = cut(everything, labels, 0.25, len(labels))
+    assert (again[0] == rest).all()
+    assert (again[1] == chosen).all()
+
+
+@pytest.mark.parametrize("val", [None, 25])
+@pytest.mark.parametrize("test", [None, 30])
+def test_what_is_shipped_is_kept_and_the_rest_is_cut_from_training(val, test):
+    own = {name: np.arange(n) % 4 for name, n in (("val", val), ("test", test)) if n}
+    splits = make_splits(parts(np.arange(400) % 4, **own))
+    together = np.concatenate([splits.train, splits.val, splits.test])
+    assert sorted(together.tolist()) == list(range(400 + (val or 0) + (test or 0)))
+    assert len(splits.val) == (val or 60)
+    assert len(splits.test) == (test or 100)
+    assert set(splits.train.tolist()) <= set(range(400))
+    assert splits.test_is_separate is (test is not None)
+    if val:
+        assert splits.val.tolist() == list(range(400, 425))
+    assert ("test (100 images)" in splits.note.lower()) is (test is None)
+    assert ("validation (60 images)" in splits.note.lower()) is (val is None)
+
+
+def test_a_cut_is_limited_for_large_data():
+    labels = np.arange(200_000) % 10
+    _, chosen = cut(np.arange(200_000), labels, 0.25, 200_000)
+    assert len(chosen) == CUT_LIMIT
+
+
+def test_a_class_with_a_single_image_stays_in_training():
+    splits = make_splits(parts([*(np.arange(300) % 2), 2]))
+    assert 300 in splits.train
+
+
+def test_a_class_without_training_images_is_refused_where_it_is_used():
+    with pytest.raises(DataError, match="class '1' has images outside"):
+        make_splits(parts([0, 2] * 100, test=[0, 1, 2] * 20, classes=3))
+
+
+def test_an_unused_name_keeps_its_place():
+    splits = make_splits(parts([0, 2] * 200, classes=3))
+    assert set(splits.labels.tolist()) == {0, 2}
+
+
+def test_one_class_is_refused():
+    with pytest.raises(DataError, match="one class only"):
+        make_splits(parts([1] * 200, classes=2))
