@@ -17,9 +17,8 @@ from autokd.records import EpochReport, SeedResult
 from autokd.run import read_json, usable_cores, write_bytes, write_text
 from autokd.teacher.softlabels import SoftLabels, SoftLabelSet
 from autokd.tune.engines.base import Job, Outcome, Workshop
+from autokd.tune.history import write_history
 from autokd.zoo.build import build, normalisation
-
-HISTORY_HEADER = "epoch,train_loss,val_accuracy,val_nll,learning_rate,seconds"
 
 
 @dataclass(frozen=True)
@@ -122,9 +121,3 @@ def save_weights(model: nn.Module, path: Path) -> None:
     from safetensors.torch import save
 
     write_bytes(path, save({key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}))
-
-
-def write_history(folder: Path, history: list[EpochReport]) -> None:
-    """history.csv, a row an epoch."""
-    rows = [",".join(repr(value) for value in report.model_dump().values()) for report in history]
-    write_text(folder / "history.csv", "\n".join([HISTORY_HEADER, *rows]) + "\n")

@@ -12,6 +12,7 @@ from autokd.records import EpochReport, SeedResult
 from autokd.run import write_bytes, write_text
 from autokd.tune.engines.base import Job, JobSource, Outcome, WorkshopFactory
 from autokd.tune.engines.local import LocalEngine
+from autokd.tune.history import write_history
 
 Quality = Callable[[Job], float]
 
@@ -33,19 +34,24 @@ class FakeWorkshop:
         """See Workshop."""
         self.trained.append(job.key)
         final, epochs = self.quality(job), job.proposal.recipe.epochs
+        history = []
         for epoch in range(1, epochs + 1):
-            accuracy = final * (1 - 0.5 ** (4 * epoch / epochs)) / (1 - 0.5**4)
-            yield EpochReport(
-                epoch=epoch,
-                train_loss=1 - accuracy,
-                val_accuracy=accuracy,
-                val_nll=1 - accuracy,
-                learning_rate=job.proposal.recipe.learning_rate,
-                seconds=self.seconds_per_epoch,
-            )
+            history.append(self._epoch(job, epoch, final * (1 - 0.5 ** (4 * epoch / epochs)) / (1 - 0.5**4)))
+            write_history(Path(job.folder), history)
+            yield history[-1]
         seconds = epochs * self.seconds_per_epoch
         test_accuracy = self._keep(job, final, seconds) if job.final else None
         yield Outcome(epochs=epochs, val_accuracy=final, test_accuracy=test_accuracy, seconds=seconds)
+
+    def _epoch(self, job: Job, epoch: int, accuracy: float) -> EpochReport:
+        return EpochReport(
+            epoch=epoch,
+            train_loss=1 - accuracy,
+            val_accuracy=accuracy,
+            val_nll=1 - accuracy,
+            learning_rate=job.proposal.recipe.learning_rate,
+            seconds=self.seconds_per_epoch,
+        )
 
     def _keep(self, job: Job, final: float, seconds: float) -> float:
         difficulty = np.random.default_rng(0).random(len(self.test_labels))
@@ -53,7 +59,6 @@ class FakeWorkshop:
         right = difficulty + noise < final
         answers = np.where(right, self.test_labels, (self.test_labels + 1) % self.classes)
         folder = Path(job.folder)
-        folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / "test_logits.npy", np.eye(self.classes, dtype=np.float16)[answers])
         write_bytes(folder / "weights.safetensors", b"")
         result = SeedResult(

@@ -1,0 +1,15 @@
+"""history.csv: a row an epoch, written anew after each, so that a kill leaves the old file or the new one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from autokd.records import EpochReport
+from autokd.run import write_text
+
+
+def write_history(folder: Path, history: Sequence[EpochReport]) -> None:
+    """Write the epochs so far."""
+    rows = [",".join(repr(value) for value in report.model_dump().values()) for report in history]
+    write_text(folder / "history.csv", "\n".join([",".join(EpochReport.model_fields), *rows]) + "\n")

@@ -1,0 +1,255 @@
+"""The whole way from settings to a report, without data, training or measuring."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import FakeParts, Hearing, default_quality
+
+import autokd
+from autokd.config import SearchConfig
+from autokd.errors import ConfigError, InterruptedRun, RunError, TeacherError
+from autokd.pipeline import run_search
+from autokd.report import read_trials
+from autokd.result import SearchResult
+from autokd.run import Run
+from autokd.tune.engines.base import Job
+
+DESIGN_KEYS = {
+    "schema_version", "verdict", "strength", "condition", "summary", "reasons", "would_change", "task", "policy",
+    "cost_model", "options", "gain", "advantage", "break_even_requests", "finalists", "advantages", "search",
+}  # fmt: skip
+
+
+@pytest.fixture
+def config(space_file: Path, tmp_path: Path) -> SearchConfig:
+    return make_config(space_file, tmp_path)
+
+
+def make_config(space_file: Path, tmp_path: Path, **changes: Any) -> SearchConfig:
+    settings = {"teacher": "resnet10t", "max_cost": 1.0, "space": str(space_file), "epochs": 6, "trials": 8}
+    return SearchConfig.of(**{**settings, "cache_dir": tmp_path / "cache", **changes})
+
+
+def search(config: SearchConfig, path: Path, parts: FakeParts | None = None, **options: Any) -> SearchResult:
+    return run_search(config, output=path, parts=parts or FakeParts(), **options)
+
+
+def test_a_search_ends_with_a_verdict_and_the_whole_folder(config: SearchConfig, tmp_path: Path) -> None:
+    hearing = Hearing()
+    result = search(config, tmp_path / "run", listener=hearing)
+    assert result.verdict == "distill", result.report
+    assert hearing.stages == [
+        "Task and teacher", "Cost and candidates", "Soft labels", "Search", "Confirmation", "Verdict",
+    ]  # fmt: skip
+    names = {path.name for path in result.path.iterdir()}
+    assert names >= {
+        "run.json", "config.toml", "study.db", "trials", "trials.csv", "finalists.csv", "finalists", "evidence.npz",
+        "costs.json", "autokd.log", "report.json", "report.html", "student",
+    }  # fmt: skip
+    report = json.loads((result.path / "report.json").read_text())
+    assert report.keys() >= DESIGN_KEYS
+    assert report["options"]["distilled"]["student"] == "lcnet_050"
+    assert result.path.joinpath("report.html").read_text().count(report["summary"].split(":")[0]) > 0
+    assert Run(result.path).manifest["status"] == "done"
+
+
+def test_both_arms_have_equal_trials_and_every_finalist_all_seeds(config: SearchConfig, tmp_path: Path) -> None:
+    result = search(config, tmp_path / "run")
+    arms = result.trials["arm"].value_counts().to_dict()
+    assert arms == {"distill": 4, "direct": 4}
+    assert all(f.accuracy.seeds == 3 for f in result.report.finalists)
+    distilled = {f.number for f in result.report.finalists if f.arm == "distill"}
+    assert distilled == {n for f in result.report.finalists for n in f.twin_of}
+
+
+def test_a_loaded_run_says_the_same(config: SearchConfig, tmp_path: Path) -> None:
+    result = search(config, tmp_path / "run")
+    again = autokd.load_run(result.path)
+    assert again.report == result.report
+    assert again.trials.equals(result.trials)
+    assert str(result.path) in repr(again)
+
+
+def test_without_a_gain_the_small_model_is_used(config: SearchConfig, tmp_path: Path) -> None:
+    def no_gain(job: Job) -> float:
+        return default_quality(job) - (0.02 if job.proposal.arm == "distill" else 0.0)
+
+    result = search(
+        make_config(config.space, tmp_path, min_retention=0.9), tmp_path / "run", FakeParts(quality=no_gain)
+    )  # type: ignore[arg-type]
+    assert result.verdict == "use_small_model", result.report.reasons
+
+
+def test_students_that_are_too_poor_keep_the_teacher(config: SearchConfig, tmp_path: Path) -> None:
+    result = search(config, tmp_path / "run", FakeParts(quality=lambda job: 0.6))
+    assert result.verdict == "keep_teacher"
+    assert not (result.path / "student").exists()
+    with pytest.raises(RunError, match="recommends no student"):
+        result.student()
+
+
+def test_no_candidate_ends_in_a_verdict(space_file: Path, tmp_path: Path) -> None:
+    parts = FakeParts()
+    result = search(
+        make_config(space_file, tmp_path, min_ratio=19.0, max_ratio=19.5, max_cost=1e-9), tmp_path / "run", parts
+    )
+    assert result.verdict == "none"
+    assert not parts.trained
+    assert result.trials.empty
+    assert (result.path / "report.html").exists()
+    assert "comes nearest" in result.summary
+
+
+def test_failing_trials_are_recorded_and_make_the_verdict_weak(config: SearchConfig, tmp_path: Path) -> None:
+    def explode(job: Job) -> float:
+        if job.key == "trial-2":
+            raise RuntimeError("out of memory")
+        return default_quality(job)
+
+    result = search(config, tmp_path / "run", FakeParts(quality=explode))
+    failed = [t for t in read_trials(result.path / "trials.csv") if t.state == "failed"]
+    assert [t.number for t in failed] == [2]
+    assert "out of memory" in str(failed[0].error)
+    assert "out of memory" in (result.path / "trials" / "2" / "error.txt").read_text()
+    assert result.strength == "weak"
+    assert any("failed" in weakness for weakness in result.report.weaknesses)
+
+
+def test_an_interrupted_search_goes_on_where_it_was(config: SearchConfig, tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def stop_after_a_while() -> bool:
+        asked.append(1)
+        return len(asked) > 60
+
+    first = FakeParts()
+    with pytest.raises(InterruptedRun):
+        search(config, tmp_path / "run", first, stop=stop_after_a_while)
+    assert Run(tmp_path / "run").manifest["status"] == "interrupted"
+    second = FakeParts()
+    resumed = search(config, tmp_path / "run", second, resume=True)
+    whole_parts = FakeParts()
+    whole = search(config, tmp_path / "whole", whole_parts)
+    assert resumed.verdict == whole.verdict
+    assert resumed.report.search.device_seconds == whole.report.search.device_seconds
+    twice = set(first.trained[:-1]) & set(second.trained)
+    assert not twice, "finished trainings were done again"
+    assert set(first.trained) | set(second.trained) == set(whole_parts.trained)
+
+
+def test_a_stop_in_the_confirmation_resumes_too(config: SearchConfig, tmp_path: Path) -> None:
+    class StopInConfirmation(Hearing):
+        stopping = False
+
+        def stage(self, title: str) -> None:
+            super().stage(title)
+            self.stopping = title == "Confirmation"
+
+    hearing, first = StopInConfirmation(), FakeParts()
+    with pytest.raises(InterruptedRun):
+        search(config, tmp_path / "run", first, listener=hearing, stop=lambda: hearing.stopping)
+    second = FakeParts()
+    result = search(config, tmp_path / "run", second, resume=True)
+    assert result.verdict == "distill"
+    assert not [key for key in second.trained if key.startswith("trial")]
+
+
+def test_a_finished_run_resumed_trains_nothing(config: SearchConfig, tmp_path: Path) -> None:
+    before = search(config, tmp_path / "run")
+    parts = FakeParts()
+    after = search(config, tmp_path / "run", parts, resume=True)
+    assert not parts.trained
+    assert after.report.options == before.report.options
+
+
+def test_more_money_after_a_spending_limit_gives_fresh_finalists(space_file: Path, tmp_path: Path) -> None:
+    poor = search(make_config(space_file, tmp_path, max_spend=1e-9), tmp_path / "run")
+    assert "spending limit" in " ".join(poor.report.search.notes)
+    rich = search(make_config(space_file, tmp_path), tmp_path / "run", resume=True)
+    whole = search(make_config(space_file, tmp_path), tmp_path / "whole")
+    assert rich.report.finalists == whole.report.finalists
+
+
+def test_another_run_in_the_folder_is_refused(config: SearchConfig, tmp_path: Path) -> None:
+    search(config, tmp_path / "run")
+    with pytest.raises(RunError, match="--resume"):
+        search(config, tmp_path / "run")
+    other = make_config(Path(config.space), tmp_path, min_retention=0.9)
+    with pytest.raises(RunError, match="--min-retention"):
+        search(other, tmp_path / "run", resume=True)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").touch()
+    with pytest.raises(RunError, match="not empty"):
+        search(config, tmp_path / "full")
+    with pytest.raises(RunError, match="holds no run"):
+        search(config, tmp_path / "nothing", resume=True)
+
+
+def test_changed_data_or_teacher_are_noticed_on_resume(config: SearchConfig, tmp_path: Path) -> None:
+    search(config, tmp_path / "run")
+    with pytest.raises(RunError, match="have changed since it was started"):
+        search(config, tmp_path / "run", FakeParts(fingerprint="another"), resume=True)
+
+
+def test_a_refusal_leaves_no_folder(config: SearchConfig, tmp_path: Path) -> None:
+    class Refusing(FakeParts):
+        def prepare(self, *_: Any) -> Any:
+            raise TeacherError("this teacher guesses")
+
+    with pytest.raises(TeacherError):
+        search(config, tmp_path / "run", Refusing())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_crash_later_is_on_record(config: SearchConfig, tmp_path: Path) -> None:
+    class Crashing(FakeParts):
+        def soft_labels(self, *_: Any) -> Any:
+            raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="disk is gone"):
+        search(config, tmp_path / "run", Crashing())
+    assert Run(tmp_path / "run").manifest["status"] == "failed"
+    assert "the disk is gone" in (tmp_path / "run" / "autokd.log").read_text()
+    assert search(config, tmp_path / "run", resume=True).verdict == "distill"
+
+
+def test_two_controllers_do_not_share_a_run(config: SearchConfig, tmp_path: Path) -> None:
+    result = search(config, tmp_path / "run")
+    with Run(result.path).lock(), pytest.raises(RunError, match="in use by another"):
+        search(config, tmp_path / "run", resume=True)
+
+
+def test_the_budget_is_known_before_training(space_file: Path, tmp_path: Path) -> None:
+    parts = FakeParts()
+    result = search(make_config(space_file, tmp_path), tmp_path / "run", parts)
+    costs = {c["student"]: c["reading"]["cost_usd_per_1k"]["mean"] for c in candidates(result.path)}
+    middle = sorted(costs.values())[1] * 1.0001
+    tight = search(make_config(space_file, tmp_path, max_cost=middle), tmp_path / "tight", replace(parts, trained=[]))
+    assert {c["student"] for c in candidates(tight.path)} == {name for name, cost in costs.items() if cost <= middle}
+    reasons = [entry.reason for entry in tight.report.left_out]
+    assert any("above the budget" in reason for reason in reasons)
+
+
+def candidates(path: Path) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = json.loads((path / "candidates.json").read_text())["candidates"]
+    return listed
+
+
+def test_settings_are_validated_in_one_sentence() -> None:
+    for settings, says in [
+        ({"max_cost": 0}, "--max-cost 0 cannot be used"),
+        ({"max_cost": -1}, "--max-cost -1"),
+        ({"min_ratio": 20, "max_ratio": 5}, "--min-ratio 20 is not below --max-ratio 5"),
+        ({"price_per_hour": 1, "instance": "x"}, "exclude each other"),
+        ({"colour": "blue"}, "unknown setting 'colour'"),
+        ({"engine": "slurm"}, "--engine slurm"),
+    ]:
+        with pytest.raises(ConfigError) as error:
+            SearchConfig.of(**{"teacher": "resnet18", "max_cost": 0.01, **settings})
+        assert says in str(error.value)
+        assert "\n" not in str(error.value)
