@@ -35,9 +35,12 @@ from autokd.run import Stopwatch
 WIDTH = 0.10  # half-width of an interval, relative, at which timing stops and above which a reading is noisy
 MIN_ROUNDS = 6  # fewer give the median no 95 % interval
 MAX_ROUNDS = 12
-SAMPLES = 20  # timed passes of every model at least, for its latency
-BLOCK_SECONDS = 0.02  # a student's block in one round is at least this long
-MAX_PASSES = 30  # in one block
+GROUP = 4  # students that share the teacher's passes; the teacher is the dear one
+PASSES = 4  # of a student in one round, so that the fewest rounds give its latency 24 samples
+BLOCK_SECONDS = 0.02  # more passes where they are shorter than this together, up to MAX_PASSES
+MAX_PASSES = 30
+STUDENT_SECONDS = 3.0  # time for one student, after which it gets fewer passes and no more than MIN_ROUNDS
+TEACHER_SAMPLES = 20
 WARM_UP = {"cpu": 2, "cuda": 5}
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -64,28 +67,22 @@ def measure(
     bench = _Bench(model, with_sizes=max_latency_ms is not None)
     reference = bench.load(teacher, models[teacher])
     students = [name for name in models if name != teacher]
-    compared: dict[str, _Comparison] = {}
+    compared: list[_Comparison] = []
     watch = Stopwatch()
-    for done, name in enumerate(students, start=1):
-        try:
-            student = bench.load(name, models[name])
-        except UsageError as error:
-            listener.note(str(error))
-        else:
-            compared[name] = _compare(student, reference, max_rounds)
-            student.drop()
+    for start in range(0, len(students), GROUP):
+        group = students[start : start + GROUP]
+        compared += _compare(bench.load_all(group, models, listener), reference, max_rounds)
+        done = start + len(group)
         left = watch.seconds / done * (len(students) - done)
         listener.advance("measuring serving cost", done, len(students), left)
-    rounds = _settle(reference, max_rounds)
+    reference.block(max(0, TEACHER_SAMPLES - len(reference.seconds)))
     pooled = percentile(reference.seconds, 50)
     own = median_interval(reference.seconds)
     relative = Interval(mean=1.0, low=own.low / pooled, high=own.high / pooled)
-    readings = {teacher: _reading(reference, pooled, relative, rounds, model, max_latency_ms)}
-    for name, comparison in compared.items():
-        readings[name] = _reading(
-            comparison.student, pooled, comparison.ratio, comparison.rounds, model, max_latency_ms
-        )
-    return readings
+    timed = [(reference, relative, len(reference.seconds))]
+    timed += [(one.student, one.ratio, len(one.ratios)) for one in compared]
+    answers = [_reading(who, pooled, ratio, rounds, model, max_latency_ms) for who, ratio, rounds in timed]
+    return {answer.model: answer for answer in answers}
 
 
 @dataclass
@@ -102,7 +99,7 @@ class _Timed:
         """Mean seconds of some passes at the serving batch size."""
         taken = [self.run(self.batch) for _ in range(passes)]
         self.seconds.extend(taken)
-        return sum(taken) / passes
+        return sum(taken) / max(passes, 1)
 
     def drop(self) -> None:
         """Let go of the model; what was timed stays."""
@@ -111,36 +108,47 @@ class _Timed:
 
 @dataclass
 class _Comparison:
+    """A student and, for every round, its time divided by the teacher's."""
+
     student: _Timed
-    ratio: Interval  # of the student's time to the teacher's
-    rounds: int
+    passes: int  # in every round
+    ratios: list[float] = field(default_factory=list)
+
+    @property
+    def ratio(self) -> Interval:
+        """The median ratio and its interval."""
+        return median_interval(self.ratios)
 
 
-def _compare(student: _Timed, teacher: _Timed, max_rounds: int) -> _Comparison:
-    """Time a student between passes of the teacher until the ratio's interval is narrow enough."""
-    first = student.run(student.batch)
-    passes = max(-(-SAMPLES // MIN_ROUNDS), min(MAX_PASSES, int(BLOCK_SECONDS / first)))
-    ratios: list[float] = []
+def _compare(students: list[_Timed], teacher: _Timed, max_rounds: int) -> list[_Comparison]:
+    """Time students between passes of the teacher until each one's interval is narrow, or time is up."""
+    group = [_Comparison(student, _passes(student.run(student.batch))) for student in students]
+    pending = list(group)
+    watch = Stopwatch()
     before = teacher.block(1)
-    while True:
-        own = student.block(passes)
+    while pending:
+        own = [one.student.block(one.passes) for one in pending]
         after = teacher.block(1)
-        ratios.append(2 * own / (before + after))
+        for one, seconds in zip(pending, own, strict=True):
+            one.ratios.append(2 * seconds / (before + after))
         before = after
-        interval = median_interval(ratios)
-        narrow = len(ratios) >= MIN_ROUNDS and relative_half_width(interval) <= WIDTH
-        if narrow or len(ratios) >= max_rounds:
-            return _Comparison(student, interval, len(ratios))
+        rounds = MIN_ROUNDS if watch.seconds > STUDENT_SECONDS * len(group) else max_rounds
+        pending = [one for one in pending if not _settled(one, rounds)]
+    for student in students:
+        student.drop()
+    return group
 
 
-def _settle(teacher: _Timed, max_rounds: int) -> int:
-    """Give the teacher its samples where few students did; returns the passes that it was timed for."""
-    while len(teacher.seconds) < SAMPLES or (
-        relative_half_width(median_interval(teacher.seconds)) > WIDTH
-        and len(teacher.seconds) < max_rounds * MIN_ROUNDS
-    ):
-        teacher.block(1)
-    return len(teacher.seconds)
+def _settled(one: _Comparison, rounds: int) -> bool:
+    narrow = len(one.ratios) >= MIN_ROUNDS and relative_half_width(one.ratio) <= WIDTH
+    return narrow or len(one.ratios) >= rounds
+
+
+def _passes(seconds: float) -> int:
+    """Passes of a student in one round when one takes `seconds`."""
+    affordable = int(STUDENT_SECONDS / MIN_ROUNDS / seconds)
+    wanted = max(PASSES, min(MAX_PASSES, int(BLOCK_SECONDS / seconds)))
+    return max(1, min(wanted, affordable))
 
 
 def _reading(
@@ -160,14 +168,15 @@ def _reading(
         scale = seconds / timed.by_batch[timed.batch]
         return capacity_within({size: s * scale for size, s in timed.by_batch.items()}, max_latency_ms)
 
+    served = capacity(ratio.mean)
     cost = Interval(
-        mean=cost_usd_per_1k(capacity(ratio.mean), model),
+        mean=cost_usd_per_1k(served, model),
         low=cost_usd_per_1k(capacity(ratio.low), model),
         high=cost_usd_per_1k(capacity(ratio.high), model),
     )
     return Reading(
         model=timed.name,
-        capacity_rps=capacity(ratio.mean),
+        capacity_rps=served,
         latency_ms=latency(timed.seconds),
         cost_usd_per_1k=cost,
         noisy=relative_half_width(ratio) > WIDTH,
@@ -193,6 +202,16 @@ class _Bench:
             torch._dynamo.config.recompile_limit = 1000
             torch._dynamo.config.accumulated_recompile_limit = 10000
 
+    def load_all(self, names: list[str], models: Mapping[str, Builder], listener: Listener) -> list[_Timed]:
+        """Load students; the listener is told of those that cannot run here."""
+        loaded = []
+        for name in names:
+            try:
+                loaded.append(self.load(name, models[name]))
+            except UsageError as error:
+                listener.note(str(error))
+        return loaded
+
     def load(self, name: str, builder: Builder) -> _Timed:
         """Build, place, compile and warm up a model; raises ConfigError where it cannot run here."""
         built = builder().eval().to(self._device, PRECISIONS[self._precision])
@@ -204,7 +223,7 @@ class _Bench:
                 timed.run(self._batch)
             for size in self._sizes:
                 timed.run(size)
-                timed.by_batch[size] = percentile([timed.run(size) for _ in range(5)], 50)
+                timed.by_batch[size] = percentile([timed.run(size) for _ in range(3)], 50)
         except (RuntimeError, TypeError, ValueError, AssertionError) as error:
             line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ConfigError(

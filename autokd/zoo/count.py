@@ -78,7 +78,7 @@ def count_all(
 def module_macs(model: nn.Module, image_size: int) -> int:
     """MACs of any image model for one RGB image; the model itself is left as it is."""
     counter = FlopCounterMode(display=False)
-    with torch.inference_mode(), counter:
+    with torch.no_grad(), counter:  # its module tracker stumbles over inference mode
         copy.deepcopy(model).to("meta").eval()(torch.zeros(1, 3, image_size, image_size, device="meta"))
     return int(counter.get_total_flops() // 2)
 
@@ -92,12 +92,12 @@ def family(name: str) -> str:
 def _counted(name: str, classes: int, image_size: int) -> Count | str:
     """The count, or why there is none."""
     try:
-        model = build(name, classes, image_size, device="meta").eval()
+        model = build(name, classes, image_size, device="meta").eval().requires_grad_(False)
     except UsageError as error:
         return reason(error.__cause__ or error)
     counter = FlopCounterMode(display=False)
     try:
-        with torch.inference_mode(), counter:
+        with torch.no_grad(), counter:  # its module tracker stumbles over inference mode
             scores = model(torch.zeros(1, 3, image_size, image_size, device="meta"))
     except REFUSALS as error:
         return f"its forward pass fails ({reason(error)})"

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from autokd.cost.measure import MIN_ROUNDS, SAMPLES, batch_sizes, measure
+from autokd.cost.measure import MIN_ROUNDS, TEACHER_SAMPLES, batch_sizes, measure
 from autokd.errors import ConfigError, UsageError
 from autokd.progress import Silent
 from autokd.records import CostModel
@@ -67,7 +67,7 @@ def test_the_small_models_are_faster_and_cheaper_than_the_teacher(readings):
 def test_readings_are_complete(readings):
     found, ear = readings
     assert list(found) == ["resnet18", "test_vit", "test_resnet"]
-    assert ear.steps == [(1, 2), (2, 2)]
+    assert ear.steps == [(2, 2)]
     assert not ear.notes
     for name, reading in found.items():
         assert reading.model == name
@@ -76,7 +76,7 @@ def test_readings_are_complete(readings):
         latency, cost = reading.latency_ms, reading.cost_usd_per_1k
         assert 0 < latency.p50 <= latency.p95 <= latency.p99
         assert 0 < cost.low <= cost.mean <= cost.high < float("inf")
-    assert found["resnet18"].rounds >= SAMPLES
+    assert found["resnet18"].rounds >= TEACHER_SAMPLES
 
 
 def test_cost_is_that_of_the_capacity(readings):
