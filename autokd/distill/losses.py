@@ -37,7 +37,7 @@ def training_loss(
 
     Raises ValueError for an alpha outside 0 to 1, a temperature that is not positive, or a missing teacher.
     """
-    if not 0 <= alpha <= 1 or temperature <= 0:
+    if not (0 <= alpha <= 1 and temperature > 0):  # so that NaN is refused too
         raise ValueError(f"alpha {alpha} must lie in 0 to 1 and temperature {temperature} above 0")
     if alpha == 0:
         return hard_loss(student, labels)

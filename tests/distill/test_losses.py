@@ -1,0 +1,214 @@
+"""The loss by hand, against timm, and against the wrong losses that are most often written."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import timm
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from timm.task import LogitDistillationTask
+from torch import nn
+from torch.nn import functional as F
+
+from autokd.distill.losses import hard_loss, soft_loss, training_loss
+
+STUDENT = [[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]]
+TEACHER = [[2.0, 1.0, 0.0], [-1.0, 0.5, 2.0]]
+LABELS = [0, 2]
+TEMPERATURE, ALPHA = 3.0, 0.7
+
+
+def probabilities(logits: list[float], temperature: float) -> list[float]:
+    powers = [math.exp(logit / temperature) for logit in logits]
+    return [power / sum(powers) for power in powers]
+
+
+def by_hand(temperature: float, alpha: float) -> float:
+    """The formula of design section 7, in plain Python."""
+    total = 0.0
+    for student, teacher, label in zip(STUDENT, TEACHER, LABELS, strict=True):
+        cross_entropy = -math.log(probabilities(student, 1.0)[label])
+        p, q = probabilities(teacher, temperature), probabilities(student, temperature)
+        divergence = sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
+        total += (1 - alpha) * cross_entropy + alpha * temperature**2 * divergence
+    return total / len(LABELS)
+
+
+def tensors() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    return torch.tensor(STUDENT), torch.tensor(LABELS), torch.tensor(TEACHER)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0, 20.0])
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 0.7, 1.0])
+def test_two_images_and_three_classes_by_hand(temperature, alpha):
+    student, labels, teacher = tensors()
+    assert training_loss(student, labels, teacher, temperature, alpha).item() == pytest.approx(
+        by_hand(temperature, alpha), rel=1e-4
+    )
+
+
+def test_the_value_by_hand_is_this_number():
+    """So that the two derivations cannot err together unnoticed: worked out on paper to four places."""
+    cross_entropy = (1.4644 + 0.0659) / 2
+    assert by_hand(1.0, 0.0) == pytest.approx(cross_entropy, abs=2e-4)
+
+
+def _without_t_squared(student, labels, teacher, t, alpha):
+    return (1 - alpha) * hard_loss(student, labels) + alpha * soft_loss(student, teacher, t) / t**2
+
+
+def _alpha_swapped(student, labels, teacher, t, alpha):
+    return training_loss(student, labels, teacher, t, 1 - alpha)
+
+
+def _mean_over_classes(student, labels, teacher, t, alpha):
+    return (1 - alpha) * hard_loss(student, labels) + alpha * soft_loss(student, teacher, t) / student.shape[1]
+
+
+def _sum_over_batch(student, labels, teacher, t, alpha):
+    return training_loss(student, labels, teacher, t, alpha) * len(labels)
+
+
+def _other_direction(student, labels, teacher, t, alpha):
+    return (1 - alpha) * hard_loss(student, labels) + alpha * soft_loss(teacher, student, t)
+
+
+def _cross_entropy_with_the_teacher(student, labels, teacher, t, alpha):
+    soft = F.cross_entropy(student / t, F.softmax(teacher / t, -1)) * t**2
+    return (1 - alpha) * hard_loss(student, labels) + alpha * soft
+
+
+def _hard_term_tempered_too(student, labels, teacher, t, alpha):
+    return (1 - alpha) * hard_loss(student / t, labels) + alpha * soft_loss(student, teacher, t)
+
+
+def _only_the_student_tempered(student, labels, teacher, t, alpha):
+    soft = F.kl_div(F.log_softmax(student / t, -1), F.softmax(teacher, -1), reduction="batchmean") * t**2
+    return (1 - alpha) * hard_loss(student, labels) + alpha * soft
+
+
+def _unweighted_label_term(student, labels, teacher, t, alpha):
+    return hard_loss(student, labels) + alpha * soft_loss(student, teacher, t)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        _without_t_squared,
+        _alpha_swapped,
+        _mean_over_classes,
+        _sum_over_batch,
+        _other_direction,
+        _cross_entropy_with_the_teacher,
+        _hard_term_tempered_too,
+        _only_the_student_tempered,
+        _unweighted_label_term,
+    ],
+)
+def test_the_hand_value_tells_a_wrong_loss_apart(wrong):
+    found = wrong(*tensors(), TEMPERATURE, ALPHA).item()
+    assert abs(found - by_hand(TEMPERATURE, ALPHA)) > 0.02
+
+
+@pytest.fixture(scope="module")
+def networks() -> tuple[nn.Module, nn.Module]:
+    torch.manual_seed(0)
+    student, teacher = (timm.create_model("test_resnet", num_classes=7).eval() for _ in range(2))
+    for network in (student, teacher):
+        nn.init.normal_(network.get_classifier().weight, std=2.0)
+    return student, teacher
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.0, 4.0, 20.0])
+@pytest.mark.parametrize("alpha", [0.25, 0.5, 0.9])
+def test_equal_to_timm_at_alpha_1_minus_its_task_weight(networks, temperature, alpha):
+    student, teacher = networks
+    task = LogitDistillationTask(
+        student_model=student,
+        teacher_model=teacher,
+        criterion=nn.CrossEntropyLoss(),
+        task_loss_weight=1 - alpha,
+        temperature=temperature,
+        device=torch.device("cpu"),
+        verbose=False,
+    )
+    generator = torch.Generator().manual_seed(2)
+    images = torch.randn(5, 3, 32, 32, generator=generator)
+    labels = torch.randint(7, (5,), generator=generator)
+    theirs = task(images, labels)
+    ours = training_loss(student(images), labels, teacher(images), temperature, alpha)
+    assert theirs["kd_loss"] > 1e-4
+    assert ours.item() == pytest.approx(theirs["loss"].item(), rel=1e-5)
+
+
+@given(st.floats(0.05, 50), st.integers(2, 40), st.integers(0, 1000))
+def test_a_student_equal_to_its_teacher_has_no_soft_loss(temperature, classes, seed):
+    logits = torch.randn(4, classes, generator=torch.Generator().manual_seed(seed)) * 5
+    assert soft_loss(logits, logits.clone(), temperature).item() == pytest.approx(0.0, abs=1e-3)
+    shifted = logits + 3.0  # softmax does not see a shift
+    assert soft_loss(logits, shifted, temperature).item() == pytest.approx(0.0, abs=1e-3 * max(1, temperature))
+
+
+def test_the_soft_gradient_does_not_depend_on_a_high_temperature():
+    def gradient(temperature: float) -> torch.Tensor:
+        student, _, teacher = (t.double() if t.is_floating_point() else t for t in tensors())
+        student.requires_grad_(True)
+        p, q = F.log_softmax(student / temperature, -1), F.log_softmax(teacher / temperature, -1)
+        assert torch.allclose(
+            soft_loss(student, teacher, temperature).double(),
+            F.kl_div(p, q, reduction="batchmean", log_target=True) * temperature**2,
+            rtol=1e-2,
+        )
+        soft_loss(student, teacher, temperature).backward()
+        return student.grad
+
+    sizes = [gradient(t).norm().item() for t in (20.0, 40.0, 80.0)]
+    assert max(sizes) / min(sizes) < 1.1
+    # and its limit is that of matching logits without their means, Hinton et al. section 2.1
+    student, _, teacher = tensors()
+    centred = (student - student.mean(1, keepdim=True)) - (teacher - teacher.mean(1, keepdim=True))
+    assert torch.allclose(gradient(80.0).float(), centred / 3 / 2, rtol=0.05, atol=0.01)
+
+
+@given(st.integers(0, 1000))
+def test_alpha_0_is_cross_entropy_to_the_last_bit(seed):
+    generator = torch.Generator().manual_seed(seed)
+    student, teacher = torch.randn(6, 5, generator=generator), torch.randn(6, 5, generator=generator)
+    labels = torch.randint(5, (6,), generator=generator)
+    assert torch.equal(training_loss(student, labels, teacher, 4.0, 0.0), F.cross_entropy(student, labels))
+    assert torch.equal(training_loss(student, labels, None), F.cross_entropy(student, labels))
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_short_floats_are_widened_before_anything_is_computed(kind):
+    student, labels, teacher = tensors()
+    student, teacher = student.to(kind), teacher.to(kind)
+    loss = training_loss(student, labels, teacher, 4.0, 0.9)
+    assert loss.dtype == torch.float32
+    assert torch.equal(loss, training_loss(student.float(), labels, teacher.float(), 4.0, 0.9))
+
+
+def test_no_gradient_reaches_the_teacher():
+    student, labels, teacher = tensors()
+    student.requires_grad_(True)
+    teacher.requires_grad_(True)
+    training_loss(student, labels, teacher, 2.0, 0.5).backward()
+    assert teacher.grad is None
+    assert student.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("temperature", "alpha"), [(1.0, -0.1), (1.0, 1.1), (0.0, 0.5), (-1.0, 0.5), (1.0, math.nan), (math.nan, 0.5)]
+)
+def test_alpha_and_temperature_out_of_range_are_refused(temperature, alpha):
+    with pytest.raises(ValueError, match="must lie in 0 to 1"):
+        training_loss(*tensors(), temperature, alpha)
+
+
+def test_a_missing_teacher_is_noticed():
+    student, labels, _ = tensors()
+    with pytest.raises(ValueError, match="teacher's logits"):
+        training_loss(student, labels, None, 1.0, 0.5)
