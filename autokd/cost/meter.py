@@ -113,9 +113,7 @@ def _price_fields(config: SearchConfig, device: str, accelerator: str | None) ->
         "price_source": source,
         "price_date": date,
         "instance": instance,
-        "train_price_usd_per_hour": price
-        if config.train_price_per_hour is None
-        else config.train_price_per_hour,
+        "train_price_usd_per_hour": price if config.train_price_per_hour is None else config.train_price_per_hour,
     }
 
 

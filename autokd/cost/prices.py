@@ -56,9 +56,7 @@ def price_of(instance: str) -> Price:
         if price.instance == instance:
             return price
     known = ", ".join(price.instance for price in prices())
-    raise ConfigError(
-        f"--instance {instance} is not in the price table ({known}); give --price-per-hour instead"
-    )
+    raise ConfigError(f"--instance {instance} is not in the price table ({known}); give --price-per-hour instead")
 
 
 def default_price(device: str, accelerator: str | None, cores: int) -> Price:
@@ -72,9 +70,7 @@ def default_price(device: str, accelerator: str | None, cores: int) -> Price:
         return _cpu_price(cores)
     if kind == "cuda" and accelerator is not None and (price := _gpu_price(accelerator)):
         return price
-    raise ConfigError(
-        f"no price is known for {accelerator or device}; give --price-per-hour USD or --instance NAME"
-    )
+    raise ConfigError(f"no price is known for {accelerator or device}; give --price-per-hour USD or --instance NAME")
 
 
 def _cpu_price(cores: int) -> Price:
@@ -89,7 +85,5 @@ def _gpu_price(name: str) -> Price | None:
     words = set(re.findall(r"[A-Z0-9]+", name.upper()))
     if "MIG" in words:
         return None
-    fitting = [
-        p for p in prices() if p.accelerator is not None and set(p.accelerator.upper().split()) <= words
-    ]
+    fitting = [p for p in prices() if p.accelerator is not None and set(p.accelerator.upper().split()) <= words]
     return max(fitting, key=lambda price: len((price.accelerator or "").split()), default=None)

@@ -64,9 +64,7 @@ def count_all(
     watch = Stopwatch()
     for done, name in enumerate(missing, start=1):
         store.put(name, _counted(name, classes, image_size))
-        listener.advance(
-            "counting students", done, len(missing), watch.seconds / done * (len(missing) - done)
-        )
+        listener.advance("counting students", done, len(missing), watch.seconds / done * (len(missing) - done))
         if done % FLUSH_EVERY == 0 or done == len(missing):
             store.write()
     found = {name: store.get(name) for name in wanted}

@@ -96,8 +96,6 @@ def test_measured_meter_measures():
 
 
 def test_formulas_and_prices_need_no_torch():
-    code = (
-        "import sys, autokd.cost.meter, autokd.cost.fake, autokd.cost.capacity; print('torch' in sys.modules)"
-    )
+    code = "import sys, autokd.cost.meter, autokd.cost.fake, autokd.cost.capacity; print('torch' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
