@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -85,6 +86,15 @@ def small_task(classes: int = 3, train: int = 60, held_out: int = 30, flip: bool
     edges = np.cumsum([0, train, held_out, held_out])
     parts = [np.arange(a, b) for a, b in pairwise(edges)]
     return TaskData(task, Path("nowhere"), InMemory(torch.from_numpy(pictures)), labels, *parts)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Tiny models gain nothing from more, and beside other work the threads only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 class Recorder(Silent):

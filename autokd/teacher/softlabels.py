@@ -73,11 +73,12 @@ def write_soft_labels(
             watch = Stopwatch()
             content = _npy(_logits(teacher, data, views_seed, view, device))
             write_bytes(_view_path(folder, view), content)
-            done[view] = {"crc32": zlib.crc32(content), "seconds": watch.seconds}
+            seconds = watch.seconds
+            done[view] = {"crc32": zlib.crc32(content), "seconds": seconds}
             write_text(
                 folder / "manifest.json", json.dumps({str(v): entry for v, entry in sorted(done.items())}, indent=1)
             )
-            spent += watch.seconds
+            spent += seconds
             left = spent / (number + 1) * (len(missing) - number - 1)
             listener.advance(f"soft labels of {teacher.record.name}", number + 1, len(missing), left)
         total = sum(done[view]["seconds"] for view in range(views))
