@@ -29,7 +29,7 @@ from autokd.cost.dollars import cost_usd_per_1k
 from autokd.cost.spread import latency, median_interval, percentile, relative_half_width
 from autokd.errors import ConfigError, UsageError
 from autokd.progress import Listener, Silent
-from autokd.records import CostModel, Interval, Reading
+from autokd.records import CostModel, Interval, Latency, Reading
 from autokd.run import Stopwatch
 
 WIDTH = 0.10  # half-width of an interval, relative, at which timing stops and above which a reading is noisy
@@ -55,8 +55,7 @@ def measure(
     max_latency_ms: float | None = None,
     max_rounds: int = MAX_ROUNDS,
 ) -> dict[str, Reading]:
-    """Readings by name, the teacher's first. Models are built one at a time and dropped again, but for the
-    teacher.
+    """Readings by name, the teacher's first. Students are built a few at a time and dropped again.
 
     With `max_latency_ms` the capacity is the highest arrival rate whose p95 latency meets it; without, it
     is the throughput of full batches. A student that cannot run in this runtime, precision or image size is
@@ -159,14 +158,21 @@ def _reading(
     model: CostModel,
     max_latency_ms: float | None,
 ) -> Reading:
-    """The cost of a model whose batch takes `ratio` times the teacher's pooled seconds."""
+    """The cost of a model whose batch takes `ratio` times the teacher's pooled seconds.
+
+    Under a latency limit its server takes no more requests at once than it answers in time.
+    """
+    batch, waits = timed.batch, latency(timed.seconds)
+    if max_latency_ms is not None:
+        batch, waits = _within(max_latency_ms, timed, waits)
 
     def capacity(share: float) -> float:
         seconds = teacher_seconds * share
         if max_latency_ms is None:
-            return timed.batch / seconds
+            return batch / seconds
         scale = seconds / timed.by_batch[timed.batch]
-        return capacity_within({size: s * scale for size, s in timed.by_batch.items()}, max_latency_ms)
+        sizes = {size: s * scale for size, s in timed.by_batch.items() if size <= batch}
+        return capacity_within(sizes, max_latency_ms)
 
     served = capacity(ratio.mean)
     cost = Interval(
@@ -177,12 +183,22 @@ def _reading(
     return Reading(
         model=timed.name,
         capacity_rps=served,
-        latency_ms=latency(timed.seconds),
+        latency_ms=waits,
         cost_usd_per_1k=cost,
         noisy=relative_half_width(ratio) > WIDTH,
-        batch_size=timed.batch,
+        batch_size=batch,
         rounds=rounds,
     )
+
+
+def _within(limit_ms: float, timed: _Timed, full: Latency) -> tuple[int, Latency]:
+    """The largest batch whose p95 meets the limit, else the smallest; and its latency, scaled from the full batch's."""
+    for size in sorted(timed.by_batch, reverse=True):
+        share = timed.by_batch[size] / timed.by_batch[timed.batch]
+        waits = Latency(p50=full.p50 * share, p95=full.p95 * share, p99=full.p99 * share)
+        if waits.p95 <= limit_ms:
+            break
+    return size, waits
 
 
 class _Bench:

@@ -135,3 +135,16 @@ def test_on_a_gpu(runtime):
     model = cost_model(device="cuda", precision="bf16", batch_size=32, runtime=runtime)
     found = measure(builders("resnet18", "test_resnet"), "resnet18", model)
     assert found["test_resnet"].capacity_rps > found["resnet18"].capacity_rps
+
+
+def test_under_a_latency_limit_the_server_takes_the_batch_it_answers_in_time():
+    from autokd.cost.measure import _Timed, _within
+    from autokd.records import Latency
+
+    timed = _Timed("a", run=lambda size: 0.0, batch=8, by_batch={1: 0.002, 2: 0.003, 4: 0.005, 8: 0.010})
+    full = Latency(p50=10.0, p95=12.0, p99=14.0)
+    assert _within(20.0, timed, full) == (8, full)
+    batch, waits = _within(7.0, timed, full)
+    assert (batch, waits.p95) == (4, 6.0)
+    batch, waits = _within(1.0, timed, full)
+    assert (batch, round(waits.p95, 9)) == (1, 2.4)
