@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from timm.models import save_for_hf
 
@@ -15,18 +16,21 @@ from autokd.data.views import store_size
 from autokd.errors import RunError
 from autokd.records import FinalistRecord, Task
 from autokd.run import write_text
-from autokd.zoo.build import build, build_arguments, normalisation
+from autokd.zoo.build import build, build_arguments, normalisation, reason
 
 
 def export_timm(folder: Path, finalist: FinalistRecord, weights: Path, task: Task, card: str) -> None:
     """Write weights, config.json with classes and preprocessing, and a model card; replaces an older export.
 
-    Raises RunError where the weights do not lie where the confirmation left them.
+    Raises RunError where the weights do not lie where the confirmation left them, or are no longer what it left.
     """
     if not weights.exists():
         raise RunError(f"{weights} is missing; start the search again in another --output")
     model = build(finalist.student, len(task.classes), task.transform.image_size)
-    model.load_state_dict(load_file(str(weights)))
+    try:
+        model.load_state_dict(load_file(str(weights)))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise RunError(f"{weights} is damaged ({reason(error)}); start the search again in another --output") from None
     work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".student-"))
     work.chmod(0o755)
     try:

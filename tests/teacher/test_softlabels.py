@@ -21,7 +21,6 @@ from autokd.data.task import TaskData
 from autokd.data.views import make_view, normalise
 from autokd.distill.loop import Training, train
 from autokd.errors import DataError
-from autokd.progress import Silent
 from autokd.records import Recipe
 from autokd.teacher.softlabels import SoftLabels, SoftLabelSet
 
@@ -265,13 +264,9 @@ def test_two_processes_end_with_one_valid_set(tmp_path):
     assert made[0].folder == made[1].folder
     assert sorted(one.reused for one in made) == [0, 3]
     folder = Path(made[0].folder)
-    found = contents(folder)
-    assert list(found) == list(expected)
-    for view in range(3):  # one thread there, several here: equal within fp16
-        ours, theirs = np.load(folder / f"view-{view:04}.npy"), SoftLabels(folder, 3, "cpu").take(view, np.arange(60))
-        assert torch.equal(torch.from_numpy(ours), theirs)
+    assert contents(folder) == expected
     assert set(json.loads((folder / "manifest.json").read_text())) == {"0", "1", "2"}
-    assert soft_labels(tmp_path / "shared", 3, listener=Silent()).reused == 3
+    assert soft_labels(tmp_path / "shared", 3).reused == 3
 
 
 def test_a_task_of_another_size_has_labels_of_its_own_size(tmp_path):

@@ -1,0 +1,100 @@
+"""The model card, its numbers and its code."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from autokd.export.card import model_card
+from autokd.export.timm_folder import export_timm
+from autokd.records import FinalistRecord, Interval, Reading, Recipe, SeedResult, Task, Transform
+from autokd.zoo.build import build
+
+TASK = Task(
+    data="images of pets",
+    fingerprint="0",
+    classes=("cat", "dog", "fox"),
+    train=12_345,
+    val=20,
+    test=20,
+    transform=Transform(image_size=32, crop="padded", flip=True),
+    split_note="",
+    test_is_separate=True,
+)
+SEEDS = (
+    SeedResult(seed=5, val_accuracy=0.9, test_accuracy=0.8765, device_seconds=1.0),
+    SeedResult(seed=6, val_accuracy=0.8, test_accuracy=0.9, device_seconds=1.0),
+)
+
+
+def finalist(arm: str) -> FinalistRecord:
+    recipe = Recipe(
+        temperature=4.0,
+        alpha=0.9 if arm == "distill" else 0.0,
+        learning_rate=0.0012,
+        epochs=6,
+        batch_size=64,
+    )
+    cost = Interval(mean=0.001, low=0.001, high=0.001)
+    return FinalistRecord(
+        number=4,
+        arm=arm,
+        role="pick",
+        student="test_resnet",
+        trial=1,
+        recipe=recipe,
+        parameters=471_239,
+        ratio=8.04,
+        macs=1,
+        reading=Reading(
+            model="test_resnet",
+            capacity_rps=None,
+            latency_ms=None,
+            cost_usd_per_1k=cost,
+            noisy=False,
+            batch_size=None,
+            rounds=0,
+        ),
+        seeds=SEEDS,
+    )
+
+
+def card(arm: str) -> str:
+    return model_card(SimpleNamespace(summary="Distil test_resnet."), finalist(arm), SEEDS[0], TASK)
+
+
+@pytest.mark.parametrize(
+    ("arm", "how"), [("distill", "distilled (T 4, alpha 0.9, loss kl)"), ("direct", "trained directly on the labels")]
+)
+def test_it_says_what_how_and_how_good(arm, how):
+    text = card(arm)
+    for part in (
+        f"# test_resnet, {how}",
+        "Distil test_resnet.",
+        "images of pets, 3 classes, 12,345 training images",
+        "RGB, 32 x 32 px",
+        "471,239 (8.0x fewer than the teacher)",
+        "6 epochs, learning rate 0.0012, batch 64",
+        "5, the best of 2 on validation",
+        "87.65%",
+    ):
+        assert part in text
+    assert text.startswith("---\nlibrary_name: timm\n")
+
+
+def test_its_code_runs(tmp_path):
+    model = build("test_resnet", 3, 32)
+    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, tmp_path / "w.safetensors")
+    export_timm(tmp_path / "student", finalist("direct"), tmp_path / "w.safetensors", TASK, card("direct"))
+    text = (tmp_path / "student" / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    made: dict = {}
+    exec(code.replace("PATH/TO/THIS/FOLDER", str(tmp_path / "student")), made)  # noqa: S102 - what a reader would run
+    images = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        assert torch.equal(made["model"](images), model.eval()(images))
+    assert made["transform"] is not None
