@@ -77,7 +77,9 @@ def test_a_search_on_the_digits_and_its_student(space_file: Path, tmp_path: Path
     assert result.report.task["data"] == "digits"
     states = {trial.state for trial in result.trials.itertuples()}
     assert states <= {"complete", "pruned"}
-    assert all(t.seconds_left is not None for t in hearing.tallies[2:])
+    for stage in ("search", "confirmation"):
+        left = [tally.seconds_left for tally in hearing.tallies if tally.stage == stage]
+        assert all(seconds is not None for seconds in left[2:]), "no time left once an epoch has been timed"
     assert not list(result.path.glob("**/checkpoint.pt")), "checkpoints are left"
     if result.verdict in {"distill", "use_small_model"}:
         check_student(result)
