@@ -76,6 +76,7 @@ def soft_labels(cache: Path, views: int, teacher: ReadyTeacher | None = None, da
 def main(cache: str, views: str) -> None:
     """Write soft labels in a process of its own and print what came of it."""
     torch.set_num_threads(1)
+    print("started", flush=True)
     made: SoftLabelSet = soft_labels(Path(cache), int(views))
     print(made.model_dump_json())
 

@@ -29,17 +29,17 @@ def parts(train, val=None, test=None, classes=None) -> Parts:
     )
 
 
-@given(st.lists(st.integers(1, 300), min_size=2, max_size=12), st.integers(0, 2**32))
-def test_cuts_are_disjoint_stratified_and_leave_every_class_in_training(sizes, seed):
+@given(st.lists(st.integers(1, 300), min_size=2, max_size=12), st.floats(0.05, 0.95), st.integers(0, 2**32))
+def test_cuts_are_disjoint_stratified_and_leave_every_class_in_training(sizes, share, seed):
     labels = np.repeat(np.arange(len(sizes)), sizes)
     np.random.default_rng(seed).shuffle(labels)
     everything = np.arange(len(labels))
-    rest, chosen = cut(everything, labels, 0.25, len(labels))
+    rest, chosen = cut(everything, labels, share, len(labels))
     assert sorted([*rest, *chosen]) == everything.tolist()
     for label, size in enumerate(sizes):
         assert (labels[rest] == label).any()
-        assert abs((labels[chosen] == label).sum() - 0.25 * size) <= 1
-    again = cut(everything, labels, 0.25, len(labels))
+        assert abs((labels[chosen] == label).sum() - share * size) <= 1
+    again = cut(everything, labels, share, len(labels))
     assert (again[0] == rest).all()
     assert (again[1] == chosen).all()
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -248,23 +250,29 @@ class Usage:
 
 
 def test_two_processes_end_with_one_valid_set(tmp_path):
-    expected = contents(soft_labels(tmp_path / "alone", 3).folder)
+    alone = Path(soft_labels(tmp_path / "alone", 3).folder)
+    folder = tmp_path / "shared" / "softlabels" / alone.name
+    folder.mkdir(parents=True)
     helper = Path(__file__).parents[1] / "helpers_teachers.py"
     command = [sys.executable, str(helper), str(tmp_path / "shared"), "3"]
     environment = {**os.environ, "PYTHONPATH": str(Path(autokd.__file__).parents[1])}
-    writers = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-        for _ in range(2)
-    ]
+    with (folder / ".lock").open("w") as lock:  # holds both back until both are there
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        writers = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+            for _ in range(2)
+        ]
+        assert [writer.stdout.readline() for writer in writers] == ["started\n"] * 2
+        time.sleep(1)
+        assert contents(folder) == {}
     made = []
     for writer in writers:
         out, err = writer.communicate(timeout=120)
         assert writer.returncode == 0, err
         made.append(SoftLabelSet.model_validate_json(out.splitlines()[-1]))
-    assert made[0].folder == made[1].folder
+    assert {one.folder for one in made} == {str(folder)}
     assert sorted(one.reused for one in made) == [0, 3]
-    folder = Path(made[0].folder)
-    assert contents(folder) == expected
+    assert contents(folder) == contents(alone)
     assert set(json.loads((folder / "manifest.json").read_text())) == {"0", "1", "2"}
     assert soft_labels(tmp_path / "shared", 3).reused == 3
 
