@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ class RecordingSource:
         self.failed: dict[str, tuple[str, bool]] = {}
         self.started: list[str] = []
         self.stopped = False
+        self.lock = threading.RLock()  # like a database connection: it cannot be pickled, and need not be
 
     def next(self) -> Job | None:
         if self.stopped or not self.waiting:

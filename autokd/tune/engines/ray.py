@@ -142,7 +142,14 @@ class _Training(tune.Trainable):  # type: ignore[misc]
         self._told: Generator[EpochReport | Outcome] = self._workshop.do(self._desk.job)
 
 
-class _SourceSearcher(Searcher):  # type: ignore[misc]
+class _StaysHere:
+    """Tune writes its searcher and scheduler to disk for a restore that is never asked for: nothing of them travels."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class _SourceSearcher(_StaysHere, Searcher):  # type: ignore[misc]
     """Hands Tune the source's jobs; keeps the first error of the source, which Tune would hide."""
 
     def __init__(self, source: JobSource) -> None:
@@ -184,7 +191,7 @@ class _SourceSearcher(Searcher):  # type: ignore[misc]
         """See save."""
 
 
-class _SourceScheduler(FIFOScheduler):  # type: ignore[misc]
+class _SourceScheduler(_StaysHere, FIFOScheduler):  # type: ignore[misc]
     """Passes every epoch on to the source and does what it orders."""
 
     def __init__(self, source: JobSource, searcher: _SourceSearcher, shipment: Shipment) -> None:
