@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from autokd.config import SearchConfig
 from autokd.data.task import TaskData
 from autokd.distill.evaluate import Normalisation, accuracy, calibrating_temperature, predict
 from autokd.distill.loop import Training, train
-from autokd.errors import TeacherError, UsageError
+from autokd.errors import RunError, TeacherError, UsageError
 from autokd.progress import Listener
 from autokd.records import Recipe, Teacher
-from autokd.run import digest, write_bytes, write_text
+from autokd.run import digest, read_json, write_bytes, write_text
 from autokd.teacher.hub import check_pretrained
 from autokd.teacher.verify import check_teacher
 from autokd.teacher.weights import fit_state, read_class_names, read_state, weights_fingerprint
@@ -214,9 +215,10 @@ def _trained(
     folder = config.cache_dir / "teachers" / key
     weights = f"{weights}, {epochs} epochs"
     if (folder / "teacher.json").exists():
-        model.load_state_dict(read_state(folder / "weights.safetensors"))
-        listener.note(f"Reusing the teacher {config.teacher}, {weights}, from an earlier run.")
-        return _Origin(model, weights, 0.0, own=False)
+        if (kept := _kept(folder, model)) is not None:
+            listener.note(f"Reusing the teacher {config.teacher}, {weights}, from an earlier run.")
+            return _Origin(kept, weights, 0.0, own=False)
+        listener.note(f"The teacher kept in {folder} is damaged or of another version; it is trained again.")
     training = Training(
         data=data,
         model=model,
@@ -236,10 +238,22 @@ def _trained(
     return _Origin(model, weights, seconds, own=False)
 
 
+def _kept(folder: Path, model: nn.Module) -> nn.Module | None:
+    """The teacher kept in `folder`, as it was when it was kept, else None; `model` itself is left alone."""
+    kept = copy.deepcopy(model)
+    try:
+        fingerprint = read_json(folder / "teacher.json")["fingerprint"]
+        kept.load_state_dict(read_state(folder / "weights.safetensors"))
+    except (RunError, TeacherError, LookupError, RuntimeError, TypeError, ValueError):
+        return None
+    return kept if weights_fingerprint(kept) == fingerprint else None
+
+
 def _keep(folder: Path, model: nn.Module, name: str, seconds: float) -> None:
     from safetensors.torch import save
 
     state = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
     write_bytes(folder / "weights.safetensors", save(state))
-    write_text(folder / "teacher.json", f'{{"name": "{name}", "seconds": {seconds}}}\n')
+    about = {"name": name, "seconds": seconds, "fingerprint": weights_fingerprint(model)}
+    write_text(folder / "teacher.json", json.dumps(about) + "\n")
     (folder / "checkpoint.pt").unlink(missing_ok=True)

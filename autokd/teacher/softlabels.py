@@ -119,8 +119,11 @@ def _checked_views(folder: Path) -> dict[int, dict[str, float]]:
     if not manifest.exists():
         return {}
     try:
-        entries = {int(view): entry for view, entry in json.loads(manifest.read_text(encoding="utf-8")).items()}
-    except ValueError:  # damaged: nothing in this folder can be trusted
+        entries = {
+            int(view): {"crc32": int(entry["crc32"]), "seconds": float(entry["seconds"])}
+            for view, entry in json.loads(manifest.read_text(encoding="utf-8")).items()
+        }
+    except (AttributeError, LookupError, TypeError, ValueError):  # damaged: nothing in this folder can be trusted
         return {}
     return {view: entry for view, entry in entries.items() if _crc32(_view_path(folder, view)) == entry["crc32"]}
 
