@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,17 @@ def save_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer, history:
 
 
 def load_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer, device: str) -> list[EpochReport]:
-    """Restore what `save_checkpoint` wrote; returns the history, empty where there is no checkpoint."""
+    """Restore what `save_checkpoint` wrote; returns the history, empty where there is no readable checkpoint.
+
+    A power loss may leave a cut file; the training then begins again rather than never.
+    """
     if not path.exists():
         return []
-    content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    try:
+        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (EOFError, RuntimeError, pickle.UnpicklingError):
+        path.unlink()
+        return []
     model.load_state_dict(content["model"])
     optimizer.load_state_dict(content["optimizer"])
     return [EpochReport.model_validate(report) for report in content["history"]]

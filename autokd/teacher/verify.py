@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from autokd.data.images import Indices
@@ -22,8 +23,8 @@ def sanity_level(labels: Indices) -> float:
 def check_teacher(name: str, logits: Tensor, labels: Indices, origin: str) -> float:
     """The teacher's accuracy on validation data (logits [n, classes]); raises TeacherError near chance."""
     found, level = accuracy(logits, labels), sanity_level(labels)
-    if not bool(logits.isfinite().all()):
-        raise TeacherError(f"{name} ({origin}) gives logits that are not finite; check its weights")
+    if not bool((logits.abs() <= torch.finfo(torch.float16).max).all()):
+        raise TeacherError(f"{name} ({origin}) gives logits that are not finite in half precision; check its weights")
     if found > level:
         return found
     raise TeacherError(

@@ -244,3 +244,16 @@ def test_a_checkpoint_brings_back_model_and_optimizer(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True))
     for ours, theirs in zip(optimizer.state.values(), restored.state.values(), strict=True):
         assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_cut_checkpoint_begins_the_training_again(tmp_path, share):
+    path = tmp_path / "checkpoint.pt"
+    checkpointed(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    model = build("test_resnet", 3, 32)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    assert load_checkpoint(path, model, torch.optim.AdamW(model.parameters()), "cpu") == []
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert not path.exists()

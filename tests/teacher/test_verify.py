@@ -82,4 +82,5 @@ def test_a_poor_teacher_is_not_blamed_on_the_order():
 def test_logits_that_are_not_finite_are_refused_even_when_right():
     logits = right_on(1.0)
     logits[7, 0] = float("nan")
-    assert "not finite" in refused(logits)
+    assert "not finite in half precision" in refused(logits)
+    assert "not finite in half precision" in refused(torch.nan_to_num(logits, nan=1e5, posinf=1e5, neginf=-1e5))
