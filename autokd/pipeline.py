@@ -268,7 +268,7 @@ def _trials(state: _State, factory: WorkshopFactory) -> tuple[list[TrialRecord],
     write_trials(state.run.path / "trials.csv", trials)
     state.keep_seconds("search", sum(record.seconds for record in trials))
     if state.stop():
-        raise InterruptedRun("stopped during the search; everything finished is saved")
+        raise InterruptedRun("stopped during the search; everything finished is saved, --resume goes on")
     notes = [note for arm in ARMS if (note := _arm_note(arm, trials, ledger.planned(arm), watched.ended_by))]
     summary = _summary(state, trials, notes, ledger.importance())
     state.run.write_json(state.run.path / "search.json", summary.model_dump(mode="json"))
@@ -323,7 +323,7 @@ def _confirm(
     records = collect(state.run, finalists, seeds, candidates)
     state.keep_seconds("confirmation", sum(s.device_seconds for r in records for s in r.seeds))
     if state.stop():
-        raise InterruptedRun("stopped during the confirmation; everything finished is saved")
+        raise InterruptedRun("stopped during the confirmation; everything finished is saved, --resume goes on")
     state.run.write_json(state.run.path / "finalists.json", [record.model_dump(mode="json") for record in records])
     write_finalists(state.run.path / "finalists.csv", records)
     summary = SearchSummary.model_validate(read_json(state.run.path / "search.json"))

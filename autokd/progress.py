@@ -95,4 +95,4 @@ class Interruptible:
         """Pass on; raises InterruptedRun."""
         self._listener.advance(what, done, total, seconds_left)
         if self._stop():
-            raise InterruptedRun(f"stopped while {what}; everything finished is saved")
+            raise InterruptedRun(f"stopped while {what}; everything finished is saved, --resume goes on")
