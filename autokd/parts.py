@@ -11,6 +11,7 @@ from autokd.config import SearchConfig
 from autokd.errors import ConfigError
 from autokd.progress import Listener
 from autokd.records import Candidate, CostModel, FinalistRecord, LeftOut, Reading, Task, Teacher
+from autokd.report.format import usd
 from autokd.run import Run, write_bytes
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ def _too_dear(name: str, parameters: int, ratio: float, reading: Reading | None,
     if reading.capacity_rps == 0:
         reason = f"it misses {config.max_latency_ms:g} ms even for a request alone"
     else:
-        reason = f"it costs ${cost:.3g} per 1,000 requests, above the budget of ${config.max_cost:g}"
+        reason = f"it costs {usd(cost)} per 1,000 requests, above the budget of {usd(config.max_cost)}"
     return LeftOut(
         student=name, parameters=parameters, ratio=ratio, reason=reason, cost_usd_per_1k=cost if cost < 1e300 else None
     )

@@ -29,6 +29,7 @@ from autokd.records import (
     TrialRecord,
 )
 from autokd.report import assemble, write_finalists, write_reports, write_trials
+from autokd.report.format import usd
 from autokd.result import SearchResult, load_run
 from autokd.run import Run, find_unfinished, new_run_path, now, read_json
 from autokd.tune.finalists import Finalist, choose_finalists
@@ -195,7 +196,7 @@ def _candidates(
             },
         )
     teacher_cost = read_json(costs)["readings"][prepared.teacher.name]["cost_usd_per_1k"]["mean"]
-    listener.note(_price_note(model) + f" The teacher costs ${teacher_cost:.3g} per 1,000 requests.")
+    listener.note(_price_note(model) + f" The teacher costs {usd(teacher_cost)} per 1,000 requests.")
     count = {arm: sum(1 for c in candidates if arm in c.arms) for arm in ("distill", "direct")}
     listener.note(f"{count['distill']} students may be distilled, {count['direct']} trained directly.")
     return model, candidates

@@ -186,6 +186,7 @@ def test_the_terminal_prints_verdict_three_options_and_paths(
         "teacher", "direct", "distilled",
     ]  # fmt: skip
     assert str(tmp_path / "run" / "report.html") in result.stdout
+    assert "e-0" not in result.stdout, "an amount in powers of ten"
     assert "left" in result.stderr
     assert "best distill" in result.stderr
 

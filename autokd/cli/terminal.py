@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autokd.progress import Tally
+from autokd.report.format import usd
 
 if TYPE_CHECKING:
     from autokd.config import SearchConfig
@@ -188,9 +189,14 @@ def _cells(option: Option) -> list[str]:
         f"{option.ratio:.1f}x",
         f"{accuracy.mean:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%})",
         f"{retention.mean:.1%} ({retention.low:.1%} to {retention.high:.1%})",
-        f"{option.cost_usd_per_1k:.3g}" + (" noisy" if option.noisy else ""),
+        _dollars(option.cost_usd_per_1k) + (" noisy" if option.noisy else ""),
         "yes" if option.eligible else "no",
     ]
+
+
+def _dollars(amount: float) -> str:
+    """Three significant digits, never in powers of ten, without the sign: a column says it once."""
+    return usd(amount).removeprefix("$")
 
 
 def print_config(config: SearchConfig, sources: dict[str, str]) -> None:
@@ -214,13 +220,13 @@ def print_estimate(estimate: Estimate) -> None:
     teacher = estimate.teacher_reading
     console.print(
         f"Teacher {estimate.teacher}: {estimate.teacher_parameters / 1e6:.1f} M parameters, "
-        f"${teacher.cost_usd_per_1k.mean:.3g} per 1,000 requests (budget ${estimate.max_cost:g})"
+        f"${_dollars(teacher.cost_usd_per_1k.mean)} per 1,000 requests (budget ${estimate.max_cost:g})"
     )
     table = Table(
         "candidate", "family", "params", "ratio", "MACs", "$ per 1,000", "arms", box=None, padding=(0, 2, 0, 0)
     )
     for c in sorted(estimate.candidates, key=lambda c: c.reading.cost_usd_per_1k.mean):
-        cost = f"{c.reading.cost_usd_per_1k.mean:.3g}" + (" noisy" if c.reading.noisy else "")
+        cost = _dollars(c.reading.cost_usd_per_1k.mean) + (" noisy" if c.reading.noisy else "")
         cells = (f"{c.parameters / 1e6:.2f} M", f"{c.ratio:.1f}x", f"{c.macs / 1e6:.1f} M", cost, ", ".join(c.arms))
         table.add_row(c.student, c.family, *cells)
     console.print(table)

@@ -82,6 +82,7 @@ class RayEngine:
                 ),
             )
             tuner.fit()
+        Path(shipment.witness).unlink(missing_ok=True)
         searcher.raise_error()
 
     def _connect(self) -> None:
