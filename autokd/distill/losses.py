@@ -8,11 +8,6 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-FORMULA = (
-    "loss = (1 - alpha) * CE(student, label) + alpha * T^2 * KL(teacher_T || student_T), "
-    "KL summed over classes and averaged over the batch"
-)
-
 
 def hard_loss(student: Tensor, labels: Tensor) -> Tensor:
     """Cross entropy with the labels."""
