@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from autokd.config import SearchConfig
 from autokd.errors import ConfigError
+from autokd.money import usd
 from autokd.progress import Listener
 from autokd.records import Candidate, CostModel, FinalistRecord, LeftOut, Reading, Task, Teacher
-from autokd.report.format import usd
 from autokd.run import Run, write_bytes
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from autokd.config import SearchConfig
 from autokd.decide import decide, read_evidence
 from autokd.errors import AutokdError, InterruptedRun, RunError
 from autokd.export.card import model_card
+from autokd.money import usd
 from autokd.parts import Parts, Prepared, find_candidates, worker_count, write_evidence
 from autokd.progress import Both, Interruptible, Listener, Silent
 from autokd.records import (
@@ -29,7 +30,6 @@ from autokd.records import (
     TrialRecord,
 )
 from autokd.report import assemble, write_finalists, write_reports, write_trials
-from autokd.report.format import usd
 from autokd.result import SearchResult, load_run
 from autokd.run import Run, find_unfinished, new_run_path, now, read_json
 from autokd.tune.finalists import Finalist, choose_finalists

@@ -156,8 +156,13 @@ def _stages(
 def _step_seconds(
     config: SearchConfig, task: Task, model: nn.Module, candidates: list[Candidate]
 ) -> tuple[float, float]:
-    """Training seconds of an image: of the teacher, and the mean of a cheap, a middling and a dear candidate."""
+    """Training seconds of an image: of the teacher, and the mean over candidates.
+
+    A cheap, a middling and a dear candidate are timed; the others lie between them by their serving cost.
+    """
     import copy
+
+    import numpy as np
 
     from autokd.distill.precision import resolve_device
     from autokd.distill.timing import training_seconds_per_image
@@ -165,12 +170,17 @@ def _step_seconds(
 
     size, batch, device = task.transform.image_size, config.batch_size or 64, resolve_device(config.device)
     teacher = training_seconds_per_image(copy.deepcopy(model), size, batch, device)
-    ordered = sorted(candidates, key=lambda c: c.reading.cost_usd_per_1k.mean)
-    chosen = {ordered[i * (len(ordered) - 1) // (TIMED_STUDENTS - 1)].student for i in range(TIMED_STUDENTS) if ordered}
-    students = [
-        training_seconds_per_image(build(name, len(task.classes), size), size, batch, device) for name in sorted(chosen)
-    ]
-    return teacher, sum(students) / len(students) if students else 0.0
+    costs = sorted({c.reading.cost_usd_per_1k.mean: c.student for c in candidates}.items())
+    timed: dict[float, float] = {}
+    for i in range(TIMED_STUDENTS if costs else 0):
+        cost, name = costs[i * (len(costs) - 1) // (TIMED_STUDENTS - 1)]
+        if cost not in timed:
+            student = build(name, len(task.classes), size)
+            timed[cost] = training_seconds_per_image(student, size, batch, device)
+    if not timed:
+        return teacher, 0.0
+    known = [c.reading.cost_usd_per_1k.mean for c in candidates]
+    return teacher, float(np.interp(known, list(timed), list(timed.values())).mean())
 
 
 def _disk(config: SearchConfig, task: Task, candidates: list[Candidate]) -> int:

@@ -190,6 +190,21 @@ def test_another_run_in_the_folder_is_refused(config: SearchConfig, tmp_path: Pa
         search(config, tmp_path / "nothing", resume=True)
 
 
+def test_resume_without_a_folder_finds_the_newest_run_like_this(
+    config: SearchConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InterruptedRun):
+        run_search(config, parts=FakeParts(), stop=lambda: True)
+    (path,) = (tmp_path / "reports").iterdir()
+    other = make_config(Path(config.space), tmp_path, min_retention=0.9)
+    with pytest.raises(RunError, match="no unfinished run with these settings"):
+        run_search(other, parts=FakeParts(), resume=True)
+    assert run_search(config, parts=FakeParts(), resume=True).path.name == path.name
+    with pytest.raises(RunError, match="no unfinished run"):
+        run_search(config, parts=FakeParts(), resume=True)
+
+
 def test_changed_data_or_teacher_are_noticed_on_resume(config: SearchConfig, tmp_path: Path) -> None:
     search(config, tmp_path / "run")
     with pytest.raises(RunError, match="have changed since it was started"):

@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from autokd.money import usd
 from autokd.progress import Tally
-from autokd.report.format import usd
 
 if TYPE_CHECKING:
     from autokd.config import SearchConfig

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from math import ceil, floor, isfinite, log10
 
+from autokd import money
 from autokd.records import Interval
 
 
@@ -40,15 +41,8 @@ def points_range(interval: Interval) -> str:
 
 
 def usd(amount: float) -> str:
-    """Dollars with the digits that matter: $0.000312, $0.10, $12.40, $123,457."""
-    if not isfinite(amount):
-        return "unlimited money"
-    sign, size = ("-", -amount) if amount < 0 else ("", amount)
-    if size >= 10_000:
-        return f"{sign}${size:,.0f}"
-    if size >= 1 or size == 0:
-        return f"{sign}${size:,.2f}"
-    return f"{sign}${_below_one(size)}"
+    """Dollars with the digits that matter."""
+    return money.usd(amount) if isfinite(amount) else "unlimited money"
 
 
 def usd_exact(amount: float) -> str:
@@ -60,7 +54,8 @@ def usd_exact(amount: float) -> str:
 def usd_beside(amount: float, limit: float) -> tuple[str, str]:
     """Two amounts, with more digits where three would make them look alike."""
     pair = usd(amount), usd(limit)
-    return (f"${amount:.6g}", f"${limit:.6g}") if pair[0] == pair[1] and amount != limit else pair
+    exact = tuple(f"${Decimal(f'{value:.6g}'):f}" for value in (amount, limit))
+    return (exact[0], exact[1]) if pair[0] == pair[1] and amount != limit else pair
 
 
 def beside(value: float, limit: float) -> tuple[str, str]:
@@ -97,10 +92,3 @@ def rounded_out(number: float, *, up: bool, digits: int = 3) -> float:
 def clean(number: float) -> str:
     """A number as short as it can be written without losing a digit that was asked for."""
     return f"{number:.10g}"
-
-
-def _below_one(size: float) -> str:
-    """Three significant digits, at least two decimals, no trailing zeros beyond them."""
-    text = f"{size:.{2 - floor(log10(size))}f}".rstrip("0")
-    whole, _, fraction = text.partition(".")
-    return f"{whole}.{fraction:0<2}"

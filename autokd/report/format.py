@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import floor, isfinite, log10
+from math import inf, isfinite, isnan
 
+from autokd import money
 from autokd.records import Arm, Interval, Latency, Role, Verdict
 
 NBSP = "\u00a0"
@@ -52,25 +53,10 @@ def points_interval(interval: Interval, digits: int = 2) -> str:
 
 
 def usd(amount: float | None) -> str:
-    """Dollars with the digits that matter: $0.000312, $0.10, $12.40, $123,457."""
-    if amount is None:
+    """Dollars with the digits that matter; a dash where there is no amount."""
+    if amount is None or amount == -inf or isnan(amount):
         return NOTHING
-    if not isfinite(amount):
-        return "unlimited" if amount > 0 else NOTHING
-    sign, size = (MINUS, -amount) if amount < 0 else ("", amount)
-    if size >= 10_000:
-        return f"{sign}${size:,.0f}"
-    if size >= 1 or size == 0:
-        return f"{sign}${size:,.2f}"
-    return f"{sign}${_trimmed(size)}"
-
-
-def _trimmed(size: float) -> str:
-    """A number below 1 with three significant digits and at least two decimals."""
-    decimals = 2 - floor(log10(size))
-    text = f"{size:.{decimals}f}".rstrip("0")
-    whole, _, fraction = text.partition(".")
-    return f"{whole}.{fraction:0<2}"
+    return "unlimited" if amount == inf else money.usd(amount).replace("-", MINUS)
 
 
 def count(number: float | None) -> str:

@@ -8,8 +8,8 @@ a mailbox, an actor on the controller's node that writes it into the run folder.
 from __future__ import annotations
 
 import fcntl
+import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ CHUNK = 256 << 20  # bytes of a file in one object of the store
 class Shipment:
     """What a worker needs to find, or to fetch, its files."""
 
-    label: str  # names this shipment on every node
+    label: str  # names these files on every node; the same files are fetched once, however many engines run
     witness: str  # a file in the run folder that holds the label
     files: tuple[str, ...]
     parts: Mapping[str, list[Any]]  # file -> references to its chunks; empty where there is one node
@@ -65,7 +65,8 @@ class Shipment:
         if self.shared():
             return Desk(job, None, job.folder)
         folder = Path(tempfile.gettempdir()) / f"autokd-{self.label}" / "jobs" / digest(job.folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)  # what counts is what was sent home
+        folder.mkdir(parents=True)
         for name, content in ray.get(self.mailbox.pick_up.remote(job.folder)).items():
             write_bytes(folder / name, content)
         return Desk(job.model_copy(update={"folder": str(folder)}), self.mailbox, job.folder)
@@ -116,10 +117,10 @@ def ship(files: list[Path], home: Path) -> Shipment:
 
     home: the run folder, to which workers without it send what they make.
     """
-    label, home = uuid.uuid4().hex[:12], home.resolve()
+    home, names = home.resolve(), tuple(str(path.resolve()) for path in files)
+    label = digest(*names, *(Path(name).stat().st_mtime_ns for name in names))
     witness = home / ".witness"
     write_text(witness, label)
-    names = tuple(str(path.resolve()) for path in files)
     here = ray.get_runtime_context().get_node_id()
     if all(node["NodeID"] == here for node in ray.nodes() if node["Alive"]):
         return Shipment(label, str(witness), names, {}, None)

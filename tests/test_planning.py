@@ -1,0 +1,77 @@
+"""An estimate says what a search would do and cost, and trains nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import autokd
+from autokd.cli import cli
+from autokd.config import default_cache_dir
+from autokd.planning import Estimate
+
+
+@pytest.fixture
+def estimate(space_file: Path) -> Estimate:
+    return autokd.estimate(
+        teacher="resnet10t", max_cost=1.0, space=str(space_file), trials=4, epochs=3, seeds=2, finalists=1
+    )
+
+
+def test_the_plan_counts_every_image_and_its_money(estimate: Estimate) -> None:
+    images = {stage.name: stage.image_passes / estimate.task.train for stage in estimate.stages}
+    assert images == {"teacher": 8, "soft labels": 3, "search": 4 * 3, "confirmation": 7 * 2 * 3}
+    assert all(stage.seconds > 0 for stage in estimate.stages)
+    assert estimate.seconds == pytest.approx(sum(stage.seconds for stage in estimate.stages))
+    price = estimate.cost_model.train_price_usd_per_hour
+    assert estimate.usd == pytest.approx(estimate.seconds / 3600 * price)
+    soft = 3 * estimate.task.train * 10 * 2
+    assert estimate.disk_bytes > soft
+
+
+def test_candidates_carry_ratio_and_cost(estimate: Estimate) -> None:
+    assert {c.student for c in estimate.candidates} == {
+        "test_resnet",
+        "lcnet_035",
+        "mobilenetv3_small_050",
+        "lcnet_050",
+    }
+    assert all(5 <= c.ratio <= 20 and c.reading.cost_usd_per_1k.mean < 1 for c in estimate.candidates)
+    assert estimate.teacher_reading.cost_usd_per_1k.mean > 0
+
+
+def test_nothing_is_trained_or_written(estimate: Estimate, tmp_path: Path) -> None:
+    assert not (default_cache_dir() / "teachers").exists()
+    assert not (default_cache_dir() / "softlabels").exists()
+    assert not (tmp_path / "reports").exists()
+
+
+def test_a_given_teacher_is_not_charged_for(space_file: Path) -> None:
+    import timm
+
+    module = timm.create_model("resnet10t", num_classes=10)
+    plan = autokd.estimate(teacher=module, max_cost=1.0, space=str(space_file), epochs=2)
+    assert {stage.name: stage.image_passes for stage in plan.stages}["teacher"] == 0
+    assert plan.teacher == "ResNet"
+
+
+def test_without_candidates_there_is_no_work_but_the_teachers(space_file: Path) -> None:
+    plan = autokd.estimate(teacher="resnet10t", max_cost=1e-12, space=str(space_file))
+    assert not plan.candidates
+    assert [stage.name for stage in plan.stages if stage.image_passes] == ["teacher"]
+    assert any("above the budget" in entry.reason for entry in plan.left_out)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_command_prints_it(space_file: Path, as_json: bool) -> None:
+    arguments = ["estimate", "--teacher", "resnet10t", "--max-cost", "1", "--space", str(space_file), "--epochs", "2"]
+    result = CliRunner().invoke(cli, [*arguments, *(["--json"] if as_json else [])])
+    assert result.exit_code == 0, result.stderr
+    if as_json:
+        assert json.loads(result.stdout)["teacher"] == "resnet10t"
+    else:
+        assert "Nothing was trained." in result.stdout
+        assert "mobilenetv3_small_050" in result.stdout

@@ -1,0 +1,135 @@
+"""A cluster whose nodes do not share the controller's disk: files go out once, results come home."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fakes import Hearing
+from scripted import RecordingSource
+
+from autokd.config import SearchConfig
+from autokd.data.task import open_task, prepare_task
+from autokd.records import Proposal, Recipe
+from autokd.teacher.prepare import prepare_teacher
+from autokd.teacher.softlabels import write_soft_labels
+from autokd.tune.engines.base import Job
+from autokd.tune.engines.shipping import Mailbox, Shipment, ship
+from autokd.tune.workshop import TrainingFactory
+
+
+class TestMailbox:
+    def test_what_is_delivered_can_be_picked_up(self, tmp_path: Path) -> None:
+        mailbox, folder = Mailbox(str(tmp_path)), str(tmp_path / "trials" / "3")
+        assert mailbox.pick_up(folder) == {}
+        mailbox.deliver(folder, {"checkpoint.pt": b"half", "history.csv": b"1"})
+        assert mailbox.pick_up(folder) == {"checkpoint.pt": b"half"}
+        mailbox.deliver(folder, {"history.csv": b"2", "result.json": b"{}"})
+        assert mailbox.pick_up(folder) == {}, "a finished training leaves no checkpoint"
+        assert (tmp_path / "trials" / "3" / "history.csv").read_bytes() == b"2"
+
+    @pytest.mark.parametrize("folder", ["/elsewhere", "trials/../../elsewhere"])
+    def test_nothing_is_written_outside_the_run_folder(self, tmp_path: Path, folder: str) -> None:
+        with pytest.raises(ValueError, match="outside"):
+            Mailbox(str(tmp_path)).deliver(str(tmp_path / folder), {"a": b""})
+
+    def test_names_cannot_climb(self, tmp_path: Path) -> None:
+        Mailbox(str(tmp_path)).deliver(str(tmp_path / "job"), {"../../evil": b""})
+        assert [path.name for path in (tmp_path / "job").iterdir()] == ["evil"]
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+class TestTwoNodes:
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _cluster(cls) -> Iterator[None]:
+        import ray
+        from ray.cluster_utils import Cluster
+
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+        cluster.add_node(num_cpus=1)
+        ray.init(
+            address=cluster.address,
+            runtime_env={"env_vars": {"PYTHONPATH": str(Path(__file__).parents[1])}},
+            log_to_driver=False,
+        )
+        yield
+        ray.shutdown()
+        cluster.shutdown()
+
+    @pytest.fixture
+    def factory(self, tmp_path: Path) -> TrainingFactory:
+        config = SearchConfig.of(
+            teacher="test_resnet", max_cost=1, teacher_epochs=6, cache_dir=tmp_path / "cache", batch_size=32
+        )
+        folder = prepare_task(config, 32, Hearing())
+        data = open_task(folder)
+        teacher = prepare_teacher(config, data, "cpu", Hearing())
+        labels = write_soft_labels(teacher, data, 2, 7, config.cache_dir, "cpu", Hearing())
+        return TrainingFactory(folder, labels, 7, "cpu")
+
+    @pytest.fixture
+    def blind(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Shipment]:
+        """As if no worker saw the controller's disk; lists the shipments that were made."""
+        made: list[Shipment] = []
+
+        def ship_blindly(files: list[Path], home: Path) -> Shipment:
+            made.append(replace(ship(files, home), witness="/nowhere/.witness"))
+            return made[-1]
+
+        monkeypatch.setattr("autokd.tune.engines.ray.ship", ship_blindly)
+        return made
+
+    def jobs(self, home: Path) -> list[Job]:
+        recipe = Recipe(temperature=2.0, alpha=0.5, learning_rate=1e-3, epochs=2, batch_size=64)
+        return [
+            Job(
+                key=f"finalist-{number}",
+                proposal=Proposal(number=number, arm="distill", student="test_resnet", recipe=recipe),
+                seed=1,
+                folder=str(home / "finalists" / str(number)),
+                final=True,
+            )
+            for number in range(2)
+        ]
+
+    def test_trainings_elsewhere_leave_the_same_as_at_home(
+        self, factory: TrainingFactory, blind: list[Shipment], tmp_path: Path
+    ) -> None:
+        from autokd.tune.engines.local import LocalEngine
+        from autokd.tune.engines.ray import RayEngine
+
+        away, home = tmp_path / "away", tmp_path / "home"
+        source = RecordingSource(self.jobs(away))
+        RayEngine(home=away, workers=2).run(source, factory)
+        assert not source.failed
+        assert source.epochs == {"finalist-0": [1, 2], "finalist-1": [1, 2]}
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # as many as a training has there; another number rounds otherwise
+        LocalEngine().run(RecordingSource(self.jobs(home)), factory)
+        torch.set_num_threads(threads)
+        for number in ("0", "1"):
+            names = {path.name for path in (away / "finalists" / number).iterdir()}
+            assert names == {"history.csv", "test_logits.npy", "weights.safetensors", "result.json"}
+            there, here = (np.load(root / "finalists" / number / "test_logits.npy") for root in (away, home))
+            assert np.allclose(there, here, atol=1e-3)
+
+        (shipment,) = blind
+        root = Path(tempfile.gettempdir()) / f"autokd-{shipment.label}"
+        fetched = {path: path.stat().st_mtime_ns for path in root.rglob("*.npy") if "jobs" not in path.parts}
+        assert fetched, "nothing was fetched"
+        RayEngine(home=away, workers=2).run(RecordingSource(self.jobs(away)), factory)
+        assert {path: path.stat().st_mtime_ns for path in fetched} == fetched, "a node fetched the files twice"
+        shutil.rmtree(root)
+
+    def test_one_shared_disk_ships_nothing_home(self, factory: TrainingFactory, tmp_path: Path) -> None:
+        shipment = ship(factory.files(), tmp_path / "run")
+        assert shipment.shared()
+        assert shipment.desk(self.jobs(tmp_path / "run")[0]).job == self.jobs(tmp_path / "run")[0]
