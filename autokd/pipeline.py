@@ -1,44 +1,17 @@
-"""search(), read aloud: prepare, candidates, soft labels, search, confirm, decide, report.
-
-Every stage leaves its records in the run folder and takes what an interrupted run has left there.
-"""
+"""search(), read aloud: prepare, candidates, soft labels, search, confirm, decide, report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from autokd import stages
 from autokd.config import SearchConfig
-from autokd.decide import decide, read_evidence
 from autokd.errors import AutokdError, InterruptedRun, RunError
-from autokd.export.card import model_card
-from autokd.money import usd
-from autokd.parts import Parts, Prepared, find_candidates, worker_count, write_evidence
+from autokd.parts import Parts
 from autokd.progress import Both, Interruptible, Listener, Silent
-from autokd.records import (
-    Arm,
-    Candidate,
-    CostModel,
-    Decision,
-    FinalistRecord,
-    SearchSummary,
-    SeedResult,
-    Task,
-    Teacher,
-    TrialRecord,
-)
-from autokd.report import assemble, write_finalists, write_reports, write_trials
 from autokd.result import SearchResult, load_run
-from autokd.run import Run, find_unfinished, new_run_path, now, read_json
-from autokd.tune.finalists import Finalist, choose_finalists
-
-if TYPE_CHECKING:
-    from autokd.tune.engines.base import WorkshopFactory
-    from autokd.tune.watch import Limits
-
-Stop = Callable[[], bool]
+from autokd.run import Run, find_unfinished, new_run_path, now
+from autokd.stages import State, Stop
 
 
 def run_search(
@@ -79,52 +52,23 @@ def run_search(
 
 def _search(run: Run, config: SearchConfig, parts: Parts, listener: Listener, stop: Stop) -> None:
     listener.stage("Task and teacher")
-    prepared = _prepare(run, config, parts, listener)
+    prepared = stages.prepare(run, config, parts, listener)
     config = config.sized(prepared.task.train)
     run.write_config(config)
     listener.stage("Cost and candidates")
-    model, candidates = _candidates(run, config, parts, prepared, listener)
-    state = _State(run, config, parts, prepared, model, candidates, listener, stop)
+    cost_model, candidates = stages.candidates_of(run, config, parts, prepared, listener)
+    state = State(run, config, parts, prepared, cost_model, candidates, listener, stop)
     if candidates:
         listener.stage("Soft labels")
-        labels, factory = _soft_labels(state)
+        labels, factory = stages.soft_labels(state)
         listener.stage("Search")
-        trials, notes = _trials(state, factory)
+        trials = stages.search_trials(state, factory)
         listener.stage("Confirmation")
-        notes += _confirm(state, factory, trials, labels.total_seconds)
+        stages.confirm(state, factory, trials, labels.total_seconds)
     else:
-        trials, notes = [], ["No student fits both the compression range and the budget, so nothing was trained."]
-        run.write_json(run.path / "search.json", _summary(state, trials, notes, {}).model_dump(mode="json"))
+        stages.train_nothing(state)
     listener.stage("Verdict")
-    _conclude(state)
-
-
-@dataclass(frozen=True)
-class _State:
-    """What the later stages share."""
-
-    run: Run
-    config: SearchConfig
-    parts: Parts
-    prepared: Prepared
-    cost_model: CostModel
-    candidates: Sequence[Candidate]
-    listener: Listener
-    stop: Stop
-
-    def stage_seconds(self, stage: str) -> float:
-        """Device seconds of a stage of this run, over all its sessions."""
-        return float(self.run.manifest.get("stages", {}).get(stage, 0.0))
-
-    def keep_seconds(self, stage: str, seconds: float) -> None:
-        """Record the device seconds of a stage."""
-        _keep_seconds(self.run, stage, seconds)
-
-    @property
-    def spent(self) -> float:
-        """Dollars of all recorded stages."""
-        stages: dict[str, float] = self.run.manifest.get("stages", {})
-        return sum(stages.values()) / 3600 * self.cost_model.train_price_usd_per_hour
+    stages.conclude(state)
 
 
 def _open(config: SearchConfig, output: Path | None, resume: bool, command: str | None) -> Run:
@@ -148,244 +92,6 @@ def _give_up(run: Run, error: BaseException) -> None:
             run.path.rmdir()
         return
     run.update(status="failed", ended=now())
-
-
-def _prepare(run: Run, config: SearchConfig, parts: Parts, listener: Listener) -> Prepared:
-    prepared = parts.prepare(config, listener)
-    task, teacher = prepared.task, prepared.teacher
-    known = run.path / "task.json"
-    if known.exists() and Task.model_validate(read_json(known)).fingerprint != task.fingerprint:
-        raise RunError(f"the data of {run.path} have changed since it was started; start again in another --output")
-    stored = run.path / "teacher.json"
-    if stored.exists() and Teacher.model_validate(read_json(stored)).fingerprint != teacher.fingerprint:
-        raise RunError(
-            f"the teacher of {run.path} is no longer the same (its weights differ); start again in another --output"
-        )
-    listener.note(
-        f"{task.data}: {len(task.classes)} classes at {task.transform.image_size} px; "
-        f"{task.train:,} training, {task.val:,} validation and {task.test:,} test images. {task.split_note}"
-    )
-    if task.skipped:
-        listener.note(f"{len(task.skipped)} unreadable images were skipped (first: {task.skipped[0]}).")
-    listener.note(
-        f"Teacher {teacher.name} ({teacher.weights}): {teacher.parameters / 1e6:.1f} M parameters, "
-        f"{teacher.val_accuracy:.1%} on validation."
-    )
-    write_evidence(run, prepared)
-    _keep_seconds(run, "teacher", max(teacher.seconds, run.manifest.get("stages", {}).get("teacher", 0.0)))
-    return prepared
-
-
-def _candidates(
-    run: Run, config: SearchConfig, parts: Parts, prepared: Prepared, listener: Listener
-) -> tuple[CostModel, list[Candidate]]:
-    costs, listing = run.path / "costs.json", run.path / "candidates.json"
-    if costs.exists() and listing.exists():
-        model = CostModel.model_validate(read_json(costs)["cost_model"])
-        candidates = [Candidate.model_validate(entry) for entry in read_json(listing)["candidates"]]
-    else:
-        model = parts.cost_model(config, prepared.task.transform.image_size)
-        candidates, left_out, readings = find_candidates(prepared, config, parts, model, listener)
-        readings = {name: reading.model_dump(mode="json") for name, reading in readings.items()}  # type: ignore[misc]
-        run.write_json(costs, {"cost_model": model.model_dump(mode="json"), "readings": readings})
-        run.write_json(
-            listing,
-            {
-                "candidates": [candidate.model_dump(mode="json") for candidate in candidates],
-                "left_out": [entry.model_dump(mode="json") for entry in left_out],
-            },
-        )
-    teacher_cost = read_json(costs)["readings"][prepared.teacher.name]["cost_usd_per_1k"]["mean"]
-    listener.note(_price_note(model) + f" The teacher costs {usd(teacher_cost)} per 1,000 requests.")
-    count = {arm: sum(1 for c in candidates if arm in c.arms) for arm in ("distill", "direct")}
-    listener.note(f"{count['distill']} students may be distilled, {count['direct']} trained directly.")
-    return model, candidates
-
-
-def _price_note(model: CostModel) -> str:
-    if model.model == "params":
-        return f"Priced by parameters: ${model.usd_per_1k_per_billion:g} per 1,000 requests and billion parameters."
-    return (
-        f"Priced as {model.instance}: ${model.price_usd_per_hour:g} an hour "
-        f"({model.price_source}, {model.price_date}), {model.utilization:.0%} utilized."
-    )
-
-
-def _soft_labels(state: _State) -> tuple[Any, WorkshopFactory]:
-    labels = state.parts.soft_labels(state.prepared, state.config, state.listener)
-    before = state.run.manifest.get("soft_label_seconds_before")
-    if before is None:
-        before = labels.total_seconds - labels.seconds
-        state.run.update(soft_label_seconds_before=before)
-    state.keep_seconds("soft_labels", max(0.0, labels.total_seconds - before))
-    state.listener.note(f"{labels.views} views, {labels.reused} of them kept from an earlier run.")
-    return labels, state.parts.factory(state.prepared, labels, state.config)
-
-
-def _limits(state: _State, epochs_after: int) -> Limits:
-    from autokd.tune.watch import Limits
-
-    config = state.config
-    return Limits(
-        usd_per_hour=state.cost_model.train_price_usd_per_hour,
-        workers=worker_count(config),
-        timeout=config.timeout,
-        max_spend=config.max_spend,
-        spent=state.spent,
-        epochs_after=epochs_after,
-        stop=state.stop,
-    )
-
-
-def _trials(state: _State, factory: WorkshopFactory) -> tuple[list[TrialRecord], list[str]]:
-    from autokd.tune.ledger import ARMS, Ledger, SearchPlan
-    from autokd.tune.search import TrialSource
-    from autokd.tune.space import read_space
-    from autokd.tune.watch import Watched
-
-    config = state.config
-    assert config.trials and config.epochs and config.batch_size and config.finalists and config.seeds  # noqa: S101
-    plan = SearchPlan(
-        trials=config.trials,
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        classes=len(state.prepared.task.classes),
-        max_cost=config.max_cost,
-        seed=config.seed,
-    )
-    ledger = Ledger(state.run.study_path, read_space(config.space), state.candidates, plan)
-    source = TrialSource(ledger, state.run, plan)
-    trainings = (3 * config.finalists + 4) * config.seeds
-    state.listener.note(
-        f"{config.trials} trials of {config.epochs} epochs, batch {config.batch_size}; "
-        f"then up to {trainings} trainings of the finalists ({config.seeds} seeds each)."
-    )
-    engine = state.parts.engine(config, state.run)
-    state.keep_seconds("search", sum(r.seconds for r in ledger.records() if r.state != "running"))
-    watched = Watched(source, "search", _limits(state, trainings * config.epochs), state.listener)
-    watched.begin(source.over, _best(ledger.records()))
-    engine.run(watched, factory)
-    trials = ledger.records()
-    write_trials(state.run.path / "trials.csv", trials)
-    state.keep_seconds("search", sum(record.seconds for record in trials))
-    if state.stop():
-        raise InterruptedRun("stopped during the search; everything finished is saved, --resume goes on")
-    notes = [note for arm in ARMS if (note := _arm_note(arm, trials, ledger.planned(arm), watched.ended_by))]
-    summary = _summary(state, trials, notes, ledger.importance())
-    state.run.write_json(state.run.path / "search.json", summary.model_dump(mode="json"))
-    return trials, notes
-
-
-def _best(trials: Sequence[TrialRecord]) -> dict[Arm, float]:
-    """Best validation accuracy of each arm's complete trials."""
-    best: dict[Arm, float] = {}
-    for trial in trials:
-        if trial.state == "complete" and trial.val_accuracy is not None:
-            best[trial.arm] = max(trial.val_accuracy, best.get(trial.arm, 0.0))
-    return best
-
-
-def _arm_note(arm: str, trials: Sequence[TrialRecord], planned: int, ended_by: str | None) -> str | None:
-    """Trouble of an arm that bears on the evidence."""
-    own = [trial for trial in trials if trial.arm == arm]
-    failed = [trial for trial in own if trial.state == "failed"]
-    if planned == 0:
-        return f"The {arm} arm is empty: no student within budget may enter it."
-    if ended_by and len(own) < planned:
-        return f"The {arm} arm had {len(own)} of {planned} trials when {ended_by} was reached."
-    if not any(trial.state == "complete" for trial in own):
-        first = f" ({failed[0].error})" if failed else ""
-        return f"No trial of the {arm} arm was completed{first}."
-    if failed:
-        return f"{len(failed)} of {len(own)} trials of the {arm} arm failed ({failed[0].error})."
-    return None
-
-
-def _confirm(
-    state: _State, factory: WorkshopFactory, trials: Sequence[TrialRecord], soft_label_seconds: float
-) -> list[str]:
-    from autokd.tune.confirm import FinalistSource, collect, fresh_seeds
-    from autokd.tune.space import read_space
-    from autokd.tune.watch import Watched
-
-    config = state.config
-    assert config.finalists and config.seeds  # noqa: S101
-    finalists = choose_finalists(trials, read_space(config.space), config.finalists, soft_label_seconds)
-    seeds = fresh_seeds(config.seed, config.seeds)
-    source = FinalistSource(state.run, finalists, seeds)
-    state.listener.note(_finalists_note(finalists, source.total, len(seeds)))
-    engine = state.parts.engine(config, state.run)
-    limits = _limits(state, 0)
-    limits.timeout = limits.max_spend = None  # what was searched is always confirmed
-    watched = Watched(source, "confirmation", limits, state.listener)
-    watched.begin(source.over, {})
-    engine.run(watched, factory)
-    candidates = {candidate.student: candidate for candidate in state.candidates}
-    records = collect(state.run, finalists, seeds, candidates)
-    state.keep_seconds("confirmation", sum(s.device_seconds for r in records for s in r.seeds))
-    if state.stop():
-        raise InterruptedRun("stopped during the confirmation; everything finished is saved, --resume goes on")
-    state.run.write_json(state.run.path / "finalists.json", [record.model_dump(mode="json") for record in records])
-    write_finalists(state.run.path / "finalists.csv", records)
-    summary = SearchSummary.model_validate(read_json(state.run.path / "search.json"))
-    summary = _summary(state, trials, [*summary.notes, *source.failed], summary.importance)
-    state.run.write_json(state.run.path / "search.json", summary.model_dump(mode="json"))
-    return source.failed
-
-
-def _finalists_note(finalists: Sequence[Finalist], total: int, seeds: int) -> str:
-    roles = [f"{f.proposal.student} ({f.proposal.arm}, {f.role})" for f in finalists]
-    return f"{len(finalists)} finalists from {seeds} seeds, {total} trainings: {'; '.join(roles)}."
-
-
-def _summary(
-    state: _State, trials: Sequence[TrialRecord], notes: Sequence[str], importance: dict[str, dict[str, float]]
-) -> SearchSummary:
-    stages: dict[str, float] = state.run.manifest.get("stages", {})
-    states = [trial.state for trial in trials]
-    return SearchSummary(
-        trials=len(states),
-        complete=states.count("complete"),
-        pruned=states.count("pruned"),
-        failed=states.count("failed"),
-        device_seconds=sum(stages.values()),
-        usd=state.spent,
-        stages=stages,
-        importance=importance,
-        notes=tuple(notes),
-    )
-
-
-def _keep_seconds(run: Run, stage: str, seconds: float) -> None:
-    run.update(stages={**run.manifest.get("stages", {}), stage: seconds})
-
-
-def _conclude(state: _State) -> None:
-    run, policy = state.run, state.config.policy()
-    decision = decide(read_evidence(run), policy)
-    shipped = _export(state, decision)
-    report = assemble(
-        run,
-        decision,
-        policy,
-        student_path="student" if shipped else None,
-        student_test_accuracy=shipped.test_accuracy if shipped else None,
-    )
-    write_reports(run, report)
-
-
-def _export(state: _State, decision: Decision) -> SeedResult | None:
-    """Write student/ for a verdict that recommends one; of its seeds the one best on validation."""
-    chosen = {"distill": decision.options.distilled, "use_small_model": decision.options.direct}.get(decision.verdict)
-    if chosen is None or chosen.finalist is None:
-        return None
-    records = [FinalistRecord.model_validate(entry) for entry in read_json(state.run.path / "finalists.json")]
-    finalist = next(record for record in records if record.number == chosen.finalist)
-    best = max(finalist.seeds, key=lambda s: (s.val_accuracy, -s.seed))
-    weights = state.run.finalist_path(finalist.number, best.seed) / "weights.safetensors"
-    card = model_card(decision, finalist, best, state.prepared.task)
-    state.parts.export(state.run, finalist, weights, state.prepared.task, card)
-    return best
 
 
 class RunLog(Silent):
