@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -38,15 +38,14 @@ class Screen:
     """A listener that draws: a live line on a terminal, now and then a plain line elsewhere."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = console or Console(stderr=True, highlight=False)
         self._live = self._console.is_terminal
+        if console is None and not self._live:
+            self._console = Console(stderr=True, highlight=False, soft_wrap=True)  # one line a sentence in a log
         self._bar = Progress(
             SpinnerColumn(),
+            BarColumn(bar_width=12),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[left]}"),
-            TimeElapsedColumn(),
             console=self._console,
             transient=True,
         )
@@ -91,9 +90,10 @@ class Screen:
     def _show(self, what: str, done: int, total: int, seconds_left: float | None, urgent: bool) -> None:
         left = "" if seconds_left is None else f"about {duration(seconds_left)} left"
         if self._live:
+            line = f"{done}/{total}{', ' + left if left else ''}: {what}"  # a narrow terminal cuts the end
             if self._task is None:
-                self._task = self._bar.add_task(what, total=total, left=left)
-            self._bar.update(self._task, description=what, completed=done, total=total, left=left)
+                self._task = self._bar.add_task(line, total=total)
+            self._bar.update(self._task, description=line, completed=done, total=total)
         elif urgent or time.monotonic() - self._last_line > PLAIN_SECONDS:
             self._last_line = time.monotonic()
             self._console.print(Text(f"  {what}: {done}/{total}{', ' + left if left else ''}"))
@@ -123,9 +123,14 @@ def polite_interrupt(screen: Screen) -> Iterator[Callable[[], bool]]:
 
 
 def _answer() -> Console:
-    """stdout; where it is no terminal, wide enough that no table is cut."""
-    console = Console(highlight=False, soft_wrap=True)
-    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=PIPED_WIDTH)
+    """stdout; sentences wrap on a terminal only."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
+
+
+def _print_table(table: Table) -> None:
+    """A table on stdout in its own width: no cell is cut, a narrow terminal wraps the lines."""
+    Console(highlight=False, width=PIPED_WIDTH, soft_wrap=True).print(table)
 
 
 def duration(seconds: float) -> str:
@@ -144,7 +149,7 @@ def print_result(result: SearchResult) -> None:
     console.print(Text(result.summary))
     if report.condition:
         console.print(Text(f"Condition: {report.condition}."))
-    console.print(_options_table(result))
+    _print_table(_options_table(result))
     for title, lines in (
         ("Why", report.reasons),
         ("Weak because", report.weaknesses),
@@ -208,7 +213,7 @@ def print_config(config: SearchConfig, sources: dict[str, str]) -> None:
         value = getattr(config, name)
         by_size = value is None and name in SearchConfig.SIZED
         table.add_row(name, "by the data's size" if by_size else "-" if value is None else str(value), source)
-    _answer().print(table)
+    _print_table(table)
 
 
 def print_estimate(estimate: Estimate) -> None:
@@ -229,7 +234,7 @@ def print_estimate(estimate: Estimate) -> None:
         cost = _dollars(c.reading.cost_usd_per_1k.mean) + (" noisy" if c.reading.noisy else "")
         cells = (f"{c.parameters / 1e6:.2f} M", f"{c.ratio:.1f}x", f"{c.macs / 1e6:.1f} M", cost, ", ".join(c.arms))
         table.add_row(c.student, c.family, *cells)
-    console.print(table)
+    _print_table(table)
     console.print(f"{len(estimate.left_out)} students of the space are left out for an arm or for both.")
     for stage in estimate.stages:
         console.print(f"  {stage.name:<13} {stage.work}: about {duration(stage.seconds)}, ${stage.usd:.4f}")
@@ -254,4 +259,4 @@ def print_students(rows: Sequence[Row], teacher: str, classes: int, size: int) -
             ", ".join(row.arms) or "none",
             row.reason,
         )
-    console.print(table)
+    _print_table(table)
