@@ -105,18 +105,19 @@ class Parts:
 
         return MeasuredMeter(builder, model, config.max_latency_ms)
 
-    def soft_labels(self, prepared: Prepared, config: SearchConfig, listener: Listener) -> SoftLabelSet:
-        """Soft labels, a view for every epoch."""
+    def soft_labels(self, prepared: Prepared, config: SearchConfig, listener: Listener, since: float) -> SoftLabelSet:
+        """Soft labels, a view for every epoch; their `seconds` are those spent since the run was started."""
         from autokd.data.task import open_task
         from autokd.distill.precision import resolve_device
-        from autokd.teacher.softlabels import write_soft_labels
+        from autokd.teacher.softlabels import seconds_since, write_soft_labels
 
         assert prepared.ready is not None and config.epochs is not None  # noqa: S101
         device = resolve_device(config.device)
         data = open_task(prepared.task_folder, device)
-        return write_soft_labels(
+        labels = write_soft_labels(
             prepared.ready, data, config.epochs, views_seed(config), config.cache_dir, device, listener
         )
+        return labels.model_copy(update={"seconds": seconds_since(labels, since)})
 
     def factory(self, prepared: Prepared, labels: SoftLabelSet, config: SearchConfig) -> WorkshopFactory:
         """What trains a student."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
@@ -129,12 +130,9 @@ def _price_note(model: CostModel) -> str:
 
 def soft_labels(state: State) -> tuple[SoftLabelSet, WorkshopFactory]:
     """Soft labels for every epoch, and what trains with them."""
-    labels = state.parts.soft_labels(state.prepared, state.config, state.listener)
-    before = state.run.manifest.get("soft_label_seconds_before")
-    if before is None:
-        before = labels.total_seconds - labels.seconds
-        state.run.update(soft_label_seconds_before=before)
-    state.keep_seconds("soft_labels", max(0.0, labels.total_seconds - before))
+    started = datetime.fromisoformat(state.run.manifest["started"]).timestamp()
+    labels = state.parts.soft_labels(state.prepared, state.config, state.listener, started)
+    state.keep_seconds("soft_labels", labels.seconds)
     state.listener.note(f"{labels.views} views, {labels.reused} of them kept from an earlier run.")
     return labels, state.parts.factory(state.prepared, labels, state.config)
 

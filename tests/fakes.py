@@ -93,7 +93,7 @@ class FakeParts(Parts):
     ) -> FakeMeter:
         return FakeMeter(parameters, model)
 
-    def soft_labels(self, prepared: Prepared, config: SearchConfig, listener: Listener) -> SoftLabelSet:
+    def soft_labels(self, prepared: Prepared, config: SearchConfig, listener: Listener, since: float) -> SoftLabelSet:
         return SoftLabelSet(folder="nowhere", views=config.epochs or 1, reused=0, seconds=10.0, total_seconds=10.0)
 
     def _workshop(self) -> FakeWorkshop:

@@ -87,6 +87,14 @@ def write_soft_labels(
     )
 
 
+def seconds_since(labels: SoftLabelSet, moment: float) -> float:
+    """Device seconds of the views written at or after `moment` (seconds since the epoch), whoever was interrupted."""
+    folder = Path(labels.folder)
+    done = _checked_views(folder)
+    recent = [view for view in range(labels.views) if _view_path(folder, view).stat().st_mtime >= moment]
+    return sum(done[view]["seconds"] for view in recent)
+
+
 def _key(teacher: ReadyTeacher, data: TaskData, views_seed: int, device: str) -> str:
     kind = torch.device(device).type
     precision = "bf16" if gains_from_bf16(kind) else "fp32"

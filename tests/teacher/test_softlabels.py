@@ -24,7 +24,7 @@ from autokd.data.views import make_view, normalise
 from autokd.distill.loop import Training, train
 from autokd.errors import DataError
 from autokd.records import Recipe
-from autokd.teacher.softlabels import SoftLabels, SoftLabelSet
+from autokd.teacher.softlabels import SoftLabels, SoftLabelSet, seconds_since
 
 DATA = small_task()
 
@@ -185,6 +185,8 @@ def test_an_interruption_keeps_the_finished_views(tmp_path):
     assert contents(folder) == {"view-0000.npy": whole["view-0000.npy"]}
     before = stamps(folder)
     resumed = soft_labels(tmp_path, 3)
+    assert seconds_since(resumed, 0.0) == pytest.approx(resumed.total_seconds), "the interrupted part counts too"
+    assert seconds_since(resumed, time.time() + 1) == 0
     assert resumed.reused == 1
     assert contents(folder) == whole
     assert stamps(folder)["view-0000.npy"] == before["view-0000.npy"]
