@@ -66,6 +66,10 @@ class InMemory:
         """See ImageStore."""
         return self._images[torch.from_numpy(indices)]
 
+    def batches(self, groups):
+        """See ImageStore."""
+        return map(self.take, groups)
+
 
 def small_task(classes: int = 3, train: int = 60, held_out: int = 30, flip: bool = True, noise: int = 40) -> TaskData:
     """A task of patterns at 32 pixels that never touches the disk; images and labels take turns by class."""

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,9 @@ class ImageStore(Protocol):
     def take(self, indices: Indices) -> Tensor:
         """uint8 [len(indices), 3, size, size] on the store's device."""
 
+    def batches(self, groups: Sequence[Indices]) -> Iterator[Tensor]:
+        """`take` of each group in turn; a store that decodes works ahead of whoever iterates."""
+
 
 class ResidentImages:
     """All images in one uint8 tensor [N, 3, H, H], memory-mapped on a CPU, copied once to any other device."""
@@ -50,6 +53,10 @@ class ResidentImages:
         """See ImageStore."""
         return self._all[torch.from_numpy(indices).to(self._all.device)]
 
+    def batches(self, groups: Sequence[Indices]) -> Iterator[Tensor]:
+        """See ImageStore."""
+        return map(self.take, groups)
+
 
 class StreamedImages:
     """Images decoded by threads whenever they are asked for."""
@@ -62,6 +69,10 @@ class StreamedImages:
         """See ImageStore."""
         pixels = np.stack(list(self._pool.map(self._read, indices.tolist())))
         return torch.from_numpy(pixels).to(self._device)
+
+    def batches(self, groups: Sequence[Indices]) -> Iterator[Tensor]:
+        """See ImageStore."""
+        return map(self.take, groups)
 
 
 def to_pixels(image: Image.Image, size: int, interpolation: str) -> npt.NDArray[np.uint8]:

@@ -23,8 +23,7 @@ def predict(model: nn.Module, data: TaskData, indices: Indices, normalisation: N
     was_training = model.training
     model.eval()
     batches = []
-    for start in range(0, len(indices), BATCH):
-        images = data.images.take(indices[start : start + BATCH])
+    for images in data.images.batches([indices[start : start + BATCH] for start in range(0, len(indices), BATCH)]):
         inputs = normalise(clean_view(images, data.task.transform), *normalisation)
         with autocast(device):
             batches.append(model(inputs).float())

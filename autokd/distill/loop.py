@@ -29,10 +29,10 @@ MAX_GRADIENT_NORM = 1.0
 
 
 class TeacherLogits(Protocol):
-    """The teacher's raw logits for views of the training images."""
+    """The teacher's raw logits for views of the training images, stored or computed."""
 
-    def take(self, view: int, positions: Indices) -> Tensor:
-        """[len(positions), classes]; positions count training images from 0."""
+    def logits(self, view: int, positions: Indices, images: Tensor) -> Tensor:
+        """[n, classes] on the device; positions [n] count training images from 0, `images` are their [n, 3, S, S]."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Training:
     views_seed: int
     device: str
     teacher: TeacherLogits | None = None
+    views: int | None = None  # epochs beyond them see the first views again; None: a view of its own for every epoch
     checkpoint: Path | None = None
 
 
@@ -92,11 +93,13 @@ def _epoch(training: Training, optimizer: Optimizer, epoch: int) -> EpochReport:
     torch.manual_seed(int(np.random.SeedSequence([training.seed, epoch]).generate_state(1)[0]))
     model.train()
     total = torch.zeros((), device=training.device)
-    for step, positions in enumerate(_batches(training, epoch), start=(epoch - 1) * steps):
+    groups = _batches(training, epoch)
+    stored = data.images.batches([data.train[positions] for positions in groups])
+    for step, (positions, images) in enumerate(zip(groups, stored, strict=True), start=(epoch - 1) * steps):
         rate = recipe.learning_rate * learning_rate_factor(step, recipe.epochs * steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        total += _step(training, optimizer, positions, view=epoch - 1)
+        total += _step(training, optimizer, positions, images, view=(epoch - 1) % (training.views or epoch))
     loss = float(total) / steps
     if not math.isfinite(loss):
         raise TrainingError(
@@ -114,20 +117,19 @@ def _epoch(training: Training, optimizer: Optimizer, epoch: int) -> EpochReport:
     )
 
 
-def _batches(training: Training, epoch: int) -> Iterator[Indices]:
+def _batches(training: Training, epoch: int) -> list[Indices]:
     """Positions of training images, shuffled by (seed, epoch)."""
     count, size = len(training.data.train), training.recipe.batch_size
     order = np.random.default_rng([training.seed, epoch]).permutation(count)
-    for step in range(steps_per_epoch(count, size)):
-        yield order[step * size : (step + 1) * size]
+    return [order[step * size : (step + 1) * size] for step in range(steps_per_epoch(count, size))]
 
 
-def _step(training: Training, optimizer: Optimizer, positions: Indices, view: int) -> Tensor:
+def _step(training: Training, optimizer: Optimizer, positions: Indices, stored: Tensor, view: int) -> Tensor:
     data, recipe, model = training.data, training.recipe, training.model
     indices = data.train[positions]
-    images = make_view(data.images.take(indices), indices, data.task.transform, training.views_seed, view)
+    images = make_view(stored, indices, data.task.transform, training.views_seed, view)
     labels = torch.from_numpy(data.labels[indices]).to(training.device, non_blocking=True)
-    soft = training.teacher.take(view, positions) if training.teacher and recipe.alpha > 0 else None
+    soft = training.teacher.logits(view, positions, images) if training.teacher and recipe.alpha > 0 else None
     with autocast(training.device):
         logits = model(normalise(images, *training.normalisation))
     loss = training_loss(logits, labels, soft, recipe.temperature, recipe.alpha)

@@ -51,7 +51,7 @@ class SoftLabels:
         self._views = [np.load(_view_path(folder, view), mmap_mode="r") for view in range(views)]
         self._device = device
 
-    def take(self, view: int, positions: Indices) -> Tensor:
+    def logits(self, view: int, positions: Indices, images: Tensor) -> Tensor:  # noqa: ARG002 - stored already
         """fp16 [len(positions), classes] on the device; raises IndexError for a view that was not written."""
         return torch.from_numpy(self._views[view][positions]).to(self._device, non_blocking=True)
 

@@ -32,7 +32,7 @@ class FixedLogits:
         self.asked: list[tuple[int, list[int]]] = []
         self._value = value
 
-    def take(self, view, positions):
+    def logits(self, view, positions, images):
         """See TeacherLogits."""
         self.asked.append((view, positions.tolist()))
         labels = torch.from_numpy(DATA.labels[DATA.train[positions]])
@@ -164,10 +164,10 @@ def test_a_stopped_training_goes_on_as_if_nothing_had_happened(tmp_path, name, s
 
 def test_stopping_in_the_middle_of_an_epoch_loses_that_epoch_only(tmp_path):
     class Killed(FixedLogits):
-        def take(self, view, positions):
+        def logits(self, view, positions, images):
             if len(self.asked) == 5:
                 raise KeyboardInterrupt
-            return super().take(view, positions)
+            return super().logits(view, positions, images)
 
     path = tmp_path / "checkpoint.pt"
     with pytest.raises(KeyboardInterrupt):

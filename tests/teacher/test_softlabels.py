@@ -64,13 +64,13 @@ def test_they_are_the_teachers_logits_on_the_students_views(tmp_path):
         with torch.inference_mode():
             expected = teacher.model(normalise(images, *teacher.normalisation))
         assert expected.abs().max() > 1
-        found = labels.take(view, np.arange(len(DATA.train)))
+        found = labels.logits(view, np.arange(len(DATA.train)), None)
         assert found.dtype == torch.float16
         assert torch.allclose(found.float(), expected, atol=2e-3, rtol=2e-3)
         some = np.array([40, 3, 3, 17])
-        assert torch.equal(labels.take(view, some), found[some])
+        assert torch.equal(labels.logits(view, some, None), found[some])
     with pytest.raises(IndexError):
-        labels.take(3, np.array([0]))
+        labels.logits(3, np.array([0]), None)
 
 
 class Watching(nn.Module):
@@ -100,9 +100,9 @@ def test_teacher_and_student_see_the_same_crops(tmp_path, crop):
     asked = []
 
     class Listening(SoftLabels):
-        def take(self, view, positions):
+        def logits(self, view, positions, images):
             asked.append((view, positions))
-            return super().take(view, positions)
+            return super().logits(view, positions, images)
 
     training = Training(
         data=dataclasses.replace(data, val=data.val[:1]),
