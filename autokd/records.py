@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 SCHEMA_VERSION = 1
 
 Arm = Literal["distill", "direct"]
-Loss = Literal["kl"]
+Loss = Literal["kl", "kl_zscore", "dist", "dkd", "hard"]
 TrialState = Literal["running", "complete", "pruned", "failed"]
 Role = Literal["pick", "default", "twin", "longer"]
 Verdict = Literal["distill", "use_small_model", "keep_teacher", "none"]
@@ -138,8 +138,12 @@ class Recipe(Record):
     temperature: float = 1.0
     alpha: float = 0.0
     loss: Loss = "kl"
+    beta: float = 1.0  # of the loss dkd
     learning_rate: float
     weight_decay: float = 0.05
+    mixup: float = 0.0  # parameter of its Beta distribution; 0 leaves it out
+    cutmix: float = 0.0
+    ema: float = 0.0  # decay of the moving average of weights that is evaluated and kept; 0 leaves it out
     epochs: int
     batch_size: int
 
@@ -162,6 +166,8 @@ class EpochReport(Record):
     val_nll: float
     learning_rate: float
     seconds: float  # device seconds of this epoch, evaluation included
+    accumulate: int = 1  # parts that a batch was trained in, for lack of memory
+    note: str = ""  # what a reader of the record should know of this training
 
 
 class TrialRecord(Record):

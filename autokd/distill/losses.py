@@ -1,32 +1,113 @@
 """Losses of a training, all computed in float32 whatever the model computes in.
 
-Shapes: logits [n, classes] of any float type, labels int64 [n]. Every loss is a scalar, the mean over the batch.
+Shapes: logits [n, classes] of any float type, labels int64 [n]. Every loss is a scalar, the mean over the batch. T is
+the temperature, p the teacher's and q the student's softmax of logits / T.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from autokd.distill.mixing import Mix
+from autokd.records import Loss
 
-def hard_loss(student: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy with the labels."""
-    return F.cross_entropy(student.float(), labels)
+EPSILON = 1e-7  # keeps a constant row of logits from dividing by zero
 
 
-def soft_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """T^2 * KL(softmax(teacher / T) || softmax(student / T)), in nats.
+def hard_loss(student: Tensor, labels: Tensor, mix: Mix | None = None) -> Tensor:
+    """Cross entropy with the labels, of both images of a mixed pair by their shares (Zhang et al. 2018, section 2)."""
+    own = F.cross_entropy(student.float(), labels)
+    if mix is None:
+        return own
+    return mix.share * own + (1 - mix.share) * F.cross_entropy(student.float(), labels[mix.partner])
 
-    Hinton, Vinyals, Dean 2015, section 2: the factor T^2 keeps the gradient's size independent of T.
-    `teacher` holds raw logits and gets no gradient.
+
+def soft_loss(
+    student: Tensor,
+    teacher: Tensor,
+    temperature: float,
+    loss: Loss = "kl",
+    labels: Tensor | None = None,
+    beta: float = 1.0,
+    mix: Mix | None = None,
+) -> Tensor:
+    """The teacher's term of a training; `teacher` holds raw logits and gets no gradient.
+
+    labels and beta are read by `dkd` alone. Of a mixed pair the tempered probabilities are mixed, never the logits.
+    Raises ValueError for `dkd` without labels or with a mix: its formula knows one label an image.
     """
-    student_log = F.log_softmax(student.float() / temperature, dim=-1)
-    teacher_log = F.log_softmax(teacher.detach().float() / temperature, dim=-1)
-    return F.kl_div(student_log, teacher_log, reduction="batchmean", log_target=True) * temperature**2
+    student, teacher = student.float(), teacher.detach().float()
+    if loss == "hard":
+        return hard_loss(student, teacher.argmax(dim=-1), mix)
+    if loss == "dkd":
+        if labels is None or mix is not None:
+            raise ValueError("dkd needs one label an image, so it excludes mixup and cutmix")
+        return dkd(student, teacher, temperature, labels, beta)
+    if loss == "kl_zscore":
+        student, teacher = standardised(student), standardised(teacher)
+    target = _mixed(F.log_softmax(teacher / temperature, dim=-1), mix)
+    if loss == "dist":
+        return dist(F.softmax(student / temperature, dim=-1), target.exp())
+    return kl(student, target, temperature)
+
+
+def kl(student: Tensor, target: Tensor, temperature: float) -> Tensor:
+    """T^2 * sum over classes of p * log(p / q), in nats; `target` is log p.
+
+    Hinton, Vinyals, Dean 2015 (arXiv:1503.02531), section 2: T^2 keeps the gradient's size independent of T. With
+    `standardised` logits this is the loss of Sun et al. 2024.
+    """
+    student_log = F.log_softmax(student / temperature, dim=-1)
+    return F.kl_div(student_log, target, reduction="batchmean", log_target=True) * temperature**2
+
+
+def standardised(logits: Tensor) -> Tensor:
+    """(logits - mean) / deviation, both over an image's classes.
+
+    Sun et al. 2024 (arXiv:2403.01427), equation 9; the deviation is the sample's, as in their code. The student then
+    has to learn the teacher's relations among classes, not the size of its logits.
+    """
+    deviation = logits.std(dim=-1, keepdim=True)
+    return (logits - logits.mean(dim=-1, keepdim=True)) / (deviation + EPSILON)
+
+
+def dist(student: Tensor, teacher: Tensor) -> Tensor:
+    """(1 - r over classes, mean over images) + (1 - r over images, mean over classes); r is Pearson's correlation.
+
+    Arguments are probabilities [n, classes]. Huang et al. 2022 (arXiv:2205.10536), equations 8 to 10, with weights of
+    1. Unlike their code without the factor T^2: a correlation does not shrink with T, so neither does its gradient.
+    """
+    return (1 - _pearson(student, teacher)).mean() + (1 - _pearson(student.T, teacher.T)).mean()
+
+
+def dkd(student: Tensor, teacher: Tensor, temperature: float, labels: Tensor, beta: float) -> Tensor:
+    """T^2 * (TCKD + beta * NCKD).
+
+    TCKD is KL between (p_label, 1 - p_label) and the same of q, NCKD is KL between p and q over the other classes,
+    each made to sum to 1. Zhao et al. 2022 (arXiv:2203.08679), equation 7 with alpha = 1; beta = 1 - p_label would be
+    `kl` again (their equation 6).
+    """
+    chosen = F.one_hot(labels, student.shape[-1]).bool()
+    p, q = (F.log_softmax(logits / temperature, dim=-1) for logits in (teacher, student))
+    p_other, q_other = (each.masked_fill(chosen, float("-inf")).logsumexp(dim=-1) for each in (p, q))
+    p_label, q_label = (each.gather(-1, labels[:, None]).squeeze(-1) for each in (p, q))
+    target = p_label.exp() * (p_label - q_label) + p_other.exp() * (p_other - q_other)
+    p_rest, q_rest = ((each - other[:, None]).masked_fill(chosen, 0.0) for each, other in ((p, p_other), (q, q_other)))
+    rest = (p_rest.exp() * (p_rest - q_rest)).sum(dim=-1)  # 0 at the label, where both are 0
+    return (target + beta * rest).mean() * temperature**2
 
 
 def training_loss(
-    student: Tensor, labels: Tensor, teacher: Tensor | None, temperature: float = 1.0, alpha: float = 0.0
+    student: Tensor,
+    labels: Tensor,
+    teacher: Tensor | None,
+    temperature: float = 1.0,
+    alpha: float = 0.0,
+    loss: Loss = "kl",
+    beta: float = 1.0,
+    mix: Mix | None = None,
 ) -> Tensor:
     """(1 - alpha) * hard_loss + alpha * soft_loss; alpha weighs the teacher, 0 leaves it out.
 
@@ -35,8 +116,21 @@ def training_loss(
     if not (0 <= alpha <= 1 and temperature > 0):  # so that NaN is refused too
         raise ValueError(f"alpha {alpha} must lie in 0 to 1 and temperature {temperature} above 0")
     if alpha == 0:
-        return hard_loss(student, labels)
+        return hard_loss(student, labels, mix)
     if teacher is None:
         raise ValueError("alpha above 0 needs the teacher's logits")
-    soft = soft_loss(student, teacher, temperature)
-    return soft if alpha == 1 else (1 - alpha) * hard_loss(student, labels) + alpha * soft
+    soft = soft_loss(student, teacher, temperature, loss, labels, beta, mix)
+    return soft if alpha == 1 else (1 - alpha) * hard_loss(student, labels, mix) + alpha * soft
+
+
+def _mixed(log_probabilities: Tensor, mix: Mix | None) -> Tensor:
+    """log(share * p + (1 - share) * p of the partner)."""
+    if mix is None:
+        return log_probabilities
+    own, other = torch.tensor([mix.share, 1 - mix.share]).log().tolist()
+    return torch.logaddexp(log_probabilities + own, log_probabilities[mix.partner] + other)
+
+
+def _pearson(a: Tensor, b: Tensor) -> Tensor:
+    """Correlation of each row of `a` with the same row of `b`, 0 where one of them is constant."""
+    return F.cosine_similarity(a - a.mean(dim=-1, keepdim=True), b - b.mean(dim=-1, keepdim=True), dim=-1)
