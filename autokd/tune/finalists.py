@@ -59,15 +59,19 @@ def front(trials: Sequence[TrialRecord], limit: int) -> list[TrialRecord]:
 
 def twin_recipe(recipe: Recipe) -> Recipe:
     """The same training without the teacher."""
-    return recipe.model_copy(update={"temperature": 1.0, "alpha": 0.0})
+    return recipe.model_copy(update={"temperature": 1.0, "alpha": 0.0, "loss": "kl", "beta": 1.0})
 
 
 def _default(space: Space, arm: Arm, recipe: Recipe) -> Recipe:
     default = space.default
-    recipe = recipe.model_copy(update={"learning_rate": default.learning_rate})
+    plain = Recipe(
+        learning_rate=default.learning_rate, epochs=recipe.epochs, batch_size=recipe.batch_size, ema=recipe.ema
+    )
     if arm == "direct":
-        return twin_recipe(recipe)
-    return recipe.model_copy(update={"temperature": default.temperature, "alpha": default.alpha})
+        return plain
+    return plain.model_copy(
+        update={"temperature": default.temperature, "alpha": default.alpha, "loss": default.loss, "beta": default.beta}
+    )
 
 
 def _longer(distilled: TrialRecord, direct: TrialRecord, share: float) -> TrialRecord | None:

@@ -12,11 +12,11 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autokd.records import Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
 from autokd.run import digest
-from autokd.tune.space import Range, Space
+from autokd.tune.space import Space
 
 if TYPE_CHECKING:
     import optuna
@@ -34,6 +34,7 @@ class SearchPlan:
     classes: int
     max_cost: float
     seed: int
+    ema: float = 0.0
 
 
 class Ledger:
@@ -80,10 +81,26 @@ class Ledger:
         return str(trial.suggest_categorical("student", self._names[arm]))
 
     def _recipe(self, trial: optuna.Trial, arm: Arm) -> Recipe:
-        drawn = {
-            name: _draw(trial, name, bounds) for name, bounds in self._space.ranges(arm, self._plan.classes).items()
-        }
-        return Recipe(epochs=self._plan.epochs, batch_size=self._plan.batch_size, **drawn)
+        losses = self._space.recipe.distill.losses
+        if arm == "distill" and len(losses) > 1:
+            trial.suggest_categorical("loss", losses)
+        for name, bounds in self._space.ranges(arm, self._plan.classes).items():
+            trial.suggest_float(name, bounds.low, bounds.high, log=bounds.log)
+        return self._recipe_of(trial.params, arm)
+
+    def _recipe_of(self, drawn: dict[str, Any], arm: Arm) -> Recipe:
+        """The recipe that was drawn; what its loss does not read stays at its default.
+
+        Every loss draws all there is, because the sampler learns from parameters that all trials share.
+        """
+        fields = {name: value for name, value in drawn.items() if name != "student"}
+        if arm == "distill":
+            fields.setdefault("loss", self._space.recipe.distill.losses[0])
+            if fields["loss"] == "hard":
+                fields.pop("temperature")
+            if fields["loss"] != "dkd":
+                fields.pop("beta", None)
+        return Recipe(epochs=self._plan.epochs, batch_size=self._plan.batch_size, ema=self._plan.ema, **fields)
 
     # ---- telling ---------------------------------------------------------------------------------------------
 
@@ -121,7 +138,7 @@ class Ledger:
         latest = {}
         for arm, study in self._studies.items():
             for trial in study.get_trials(deepcopy=False):
-                if "number" in trial.user_attrs:
+                if "number" in trial.user_attrs and "learning_rate" in trial.params:  # drawn before a kill
                     latest[trial.user_attrs["number"]] = self._record(arm, trial)
         return [latest[number] for number in sorted(latest)]
 
@@ -160,7 +177,8 @@ class Ledger:
         )
         if not study.get_trials(deepcopy=False) and arm == "distill":
             for first in self._space.first[: self._plan.trials // 2]:
-                study.enqueue_trial({k: v for k, v in first.model_dump().items() if v is not None})
+                fixed = {"loss": self._space.recipe.distill.losses[0], **first.model_dump(exclude_none=True)}
+                study.enqueue_trial(fixed)
         return study
 
     def _recover(self) -> None:
@@ -191,7 +209,6 @@ class Ledger:
 
     def _record(self, arm: Arm, trial: optuna.trial.FrozenTrial) -> TrialRecord:
         candidate = self._candidates[trial.params["student"]]
-        recipe = {name: value for name, value in trial.params.items() if name != "student"}
         seconds: dict[str, float] = trial.user_attrs.get("seconds", {})
         steps = trial.intermediate_values
         state: TrialState = _STATES[trial.state.name]
@@ -203,7 +220,7 @@ class Ledger:
             ratio=candidate.ratio,
             macs=candidate.macs,
             cost_usd_per_1k=candidate.reading.cost_usd_per_1k.mean,
-            recipe=Recipe(epochs=self._plan.epochs, batch_size=self._plan.batch_size, **recipe),
+            recipe=self._recipe_of(trial.params, arm),
             state=state,
             epochs=max(steps, default=0),
             val_accuracy=steps[max(steps)] if steps else None,
@@ -223,10 +240,6 @@ _STATES: dict[str, TrialState] = {
 
 def _numbers(storage: optuna.storages.BaseStorage) -> list[int]:
     return [trial.number for study in storage.get_all_studies() for trial in storage.get_all_trials(study._study_id)]
-
-
-def _draw(trial: optuna.Trial, name: str, bounds: Range) -> float:
-    return trial.suggest_float(name, bounds.low, bounds.high, log=bounds.log)
 
 
 def _write_ahead(path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from autokd.errors import SpaceError, UsageError
-from autokd.records import Arm, Record
+from autokd.records import Arm, Loss, Record
 
 
 class Range(Record):
@@ -36,12 +36,33 @@ class Students(Record):
     exclude: tuple[str, ...] = ()
 
 
-class DistillRanges(Record):
+class DirectRanges(Record):
+    """What is searched in the direct arm; mixing is left out unless there is a range for it."""
+
+    learning_rate: Range = Range(low=3e-4, high=3e-3, log=True)
+    mixup: Range | None = None
+    cutmix: Range | None = None
+
+    @model_validator(mode="after")
+    def _not_negative(self) -> Self:
+        for name in ("mixup", "cutmix"):
+            bounds: Range | None = getattr(self, name)
+            if bounds and bounds.low < 0:
+                raise ValueError(f"{name} starts at 0, which leaves it out, or above")
+        return self
+
+    def mixing(self) -> dict[str, Range]:
+        """The ranges of mixup and cutmix that there are."""
+        return {name: bounds for name, bounds in (("mixup", self.mixup), ("cutmix", self.cutmix)) if bounds}
+
+
+class DistillRanges(DirectRanges):
     """What is searched in the distill arm; without a range of temperatures it follows the number of classes."""
 
+    losses: tuple[Loss, ...] = Field(("kl",), min_length=1)
     temperature: Range | None = None
     alpha: Range = Range(low=0.3, high=1.0)
-    learning_rate: Range = Range(low=3e-4, high=3e-3, log=True)
+    beta: Range = Range(low=0.5, high=8.0, log=True)
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -51,13 +72,11 @@ class DistillRanges(Record):
             )
         if self.temperature and self.temperature.low <= 0:
             raise ValueError("temperature is above 0")
+        if len(set(self.losses)) < len(self.losses):
+            raise ValueError("losses names one of them twice")
+        if "dkd" in self.losses and self.mixing():
+            raise ValueError("the loss dkd needs one label an image; leave out dkd, or mixup and cutmix")
         return self
-
-
-class DirectRanges(Record):
-    """What is searched in the direct arm."""
-
-    learning_rate: Range = Range(low=3e-4, high=3e-3, log=True)
 
 
 class Ranges(Record):
@@ -72,6 +91,8 @@ class First(Record):
 
     temperature: float = Field(gt=0)
     alpha: float = Field(ge=0.3, le=1)
+    loss: Loss | None = None
+    beta: float | None = Field(None, gt=0)
     learning_rate: float | None = Field(None, gt=0)
 
 
@@ -80,6 +101,8 @@ class Default(Record):
 
     temperature: float = Field(4.0, gt=0)
     alpha: float = Field(0.9, ge=0.3, le=1)
+    loss: Loss = "kl"
+    beta: float = Field(1.0, gt=0)
     learning_rate: float = Field(1e-3, gt=0)
 
 
@@ -90,6 +113,17 @@ class Space(Record):
     recipe: Ranges = Ranges()
     first: tuple[First, ...] = ()
     default: Default = Default()
+
+    @model_validator(mode="after")
+    def _first_can_be_drawn(self) -> Self:
+        losses = self.recipe.distill.losses
+        for first in self.first:
+            if first.loss is not None and first.loss not in losses:
+                raise ValueError(
+                    f"a [[first]] names the loss {first.loss}; add it to losses in [recipe.distill] "
+                    f"({', '.join(losses)}), or name one of these"
+                )
+        return self
 
     def names(self) -> list[str]:
         """The students, in the order of the file; raises UsageError for an unknown name, with the nearest ones."""
@@ -115,14 +149,17 @@ class Space(Record):
         return self.recipe.distill.temperature or (few if classes <= 100 else Range(low=0.5, high=4.0, log=True))
 
     def ranges(self, arm: Arm, classes: int) -> dict[str, Range]:
-        """What the sampler draws beside the student, by the names of Recipe."""
+        """What the sampler draws beside the student and the loss, by the names of Recipe."""
         if arm == "direct":
-            return {"learning_rate": self.recipe.direct.learning_rate}
+            direct = self.recipe.direct
+            return {"learning_rate": direct.learning_rate, **direct.mixing()}
         distill = self.recipe.distill
         return {
             "temperature": self.temperature(classes),
             "alpha": distill.alpha,
+            **({"beta": distill.beta} if "dkd" in distill.losses else {}),
             "learning_rate": distill.learning_rate,
+            **distill.mixing(),
         }
 
 

@@ -28,7 +28,8 @@ def test_the_default_space_has_the_documented_first_proposals_and_many_families(
     from autokd.zoo.count import family
 
     space = read_space("default")
-    assert [(f.temperature, f.alpha) for f in space.first] == [(4.0, 0.9), (1.0, 0.5), (2.0, 1.0)]
+    firsts = [(f.loss or "kl", f.temperature, f.alpha) for f in space.first]
+    assert firsts == [("kl", 4.0, 0.9), ("kl", 1.0, 0.5), ("kl", 2.0, 1.0), ("dist", 1.0, 0.67)]
     assert len({family(name) for name in space.names()}) >= 12
 
 
