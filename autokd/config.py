@@ -17,7 +17,9 @@ from autokd.errors import ConfigError
 from autokd.records import Policy
 
 # What may differ between a run and its resumption: where the work is placed and when it stops, never what is computed.
-PLACEMENT = frozenset({"engine", "ray_address", "workers", "gpus_per_trial", "timeout", "max_spend"})
+PLACEMENT = frozenset(
+    {"engine", "ray_address", "workers", "gpus_per_trial", "timeout", "max_spend", "loader_workers", "resident_gb"}
+)
 
 
 class SearchConfig(BaseModel):
@@ -38,6 +40,14 @@ class SearchConfig(BaseModel):
     on_corrupt: Literal["refuse", "skip"] = Field("refuse", description="what to do with an unreadable image")
     image_size: int | None = Field(None, ge=8, description="pixels a side; by default what data and teacher suggest")
     flip: bool | None = Field(None, description="mirror training images; by default yes, except for the digits")
+    colour: float | None = Field(
+        None, ge=0, le=1, description="colour jitter of training images; default: 0.2 for random resized crops, else 0"
+    )
+    erase: float = Field(0.0, ge=0, le=1, description="probability of erasing a part of a training image")
+    resident_gb: float = Field(4.0, gt=0, description="decoded images up to this many GB are kept, above it streamed")
+    loader_workers: int | None = Field(
+        None, ge=0, description="processes that decode streamed images; default: the usable cores less one"
+    )
 
     teacher_weights: str | None = Field(
         None,

@@ -63,6 +63,8 @@ class Transform(Record):
     crop: Literal["padded", "resized"]  # padded: shifts by up to an eighth; resized: random resized crop
     flip: bool
     interpolation: Literal["bilinear", "bicubic"] = "bicubic"
+    colour: float = 0.0  # brightness, contrast and saturation each scaled by 1 - colour to 1 + colour
+    erase: float = 0.0  # probability of random erasing
 
 
 class Task(Record):
