@@ -1,50 +1,88 @@
-"""Checkpoints of a training: atomic, and enough to go on to the same result."""
+"""What a training changes, and its checkpoints: atomic, and enough to go on to the same result."""
 
 from __future__ import annotations
 
 import os
 import pickle
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from autokd.records import EpochReport
 
+if TYPE_CHECKING:
+    from timm.utils import ModelEmaV3
 
-def save_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer, history: list[EpochReport]) -> None:
-    """Write model, optimizer and history so that a kill leaves the old file or the new one."""
+
+@dataclass
+class State:
+    """Everything that a step or an epoch of a training changes."""
+
+    model: nn.Module
+    optimizer: Optimizer
+    average: ModelEmaV3 | None = None  # moving average of the model's weights
+    history: list[EpochReport] = field(default_factory=list)
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The model whose accuracy counts: the averaged one where there is an average."""
+        return self.model if self.average is None else self.average.module
+
+    def finish(self) -> None:
+        """The training is over: the model takes the averaged weights."""
+        if self.average is not None:
+            self.model.load_state_dict(self.average.module.state_dict())
+
+
+def save_checkpoint(path: Path, state: State, final: bool = False) -> None:
+    """Write the state so that a kill leaves the old file or the new one; a `final` one holds weights and history only.
+
+    Flushed to the disk before it takes the old one's place, so that a power loss cannot leave half of it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "history": [report.model_dump() for report in history],
+        "model": state.model.state_dict(),
+        "optimizer": None if final else state.optimizer.state_dict(),
+        "average": None if final or state.average is None else state.average.module.state_dict(),
+        "history": [report.model_dump() for report in state.history],
     }
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
 
 
-def load_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer, device: str) -> list[EpochReport]:
-    """Restore what `save_checkpoint` wrote; returns the history, empty where there is no readable checkpoint.
+def load_checkpoint(path: Path, state: State, device: str) -> None:
+    """Restore what `save_checkpoint` wrote; nothing changes where there is no readable checkpoint.
 
-    A power loss may leave a cut file; the training then begins again rather than never.
+    A cut file is removed: the training then begins again rather than never.
     """
     if not path.exists():
-        return []
+        return
     try:
         content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except (EOFError, RuntimeError, pickle.UnpicklingError):
         path.unlink()
-        return []
-    model.load_state_dict(content["model"])
-    optimizer.load_state_dict(content["optimizer"])
-    return [EpochReport.model_validate(report) for report in content["history"]]
+        return
+    state.model.load_state_dict(content["model"])
+    if content["optimizer"] is not None:
+        state.optimizer.load_state_dict(content["optimizer"])
+    if state.average is not None:
+        state.average.module.load_state_dict(content["average"] or content["model"])
+    state.history[:] = [EpochReport.model_validate(report) for report in content["history"]]
+
+
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of the model's state on the CPU."""
+    return {key: value.detach().cpu().clone() for key, value in model.state_dict().items()}

@@ -4,71 +4,53 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from contextlib import contextmanager
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
+from torch import Tensor
 
 from autokd.data.images import Indices
-from autokd.data.task import TaskData
-from autokd.data.views import make_view, normalise
-from autokd.distill.checkpoint import load_checkpoint, save_checkpoint
-from autokd.distill.evaluate import Normalisation, accuracy, nll, predict
-from autokd.distill.losses import training_loss
-from autokd.distill.precision import autocast
+from autokd.distill.checkpoint import State, load_checkpoint, save_checkpoint, weights_of
+from autokd.distill.evaluate import accuracy, nll, predict
 from autokd.distill.schedule import learning_rate_factor
+from autokd.distill.step import Forward, Place, adamw, take_step
+from autokd.distill.training import TeacherLogits, Training
 from autokd.errors import TrainingError
-from autokd.records import EpochReport, Recipe
+from autokd.records import EpochReport
 from autokd.run import Stopwatch
 
-MAX_GRADIENT_NORM = 1.0
+__all__ = ["TeacherLogits", "Training", "steps_per_epoch", "train"]
 
-
-class TeacherLogits(Protocol):
-    """The teacher's raw logits for views of the training images, stored or computed."""
-
-    def logits(self, view: int, positions: Indices, images: Tensor) -> Tensor:
-        """[n, classes] on the device; positions [n] count training images from 0, `images` are their [n, 3, S, S]."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """Everything that one training is made of; equal trainings give equal results on one device."""
-
-    data: TaskData
-    model: nn.Module
-    normalisation: Normalisation
-    recipe: Recipe
-    seed: int
-    views_seed: int
-    device: str
-    teacher: TeacherLogits | None = None
-    views: int | None = None  # epochs beyond them see the first views again; None: a view of its own for every epoch
-    checkpoint: Path | None = None
+CHECK_EVERY = 100  # steps between two looks at the loss, which wait for the device
+DIVERGED = 10.0  # times the loss of the beginning
 
 
 def train(training: Training) -> Iterator[EpochReport]:
     """Train to the end of the recipe, epoch by epoch; what a checkpoint holds is reported again, not trained again.
 
-    Each epoch's checkpoint is on disk before the epoch is reported, so whoever iterates may stop at any report; only
-    the last epoch leaves none, because what comes of it is the caller's to keep. Random numbers inside the model come
-    from (seed, epoch), whatever else the process draws between epochs. Raises TrainingError where the loss is no
-    longer finite.
+    Each epoch's checkpoint is on disk before the epoch is reported, so whoever iterates may stop at any report. Random
+    numbers inside the model come from (seed, epoch), whatever else the process draws between epochs. A batch that does
+    not fit into memory is halved and the training begins again, its epochs reported anew, because batch normalisation
+    sees other batches from then on. Raises TrainingError where the loss is no longer finite or has diverged, and where
+    not even two images fit.
     """
-    recipe, model, path = training.recipe, training.model, training.checkpoint
-    model.to(training.device).to(memory_format=torch.channels_last)
-    optimizer = _optimizer(model, recipe)
-    history = load_checkpoint(path, model, optimizer, training.device) if path else []
-    yield from history
-    for epoch in range(len(history) + 1, recipe.epochs + 1):
-        history.append(_epoch(training, optimizer, epoch))
-        if path and epoch < recipe.epochs:
-            save_checkpoint(path, model, optimizer, history)
-        yield history[-1]
+    model = training.model.to(training.device).to(memory_format=torch.channels_last)
+    beginning = weights_of(model)
+    state, accumulate = _restored(training, beginning), training.accumulate
+    if state.history:
+        accumulate = state.history[-1].accumulate
+        yield from list(state.history)
+    forward: Forward = torch.compile(model) if training.compiled else model
+    while len(state.history) < training.recipe.epochs:
+        report = _epoch(training, state, forward, accumulate)
+        if report is None:
+            accumulate = _halved(training, accumulate)
+            model.load_state_dict(beginning)
+            state = _fresh(training)
+            continue
+        _keep(training, state, report)
+        yield report
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:
@@ -76,36 +58,56 @@ def steps_per_epoch(images: int, batch_size: int) -> int:
     return max(1, images // batch_size)
 
 
-def _optimizer(model: nn.Module, recipe: Recipe) -> Optimizer:
-    """AdamW; no weight decay on biases and norms."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return AdamW([group for group in groups if group["params"]], lr=recipe.learning_rate, fused=True)
+def _fresh(training: Training) -> State:
+    from timm.utils import ModelEmaV3
+
+    recipe, model = training.recipe, training.model
+    average = ModelEmaV3(model, decay=recipe.ema, use_warmup=True) if recipe.ema else None
+    return State(model, adamw(model, recipe), average)
 
 
-def _epoch(training: Training, optimizer: Optimizer, epoch: int) -> EpochReport:
+def _restored(training: Training, beginning: dict[str, Tensor]) -> State:
+    """The state of the checkpoint, unless that was trained in fewer parts than are asked for now."""
+    state = _fresh(training)
+    if training.checkpoint is not None:
+        load_checkpoint(training.checkpoint, state, training.device)
+    if state.history and state.history[-1].accumulate < training.accumulate:
+        training.model.load_state_dict(beginning)
+        return _fresh(training)
+    return state
+
+
+def _halved(training: Training, accumulate: int) -> int:
+    batch = min(training.recipe.batch_size, len(training.data.train))
+    if batch // (2 * accumulate) < 2:
+        raise TrainingError(f"a batch of {batch // accumulate} images does not fit into the memory of the device")
+    return 2 * accumulate
+
+
+def _keep(training: Training, state: State, report: EpochReport) -> None:
+    state.history.append(report)
+    final = report.epoch == training.recipe.epochs
+    if final:
+        state.finish()
+    if training.checkpoint:
+        save_checkpoint(training.checkpoint, state, final)
+
+
+def _epoch(training: Training, state: State, forward: Forward, accumulate: int) -> EpochReport | None:
+    """Train and evaluate one epoch; None where a batch does not fit into memory."""
     watch = Stopwatch()
-    data, recipe, model = training.data, training.recipe, training.model
-    steps = steps_per_epoch(len(data.train), recipe.batch_size)
-    torch.manual_seed(int(np.random.SeedSequence([training.seed, epoch]).generate_state(1)[0]))
-    model.train()
-    total = torch.zeros((), device=training.device)
-    groups = _batches(training, epoch)
-    stored = data.images.batches([data.train[positions] for positions in groups])
-    for step, (positions, images) in enumerate(zip(groups, stored, strict=True), start=(epoch - 1) * steps):
-        rate = recipe.learning_rate * learning_rate_factor(step, recipe.epochs * steps)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        total += _step(training, optimizer, positions, images, view=(epoch - 1) % (training.views or epoch))
-    loss = float(total) / steps
-    if not math.isfinite(loss):
-        raise TrainingError(
-            f"the loss was no longer finite in epoch {epoch} (learning rate {recipe.learning_rate:.2g})"
-        )
-    logits = predict(model, data, data.val, training.normalisation, training.device)
+    epoch = len(state.history) + 1
+    with _reproducible(training.device):
+        torch.manual_seed(int(np.random.SeedSequence([training.seed, epoch]).generate_state(1)[0]))
+        try:
+            loss, rate = _steps(training, state, forward, epoch, accumulate)
+        except torch.OutOfMemoryError:
+            loss, rate = math.nan, math.nan
+        if math.isnan(rate):  # outside the handler, whose traceback would keep the batch in memory
+            torch.cuda.empty_cache()
+            return None
+        data = training.data
+        logits = predict(state.evaluated, data, data.val, training.normalisation, training.device)
     labels = data.labels[data.val]
     return EpochReport(
         epoch=epoch,
@@ -114,7 +116,29 @@ def _epoch(training: Training, optimizer: Optimizer, epoch: int) -> EpochReport:
         val_nll=nll(logits, labels),
         learning_rate=rate,
         seconds=watch.seconds,
+        accumulate=accumulate,
+        note="" if accumulate == 1 else f"batches in {accumulate} parts, for lack of memory",
     )
+
+
+def _steps(training: Training, state: State, forward: Forward, epoch: int, accumulate: int) -> tuple[float, float]:
+    """The epoch's mean loss and its last learning rate."""
+    data, recipe = training.data, training.recipe
+    groups = _batches(training, epoch)
+    view = (epoch - 1) % (training.views or epoch)
+    guard = _Guard(training, state)
+    training.model.train()
+    stored = data.images.batches([data.train[positions] for positions in groups])
+    for step, (positions, images) in enumerate(zip(groups, stored, strict=True)):
+        done = (epoch - 1) * len(groups) + step
+        rate = recipe.learning_rate * learning_rate_factor(done, recipe.epochs * len(groups))
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        place = Place(epoch, step, view)
+        guard.add(take_step(training, forward, state.optimizer, positions, images, place, accumulate))
+        if state.average is not None:
+            state.average.update(training.model, step=done + 1)
+    return guard.mean(), rate
 
 
 def _batches(training: Training, epoch: int) -> list[Indices]:
@@ -124,17 +148,48 @@ def _batches(training: Training, epoch: int) -> list[Indices]:
     return [order[step * size : (step + 1) * size] for step in range(steps_per_epoch(count, size))]
 
 
-def _step(training: Training, optimizer: Optimizer, positions: Indices, stored: Tensor, view: int) -> Tensor:
-    data, recipe, model = training.data, training.recipe, training.model
-    indices = data.train[positions]
-    images = make_view(stored, indices, data.task.transform, training.views_seed, view)
-    labels = torch.from_numpy(data.labels[indices]).to(training.device, non_blocking=True)
-    soft = training.teacher.logits(view, positions, images) if training.teacher and recipe.alpha > 0 else None
-    with autocast(training.device):
-        logits = model(normalise(images, *training.normalisation))
-    loss = training_loss(logits, labels, soft, recipe.temperature, recipe.alpha)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
-    optimizer.step()
-    return loss.detach()
+class _Guard:
+    """Adds up the losses of an epoch on the device, and looks at them now and then."""
+
+    def __init__(self, training: Training, state: State) -> None:
+        self._where = f"epoch {len(state.history) + 1} (learning rate {training.recipe.learning_rate:.2g})"
+        self._normal = state.history[0].train_loss if state.history else None
+        self._total = torch.zeros((), device=training.device)
+        self._steps, self._seen, self._seen_steps = 0, 0.0, 0
+
+    def add(self, loss: Tensor) -> None:
+        """Raises TrainingError, within CHECK_EVERY steps of the cause."""
+        self._total += loss
+        self._steps += 1
+        if self._steps % CHECK_EVERY == 0:
+            self._look()
+
+    def mean(self) -> float:
+        """The mean of all losses so far; raises TrainingError."""
+        self._look()
+        return self._seen / self._steps
+
+    def _look(self) -> None:
+        total = float(self._total)
+        if not math.isfinite(total):
+            raise TrainingError(f"the loss was no longer finite in {self._where}")
+        if self._steps > self._seen_steps:
+            recent = (total - self._seen) / (self._steps - self._seen_steps)
+            self._normal = recent if self._normal is None else self._normal
+            if recent > DIVERGED * self._normal:
+                raise TrainingError(
+                    f"the loss diverged in {self._where}: {recent:.3g}, where it began with {self._normal:.3g}"
+                )
+        self._seen, self._seen_steps = total, self._steps
+
+
+@contextmanager
+def _reproducible(device: str) -> Iterator[None]:
+    """Convolutions on a GPU by algorithms that give the same result every time."""
+    before = torch.backends.cudnn.deterministic
+    if torch.device(device).type == "cuda":
+        torch.backends.cudnn.deterministic = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.deterministic = before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,5 +13,8 @@ from autokd.run import write_text
 
 def write_history(folder: Path, history: Sequence[EpochReport]) -> None:
     """Write the epochs so far."""
-    rows = [",".join(repr(value) for value in report.model_dump().values()) for report in history]
-    write_text(folder / "history.csv", "\n".join([",".join(EpochReport.model_fields), *rows]) + "\n")
+    buffer = io.StringIO()
+    rows = csv.writer(buffer, lineterminator="\n")
+    rows.writerow(EpochReport.model_fields)
+    rows.writerows(report.model_dump().values() for report in history)
+    write_text(folder / "history.csv", buffer.getvalue())

@@ -15,7 +15,7 @@ from torch import nn
 
 import autokd.distill.checkpoint
 from autokd.data.views import make_view, normalise
-from autokd.distill.checkpoint import load_checkpoint, save_checkpoint
+from autokd.distill.checkpoint import State, load_checkpoint, save_checkpoint
 from autokd.distill.loop import Training, train
 from autokd.errors import TrainingError
 from autokd.records import EpochReport, Recipe
@@ -208,7 +208,7 @@ def checkpointed(path: Path) -> tuple[nn.Module, torch.optim.Optimizer]:
     optimizer = torch.optim.AdamW(model.parameters())
     model(torch.randn(2, 3, 32, 32)).sum().backward()
     optimizer.step()
-    save_checkpoint(path, model, optimizer, [])
+    save_checkpoint(path, State(model, optimizer))
     return model, optimizer
 
 
@@ -223,7 +223,7 @@ def test_a_crash_while_saving_leaves_the_old_checkpoint(tmp_path, monkeypatch):
 
     monkeypatch.setattr(autokd.distill.checkpoint.torch, "save", crash)
     with pytest.raises(OSError, match="No space"):
-        save_checkpoint(path, model, optimizer, [])
+        save_checkpoint(path, State(model, optimizer))
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -231,7 +231,9 @@ def test_a_crash_while_saving_leaves_the_old_checkpoint(tmp_path, monkeypatch):
 def test_without_a_checkpoint_there_is_no_history(tmp_path):
     model = build("test_resnet", 3, 32)
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    assert load_checkpoint(tmp_path / "none.pt", model, torch.optim.AdamW(model.parameters()), "cpu") == []
+    state = State(model, torch.optim.AdamW(model.parameters()))
+    load_checkpoint(tmp_path / "none.pt", state, "cpu")
+    assert state.history == []
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
@@ -240,7 +242,7 @@ def test_a_checkpoint_brings_back_model_and_optimizer(tmp_path):
     model, optimizer = checkpointed(path)
     other = build("test_resnet", 3, 32)
     restored = torch.optim.AdamW(other.parameters())
-    load_checkpoint(path, other, restored, "cpu")
+    load_checkpoint(path, State(other, restored), "cpu")
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True))
     for ours, theirs in zip(optimizer.state.values(), restored.state.values(), strict=True):
         assert all(torch.equal(ours[key], theirs[key]) for key in ours)
@@ -254,6 +256,8 @@ def test_a_cut_checkpoint_begins_the_training_again(tmp_path, share):
     path.write_bytes(content[: int(share * len(content))])
     model = build("test_resnet", 3, 32)
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    assert load_checkpoint(path, model, torch.optim.AdamW(model.parameters()), "cpu") == []
+    state = State(model, torch.optim.AdamW(model.parameters()))
+    load_checkpoint(path, state, "cpu")
+    assert state.history == []
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
     assert not path.exists()

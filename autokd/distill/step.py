@@ -1,0 +1,84 @@
+"""One step of the optimizer on one batch, in as many parts as the memory asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+from autokd.data.images import Indices
+from autokd.data.views import make_view, normalise
+from autokd.distill.losses import training_loss
+from autokd.distill.mixing import draw_mix, mix_images
+from autokd.distill.precision import autocast
+from autokd.distill.training import Training
+from autokd.records import Recipe
+
+MAX_GRADIENT_NORM = 1.0
+
+Forward = Callable[[Tensor], Tensor]
+
+
+class Place(NamedTuple):
+    """Where in a training a batch is: epoch from 1, step of that epoch from 0, and the view that the epoch shows."""
+
+    epoch: int
+    step: int
+    view: int
+
+
+def adamw(model: nn.Module, recipe: Recipe) -> Optimizer:
+    """AdamW; no weight decay on biases and norms."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return AdamW([group for group in groups if group["params"]], lr=recipe.learning_rate, fused=True)
+
+
+def take_step(
+    training: Training,
+    forward: Forward,
+    optimizer: Optimizer,
+    positions: Indices,
+    stored: Tensor,
+    place: Place,
+    accumulate: int,
+) -> Tensor:
+    """Train on one batch; returns its loss, a scalar on the device that nobody has waited for.
+
+    positions: int64 [n] among the training images; stored: their uint8 pixels [n, 3, H, H]. With `accumulate` above 1
+    the batch goes through the model in so many parts, whose gradients add up to the whole batch's mean; batch
+    normalisation, and the correlation over images of the loss `dist`, then see one part at a time.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    total = torch.zeros((), device=training.device)
+    for number, part in enumerate(np.array_split(np.arange(len(positions)), accumulate)):
+        share = len(part) / len(positions)
+        images = stored if accumulate == 1 else stored[part[0] : part[-1] + 1]
+        mixing = place.step * accumulate + number
+        loss = _loss(training, forward, positions[part], images, place, mixing) * share
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.detach()
+    torch.nn.utils.clip_grad_norm_(training.model.parameters(), MAX_GRADIENT_NORM)
+    optimizer.step()
+    return total
+
+
+def _loss(
+    training: Training, forward: Forward, positions: Indices, stored: Tensor, place: Place, mixing: int
+) -> Tensor:
+    data, recipe = training.data, training.recipe
+    indices = data.train[positions]
+    view = make_view(stored, indices, data.task.transform, training.views_seed, place.view)
+    labels = torch.from_numpy(data.labels[indices]).to(training.device, non_blocking=True)
+    soft = training.teacher.logits(place.view, positions, view) if training.teacher and recipe.alpha > 0 else None
+    mix = draw_mix(recipe, view, training.seed, place.epoch, mixing)
+    with autocast(training.device):
+        logits = forward(normalise(mix_images(view, mix), *training.normalisation))
+    return training_loss(logits, labels, soft, recipe.temperature, recipe.alpha, recipe.loss, recipe.beta, mix)
