@@ -25,6 +25,7 @@ from autokd.records import Task, Transform
 from autokd.run import digest, read_json, write_bytes, write_text
 
 SMALL_IMAGE = 64  # up to this size crops are shifts; above it, random resized crops
+PHOTO_COLOUR = 0.2  # jitter of random resized crops by default
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,20 @@ def prepare_task(config: SearchConfig, teacher_input: int, listener: Listener, p
 
 
 def choose_transform(config: SearchConfig, parts: Parts, teacher_input: int) -> Transform:
-    """Image size: as asked, else what small images round up to (a multiple of 32), never above the teacher's own."""
+    """Image size: as asked, else what small images round up to (a multiple of 32), never above the teacher's own.
+
+    Resized crops are of photographs, whose light varies: they get colour jitter unless told otherwise.
+    """
     size = config.image_size
     if size is None:
         native = parts.native_size or teacher_input
         size = min(teacher_input, 32 * -(-native // 32))
     flip = parts.flip if config.flip is None else config.flip
-    return Transform(image_size=size, crop="padded" if size <= SMALL_IMAGE else "resized", flip=flip)
+    small = size <= SMALL_IMAGE
+    colour = (0.0 if small else PHOTO_COLOUR) if config.colour is None else config.colour
+    return Transform(
+        image_size=size, crop="padded" if small else "resized", flip=flip, colour=colour, erase=config.erase
+    )
 
 
 def open_task(folder: Path, device: str = "cpu") -> TaskData:

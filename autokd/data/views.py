@@ -6,18 +6,24 @@ in whatever order, today and after a resume; teacher and student see the same cr
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from autokd.data.jitter import erase, jitter_colour
 from autokd.records import Transform
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 SHIFT = 8  # padded crops move by up to image_size / SHIFT pixels
 MIN_AREA = 0.35  # of a resized crop
 RATIO = (3 / 4, 4 / 3)
+
+# Positions of the numbers of one view; kept soft labels belong to them, so new ones are added at the end.
+PLACE, COLOUR, ERASE = slice(0, 5), slice(5, 8), slice(8, 13)
 
 
 def store_size(transform: Transform) -> int:
@@ -56,10 +62,13 @@ def make_view(images: Tensor, indices: npt.NDArray[np.int64], transform: Transfo
     images: uint8 [n, 3, H, H] as stored, on any device; indices: int64 [n], the images' own numbers.
     Returns float32 [n, 3, S, S] in 0 to 1, channels last, on the device of `images`.
     """
-    numbers = uniforms(seed, view, indices, 5)
-    if transform.crop == "padded":
-        return _shifted(images, numbers, transform)
-    return _resized(images, numbers, transform)
+    numbers = uniforms(seed, view, indices, ERASE.stop)
+    cropped = (_shifted if transform.crop == "padded" else _resized)(images, numbers[:, PLACE], transform)
+    if transform.colour > 0:
+        cropped = jitter_colour(cropped, numbers[:, COLOUR], transform.colour)
+    if transform.erase > 0:
+        cropped = erase(cropped, numbers[:, ERASE], transform.erase)
+    return cropped
 
 
 def clean_view(images: Tensor, transform: Transform) -> Tensor:
@@ -71,9 +80,17 @@ def clean_view(images: Tensor, transform: Transform) -> Tensor:
 
 def normalise(view: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
     """A model's own normalisation of a view; mean and std per channel, in 0 to 1."""
-    scale = torch.tensor([1 / s for s in std], device=view.device).view(1, 3, 1, 1)
-    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=view.device).view(1, 3, 1, 1)
+    scale, shift = _constants(tuple(mean), tuple(std), view.device)
     return torch.addcmul(shift, view, scale)
+
+
+@lru_cache(maxsize=64)
+def _constants(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """1 / std and -mean / std as [1, 3, 1, 1] on the device, made once: a step copies nothing to it."""
+    with torch.inference_mode(False):  # a tensor born in inference mode is of no use to a training
+        scale = torch.tensor([1 / s for s in std], device=device).view(1, 3, 1, 1)
+        shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=device).view(1, 3, 1, 1)
+    return scale, shift
 
 
 def _shifted(images: Tensor, numbers: npt.NDArray[np.float64], transform: Transform) -> Tensor:

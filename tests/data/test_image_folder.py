@@ -165,7 +165,17 @@ def test_image_size_is_rounded_up_from_small_images_and_never_above_the_teachers
         "crop": "padded",
         "flip": False,
         "interpolation": "bicubic",
+        "colour": 0.0,
+        "erase": 0.0,
     }
+
+
+def test_only_photographs_are_jittered_unless_told_otherwise(tmp_path):
+    parts = read_folder(write_pattern_folder(tmp_path, {"": {"a": 1, "b": 1}}))
+    small, large = choose_transform(settings(), parts, 224), choose_transform(settings(image_size=96), parts, 224)
+    assert (small.colour, small.erase, large.colour, large.erase) == (0.0, 0.0, 0.2, 0.0)
+    asked = choose_transform(settings(image_size=96, colour=0.0, erase=0.25), parts, 224)
+    assert (asked.colour, asked.erase) == (0.0, 0.25)
 
 
 def test_jpeg_and_png_are_mixed_freely(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
@@ -67,6 +69,32 @@ PINNED = [[0.521790313771, 0.908253228521], [0.928936379392, 0.142089869274]]
 def test_the_hash_is_what_it_was():
     """Kept soft labels belong to these numbers: a change of the hash has to change the name of the cache too."""
     assert uniforms(7_919, 2, np.array([0, 41]), 2).round(12).tolist() == PINNED
+
+
+RESIZED_SUMS = [
+    13.6471,
+    -25.1303,
+    -17.5638,
+    -1.9211,
+    -20.8970,
+    8.0721,
+    -0.1965,
+    -30.9893,
+    -10.9753,
+    8.5822,
+    41.4545,
+    11.7897,
+]
+
+
+def test_views_without_jitter_and_erasing_are_what_they_were():
+    """Computed before there was either: kept soft labels belong to these pixels too."""
+    padded = make_view(pictures(PADDED), np.arange(100, 112), PADDED, 5, 3)
+    assert hashlib.sha256(padded.contiguous().numpy().tobytes()).hexdigest()[:16] == "c915dee44cfb1440"
+    resized = make_view(pictures(RESIZED), np.arange(100, 112), RESIZED, 5, 3)
+    weights = torch.linspace(-1, 1, 96)
+    sums = torch.einsum("nchw,h,w->n", resized.double(), weights.double(), weights.double())
+    assert torch.allclose(sums, torch.tensor(RESIZED_SUMS, dtype=torch.float64), atol=1e-3)
 
 
 def hand_view(monkeypatch, images: torch.Tensor, transform: Transform, *numbers: float) -> np.ndarray:
@@ -140,6 +168,17 @@ def test_stored_images_have_a_margin_that_rounds_away():
         stored = store_size(Transform(image_size=size, crop="resized", flip=True))
         assert (stored - size) % 4 == 0
         assert 1.05 < stored / size < 1.16
+
+
+def test_constants_of_normalise_are_made_once_and_serve_training_after_inference():
+    views._constants.cache_clear()
+    stats = ((0.1,) * 3, (0.5,) * 3)
+    with torch.inference_mode():
+        normalise(torch.rand(1, 3, 2, 2), *stats)
+    view = torch.rand(1, 3, 2, 2, requires_grad=True)
+    normalise(view, *stats).sum().backward()
+    assert torch.allclose(view.grad, torch.full((1, 3, 2, 2), 2.0))
+    assert views._constants.cache_info().misses == 1
 
 
 def test_normalise_is_each_models_own():
