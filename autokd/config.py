@@ -62,6 +62,8 @@ class SearchConfig(BaseModel):
     epochs: int | None = Field(None, ge=1, description="epochs of every trial")
     seeds: int | None = Field(None, ge=2, description="seeds of every finalist")
     batch_size: int | None = Field(None, ge=2, description="training batch size")
+    ema: float = Field(0.0, ge=0, lt=1, description="decay of a moving average of the students' weights; 0: none")
+    compile: bool = Field(False, description="try torch.compile on every student and use it where it pays")
     finalists: int | None = Field(None, ge=1, description="proposals of each arm to confirm, beside the default")
 
     cost_model: Literal["measured", "params"] = Field(
@@ -104,6 +106,9 @@ class SearchConfig(BaseModel):
     cache_dir: Path = Field(
         default_factory=lambda: default_cache_dir(),
         description="where teachers, decoded images and soft labels are kept",
+    )
+    cache_limit_gb: float | None = Field(
+        None, gt=0, description="GB that soft labels in the cache may take; old ones make room for new ones"
     )
 
     @classmethod

@@ -188,6 +188,7 @@ class TrialRecord(Record):
     val_accuracy: float | None  # after the last epoch that was trained
     seconds: float
     error: str | None = None
+    note: str = ""
 
 
 class SeedResult(Record):
@@ -197,6 +198,7 @@ class SeedResult(Record):
     val_accuracy: float
     test_accuracy: float
     device_seconds: float
+    accumulate: int = 1  # parts in which its batches were trained, for lack of memory
 
 
 class FinalistRecord(Record):
@@ -355,6 +357,7 @@ class SearchSummary(Record):
     stages: dict[str, float]  # device seconds by stage: teacher, soft_labels, search, confirmation
     importance: dict[str, dict[str, float]]  # arm -> parameter -> share of the variance of validation accuracy
     notes: tuple[str, ...] = ()  # trouble that bears on the evidence: an empty arm, a timeout, failed trials
+    remarks: tuple[str, ...] = ()  # what a reader should know and what is no trouble: a live teacher, fewer views
 
 
 class Report(Record):

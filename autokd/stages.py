@@ -130,10 +130,15 @@ def _price_note(model: CostModel) -> str:
 
 def soft_labels(state: State) -> tuple[SoftLabelSet, WorkshopFactory]:
     """Soft labels for every epoch, and what trains with them."""
-    started = datetime.fromisoformat(state.run.manifest["started"]).timestamp()
-    labels = state.parts.soft_labels(state.prepared, state.config, state.listener, started)
+    manifest = state.run.manifest
+    started = datetime.fromisoformat(manifest["started"]).timestamp()
+    labels = state.parts.soft_labels(
+        state.prepared, state.config, state.listener, started, manifest.get("soft_label_set")
+    )
     state.keep_seconds("soft_labels", labels.seconds)
-    state.listener.note(f"{labels.views} views, {labels.reused} of them kept from an earlier run.")
+    state.run.update(soft_label_set=labels.model_dump(mode="json"))
+    if not labels.live:
+        state.listener.note(f"{labels.views} views, {labels.reused} of them kept from an earlier run.")
     return labels, state.parts.factory(state.prepared, labels, state.config)
 
 
@@ -168,6 +173,7 @@ def search_trials(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
         classes=len(state.prepared.task.classes),
         max_cost=config.max_cost,
         seed=config.seed,
+        ema=config.ema,
     )
     ledger = Ledger(state.run.study_path, read_space(config.space), state.candidates, plan)
     source = TrialSource(ledger, state.run, plan)
@@ -235,6 +241,8 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
     watched = Watched(source, "confirmation", limits, state.listener)
     watched.begin(source.over, {})
     engine.run(watched, factory)
+    while source.waiting and not state.stop():  # handed back when the engine had stopped asking
+        engine.run(watched, factory)
     candidates = {candidate.student: candidate for candidate in state.candidates}
     records = collect(state.run, finalists, seeds, candidates)
     state.keep_seconds("confirmation", sum(s.device_seconds for r in records for s in r.seeds))
@@ -261,7 +269,8 @@ def _finalists_note(finalists: Sequence[Finalist], total: int, seeds: int) -> st
 def summarise(
     state: State, trials: Sequence[TrialRecord], notes: Sequence[str], importance: dict[str, dict[str, float]]
 ) -> SearchSummary:
-    stages: dict[str, float] = state.run.manifest.get("stages", {})
+    manifest = state.run.manifest
+    stages: dict[str, float] = manifest.get("stages", {})
     states = [trial.state for trial in trials]
     return SearchSummary(
         trials=len(states),
@@ -273,6 +282,7 @@ def summarise(
         stages=stages,
         importance=importance,
         notes=tuple(notes),
+        remarks=tuple(manifest.get("soft_label_set", {}).get("remarks", ())),
     )
 
 

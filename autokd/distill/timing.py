@@ -1,32 +1,75 @@
-"""How long training takes here, for plans."""
+"""How long training takes here: for plans, and to see whether compiling pays."""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import AdamW
 
 from autokd.distill.losses import hard_loss
 from autokd.distill.precision import autocast
+from autokd.records import Record
 from autokd.run import Stopwatch
 
 WARM_UP, STEPS = 1, 3
 
 
+class Compilation(Record):
+    """What came of trying `torch.compile` on a student."""
+
+    used: bool
+    reason: str  # in one phrase, with the figures
+
+
 def training_seconds_per_image(model: nn.Module, image_size: int, batch_size: int, device: str) -> float:
     """Device seconds of one image in a training step on made-up data; the model's weights change."""
-    model = model.to(device).to(memory_format=torch.channels_last).train()
+    times = _step_times(model, model, image_size, batch_size, device)
+    return sum(times[WARM_UP:]) / STEPS / batch_size
+
+
+def try_compile(model: nn.Module, image_size: int, batch_size: int, steps: int, device: str) -> Compilation:
+    """Whether compiled steps save more time over a training of `steps` than compiling takes; on copies of the model.
+
+    The first compiled step counts as the compilation. An error of the compiler is a reason, never raised.
+    """
+    eager_model, compiled_model = copy.deepcopy(model), copy.deepcopy(model)
+    eager = min(_step_times(eager_model, eager_model, image_size, batch_size, device)[WARM_UP:])
+    try:
+        forward: Callable[[Tensor], Tensor] = torch.compile(compiled_model)
+        first, *later = _step_times(compiled_model, forward, image_size, batch_size, device)
+    except Exception as error:  # noqa: BLE001 - whatever the compiler raises
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return Compilation(used=False, reason=f"not compiled: torch.compile failed ({line[:120]})")
+    compiled = min(later)
+    saved = steps * (eager - compiled)
+    figures = f"{1000 * compiled:.3g} ms a step against {1000 * eager:.3g} ms"
+    if saved <= first:
+        return Compilation(
+            used=False,
+            reason=f"not compiled: it takes {first:.3g} s and saves {saved:.3g} s over {steps} steps ({figures})",
+        )
+    return Compilation(used=True, reason=f"compiled: {figures}")
+
+
+def _step_times(
+    model: nn.Module, forward: Callable[[Tensor], Tensor], image_size: int, batch_size: int, device: str
+) -> list[float]:
+    """Seconds of each of WARM_UP + STEPS training steps."""
+    model.to(device).to(memory_format=torch.channels_last).train()
     optimizer = AdamW(model.parameters(), lr=1e-6, fused=True)
     images = torch.rand(batch_size, 3, image_size, image_size, device=device).to(memory_format=torch.channels_last)
     labels = torch.zeros(batch_size, dtype=torch.int64, device=device)
-    watch = Stopwatch()
-    for step in range(WARM_UP + STEPS):
-        if step == WARM_UP:
-            watch = Stopwatch()
+    times = []
+    for _ in range(WARM_UP + STEPS):
+        watch = Stopwatch()
         with autocast(device):
-            scores = model(images)
+            scores = forward(images)
         hard_loss(scores, labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         float(scores.detach().sum())  # waits for the device
-    return watch.seconds / STEPS / batch_size
+        times.append(watch.seconds)
+    return times

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from autokd.records import Candidate, EpochReport, FinalistRecord, SeedResult
 from autokd.run import Run, read_json, write_text
+from autokd.tune.batchparts import BatchParts
 from autokd.tune.engines.base import MAX_RETRIES, Job, Order, Outcome
 from autokd.tune.finalists import Finalist
 
@@ -23,26 +24,38 @@ class FinalistSource:
         self.total = len(jobs)
         self._waiting = [job for job in jobs if not _is_done(job)]
         self.over = self.total - len(self._waiting)
+        self._jobs = jobs
+        self._parts = BatchParts(run)
         self._running: dict[str, tuple[Job, int]] = {}  # epochs so far
         self._deaths: dict[str, int] = {}
         self.failed: list[str] = []
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are jobs that nobody has taken."""
+        return bool(self._waiting)
 
     def next(self) -> Job | None:
         """See JobSource."""
         if not self._waiting:
             return None
         job = self._waiting.pop(0)
+        job = job.model_copy(update={"accumulate": self._parts.of(job.proposal.student)})
         self._running[job.key] = (job, 0)
         return job
 
     def report(self, key: str, report: EpochReport) -> Order:
         """See JobSource."""
-        self._running[key] = (self._running[key][0], report.epoch)
+        job = self._running[key][0]
+        self._running[key] = (job, report.epoch)
+        if self._parts.learn(job.proposal.student, report.accumulate):
+            self._train_again(job.proposal.student)
         return "go"
 
     def finish(self, key: str, outcome: Outcome) -> None:  # noqa: ARG002 - the worker has written result.json
         """See JobSource."""
         job, _ = self._running.pop(key)
+        self._train_again(job.proposal.student)  # where another learnt meanwhile that batches do not fit
         _keep_best_weights(Path(job.folder).parent)
 
     def fail(self, key: str, error: str, retry: bool) -> None:
@@ -56,6 +69,17 @@ class FinalistSource:
             f"finalist {job.proposal.number} ({job.proposal.student}) failed from seed {job.seed}: {error}"
         )
         write_text(Path(job.folder) / "error.txt", error + "\n")
+
+    def _train_again(self, student: str) -> None:
+        """Hand out once more what was trained on other batches than this student's other trainings."""
+        for job in self._jobs:
+            result = Path(job.folder) / "result.json"
+            if job.proposal.student != student or not result.exists():
+                continue
+            if SeedResult.model_validate(read_json(result)).accumulate < self._parts.of(student):
+                result.unlink()
+                self._waiting.append(job)
+                self.total += 1
 
     def epochs_left(self) -> int:
         """See CountedSource."""
@@ -126,6 +150,8 @@ def _is_done(job: Job) -> bool:
 def _keep_best_weights(folder: Path) -> None:
     """Of one finalist's seeds, only the weights that would be shipped are kept: those best on validation."""
     results = {path.parent: SeedResult.model_validate(read_json(path)) for path in folder.glob("*/result.json")}
+    if not results:
+        return
     best = max(results, key=lambda path: (results[path].val_accuracy, -results[path].seed))
     for path in results:
         if path != best:

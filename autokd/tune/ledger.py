@@ -111,6 +111,8 @@ class Ledger:
         arm, trial = self._running[number]
         seconds = dict(trial.user_attrs.get("seconds", {}))
         trial.set_user_attr("seconds", {**seconds, str(report.epoch): report.seconds})
+        if report.note:
+            trial.set_user_attr("note", report.note)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a step that was reported before the kill
             trial.report(report.val_accuracy, report.epoch)
@@ -226,6 +228,7 @@ class Ledger:
             val_accuracy=steps[max(steps)] if steps else None,
             seconds=sum(seconds.values()),
             error=trial.user_attrs.get("error") if state == "failed" else None,
+            note=trial.user_attrs.get("note", ""),
         )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from autokd.records import EpochReport
 from autokd.run import Run, write_text
+from autokd.tune.batchparts import BatchParts
 from autokd.tune.engines.base import MAX_RETRIES, Job, Order, Outcome
 from autokd.tune.ledger import ARMS, Ledger, SearchPlan
 
@@ -16,6 +17,8 @@ class TrialSource:
     def __init__(self, ledger: Ledger, run: Run, plan: SearchPlan) -> None:
         self._ledger, self._run, self._plan = ledger, run, plan
         self._epochs: dict[int, int] = {}  # trained so far of each trial that is not over
+        self._students: dict[int, str] = {}
+        self._parts = BatchParts(run)
         self._deaths: dict[int, int] = {}
         self._over = {r.number for r in ledger.records() if r.state != "running"}
         self.total = sum(ledger.planned(arm) for arm in ARMS)
@@ -31,6 +34,7 @@ class TrialSource:
         if proposal is None:
             return None
         self._epochs[proposal.number] = 0
+        self._students[proposal.number] = proposal.student
         folder = self._run.trial_path(proposal.number)
         return Job(
             key=f"trial-{proposal.number}",
@@ -38,12 +42,14 @@ class TrialSource:
             seed=self._plan.seed,
             folder=str(folder.resolve()),
             final=False,
+            accumulate=self._parts.of(proposal.student),
         )
 
     def report(self, key: str, report: EpochReport) -> Order:
         """See JobSource."""
         number = _number(key)
         self._epochs[number] = report.epoch
+        self._parts.learn(self._students[number], report.accumulate)
         if self._ledger.report(number, report):
             self._end(number)
             return "prune"

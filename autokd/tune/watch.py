@@ -110,6 +110,7 @@ class Watched:
 
     def _tell(self) -> None:
         self.tally.running = len(self._jobs)
+        self.tally.total = self._source.total
         self.tally.usd = self._usd()
         if self._epoch_seconds:
             mean = sum(self._epoch_seconds) / len(self._epoch_seconds)

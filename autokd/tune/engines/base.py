@@ -24,6 +24,7 @@ class Job(Record):
     seed: int
     folder: str  # where the training keeps its checkpoint and leaves its results
     final: bool  # a finalist's: keeps weights and test logits
+    accumulate: int = 1  # parts in which its batches are trained at least
 
 
 class Outcome(Record):
@@ -63,7 +64,7 @@ class JobSource(Protocol):
     """Hands out jobs and keeps the record of them."""
 
     def next(self) -> Job | None:
-        """A job to start now, or None: nothing now, and nothing later unless a running job fails."""
+        """A job to start now, or None: nothing now, and nothing later unless a job that runs fails or its report changes others."""
 
     def report(self, key: str, report: EpochReport) -> Order:
         """An epoch is done; anything but "go" ends the training here, and the source has noted why."""
