@@ -53,7 +53,9 @@ class Setting:
         torch.manual_seed(seed)
         model = build(student, len(data.task.classes), data.task.transform.image_size)
         if normalisation(model) != self.teacher.normalisation:
-            raise SystemExit(f"{student} and {asked.teacher} normalise differently; compare two that see the same pixels")
+            raise SystemExit(
+                f"{student} and {asked.teacher} normalise differently; compare two that see the same pixels"
+            )
         recipe = Recipe(
             learning_rate=asked.learning_rate,
             temperature=asked.temperature,

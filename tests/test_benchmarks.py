@@ -1,0 +1,130 @@
+"""The benchmarks run at tiny sizes and print tables that can be read; their figures are nobody's business here."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from helpers_images import one_thread
+
+FOLDER = Path(__file__).parent.parent / "benchmarks"
+Row = dict[str, str]
+
+
+@pytest.fixture(autouse=True)
+def _beside_the_benchmarks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Modules are found as for a script in that folder; processes that a benchmark starts take one thread too."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    with one_thread():
+        yield
+    for name, module in list(sys.modules.items()):
+        if Path(getattr(module, "__file__", None) or "/").parent == FOLDER:
+            del sys.modules[name]
+
+
+def bench(name: str) -> ModuleType:
+    return importlib.import_module(name)
+
+
+def tables(text: str) -> list[list[Row]]:
+    """The markdown tables of a text."""
+    found: list[list[Row]] = []
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("| --- |"):
+            columns = _cells(lines[number - 1])
+            found.append([])
+            for row in lines[number + 1 :]:
+                if not row.startswith("|"):
+                    break
+                found[-1].append(dict(zip(columns, _cells(row), strict=True)))
+    return found
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("| \n").split(" | ")]
+
+
+def is_ratio(cell: str) -> bool:
+    return math.isfinite(float(cell)) and float(cell) > 0
+
+
+def test_sides_take_turns_and_every_second_round_is_reversed() -> None:
+    timing, order = bench("timing"), []
+    sides = {name: lambda name=name: order.append(name) for name in "ab"}
+    seconds = timing.interleave(sides, rounds=2, warm_up=1)
+    assert order == ["a", "b", "b", "a", "a", "b"]
+    assert [len(rounds) for rounds in seconds.values()] == [2, 2]
+
+
+def test_a_ratio_is_the_median_of_the_rounds() -> None:
+    timing = bench("timing")
+    assert timing.ratio([2.0, 30.0, 8.0], [1.0, 10.0, 2.0]) == 3.0
+    assert timing.spread([2.0, 30.0, 8.0], [1.0, 10.0, 2.0]) == "2.500 to 3.500"
+
+
+def test_idx_files_become_an_image_folder(tmp_path: Path) -> None:
+    import gzip
+
+    from autokd.data.folder import read_folder
+
+    for prefix, count in (("train", 9), ("t10k", 4)):
+        images, labels = np.zeros((count, 28, 28), np.uint8), np.arange(count, dtype=np.uint8) % 2
+        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
+            header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+            (tmp_path / f"{prefix}-{kind}-ubyte.gz").write_bytes(gzip.compress(header + array.tobytes()))
+    counts = {"train": 6, "val": 3, "test": 4}
+    parts = read_folder(bench("made").idx_folder(tmp_path / "data", counts, 32, tmp_path))
+    assert parts.val is not None and parts.test is not None
+    assert [len(part) for part in (parts.train, parts.val, parts.test)] == [6, 3, 4]
+    assert parts.train.read(0).size == (32, 32)
+
+
+def test_the_loop_is_compared_with_the_bare_step(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--models", "test_resnet", "--sizes", "32", "--steps", "2", "--rounds", "2", "--batch-size", "8"]
+    bench("bench_loop").main([*sizes, "--profile"])
+    text = capsys.readouterr().out
+    (rows,) = tables(text)
+    assert [row["arm"] for row in rows] == ["direct", "distill"]
+    assert all(is_ratio(row["loop / bare"]) for row in rows)
+    assert "convolution" in text and "tottime" in text
+
+
+@pytest.mark.slow
+def test_stored_soft_labels_are_compared_with_a_live_teacher(capsys: pytest.CaptureFixture[str]) -> None:
+    models = ["--teacher", "resnet10t", "--students", "lcnet_035"]
+    sizes = ["--rounds", "2", "--epochs", "2", "--seeds", "2", "--teacher-epochs", "2"]
+    bench("bench_live_teacher").main([*models, *sizes])
+    speed, accuracy = tables(capsys.readouterr().out)
+    assert all(is_ratio(speed[0][column]) for column in ("live / cached", "ceiling", "of the ceiling"))
+    assert is_ratio(speed[0]["writing a view / live epoch"])
+    assert [row["part"] for row in accuracy] == ["validation", "test"]
+    assert all(0 <= float(row[side]) <= 1 for row in accuracy for side in ("cached", "live"))
+    assert all(is_ratio(row["live / cached, validation included"]) for row in accuracy)
+
+
+def test_a_student_that_sees_other_pixels_than_the_teacher_is_refused() -> None:
+    live = ["--parts", "speed", "--teacher", "lcnet_050", "--students", "test_resnet", "--rounds", "1", "--epochs", "1"]
+    with pytest.raises(SystemExit, match="normalise differently"):
+        bench("bench_live_teacher").main(live)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["--no-pruning", "--same-proposals"]])
+def test_a_whole_search_is_compared_with_the_peers(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    models = ["--teacher", "resnet10t", "--teacher-epochs", "4", "--students", "lcnet_035", "mobilenetv3_small_050"]
+    data = ["--train-images", "192", "--val-images", "60", "--test-images", "40", "--batch-size", "16"]
+    bench("bench_search").main([*models, *data, "--trials", "2", "--epochs", "2", "--workers", "1", *options])
+    sides, ratios = tables(capsys.readouterr().out)
+    assert [side["trials"] for side in sides] == ["2", "2"]
+    assert all(is_ratio(row["value"]) for row in ratios)
+    assert all(0 <= float(side["best validation accuracy"]) <= 1 for side in sides)
+    if options:
+        assert [(side["pruned"], side["images trained"]) for side in sides] == [("0", "768"), ("0", "768")]
