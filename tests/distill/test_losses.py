@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 
 import pytest
 import timm
@@ -13,7 +14,8 @@ from timm.task import LogitDistillationTask
 from torch import nn
 from torch.nn import functional as F
 
-from autokd.distill.losses import hard_loss, soft_loss, training_loss
+from autokd.distill.losses import dist, hard_loss, soft_loss, training_loss
+from autokd.distill.mixing import Mix
 
 STUDENT = [[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]]
 TEACHER = [[2.0, 1.0, 0.0], [-1.0, 0.5, 2.0]]
@@ -212,3 +214,177 @@ def test_a_missing_teacher_is_noticed():
     student, labels, _ = tensors()
     with pytest.raises(ValueError, match="teacher's logits"):
         training_loss(student, labels, None, 1.0, 0.5)
+
+
+# ---- the other losses ------------------------------------------------------------------------------------------
+
+
+def softmax(logits: list[float]) -> list[float]:
+    return probabilities(logits, 1.0)
+
+
+def divergence(p: list[float], q: list[float]) -> float:
+    return sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
+
+
+def correlation(a: list[float], b: list[float]) -> float:
+    return statistics.correlation(a, b)
+
+
+def zscore(logits: list[float]) -> list[float]:
+    mean, deviation = statistics.mean(logits), statistics.stdev(logits)
+    return [(logit - mean) / deviation for logit in logits]
+
+
+def kl_zscore_by_hand(t: float) -> float:
+    rows = zip(STUDENT, TEACHER, strict=True)
+    found = [divergence(probabilities(zscore(b), t), probabilities(zscore(a), t)) for a, b in rows]
+    return t**2 * statistics.mean(found)
+
+
+def dist_by_hand(t: float) -> float:
+    student, teacher = [probabilities(row, t) for row in STUDENT], [probabilities(row, t) for row in TEACHER]
+    over_classes = [1 - correlation(a, b) for a, b in zip(student, teacher, strict=True)]
+    over_images = [
+        1 - correlation(list(a), list(b))
+        for a, b in zip(zip(*student, strict=True), zip(*teacher, strict=True), strict=True)
+    ]
+    return statistics.mean(over_classes) + statistics.mean(over_images)
+
+
+def dkd_by_hand(t: float, beta: float) -> float:
+    total = 0.0
+    for a, b, label in zip(STUDENT, TEACHER, LABELS, strict=True):
+        q, p = probabilities(a, t), probabilities(b, t)
+        target = divergence([p[label], 1 - p[label]], [q[label], 1 - q[label]])
+        others = [i for i in range(3) if i != label]
+        rest = divergence(*([each[i] / (1 - each[label]) for i in others] for each in (p, q)))
+        total += target + beta * rest
+    return t**2 * total / len(LABELS)
+
+
+def hard_by_hand() -> float:
+    """The teacher's answers are class 0 and class 2."""
+    return statistics.mean(-math.log(softmax(row)[answer]) for row, answer in zip(STUDENT, (0, 2), strict=True))
+
+
+BY_HAND = {
+    "kl_zscore": kl_zscore_by_hand(TEMPERATURE),
+    "dist": dist_by_hand(TEMPERATURE),
+    "dkd": dkd_by_hand(TEMPERATURE, 2.0),
+    "hard": hard_by_hand(),
+}
+
+
+@pytest.mark.parametrize("loss", BY_HAND)
+@pytest.mark.parametrize("alpha", [0.3, 1.0])
+def test_every_other_loss_by_hand(loss, alpha):
+    expected = (1 - alpha) * by_hand(1.0, 0.0) + alpha * BY_HAND[loss]
+    found = training_loss(*tensors(), TEMPERATURE, alpha, loss, beta=2.0)
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_no_two_losses_are_the_same():
+    values = [*BY_HAND.values(), by_hand(TEMPERATURE, 1.0)]
+    assert min(abs(a - b) for i, a in enumerate(values) for b in values[:i]) > 0.02
+
+
+@given(st.integers(0, 1000), st.floats(0.5, 20))
+def test_dkd_is_kl_where_beta_is_the_share_of_the_other_classes(seed, temperature):
+    """Equation 6 of the paper, image by image."""
+    generator = torch.Generator().manual_seed(seed)
+    student, teacher = 3 * torch.randn(1, 6, generator=generator), 3 * torch.randn(1, 6, generator=generator)
+    label = torch.tensor([seed % 6])
+    beta = 1 - F.softmax(teacher / temperature, -1)[0, label].item()
+    decoupled = soft_loss(student, teacher, temperature, "dkd", label, beta)
+    assert decoupled.item() == pytest.approx(soft_loss(student, teacher, temperature).item(), rel=1e-3, abs=1e-4)
+
+
+@given(st.integers(0, 1000), st.floats(0.1, 10), st.floats(-5, 5))
+def test_standardised_logits_and_correlations_do_not_see_the_size_of_logits(seed, scale, shift):
+    generator = torch.Generator().manual_seed(seed)
+    student, teacher = torch.randn(4, 5, generator=generator), torch.randn(4, 5, generator=generator)
+    for loss in ("kl_zscore",):
+        plain = soft_loss(student, teacher, 2.0, loss).item()
+        assert soft_loss(student, scale * teacher + shift, 2.0, loss).item() == pytest.approx(plain, rel=1e-3, abs=1e-5)
+    p, q = F.softmax(student, -1), F.softmax(teacher, -1)
+    assert dist(p, scale * q).item() == pytest.approx(dist(p, q).item(), rel=1e-3, abs=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["kl", "kl_zscore", "dist", "dkd"])
+def test_a_student_equal_to_its_teacher_has_none_of_any_loss_and_no_gradient(loss):
+    teacher = torch.randn(8, 5, generator=torch.Generator().manual_seed(0)) * 3
+    student = teacher.clone().requires_grad_(True)
+    value = soft_loss(student, teacher, 3.0, loss, labels=torch.arange(8) % 5, beta=2.0)
+    value.backward()
+    assert value.item() == pytest.approx(0.0, abs=1e-5)
+    assert student.grad.abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("loss", ["kl", "kl_zscore", "dist", "dkd", "hard"])
+def test_every_loss_learns_the_teachers_answers(loss):
+    generator = torch.Generator().manual_seed(1)
+    teacher, labels = 3 * torch.randn(16, 4, generator=generator), torch.randint(4, (16,), generator=generator)
+    student = torch.zeros(16, 4).requires_grad_(True)
+    with torch.no_grad():
+        student += 0.01 * torch.randn(16, 4, generator=generator)
+    optimizer = torch.optim.Adam([student], lr=0.05)
+    for _ in range(400):
+        optimizer.zero_grad()
+        training_loss(student, labels, teacher, 2.0, 1.0, loss, beta=2.0).backward()
+        optimizer.step()
+    assert torch.equal(student.argmax(1), teacher.argmax(1))
+
+
+@pytest.mark.parametrize("loss", ["kl", "kl_zscore", "dist", "dkd", "hard"])
+def test_every_loss_is_float32_and_finite_for_extreme_short_floats(loss):
+    student = torch.tensor([[60000.0, -60000.0, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float16).requires_grad_(True)
+    teacher = torch.tensor([[-60000.0, 60000.0, 0.0], [1.0, 1.0, 1.0]], dtype=torch.float16)
+    value = training_loss(student, torch.tensor([0, 1]), teacher, 1.0, 0.5, loss, beta=8.0)
+    value.backward()
+    assert value.dtype == torch.float32
+    assert torch.isfinite(value)
+    assert torch.isfinite(student.grad).all()
+
+
+def test_dkd_without_labels_is_refused():
+    student, _, teacher = tensors()
+    with pytest.raises(ValueError, match="one label an image"):
+        soft_loss(student, teacher, 1.0, "dkd")
+
+
+# ---- mixed pairs ------------------------------------------------------------------------------------------------
+
+
+def mixed_by_hand(share: float, t: float, alpha: float) -> float:
+    """Both images of the two are mixed with one another; probabilities are mixed after the temperature."""
+    total = 0.0
+    for i in (0, 1):
+        own, other = TEACHER[i], TEACHER[1 - i]
+        p = [share * a + (1 - share) * b for a, b in zip(probabilities(own, t), probabilities(other, t), strict=True)]
+        soft = divergence(p, probabilities(STUDENT[i], t)) * t**2
+        q = softmax(STUDENT[i])
+        hard = -share * math.log(q[LABELS[i]]) - (1 - share) * math.log(q[LABELS[1 - i]])
+        total += (1 - alpha) * hard + alpha * soft
+    return total / 2
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("alpha", [0.0, 0.7, 1.0])
+def test_a_mixed_pair_by_hand(share, alpha):
+    mix = Mix(torch.tensor([1, 0]), share)
+    found = training_loss(*tensors(), TEMPERATURE, alpha, mix=mix)
+    assert found.item() == pytest.approx(mixed_by_hand(share, TEMPERATURE, alpha), rel=1e-5)
+
+
+def test_mixing_logits_instead_of_probabilities_is_told_apart():
+    student, _, teacher = tensors()
+    wrong = soft_loss(student, 0.3 * teacher + 0.7 * teacher.flip(0), TEMPERATURE).item()
+    assert abs(wrong - mixed_by_hand(0.3, TEMPERATURE, 1.0)) > 0.02
+
+
+@pytest.mark.parametrize("loss", ["kl", "kl_zscore", "dist", "hard"])
+def test_a_mix_that_leaves_every_image_alone_changes_no_loss(loss):
+    mix = Mix(torch.tensor([1, 0]), 1.0)
+    plain, mixed = (training_loss(*tensors(), 2.0, 0.6, loss, mix=each) for each in (None, mix))
+    assert mixed.item() == pytest.approx(plain.item(), rel=1e-6)
