@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from autokd.cost.meter import Meter
     from autokd.data.named import Pair
+    from autokd.teacher.holds import Hold
+    from autokd.teacher.labelstore import SoftLabelSet
     from autokd.teacher.prepare import ReadyTeacher
-    from autokd.teacher.softlabels import SoftLabelSet
     from autokd.tune.engines.base import Engine, WorkshopFactory
 
 VIEWS_SALT = 7_919  # the views' seed is its own: neither a training's nor the splits'
@@ -35,6 +36,7 @@ class Prepared:
     teacher: Teacher
     arrays: Mapping[str, Any]  # what goes into evidence.npz
     ready: ReadyTeacher | None = None
+    hold: Hold | None = None  # on what the run uses of the cache
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,13 @@ class Parts:
 
         from autokd.data.task import open_task, prepare_task
         from autokd.distill.precision import resolve_device
+        from autokd.teacher.holds import Hold
         from autokd.teacher.prepare import input_size, prepare_teacher
 
         device = resolve_device(config.device)
         source = self.teacher if self.teacher is not None else config.teacher
         folder = prepare_task(config, input_size(source), listener, self.pair)
+        hold = Hold(*cache_folders(folder))
         data = open_task(folder, device)
         sized = config.sized(len(data.train))
         ready = prepare_teacher(sized, data, device, listener, self.teacher)
@@ -79,7 +83,7 @@ class Parts:
             "teacher_val_logits": ready.val_logits.numpy().astype(np.float32),
             "teacher_test_logits": ready.test_logits.numpy().astype(np.float32),
         }
-        return Prepared(data.task, folder, ready.record, arrays, ready)
+        return Prepared(data.task, folder, ready.record, arrays, ready, hold)
 
     def cost_model(self, config: SearchConfig, image_size: int) -> CostModel:
         """How seconds become dollars on this hardware."""
@@ -105,29 +109,58 @@ class Parts:
 
         return MeasuredMeter(builder, model, config.max_latency_ms)
 
-    def soft_labels(self, prepared: Prepared, config: SearchConfig, listener: Listener, since: float) -> SoftLabelSet:
-        """Soft labels, a view for every epoch; their `seconds` are those spent since the run was started."""
+    def soft_labels(
+        self,
+        prepared: Prepared,
+        config: SearchConfig,
+        listener: Listener,
+        since: float,
+        settled: Mapping[str, Any] | None = None,
+    ) -> SoftLabelSet:
+        """Soft labels, a view for every epoch if they fit; their `seconds` are those spent since the run was started.
+
+        settled: what an interrupted session of this run had of them, which is kept to.
+        """
         from autokd.data.task import open_task
         from autokd.distill.precision import resolve_device
+        from autokd.teacher.labelstore import SoftLabelSet
         from autokd.teacher.softlabels import seconds_since, write_soft_labels
 
         assert prepared.ready is not None and config.epochs is not None  # noqa: S101
         device = resolve_device(config.device)
         data = open_task(prepared.task_folder, device)
         labels = write_soft_labels(
-            prepared.ready, data, config.epochs, views_seed(config), config.cache_dir, device, listener
+            prepared.ready,
+            data,
+            config.epochs,
+            views_seed(config),
+            config.cache_dir,
+            device,
+            listener,
+            limit_gb=config.cache_limit_gb,
+            settled=SoftLabelSet.model_validate(settled) if settled else None,
+            hold=prepared.hold,
         )
         return labels.model_copy(update={"seconds": seconds_since(labels, since)})
 
     def factory(self, prepared: Prepared, labels: SoftLabelSet, config: SearchConfig) -> WorkshopFactory:
         """What trains a student."""
         from autokd.distill.precision import resolve_device
+        from autokd.teacher.live import LiveTeacher
         from autokd.tune.workshop import TrainingFactory
 
         device = resolve_device(config.device)
         if config.engine == "ray" and device.startswith("cuda"):
             device = "cuda"  # Ray shows every training its own GPUs only
-        return TrainingFactory(prepared.task_folder, labels, views_seed(config), device)
+        live = None
+        if labels.live:
+            assert prepared.ready is not None  # noqa: S101
+            live = LiveTeacher.of(prepared.ready.model, prepared.ready.normalisation)
+            if config.engine == "ray" or worker_count(config) > 1:
+                live.check_can_travel()
+        return TrainingFactory(
+            prepared.task_folder, labels, views_seed(config), device, live=live, compile=config.compile
+        )
 
     def engine(self, config: SearchConfig, run: Run) -> Engine:
         """What places trainings."""
@@ -145,6 +178,14 @@ class Parts:
         from autokd.export.timm_folder import export_timm
 
         export_timm(run.student_path, finalist, weights, task, card)
+
+
+def cache_folders(task_folder: Path) -> list[Path]:
+    """What a task keeps in the cache: its own folder, and that of its decoded images where there is one."""
+    from autokd.run import read_json
+
+    array = read_json(task_folder / "task.json")["images"]["array"]
+    return [task_folder] if array is None else [task_folder, (task_folder / array).resolve().parent]
 
 
 def views_seed(config: SearchConfig) -> int:

@@ -15,7 +15,7 @@ from autokd.parts import Parts, Prepared
 from autokd.progress import Listener, Tally
 from autokd.records import CostModel, FinalistRecord, Task, Teacher, Transform
 from autokd.run import Run, write_text
-from autokd.teacher.softlabels import SoftLabelSet
+from autokd.teacher.labelstore import SoftLabelSet
 from autokd.tune.engines.base import Engine, Job, WorkshopFactory
 from autokd.tune.engines.fake import FakeEngine, FakeFactory, FakeWorkshop
 
@@ -37,6 +37,7 @@ class FakeParts(Parts):
     fingerprint: str = "task"
     test_images: int = 2000
     trained: list[str] = field(default_factory=list)
+    labelled: Mapping[str, Any] = field(default_factory=dict)  # what else is told of the soft labels
 
     def check(self, config: SearchConfig) -> None:
         return None
@@ -93,8 +94,13 @@ class FakeParts(Parts):
     ) -> FakeMeter:
         return FakeMeter(parameters, model)
 
-    def soft_labels(self, prepared: Prepared, config: SearchConfig, listener: Listener, since: float) -> SoftLabelSet:
-        return SoftLabelSet(folder="nowhere", views=config.epochs or 1, reused=0, seconds=10.0, total_seconds=10.0)
+    def soft_labels(
+        self, prepared: Prepared, config: SearchConfig, listener: Listener, since: float, settled: Any = None
+    ) -> SoftLabelSet:
+        views = config.epochs or 1
+        return SoftLabelSet(
+            folder="nowhere", views=views, wanted=views, reused=0, seconds=10.0, total_seconds=10.0, **self.labelled
+        )
 
     def _workshop(self) -> FakeWorkshop:
         return FakeWorkshop(self.quality, self.labels, CLASSES, trained=self.trained)

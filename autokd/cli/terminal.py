@@ -15,6 +15,7 @@ from rich.text import Text
 
 from autokd.money import usd
 from autokd.progress import Tally
+from autokd.units import duration
 
 if TYPE_CHECKING:
     from autokd.config import SearchConfig
@@ -131,14 +132,6 @@ def _answer() -> Console:
 def _print_table(table: Table) -> None:
     """A table on stdout in its own width: no cell is cut, a narrow terminal wraps the lines."""
     Console(highlight=False, width=PIPED_WIDTH, soft_wrap=True).print(table)
-
-
-def duration(seconds: float) -> str:
-    """`40 s`, `12 min`, `3 h 20 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def print_result(result: SearchResult) -> None:

@@ -19,6 +19,7 @@ from autokd.errors import RunError, TeacherError, UsageError
 from autokd.progress import Listener
 from autokd.records import Recipe, Teacher
 from autokd.run import digest, read_json, write_bytes, write_text
+from autokd.teacher.holds import Hold
 from autokd.teacher.hub import check_pretrained
 from autokd.teacher.verify import check_teacher
 from autokd.teacher.weights import fit_state, read_class_names, read_state, weights_fingerprint
@@ -41,6 +42,7 @@ class ReadyTeacher:
     record: Teacher
     val_logits: Tensor  # [val, classes]
     test_logits: Tensor  # [test, classes]
+    source: str = ""  # where its weights can be had again: `pretrained`, a file, or nothing for a module from Python
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class _Origin:
     weights: str
     seconds: float
     own: bool
+    source: str = ""
 
 
 def input_size(teacher: str | nn.Module) -> int:
@@ -96,7 +99,7 @@ def prepare_teacher(
         seconds=origin.seconds,
         own_weights=origin.own,
     )
-    return ReadyTeacher(model, stats, record, val_logits, test_logits)
+    return ReadyTeacher(model, stats, record, val_logits, test_logits, origin.source)
 
 
 def normalisation_of(model: nn.Module) -> Normalisation:
@@ -148,7 +151,7 @@ def _pretrained(config: SearchConfig, data: TaskData, device: str, listener: Lis
         ) from error
     tag = f"{timm.get_pretrained_cfg(name).architecture}.{timm.get_pretrained_cfg(name).tag}"
     if teacher_is_given(config, classes):
-        return _Origin(model, f"pretrained ({tag})", 0.0, own=True)
+        return _Origin(model, f"pretrained ({tag})", 0.0, own=True, source="pretrained")
     return _trained(config, data, device, listener, model, tag, f"trained here from pretrained {tag}", 2e-4)
 
 
@@ -169,7 +172,7 @@ def _from_file(config: SearchConfig, data: TaskData, device: str, listener: List
             f"order ({', '.join(classes[:4])}, ...); rename the class folders so that their order fits the weights"
         )
     if teacher_is_given(config, len(classes)):
-        return _Origin(model, f"loaded from {path.name}", 0.0, own=True)
+        return _Origin(model, f"loaded from {path.name}", 0.0, own=True, source=str(path.resolve()))
     source = weights_fingerprint(model)
     tuned = _trained(config, data, device, listener, model, source, f"trained here from {path.name}", 2e-4)
     return replace(tuned, own=True)  # what the file was trained on is not known
@@ -213,11 +216,12 @@ def _trained(
     recipe = Recipe(learning_rate=learning_rate, epochs=epochs, batch_size=config.batch_size or 64)
     key = digest(FORMAT, config.teacher, source, data.task.fingerprint, recipe)
     folder = config.cache_dir / "teachers" / key
+    hold, source_file = Hold(folder), f"teachers/{key}/weights.safetensors"
     weights = f"{weights}, {epochs} epochs"
     if (folder / "teacher.json").exists():
         if (kept := _kept(folder, model)) is not None:
             listener.note(f"Reusing the teacher {config.teacher}, {weights}, from an earlier run.")
-            return _Origin(kept, weights, 0.0, own=False)
+            return _Origin(kept, weights, 0.0, own=False, source=source_file)
         listener.note(f"The teacher kept in {folder} is damaged or of another version; it is trained again.")
     training = Training(
         data=data,
@@ -234,8 +238,9 @@ def _trained(
         seconds += epoch.seconds
         what = f"training {config.teacher}, validation accuracy {epoch.val_accuracy:.1%}"
         listener.advance(what, epoch.epoch, epochs, seconds / epoch.epoch * (epochs - epoch.epoch))
-    _keep(folder, model, config.teacher, seconds)
-    return _Origin(model, weights, seconds, own=False)
+    _keep(folder, model, config.teacher, weights, data, seconds)
+    hold.close()
+    return _Origin(model, weights, seconds, own=False, source=source_file)
 
 
 def _kept(folder: Path, model: nn.Module) -> nn.Module | None:
@@ -249,11 +254,18 @@ def _kept(folder: Path, model: nn.Module) -> nn.Module | None:
     return kept if weights_fingerprint(kept) == fingerprint else None
 
 
-def _keep(folder: Path, model: nn.Module, name: str, seconds: float) -> None:
+def _keep(folder: Path, model: nn.Module, name: str, weights: str, data: TaskData, seconds: float) -> None:
     from safetensors.torch import save
 
     state = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
     write_bytes(folder / "weights.safetensors", save(state))
-    about = {"name": name, "seconds": seconds, "fingerprint": weights_fingerprint(model)}
+    about = {
+        "name": name,
+        "weights": weights,
+        "data": data.task.data,
+        "classes": len(data.task.classes),
+        "seconds": seconds,
+        "fingerprint": weights_fingerprint(model),
+    }
     write_text(folder / "teacher.json", json.dumps(about) + "\n")
     (folder / "checkpoint.pt").unlink(missing_ok=True)

@@ -1,103 +1,117 @@
 """Soft labels: the teacher's raw logits for every view of every training image, written once.
 
-A folder per (teacher, task, views' seed, versions), a file per view, fp16 [images, classes], each with a checksum.
-Written view by view, so that a kill loses one view at most; a longer schedule adds views to the same folder.
+A folder per (teacher, task, views' seed, versions). Written chunk by chunk, so that a kill loses one chunk at most; a
+longer schedule adds views to the same folder.
 """
 
 from __future__ import annotations
 
 import fcntl
-import io
-import json
-import shutil
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import timm
 import torch
-from torch import Tensor
 
-from autokd.data.images import Indices
 from autokd.data.task import TaskData
-from autokd.data.views import make_view, normalise
-from autokd.distill.precision import autocast, gains_from_bf16
-from autokd.errors import DataError
+from autokd.data.views import make_view
+from autokd.distill.precision import gains_from_bf16
 from autokd.progress import Listener
-from autokd.records import Record
-from autokd.run import Stopwatch, digest, write_bytes, write_text
+from autokd.run import Stopwatch, digest
+from autokd.teacher.holds import Hold, remove
+from autokd.teacher.labelfiles import (
+    About,
+    Chunk,
+    Layout,
+    Rows,
+    View,
+    ViewCheck,
+    check_view,
+    entry_path,
+    layout_of,
+    mend_frame,
+    read_sealed,
+    write_chunk,
+    write_sealed,
+)
+from autokd.teacher.labelplan import check_all_fit, make_plan
+from autokd.teacher.labelstore import SoftLabels, SoftLabelSet
+from autokd.teacher.live import RunningTeacher
 from autokd.teacher.prepare import ReadyTeacher
+from autokd.teacher.topk import pack
+from autokd.units import duration, size
 
-FORMAT = 1
-BATCH = 128
+__all__ = ["SoftLabelSet", "SoftLabels", "seconds_since", "write_soft_labels"]
 
-
-class SoftLabelSet(Record):
-    """Where soft labels lie and what they cost; plain data that any worker can open."""
-
-    folder: str
-    views: int
-    reused: int  # views that an earlier run has written
-    seconds: float  # device seconds of the views written now
-    total_seconds: float  # device seconds of all of them, whenever they were written
-
-
-class SoftLabels:
-    """The teacher's logits, memory-mapped; see distill.loop.TeacherLogits."""
-
-    def __init__(self, folder: Path, views: int, device: str) -> None:
-        self._views = [np.load(_view_path(folder, view), mmap_mode="r") for view in range(views)]
-        self._device = device
-
-    def logits(self, view: int, positions: Indices, images: Tensor) -> Tensor:  # noqa: ARG002 - stored already
-        """fp16 [len(positions), classes] on the device; raises IndexError for a view that was not written."""
-        return torch.from_numpy(self._views[view][positions]).to(self._device, non_blocking=True)
+FORMAT = 2
+WARM_UP = 8  # images of the first pass, which is not timed
 
 
 def write_soft_labels(
-    teacher: ReadyTeacher, data: TaskData, views: int, views_seed: int, cache_dir: Path, device: str, listener: Listener
+    teacher: ReadyTeacher,
+    data: TaskData,
+    views: int,
+    views_seed: int,
+    cache_dir: Path,
+    device: str,
+    listener: Listener,
+    *,
+    limit_gb: float | None = None,
+    settled: SoftLabelSet | None = None,
+    hold: Hold | None = None,
 ) -> SoftLabelSet:
-    """Write the views that are missing; raises DataError where the disk is too small for them."""
+    """Write what is missing of these views, or of as many as fit; none of them where the teacher has to run live.
+
+    limit_gb: GB that soft labels in the cache may take; settled: what the run was begun with, to be kept to; hold:
+    whoever goes on using the set. Raises DataError where a settled set no longer fits.
+    """
+    hold = hold or Hold()
     folder = cache_dir / "softlabels" / _key(teacher, data, views_seed, device)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _writing(folder):
-        done = _checked_views(folder)
-        missing = [view for view in range(views) if view not in done]
-        _check_disk(folder, len(missing) * len(data.train) * len(data.task.classes) * 2)
-        if done and len(missing) < views:
-            listener.note(f"Reusing the soft labels of {views - len(missing)} views from an earlier run.")
-        spent = 0.0
-        for number, view in enumerate(missing):
-            watch = Stopwatch()
-            content = _npy(_logits(teacher, data, views_seed, view, device))
-            write_bytes(_view_path(folder, view), content)
-            seconds = watch.seconds
-            done[view] = {"crc32": zlib.crc32(content), "seconds": seconds}
-            write_text(
-                folder / "manifest.json", json.dumps({str(v): entry for v, entry in sorted(done.items())}, indent=1)
-            )
-            spent += seconds
-            left = spent / (number + 1) * (len(missing) - number - 1)
-            listener.advance(f"soft labels of {teacher.record.name}", number + 1, len(missing), left)
-        total = sum(done[view]["seconds"] for view in range(views))
+    if settled is not None and settled.live:
+        _tell(settled.remarks, listener)
+        return settled
+    hold.add(folder)
+    with _writing(folder, listener):
+        work = _Work(teacher, data, views_seed, device, folder, layout_of(len(data.train), len(data.task.classes)))
+        checks = work.checked(settled.views if settled else views, listener)
+        missing = [sum(map(work.layout.chunk_bytes, check.missing)) for check in checks]
+        limit = None if limit_gb is None else limit_gb * 1e9
+        if settled is not None:
+            check_all_fit(folder, missing, limit)
+        plan = make_plan(folder, missing, limit, listener)
+        checks = checks[: plan.views]
+        remarks = settled.remarks if settled else (*plan.remarks, *_many_classes(work.layout, plan.views))
+        _tell(remarks, listener)
+        written, total = work.write(checks, listener)
+    if not checks and not any(folder.glob("view-*")):
+        hold.drop(folder)
+        remove(folder)
     return SoftLabelSet(
-        folder=str(folder), views=views, reused=views - len(missing), seconds=spent, total_seconds=total
+        folder=str(folder),
+        views=len(checks),
+        wanted=views,
+        reused=sum(1 for check in checks if not check.missing),
+        seconds=written,
+        total_seconds=total,
+        live=not checks,
+        remarks=remarks,
     )
 
 
 def seconds_since(labels: SoftLabelSet, moment: float) -> float:
-    """Device seconds of the views written at or after `moment` (seconds since the epoch), whoever was interrupted."""
-    folder = Path(labels.folder)
-    done = _checked_views(folder)
-    recent = [view for view in range(labels.views) if _view_path(folder, view).stat().st_mtime >= moment]
-    return sum(done[view]["seconds"] for view in recent)
+    """Device seconds of what was written at or after `moment` (seconds since the epoch), whoever was interrupted."""
+    entries = [read_sealed(entry_path(Path(labels.folder), view), View) for view in range(labels.views)]
+    chunks = [chunk for entry in entries if entry is not None for chunk in entry.chunks if chunk is not None]
+    return sum(chunk.seconds for chunk in chunks if chunk.written >= moment)
 
 
 def _key(teacher: ReadyTeacher, data: TaskData, views_seed: int, device: str) -> str:
     kind = torch.device(device).type
-    precision = "bf16" if gains_from_bf16(kind) else "fp32"
     return digest(
         FORMAT,
         teacher.record.name,  # equal tensors can mean different networks
@@ -107,73 +121,151 @@ def _key(teacher: ReadyTeacher, data: TaskData, views_seed: int, device: str) ->
         views_seed,
         "fp16",
         kind,
-        precision,
+        _precision(kind),
         torch.__version__,
         timm.__version__,
     )
 
 
+def _precision(kind: str) -> str:
+    return "bf16" if gains_from_bf16(kind) else "fp32"
+
+
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def _writing(folder: Path, listener: Listener) -> Iterator[None]:
     """One writer at a time; a second one waits and then finds the views written."""
     with (folder / ".lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            listener.note("Another process is writing these soft labels; waiting for it.")
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
-def _checked_views(folder: Path) -> dict[int, dict[str, float]]:
-    """Views on disk whose checksum holds."""
-    manifest = folder / "manifest.json"
-    if not manifest.exists():
-        return {}
-    try:
-        entries = {
-            int(view): {"crc32": int(entry["crc32"]), "seconds": float(entry["seconds"])}
-            for view, entry in json.loads(manifest.read_text(encoding="utf-8")).items()
-        }
-    except (AttributeError, LookupError, TypeError, ValueError):  # damaged: nothing in this folder can be trusted
-        return {}
-    return {view: entry for view, entry in entries.items() if _crc32(_view_path(folder, view)) == entry["crc32"]}
+def _tell(remarks: Sequence[str], listener: Listener) -> None:
+    for remark in remarks:
+        listener.note(remark)
 
 
-def _crc32(path: Path) -> int | None:
-    if not path.exists():
-        return None
-    value = 0
-    with path.open("rb") as file:
-        while block := file.read(1 << 24):
-            value = zlib.crc32(block, value)
-    return value
+def _many_classes(layout: Layout, views: int) -> tuple[str, ...]:
+    if layout.top is None or not views:
+        return ()
+    remark = (
+        f"Of {layout.classes:,} classes the {layout.top} largest logits of an image are stored and the sum of the "
+        "others: soft labels are exact at temperature 1 and the more approximate the higher the temperature."
+    )
+    return (remark,)
 
 
-def _check_disk(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > 0.9 * free:
-        raise DataError(
-            f"the soft labels need {needed / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB free; "
-            "give --cache-dir on a larger disk, or fewer --epochs"
+@dataclass
+class _Work:
+    """Writing one set of soft labels."""
+
+    teacher: ReadyTeacher
+    data: TaskData
+    views_seed: int
+    device: str
+    folder: Path
+    layout: Layout
+    running: RunningTeacher = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.running = RunningTeacher(self.teacher.model, self.teacher.normalisation, self.device)
+
+    def checked(self, views: int, listener: Listener) -> list[ViewCheck]:
+        """Every view as it is on disk; what is damaged will be written again."""
+        checks = [check_view(self.folder, view, self.layout) for view in range(views)]
+        faults = [fault for check in checks for fault in check.faults]
+        if faults:
+            more = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""
+            listener.note(f"Soft labels in {self.folder}: {faults[0]}{more}; what is damaged is written again.")
+        reused = sum(1 for check in checks if not check.missing)
+        if reused:
+            listener.note(f"Reusing the soft labels of {reused} views from an earlier run.")
+        return checks
+
+    def write(self, checks: Sequence[ViewCheck], listener: Listener) -> tuple[float, float]:
+        """Write all missing chunks; returns the device seconds of these, and those of all chunks."""
+        todo = [(view, chunk) for view, check in enumerate(checks) for chunk in check.missing]
+        if checks:
+            self._tell_whose()
+        for view, check in enumerate(checks):
+            if check.faults:
+                mend_frame(self.folder, view, self.layout)
+        watch = Stopwatch()
+        if todo:
+            listener.note(self._announcement(todo))
+        before, images, written = 0.0, self._images(todo), 0.0
+        kept = sum(chunk.seconds for check in checks for chunk in check.chunks if chunk is not None)
+        done = 0
+        for view, check in enumerate(checks):
+            entries = list(check.chunks)
+            for number, rows in zip(check.missing, self._chunks(view, check.missing), strict=True):
+                write_chunk(self.folder, view, self.layout, number, rows)
+                before, seconds = watch.seconds, watch.seconds - before
+                entries[number] = Chunk(crc32=zlib.crc32(rows.tobytes()), seconds=seconds, written=time.time())
+                write_sealed(entry_path(self.folder, view), View(layout=self.layout, chunks=tuple(entries)))
+                written, done = written + seconds, done + len(rows)
+                left = written / done * (images - done)
+                listener.advance(f"soft labels of {self.teacher.record.name}", done, images, left)
+        return written, kept + written
+
+    def _tell_whose(self) -> None:
+        task, (mean, std), record = self.data.task, self.teacher.normalisation, self.teacher.record
+        kind = torch.device(self.device).type
+        about = About(
+            teacher=record.name,
+            weights=record.weights,
+            fingerprint=record.fingerprint,
+            source=self.teacher.source,
+            mean=mean,
+            std=std,
+            data=task.data,
+            task=task.fingerprint,
+            images=self.layout.images,
+            classes=self.layout.classes,
+            views_seed=self.views_seed,
+            device=kind,
+            precision=_precision(kind),
+            torch=torch.__version__,
+            timm=timm.__version__,
         )
+        path = self.folder / "about.json"
+        if read_sealed(path, About) != about:
+            write_sealed(path, about)
 
+    def _announcement(self, todo: Sequence[tuple[int, int]]) -> str:
+        """What will be written and for how long, from a batch that is timed."""
+        images = self._images(todo)
+        bytes_ = sum(self.layout.chunk_bytes(chunk) for _, chunk in todo)
+        views = len({view for view, _ in todo})
+        what = f"{views} views of {self.layout.images:,} images"
+        if images < views * self.layout.images:
+            what = f"{images:,} images in {views} views"
+        seconds = self._seconds_per_image(todo[0]) * images
+        return f"Soft labels: {what} and {self.layout.classes:,} classes, {size(bytes_)}, about {duration(seconds)}."
 
-def _view_path(folder: Path, view: int) -> Path:
-    return folder / f"view-{view:04d}.npy"
+    def _images(self, todo: Sequence[tuple[int, int]]) -> int:
+        return sum(end - first for first, end in (self.layout.span(chunk) for _, chunk in todo))
 
+    def _seconds_per_image(self, place: tuple[int, int]) -> float:
+        view, chunk = place
+        first, end = self.layout.batches(chunk)[0]
+        next(self._rows(view, [(first, min(first + WARM_UP, end))]))
+        watch = Stopwatch()
+        next(self._rows(view, [(first, end)]))
+        return watch.seconds / (end - first)
 
-@torch.inference_mode()
-def _logits(
-    teacher: ReadyTeacher, data: TaskData, views_seed: int, view: int, device: str
-) -> np.ndarray[tuple[int, int], np.dtype[np.float16]]:
-    logits = np.empty((len(data.train), len(data.task.classes)), dtype=np.float16)
-    for start in range(0, len(data.train), BATCH):
-        indices = data.train[start : start + BATCH]
-        images = make_view(data.images.take(indices), indices, data.task.transform, views_seed, view)
-        with autocast(device):
-            scores = teacher.model(normalise(images, *teacher.normalisation))
-        logits[start : start + len(indices)] = scores.half().cpu().numpy()
-    return logits
+    def _chunks(self, view: int, chunks: Sequence[int]) -> Iterator[Rows]:
+        """The rows of each chunk."""
+        batches = self._rows(view, [batch for chunk in chunks for batch in self.layout.batches(chunk)])
+        for chunk in chunks:
+            yield np.concatenate([next(batches) for _ in self.layout.batches(chunk)])
 
-
-def _npy(array: np.ndarray[tuple[int, int], np.dtype[np.float16]]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array)
-    return buffer.getvalue()
+    def _rows(self, view: int, batches: Sequence[tuple[int, int]]) -> Iterator[Rows]:
+        """The rows of each batch of training images."""
+        groups = [self.data.train[first:end] for first, end in batches]
+        for indices, stored in zip(groups, self.data.images.batches(groups), strict=True):
+            images = make_view(stored, indices, self.data.task.transform, self.views_seed, view)
+            yield pack(self.running.scores(images), self.layout)

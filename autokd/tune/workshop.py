@@ -12,10 +12,12 @@ from torch import nn
 
 from autokd.data.task import TaskData, open_task
 from autokd.distill.evaluate import accuracy, predict
-from autokd.distill.loop import Training, train
+from autokd.distill.loop import TeacherLogits, Training, steps_per_epoch, train
+from autokd.distill.timing import Compilation, try_compile
 from autokd.records import EpochReport, SeedResult
 from autokd.run import read_json, usable_cores, write_bytes, write_text
-from autokd.teacher.softlabels import SoftLabels, SoftLabelSet
+from autokd.teacher.labelstore import SoftLabels, SoftLabelSet
+from autokd.teacher.live import LiveTeacher
 from autokd.tune.engines.base import Job, Outcome, Workshop
 from autokd.tune.history import write_history
 from autokd.zoo.build import build, normalisation
@@ -23,12 +25,14 @@ from autokd.zoo.build import build, normalisation
 
 @dataclass(frozen=True)
 class TrainingFactory:
-    """See WorkshopFactory; `device` is one device, or "cuda" for one GPU a slot."""
+    """See WorkshopFactory; `device` is one device, or "cuda" for one GPU a slot. `live` stands for soft labels."""
 
     task_folder: Path
     soft_labels: SoftLabelSet | None
     views_seed: int
     device: str
+    compile: bool = False
+    live: LiveTeacher | None = None
 
     def __call__(self, slot: int, slots: int) -> Workshop:
         """See WorkshopFactory."""
@@ -45,10 +49,7 @@ class TrainingFactory:
         array = read_json(self.task_folder / "task.json")["images"]["array"]
         if array is not None:
             files.append((self.task_folder / array).resolve())
-        if self.soft_labels is not None:
-            folder = Path(self.soft_labels.folder)
-            files += [path for path in folder.iterdir() if not path.name.startswith(".")]
-        return files
+        return files + (self.soft_labels.files() if self.soft_labels is not None else [])
 
     def moved(self, to: Path) -> TrainingFactory:
         """See WorkshopFactory."""
@@ -67,9 +68,15 @@ class TrainingWorkshop:
 
     def __init__(self, factory: TrainingFactory, device: str) -> None:
         self._data: TaskData = open_task(factory.task_folder, device)
-        self._device, self._views_seed = device, factory.views_seed
+        self._device, self._views_seed, self._compile = device, factory.views_seed, factory.compile
+        self._compilations: dict[tuple[str, int], Compilation] = {}
         labels = factory.soft_labels
-        self._teacher = SoftLabels(Path(labels.folder), labels.views, device) if labels else None
+        self._views = labels.cycle if labels else None
+        self._teacher: TeacherLogits | None = None
+        if factory.live is not None:
+            self._teacher = factory.live.on(device)
+        elif labels is not None:
+            self._teacher = SoftLabels(Path(labels.folder), labels.views, device)
 
     def do(self, job: Job) -> Generator[EpochReport | Outcome]:
         """See Workshop."""
@@ -77,6 +84,7 @@ class TrainingWorkshop:
         task = self._data.task
         torch.manual_seed(job.seed)
         model = build(proposal.student, len(task.classes), task.transform.image_size)
+        compilation = self._compilation(job, model)
         training = Training(
             data=self._data,
             model=model,
@@ -86,21 +94,44 @@ class TrainingWorkshop:
             views_seed=self._views_seed,
             device=self._device,
             teacher=self._teacher,
+            views=self._views,
             checkpoint=folder / "checkpoint.pt",
+            accumulate=job.accumulate,
+            compiled=bool(compilation and compilation.used),
         )
-        history = []
+        history: list[EpochReport] = []
         for report in train(training):
-            history.append(report)
+            notes = [note for note in (report.note, compilation.reason if compilation else "") if note]
+            report = report.model_copy(update={"note": "; ".join(notes)})
+            history = [*history[: report.epoch - 1], report]  # a training may begin again
             write_history(folder, history)
             yield report
         seconds = sum(report.seconds for report in history)
-        test_accuracy = self._keep(job, training, history[-1].val_accuracy, seconds) if job.final else None
-        (folder / "checkpoint.pt").unlink(missing_ok=True)
+        test_accuracy = None
+        if job.final:
+            test_accuracy = self._keep(job, training, history[-1], seconds)
+            (folder / "checkpoint.pt").unlink(missing_ok=True)  # a trial's goes when the ledger has its result
         yield Outcome(
             epochs=len(history), val_accuracy=history[-1].val_accuracy, test_accuracy=test_accuracy, seconds=seconds
         )
 
-    def _keep(self, job: Job, training: Training, val_accuracy: float, seconds: float) -> float:
+    def _compilation(self, job: Job, model: nn.Module) -> Compilation | None:
+        """Whether this training is compiled, as its folder remembers or as a try tells; None where nobody asks."""
+        if not self._compile:
+            return None
+        known = Path(job.folder) / "compile.json"
+        if known.exists():
+            return Compilation.model_validate(read_json(known))
+        recipe = job.proposal.recipe
+        key = (job.proposal.student, recipe.batch_size // job.accumulate)
+        if key not in self._compilations:
+            steps = recipe.epochs * steps_per_epoch(len(self._data.train), recipe.batch_size) * job.accumulate
+            size = self._data.task.transform.image_size
+            self._compilations[key] = try_compile(model, size, key[1], steps, self._device)
+        write_text(known, self._compilations[key].model_dump_json() + "\n")
+        return self._compilations[key]
+
+    def _keep(self, job: Job, training: Training, last: EpochReport, seconds: float) -> float:
         """A finalist's weights and test logits, and last of all result.json, which says that it is done."""
         folder, data = Path(job.folder), self._data
         logits = predict(training.model, data, data.test, training.normalisation, self._device)
@@ -108,9 +139,10 @@ class TrainingWorkshop:
         save_weights(training.model, folder / "weights.safetensors")
         result = SeedResult(
             seed=job.seed,
-            val_accuracy=val_accuracy,
+            val_accuracy=last.val_accuracy,
             test_accuracy=accuracy(logits, data.labels[data.test]),
             device_seconds=seconds,
+            accumulate=last.accumulate,
         )
         write_text(folder / "result.json", result.model_dump_json(indent=1) + "\n")
         return result.test_accuracy

@@ -1,0 +1,99 @@
+"""Who uses an entry of the cache: a shared lock on its `.held` file, so that nobody removes it meanwhile.
+
+An entry is a folder; the time of its last use is the folder's own time of change.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+REMOVED = ".removed-"  # begins the name of an entry that is on its way out
+
+
+class Hold:
+    """Holds entries for as long as it lives. It stays in its process, wherever its owner is sent."""
+
+    def __init__(self, *folders: Path) -> None:
+        self._locks: dict[Path, int] = {}
+        self._process = os.getpid()
+        for folder in folders:
+            self.add(folder)
+
+    def add(self, folder: Path) -> None:
+        """Hold an entry, made where there is none, and note that it is used now."""
+        folder = folder.resolve()
+        if folder not in self._locks:
+            self._locks[folder] = _shared(folder)
+        os.utime(folder)
+
+    def drop(self, folder: Path) -> None:
+        """Let go of one entry."""
+        if (lock := self._locks.pop(folder.resolve(), None)) is not None:
+            fcntl.flock(lock, fcntl.LOCK_UN)  # a process that was forked meanwhile may keep the file open
+            os.close(lock)
+
+    def close(self) -> None:
+        """Let go of all entries."""
+        for folder in list(self._locks):
+            self.drop(folder)
+
+    def __del__(self) -> None:
+        if self._process == os.getpid():
+            self.close()
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"_locks": {}, "_process": -1}
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process, this one too, holds the entry."""
+    if not (folder / ".held").exists():
+        return False
+    with _alone(folder) as alone:
+        return not alone
+
+
+def remove(folder: Path) -> bool:
+    """Remove an entry; False where somebody holds it."""
+    gone = folder.with_name(REMOVED + folder.name)
+    with suppress(FileNotFoundError), _alone(folder) as alone:  # another process may remove it too
+        if not alone:
+            return False
+        shutil.rmtree(gone, ignore_errors=True)
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+    return True
+
+
+def _shared(folder: Path) -> int:
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # removed a moment ago
+            lock = os.open(folder / ".held", os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            if _is_at(lock, folder / ".held"):
+                return lock
+            os.close(lock)
+
+
+def _is_at(lock: int, path: Path) -> bool:
+    """Whether the open file is still the one at `path`; whoever waited for a removal holds a file without a name."""
+    return path.exists() and os.path.samestat(os.fstat(lock), path.stat())
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Whether nobody else holds the entry, and nobody can until the block ends."""
+    lock = os.open(folder / ".held", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(lock)

@@ -1,0 +1,64 @@
+"""The teacher beside the student: its logits computed when they are asked for, where the disk has no room for them."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from autokd.data.images import Indices
+from autokd.data.views import normalise
+from autokd.distill.evaluate import Normalisation
+from autokd.distill.precision import autocast
+from autokd.errors import TeacherError
+
+
+@dataclass(frozen=True)
+class LiveTeacher:
+    """A teacher that can be sent to worker processes: its model on the CPU, and its own mean and deviation."""
+
+    model: nn.Module
+    normalisation: Normalisation
+
+    @classmethod
+    def of(cls, model: nn.Module, normalisation: Normalisation) -> LiveTeacher:
+        """The model as it is, or a copy of one that lies on another device."""
+        on_cpu = all(p.device.type == "cpu" for p in model.parameters())
+        return cls(model if on_cpu else copy.deepcopy(model).cpu(), normalisation)
+
+    def check_can_travel(self) -> None:
+        """Raise TeacherError where the model cannot be sent to another process."""
+        try:
+            pickle.dumps(self.model)
+        except (AttributeError, TypeError, pickle.PicklingError) as error:
+            raise TeacherError(
+                f"the soft labels do not fit on the disk, and the teacher cannot be sent to workers ({error}); "
+                "give --cache-dir on a larger disk, or --workers 1 with --engine local"
+            ) from None
+
+    def on(self, device: str) -> RunningTeacher:
+        """The teacher at work; on the CPU it is this very model."""
+        model = self.model if torch.device(device).type == "cpu" else copy.deepcopy(self.model)
+        return RunningTeacher(model, self.normalisation, device)
+
+
+class RunningTeacher:
+    """See distill.loop.TeacherLogits."""
+
+    def __init__(self, model: nn.Module, normalisation: Normalisation, device: str) -> None:
+        model = model.to(device).to(memory_format=torch.channels_last)
+        self._model, self._normalisation, self._device = model.eval().requires_grad_(False), normalisation, device
+
+    @torch.inference_mode()
+    def scores(self, images: Tensor) -> Tensor:
+        """Logits [n, classes] of images [n, 3, S, S] in 0 to 1, as the model gives them."""
+        with autocast(self._device):
+            scores: Tensor = self._model(normalise(images, *self._normalisation))
+        return scores
+
+    def logits(self, view: int, positions: Indices, images: Tensor) -> Tensor:  # noqa: ARG002 - the images say all
+        """fp16 [n, classes] on the device, rounded as stored ones are."""
+        return self.scores(images).to(torch.float16, copy=True)
