@@ -140,6 +140,8 @@ def _setting(asked: argparse.Namespace, folder: Path) -> Setting:
         teacher = untrained_teacher(asked.teacher, data, asked.device)
     views = max(asked.epochs, WARM_UP + asked.rounds)
     made = write_soft_labels(teacher, data, views, VIEWS_SEED, folder, asked.device, Silent())
+    if made.views < views:
+        raise SystemExit(f"{folder} is too small a disk for the soft labels of {views} views")
     return Setting(data, teacher, made, SoftLabels(Path(made.folder), made.views, asked.device), asked)
 
 

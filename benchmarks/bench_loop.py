@@ -112,6 +112,8 @@ def _case(asked: argparse.Namespace, model: str, size: int, cache_dir: Path) -> 
     data = pattern_task(wanted, 10, size, cache_dir, asked.device)
     teacher = untrained_teacher("test_resnet", data, asked.device)
     made = write_soft_labels(teacher, data, epochs, VIEWS_SEED, cache_dir, asked.device, Silent())
+    if made.views < epochs:
+        raise SystemExit(f"{cache_dir} is too small a disk for the soft labels of {epochs} views")
     labels = SoftLabels(Path(made.folder), made.views, asked.device)
     short = replace(data, train=data.train[:wanted], val=data.val[:1])
     return Case(model, short, labels, epochs, asked.batch_size, asked.device)

@@ -30,7 +30,8 @@ def pattern(label: int, number: int, size: int) -> Pixels:
     phase = generator.uniform(0, 2 * np.pi)
     stripes = np.sin(2 * np.pi * waves * (np.cos(angle) * columns + np.sin(angle) * rows) + phase)
     picture = 128 + 40 * stripes[..., None] + generator.normal(0, 45, (size, size, 3))
-    return picture.clip(0, 255).astype(np.uint8)
+    pixels: Pixels = picture.clip(0, 255).astype(np.uint8)
+    return pixels
 
 
 class Patterns:

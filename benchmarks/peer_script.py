@@ -102,13 +102,19 @@ class Search:
             with self._precision():
                 scores = student(self._inputs(images, student))
             right += (scores.argmax(1) == labels.to(self.device)).sum()
-        return float(right) / len(self.val.dataset)  # type: ignore[arg-type]
+        return float(right) / self.size(self.val)
 
     def _inputs(self, images: Tensor, student: nn.Module) -> Tensor:
         """The student's own normalisation; the task translates it to the teacher's."""
         on_device = images.to(self.device, non_blocking=True).to(memory_format=torch.channels_last)
         known: dict[str, Any] = student.pretrained_cfg  # type: ignore[assignment]
-        return normalize(on_device, known["mean"], known["std"])
+        normalised: Tensor = normalize(on_device, known["mean"], known["std"])
+        return normalised
+
+    @staticmethod
+    def size(loader: DataLoader[Any]) -> int:
+        """Images of a loader."""
+        return len(loader.dataset)  # type: ignore[arg-type]
 
     def _placed(self, model: nn.Module) -> nn.Module:
         return model.to(self.device).to(memory_format=torch.channels_last)
@@ -197,7 +203,7 @@ def main() -> None:
         "trials": len(states),
         "pruned": states.count("PRUNED"),
         "images": search.images,
-        "train_images": len(search.train.dataset),  # type: ignore[arg-type]
+        "train_images": search.size(search.train),
         "best": study.best_value,
     }
     print(json.dumps(result))
