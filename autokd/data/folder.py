@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from timm.utils.misc import natural_key
 
-from autokd.data.parts import Part, Parts, common_size
+from autokd.data.parts import PackedNames, Part, Parts, common_size
 from autokd.errors import DataError
 from autokd.run import digest
 
@@ -32,17 +35,18 @@ def read_folder(root: Path) -> Parts:
     if folders["train"] is None and (folders["val"] or folders["test"]):
         raise DataError(f"{root} has no train/ beside its other parts; put the training images into {root / 'train'}")
     train_root = folders["train"] or root
-    classes = _class_names(train_root)
-    train = _part(train_root, classes, root)
-    others = {name: _part(path, classes, root) for name in ("val", "test") if (path := folders[name])}
-    found = [train, *others.values()]
+    found = {path: _scan_classes(path) for path in (train_root, folders["val"], folders["test"]) if path}
+    classes = _class_names(train_root, found[train_root])
+    parts = {path: _part(path, scanned, classes, root) for path, scanned in found.items()}
+    train, val, test = (parts.get(path) if path else None for path in (train_root, folders["val"], folders["test"]))
+    assert train is not None  # noqa: S101
     return Parts(
         data=str(root),
         classes=classes,
         train=train,
-        val=others.get("val"),
-        test=others.get("test"),
-        identity=digest(*classes, *(_stamp(path) for part in found for path in part.paths or ())),
+        val=val,
+        test=test,
+        identity=digest(*classes, *(scanned[name].stamp for scanned in found.values() for name in sorted(scanned))),
         native_size=common_size(train),
     )
 
@@ -51,51 +55,76 @@ def _existing(root: Path, names: tuple[str, ...]) -> Path | None:
     return next((root / name for name in names if (root / name).is_dir()), None)
 
 
-def _class_names(root: Path) -> tuple[str, ...]:
-    folders = [entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith(".")]
-    names = [name for name in folders if any(_images(root / name))]
-    if not names:
+@dataclass(frozen=True)
+class _Class:
+    """The image files of one class folder."""
+
+    paths: bytes  # absolute, each ended by a zero byte
+    count: int
+    stamp: str  # follows every path, size and time of change
+
+
+def _scan_classes(root: Path) -> dict[str, _Class]:
+    """Class folders below `root` that hold images, looked at once."""
+    folders = [entry for entry in os.scandir(root.absolute()) if entry.is_dir() and not entry.name.startswith(".")]
+    scanned = {entry.name: _scan(entry.path) for entry in folders}
+    return {name: found for name, found in scanned.items() if found.count}
+
+
+def _scan(folder: str) -> _Class:
+    paths, count, hasher = bytearray(), 0, hashlib.sha256()
+    for entry in _images(folder):
+        path = os.fsencode(entry.path) + b"\0"
+        hasher.update(path + _stamp(entry))
+        paths += path
+        count += 1
+    return _Class(bytes(paths), count, hasher.hexdigest())
+
+
+def _images(folder: str) -> Iterator[os.DirEntry[str]]:
+    """Image files at any depth, in the order of their names, folder by folder; links are followed."""
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if os.path.splitext(entry.name)[1].lower() in EXTENSIONS and not entry.is_dir():  # noqa: PTH122
+            yield entry
+        elif entry.is_dir():
+            yield from _images(entry.path)
+
+
+def _stamp(entry: os.DirEntry[str]) -> bytes:
+    try:
+        status = entry.stat()
+    except OSError:  # a link to nothing: decoding will name it
+        return b"absent"
+    return b"%d:%d" % (status.st_size, status.st_mtime_ns)
+
+
+def _class_names(root: Path, scanned: dict[str, _Class]) -> tuple[str, ...]:
+    if not scanned:
         raise DataError(
             f"{root} holds no images in class folders ({', '.join(sorted(EXTENSIONS))}); expected {root}/CLASS/IMAGE"
         )
-    if len(names) == 1:
-        raise DataError(f"{root} has one class only ({names[0]}); classification needs at least two class folders")
-    return tuple(sorted(names, key=lambda name: (natural_key(name), name)))  # a and A, 1 and 01 are alike naturally
+    if len(scanned) == 1:
+        raise DataError(f"{root} has one class only ({min(scanned)}); classification needs at least two class folders")
+    return tuple(sorted(scanned, key=lambda name: (natural_key(name), name)))  # a and A, 1 and 01 are alike naturally
 
 
-def _images(folder: Path) -> list[Path]:
-    found = []
-    for directory, _, files in os.walk(folder, followlinks=True):
-        found += [Path(directory, name) for name in files if os.path.splitext(name)[1].lower() in EXTENSIONS]  # noqa: PTH122
-    return sorted(found)
-
-
-def _part(root: Path, classes: tuple[str, ...], data_root: Path) -> Part:
-    present = {entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith(".")}
-    strange = sorted(name for name in present - set(classes) if _images(root / name))
-    if strange:
+def _part(root: Path, scanned: dict[str, _Class], classes: tuple[str, ...], data_root: Path) -> Part:
+    if strange := sorted(scanned.keys() - set(classes)):
         raise DataError(
             f"{root} has a class {strange[0]!r} that the training part lacks; add training images for it or remove it"
         )
-    paths: list[Path] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        images = _images(root / name) if name in present else []
-        paths += images
-        labels += [label] * len(images)
-    if not paths:
+    if not scanned:
         raise DataError(f"{root} holds no images; remove the folder or fill it")
-    names = [str(path.relative_to(data_root)) for path in paths]
-    return Part(names, np.array(labels, dtype=np.int64), lambda i: open_image(paths[i]), paths)
+    own = [scanned.get(name) for name in classes]
+    labels = np.repeat(np.arange(len(classes), dtype=np.int64), [one.count if one else 0 for one in own])
+    text = np.frombuffer(b"".join(one.paths for one in own if one), dtype=np.uint8)
+    paths = PackedNames(text)
+    names = PackedNames(text, skip=len(os.path.join(data_root.absolute(), "")))  # noqa: PTH118
+    return Part(names, labels, lambda i: open_image(paths[i]), paths)
 
 
-def open_image(path: Path) -> Image.Image:
+def open_image(path: str | Path) -> Image.Image:
     """Decode one file completely, so that a truncated one fails here."""
     with Image.open(path) as image:
         image.load()
         return image
-
-
-def _stamp(path: Path) -> str:
-    status = path.stat()
-    return f"{path.absolute()}:{status.st_size}:{status.st_mtime_ns}"

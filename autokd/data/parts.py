@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -14,18 +15,43 @@ Labels = npt.NDArray[np.int64]
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what Pillow raises
 
 
+class PackedNames(Sequence[str]):
+    """Names in one array of bytes, each ended by a zero byte: a million of them are no million objects.
+
+    text: uint8 [bytes], in memory or mapped from a file; `skip`: characters that are left out at the front of each.
+    """
+
+    def __init__(self, text: npt.NDArray[np.uint8], skip: int = 0) -> None:
+        self.text, self._skip = text, skip
+        self._ends = np.flatnonzero(text == 0)
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        end = self._ends[index]
+        start = self._ends[index - 1] + 1 if index % len(self) else 0
+        return os.fsdecode(self.text[start:end].tobytes())[self._skip :]
+
+
 @dataclass(frozen=True)
 class Part:
     """Labelled images of one part.
 
     `read(i)` decodes image i (any mode, any size) and raises one of UNREADABLE for one that cannot be read;
-    `names[i]` tells the user which one that was. `paths` is set where the images are plain files.
+    `names[i]` tells the user which one that was. `paths` is set where the images are plain files, absolute.
     """
 
     names: Sequence[str]
     labels: Labels
     read: Callable[[int], Image.Image]
-    paths: Sequence[Path] | None = None
+    paths: PackedNames | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from autokd.config import SearchConfig
-from autokd.data.folder import open_image
-from autokd.data.images import ImageStore, Indices, ResidentImages, StreamedImages, decode_all, to_pixels
+from autokd.data.decoding import decode_all
+from autokd.data.images import ImageStore, Indices, ResidentImages
 from autokd.data.named import Pair, read_parts
 from autokd.data.parts import Part, Parts
+from autokd.data.pieces import worker_count
 from autokd.data.splits import Splits, make_splits
+from autokd.data.streaming import FileReader, PartsReader, StreamedImages
 from autokd.data.views import store_size
 from autokd.errors import DataError
 from autokd.progress import Listener
@@ -25,6 +25,7 @@ from autokd.records import Task, Transform
 from autokd.run import digest, read_json, write_bytes, write_text
 
 SMALL_IMAGE = 64  # up to this size crops are shifts; above it, random resized crops
+PATHS = "paths.txt"  # in a task's folder: where the images are, if they are streamed from files
 PHOTO_COLOUR = 0.2  # jitter of random resized crops by default
 
 
@@ -48,17 +49,37 @@ def prepare_task(config: SearchConfig, teacher_input: int, listener: Listener, p
     """
     parts = read_parts(config.data, config.data_dir, pair)
     transform = choose_transform(config, parts, teacher_input)
-    shipped = _shipped(parts)
-    size = store_size(transform)
-    path, content, corrupt = decode_all(
-        shipped, parts.identity, size, transform.interpolation, config.cache_dir, listener
-    )
-    names = [name for part in shipped for name in part.names]
-    skipped = _judge_corrupt([names[i] for i in corrupt], config)
-    splits = _without(make_splits(_intact(parts, set(corrupt))), len(names), corrupt)
-    if path is None and parts.identity is None and not parts.workers_can_reopen:
+    read = PartsReader(shipped_parts(parts), store_size(transform), transform.interpolation)
+    workers = worker_count(config.loader_workers)
+    resident = _is_resident(read, config, workers, listener)
+    if not (resident or parts.workers_can_reopen):
         raise DataError("data= from Python is too large to keep decoded; write it to an image folder and name that")
+    forked = workers if parts.workers_can_reopen else 0  # a data set from Python may hold what cannot be forked
+    path, content, corrupt = decode_all(read, parts.identity, resident, config.cache_dir, forked, listener)
+    skipped = _judge_corrupt([read.name(i) for i in corrupt], config)
+    splits = _without(make_splits(_intact(parts, set(corrupt))), len(read), corrupt)
     return _write(config, parts, transform, splits, path, content, skipped)
+
+
+def _is_resident(read: PartsReader, config: SearchConfig, workers: int, listener: Listener) -> bool:
+    """Whether the images are few enough to be kept decoded; the listener is told which way they go, and why."""
+    total, size = len(read), len(read) * 3 * read.size * read.size
+    if size <= config.resident_gb * 1e9:
+        listener.note(f"{total:,} images are decoded once and kept in memory-mapped form ({_amount(size)})")
+        return True
+    who = "the training process decodes them"
+    if workers:
+        who = f"{workers} worker process{'es decode' if workers > 1 else ' decodes'} them while training"
+    listener.note(
+        f"{total:,} images would take {_amount(size)} decoded, more than the {config.resident_gb:g} GB of "
+        f"--resident-gb: {who}"
+    )
+    return False
+
+
+def _amount(size: float) -> str:
+    """Bytes in words: 38 MB, 252 GB."""
+    return f"{size / 1e6:.3g} MB" if size < 1e9 else f"{size / 1e9:.3g} GB"
 
 
 def choose_transform(config: SearchConfig, parts: Parts, teacher_input: int) -> Transform:
@@ -78,38 +99,26 @@ def choose_transform(config: SearchConfig, parts: Parts, teacher_input: int) -> 
     )
 
 
-def open_task(folder: Path, device: str = "cpu") -> TaskData:
-    """A prepared task, its images on `device`."""
+def open_task(folder: Path, device: str = "cpu", loader_workers: int | None = None) -> TaskData:
+    """A prepared task, its images on `device`; `loader_workers` decode them where they are not kept decoded."""
     content = read_json(folder / "task.json")
     task = Task.model_validate(content["task"])
     with np.load(folder / "arrays.npz") as arrays:
         labels, train, val, test = (arrays[name] for name in ("labels", "train", "val", "test"))
-    images = _open_images(folder, content["images"], task, device)
+    images = _open_images(folder, content["images"], task, device, loader_workers)
     return TaskData(task, folder, images, labels, train, val, test)
 
 
-def _open_images(folder: Path, images: dict[str, str | None], task: Task, device: str) -> ImageStore:
-    size = store_size(task.transform)
+def _open_images(
+    folder: Path, images: dict[str, str | None], task: Task, device: str, loader_workers: int | None
+) -> ImageStore:
     if images["array"] is not None:
         return ResidentImages(folder / images["array"], device)
-    if (folder / "paths.txt").exists():
-        paths = (folder / "paths.txt").read_text(encoding="utf-8").split("\0")
-        return StreamedImages(
-            lambda i: to_pixels(open_image(Path(paths[i])), size, task.transform.interpolation), size, device
-        )
+    size, interpolation = store_size(task.transform), task.transform.interpolation
+    if (folder / PATHS).exists():
+        return StreamedImages(FileReader(folder / PATHS, size, interpolation), device, loader_workers)
     parts = read_parts(task.data, Path(d) if (d := images["data_dir"]) else None)
-    shipped = _shipped(parts)
-    return StreamedImages(
-        lambda i: to_pixels(_read_concatenated(shipped, i), size, task.transform.interpolation), size, device
-    )
-
-
-def _read_concatenated(parts: Sequence[Part], index: int) -> Image.Image:
-    for part in parts:
-        if index < len(part):
-            return part.read(index)
-        index -= len(part)
-    raise IndexError(index)
+    return StreamedImages(PartsReader(shipped_parts(parts), size, interpolation), device, loader_workers)
 
 
 def _judge_corrupt(names: list[str], config: SearchConfig) -> tuple[str, ...]:
@@ -175,15 +184,15 @@ def _write(
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     write_bytes(folder / "arrays.npz", buffer.getvalue())
-    if path is None and all(part.paths is not None for part in _shipped(parts)):
-        write_text(
-            folder / "paths.txt", "\0".join(str(p.absolute()) for part in _shipped(parts) for p in part.paths or ())
-        )
+    files = [part.paths for part in shipped_parts(parts) if part.paths is not None]
+    if path is None and files:
+        write_bytes(folder / PATHS, b"".join(paths.text.tobytes() for paths in files))
     array = None if path is None else f"../../images/{path.parent.name}/{path.name}"
     images = {"array": array, "data_dir": str(config.data_dir.absolute()) if config.data_dir else None}
     write_text(folder / "task.json", json.dumps({"task": task.model_dump(mode="json"), "images": images}, indent=2))
     return folder
 
 
-def _shipped(parts: Parts) -> list[Part]:
+def shipped_parts(parts: Parts) -> list[Part]:
+    """Those that there are, in the order in which images are numbered."""
     return [part for part in (parts.train, parts.val, parts.test) if part is not None]

@@ -10,9 +10,10 @@ import pytest
 from helpers_images import Recorder, pattern, plain, prepared, settings, write_pattern_folder
 from PIL import Image
 
-import autokd.data.images
+import autokd.data.streaming
 from autokd.data.folder import open_image, read_folder
-from autokd.data.images import StreamedImages, to_pixels
+from autokd.data.images import to_pixels
+from autokd.data.streaming import StreamedImages
 from autokd.data.task import choose_transform, open_task, prepare_task
 from autokd.errors import DataError
 from autokd.progress import Silent
@@ -45,7 +46,9 @@ def test_names_that_are_alike_naturally_have_one_order_whatever_the_disk_says(tm
     scandir = os.scandir
     for reverse in (False, True):
         listed = sorted(scandir(tmp_path), key=lambda entry: entry.name, reverse=reverse)
-        monkeypatch.setattr(os, "scandir", lambda path, listed=listed: listed if path == tmp_path else scandir(path))
+        monkeypatch.setattr(
+            os, "scandir", lambda path, listed=listed: listed if str(path) == str(tmp_path) else scandir(path)
+        )
         orders.append(read_folder(tmp_path).classes)
     assert orders[0] == orders[1]
 
@@ -189,6 +192,7 @@ def test_jpeg_and_png_are_mixed_freely(tmp_path):
 
 # ---- corrupt images ---------------------------------------------------------------------------------------------
 
+STREAM = 1e-9  # GB: no image may be kept decoded
 COUNTS = {"train/a": 30, "train/b": 25, "val/a": 14, "val/b": 12, "test/a": 13, "test/b": 15}
 
 
@@ -208,13 +212,12 @@ def test_a_corrupt_image_is_named_and_refused(tmp_path, how):
 
 @pytest.mark.parametrize("resident", [True, False])
 @pytest.mark.parametrize("victims", [[0], [29, 30], [54, 55], [0, 17, 30, 55, 70, 81, 82, 108], []])
-def test_a_skipped_image_shifts_no_neighbour(tmp_path, monkeypatch, victims, resident):
-    if not resident:
-        monkeypatch.setattr(autokd.data.images, "RESIDENT_BYTES", 0)
+def test_a_skipped_image_shifts_no_neighbour(tmp_path, victims, resident):
     paths = write_plain_folder(tmp_path / "images", COUNTS)
     for number, victim in enumerate(victims):
         damage(paths[victim], ("empty", "text", "cut")[number % 3])
-    data = prepared(settings(data=str(tmp_path / "images"), on_corrupt="skip"))
+    limit = 4.0 if resident else STREAM
+    data = prepared(settings(data=str(tmp_path / "images"), on_corrupt="skip", resident_gb=limit))
 
     assert isinstance(data.images, StreamedImages) is not resident
     kept = np.concatenate([data.train, data.val, data.test])
@@ -247,30 +250,26 @@ def folder(tmp_path: Path) -> Path:
     return write_pattern_folder(tmp_path / "images", {"": {"a": 60, "b": 60, "c": 60}})
 
 
-def test_the_streaming_store_gives_the_same_pixels(folder, monkeypatch):
-    config = settings(data=str(folder))
-    resident = prepared(config)
-    monkeypatch.setattr(autokd.data.images, "RESIDENT_BYTES", 0)
-    streamed = prepared(config)
+def test_the_streaming_store_gives_the_same_pixels(folder):
+    resident = prepared(settings(data=str(folder)))
+    streamed = prepared(settings(data=str(folder), resident_gb=STREAM))
     assert isinstance(streamed.images, StreamedImages)
     assert streamed.task == resident.task
     indices = np.array([5, 179, 0, 5, 77])
     assert (streamed.images.take(indices) == resident.images.take(indices)).all()
 
 
-def test_streamed_digits_are_opened_by_name(monkeypatch):
+def test_streamed_digits_are_opened_by_name():
     resident = prepared(settings())
-    monkeypatch.setattr(autokd.data.images, "RESIDENT_BYTES", 0)
-    streamed = prepared(settings())
+    streamed = prepared(settings(resident_gb=STREAM))
     assert isinstance(streamed.images, StreamedImages)
     indices = np.array([1796, 3])
     assert (streamed.images.take(indices) == resident.images.take(indices)).all()
 
 
 def test_streaming_survives_another_working_directory(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(autokd.data.images, "RESIDENT_BYTES", 0)
     monkeypatch.chdir(tmp_path)
-    place = prepare_task(settings(data="images"), 160, Silent())
+    place = prepare_task(settings(data="images", resident_gb=STREAM), 160, Silent())
     monkeypatch.chdir("/")
     assert open_task(place).images.take(np.array([3])).shape == (1, 3, 32, 32)
 
@@ -283,7 +282,7 @@ def test_a_second_look_decodes_nothing(folder, monkeypatch):
     def decode(*_):
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(autokd.data.images, "to_pixels", decode)
+    monkeypatch.setattr(autokd.data.streaming, "to_pixels", decode)
     assert prepare_task(settings(data=str(folder)), 160, Silent()) == first
     with pytest.raises(AssertionError):
         prepare_task(settings(data=str(folder), image_size=48), 160, Silent())

@@ -15,7 +15,6 @@ import torch
 from helpers_images import pattern, prepared, settings
 from PIL import Image
 
-import autokd.data.images
 from autokd.data.named import as_image, read_parts
 from autokd.errors import DataError
 
@@ -71,12 +70,11 @@ def test_torch_names_are_read_where_they_lie(tmp_path):
 
 def test_torch_names_stream_from_another_working_directory(tmp_path, monkeypatch):
     images, _ = write_fashion(tmp_path / "here")
-    monkeypatch.setattr(autokd.data.images, "RESIDENT_BYTES", 0)
     monkeypatch.chdir(tmp_path)
     from autokd.data.task import open_task, prepare_task
     from autokd.progress import Silent
 
-    config = settings(data="torch/fashion_mnist", data_dir=Path("here"), image_size=28)
+    config = settings(data="torch/fashion_mnist", data_dir=Path("here"), image_size=28, resident_gb=1e-9)
     place = prepare_task(config, 160, Silent())
     monkeypatch.chdir("/")
     assert (open_task(place).images.take(np.array([239]))[0, 0].numpy() == images[239]).all()
@@ -292,7 +290,6 @@ def test_names_of_classes_are_taken_where_the_pair_has_them():
     assert read_parts("", None, (train, test)).classes == ("0", "1", "2")
 
 
-def test_a_pair_too_large_to_keep_is_refused(monkeypatch):
-    monkeypatch.setattr(autokd.data.images, "RESIDENT_BYTES", 0)
+def test_a_pair_too_large_to_keep_is_refused():
     with pytest.raises(DataError, match="image folder"):
-        prepared(settings(), pair())
+        prepared(settings(resident_gb=1e-9), pair())

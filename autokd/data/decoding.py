@@ -1,0 +1,164 @@
+"""The first look at all images: each is decoded once, for a fingerprint of the pixels, and kept where they are few."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from autokd.data.images import Indices, Pixels
+from autokd.data.parts import UNREADABLE
+from autokd.data.pieces import Workers
+from autokd.data.streaming import PartsReader, Reader, cut
+from autokd.progress import Listener
+from autokd.run import Stopwatch, digest, read_json, write_text
+
+FORMAT = 2
+PIECE = 128  # images between two messages of a process
+ALONE_SECONDS = 0.5  # of decoding in this process, several times what starting others takes, before others help
+UNFINISHED = ".decoding-"
+DAY = 86_400  # seconds
+
+Known = tuple[Path | None, str, list[int]]
+Hashes = tuple[bytes, list[int]]  # of a piece: the SHA-256 of each image, and the numbers of the unreadable ones
+
+
+def decode_all(
+    read: PartsReader, identity: str | None, resident: bool, cache_dir: Path, workers: int, listener: Listener
+) -> Known:
+    """Decode every image once.
+
+    Returns (path of the uint8 array [N, 3, size, size], or None unless `resident`; a fingerprint of the content;
+    numbers of the images that cannot be read, whose rows are zero). With an `identity` of the data this is
+    remembered, and then nothing is decoded.
+    """
+    root = cache_dir / "images"
+    key = digest(FORMAT, identity, len(read), read.size, read.interpolation) if identity else None
+    if key and (known := _known(root / key, resident)):
+        return known
+    with _workplace(root) as work:
+        array = _new_array(work / "images.npy", len(read), read.size) if resident else None
+        content, corrupt = _decode(read, array, workers, listener)
+        if array is not None:
+            array.flush()
+        write_text(work / "meta.json", f'{{"content": "{content}", "corrupt": {corrupt}}}\n')
+        final = root / (key or digest(FORMAT, content, read.size, read.interpolation))
+        _put(work, final, resident)
+    return (final / "images.npy" if resident else None), content, corrupt
+
+
+def _known(folder: Path, resident: bool) -> Known | None:
+    if not (folder / "meta.json").exists() or (resident and not (folder / "images.npy").exists()):
+        return None
+    meta = read_json(folder / "meta.json")
+    os.utime(folder)
+    return (folder / "images.npy" if resident else None), meta["content"], meta["corrupt"]
+
+
+def _new_array(path: Path, total: int, size: int) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
+    """Mapped and shared: what a forked process writes is in the file."""
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(total, 3, size, size))
+
+
+def _decode(read: PartsReader, array: Pixels | None, workers: int, listener: Listener) -> tuple[str, list[int]]:
+    hasher, corrupt, done = hashlib.sha256(), [], 0
+    listener.advance("decoding images", 0, len(read), None)
+    for hashes, unreadable in _pieces(read, array, workers):
+        hasher.update(hashes)
+        corrupt += unreadable
+        done += len(hashes) // hasher.digest_size
+        listener.advance("decoding images", done, len(read), None)
+    return hasher.hexdigest()[:16], corrupt
+
+
+def _pieces(read: PartsReader, array: Pixels | None, workers: int) -> Iterator[Hashes]:
+    """All pieces in order: by this process for a while, which is all that few images need, then by others."""
+    pieces, watch = cut(np.arange(len(read)), PIECE), Stopwatch()
+    work = partial(_hash_and_store, read, array)
+    alone = 0
+    while alone < len(pieces) and (workers == 0 or watch.seconds < ALONE_SECONDS):
+        yield work(pieces[alone])
+        alone += 1
+    if alone < len(pieces):
+        yield from Workers(work, workers).run(pieces[alone:])
+
+
+def _hash_and_store(read: Reader, array: Pixels | None, indices: Indices) -> Hashes:
+    hashes, unreadable = bytearray(), []
+    blank = np.zeros((3, read.size, read.size), dtype=np.uint8)
+    for index in indices.tolist():
+        try:
+            pixels = read(index)
+        except UNREADABLE:
+            pixels = blank
+            unreadable.append(index)
+        if array is not None:
+            array[index] = pixels
+        hashes += hashlib.sha256(pixels.data).digest()
+    return bytes(hashes), unreadable
+
+
+def _put(work: Path, final: Path, resident: bool) -> None:
+    """Give decoded images their name, unless another process has just done so; what is incomplete there gives way."""
+    try:
+        work.rename(final)
+    except OSError:
+        if _known(final, resident) is None:
+            shutil.rmtree(final)
+            work.rename(final)
+
+
+@contextmanager
+def _workplace(root: Path) -> Iterator[Path]:
+    """A new folder to decode into, locked while this process lives; those of processes that were killed are removed."""
+    root.mkdir(parents=True, exist_ok=True)
+    with _locked(root):
+        for left in root.glob(f"{UNFINISHED}*"):
+            if _abandoned(left):
+                shutil.rmtree(left, ignore_errors=True)
+        work = Path(tempfile.mkdtemp(dir=root, prefix=UNFINISHED))
+        handle = os.open(work, os.O_RDONLY)
+        with suppress(OSError):  # some network disks lock no folders
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        yield work
+    finally:
+        os.close(handle)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _abandoned(folder: Path) -> bool:
+    """Whether no living process decodes into it; where locks cannot tell, whether it is older than a day."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return time.time() - folder.stat().st_mtime > DAY
+    finally:
+        os.close(handle)
+    return True

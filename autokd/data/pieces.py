@@ -1,0 +1,112 @@
+"""Work on images in pieces, by worker processes that run ahead of whoever iterates, results in the order asked for."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, TypeVar
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from autokd.data.images import Indices
+from autokd.errors import DataError
+from autokd.run import usable_cores
+
+AHEAD = 2  # pieces that each process works ahead
+
+Result = TypeVar("Result")
+Work = Callable[[Indices], Result]
+
+
+def worker_count(asked: int | None, slots: int = 1) -> int:
+    """Decoding processes: as asked, else the usable cores less one, shared by `slots` trainings, and at least one.
+
+    None at all where processes cannot be forked, or where this one may have no children.
+    """
+    if "fork" not in multiprocessing.get_all_start_methods() or multiprocessing.current_process().daemon:
+        return 0
+    return max(1, (usable_cores() - 1) // slots) if asked is None else asked
+
+
+class Workers(Generic[Result]):
+    """Processes that do one kind of work, started with the first run; a run may be abandoned half way.
+
+    With no processes the work is done in this one, when its turn comes. `pin`: results come in pinned memory.
+    """
+
+    def __init__(self, work: Work[Result], count: int, pin: bool = False) -> None:
+        self._work, self._count, self._pin = work, count, pin
+        self._order = _Order()
+        self._loader: DataLoader[Result] | None = None
+        self._run = 0
+
+    def run(self, pieces: Sequence[Indices]) -> Iterator[Result]:
+        """The work's results, piece by piece; a later run ends this one.
+
+        Raises DataError where a process died, and what the work raises.
+        """
+        self._run += 1
+        run, self._order.pieces = self._run, pieces
+        self._loader = self._loader or self._start()
+        results = iter(self._loader)  # takes back first what an abandoned run has left in the queues
+        for _ in pieces:
+            if run != self._run:
+                raise RuntimeError("this run was ended by a later one")
+            yield self._next(results)
+
+    def _next(self, results: Iterator[Result]) -> Result:
+        try:
+            return next(results)
+        except RuntimeError as error:
+            if not str(error).startswith("DataLoader worker"):
+                raise
+            self._loader = None
+            raise DataError(
+                f"a process that decodes images died ({str(error).splitlines()[0]}); give it more memory "
+                "(in a container: --shm-size), or decode without processes: --loader-workers 0"
+            ) from None
+
+    def _start(self) -> DataLoader[Result]:
+        some = self._count > 0
+        return DataLoader(
+            _Pieces(self._work),
+            batch_size=None,
+            sampler=self._order,
+            num_workers=self._count,
+            collate_fn=_as_it_is,
+            pin_memory=self._pin,
+            prefetch_factor=AHEAD if some else None,
+            persistent_workers=some,
+            multiprocessing_context="fork" if some else None,
+            worker_init_fn=_ignore_interrupts,
+            generator=torch.Generator(),  # its own: a loader draws a seed, and training's numbers are to stay
+        )
+
+
+class _Order(Sampler[Indices]):
+    """The pieces of the present run."""
+
+    def __init__(self) -> None:
+        self.pieces: Sequence[Indices] = ()
+
+    def __iter__(self) -> Iterator[Indices]:
+        return iter(self.pieces)
+
+
+class _Pieces(Dataset[Result]):
+    def __init__(self, work: Work[Result]) -> None:
+        self._work = work
+
+    def __getitem__(self, indices: Indices) -> Result:
+        return self._work(indices)
+
+
+def _as_it_is(result: Result) -> Result:
+    return result
+
+
+def _ignore_interrupts(_: int) -> None:
+    """Ctrl-C is the controller's business, which stops after the epoch."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,124 @@
+"""Images that are too many to be kept decoded: read again, by worker processes, whenever a batch needs them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from autokd.data.folder import open_image
+from autokd.data.images import Indices, Pixels, to_pixels
+from autokd.data.parts import UNREADABLE, PackedNames, Part
+from autokd.data.pieces import Workers, worker_count
+from autokd.errors import DataError
+
+PIECE = 32  # images that a process decodes at a time, so that all processes share in one batch
+
+Failures = list[tuple[int, str]]  # row of a piece, and why its image cannot be read
+Decoded = tuple[Tensor, Failures]  # uint8 [n, 3, H, H], zero where that failed
+
+
+class Reader(Protocol):
+    """The images of a task by number, at one size."""
+
+    size: int
+
+    def __call__(self, index: int) -> Pixels:
+        """uint8 [3, size, size]; raises one of UNREADABLE."""
+
+    def name(self, index: int) -> str:
+        """What the user calls this image."""
+
+
+class PartsReader:
+    """See Reader: the images of all parts, laid end to end."""
+
+    def __init__(self, parts: Sequence[Part], size: int, interpolation: str) -> None:
+        self.size, self.interpolation = size, interpolation
+        self._parts = parts
+        self._starts = [0, *accumulate(len(part) for part in parts)]
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __call__(self, index: int) -> Pixels:
+        part, own = self._find(index)
+        return to_pixels(part.read(own), self.size, self.interpolation)
+
+    def name(self, index: int) -> str:
+        """See Reader."""
+        part, own = self._find(index)
+        return part.names[own]
+
+    def _find(self, index: int) -> tuple[Part, int]:
+        number = bisect_right(self._starts, index) - 1
+        return self._parts[number], index - self._starts[number]
+
+
+class FileReader:
+    """See Reader: files whose paths, each ended by a zero byte, stand in one file, which is mapped, not read."""
+
+    def __init__(self, paths: Path, size: int, interpolation: str) -> None:
+        self.size, self._interpolation = size, interpolation
+        self._paths = PackedNames(np.memmap(paths, dtype=np.uint8, mode="r"))
+
+    def __call__(self, index: int) -> Pixels:
+        return to_pixels(open_image(self._paths[index]), self.size, self._interpolation)
+
+    def name(self, index: int) -> str:
+        """See Reader."""
+        return self._paths[index]
+
+
+class StreamedImages:
+    """See ImageStore. The processes start with the first `batches` and end with the store."""
+
+    def __init__(self, read: Reader, device: str, workers: int | None = None) -> None:
+        self._read, self.size, self._device = read, read.size, device
+        on_gpu = torch.device(device).type == "cuda"
+        self._workers = Workers(partial(decode, read), worker_count(workers), pin=on_gpu)
+
+    def take(self, indices: Indices) -> Tensor:
+        """See ImageStore; decoded in this process."""
+        return self._whole([decode(self._read, indices)], indices)
+
+    def batches(self, groups: Sequence[Indices]) -> Iterator[Tensor]:
+        """See ImageStore. One at a time: an iterator ends those of earlier calls."""
+        cuts = [cut(group, PIECE) for group in groups]
+        decoded = self._workers.run([piece for pieces in cuts for piece in pieces])
+        for group, pieces in zip(groups, cuts, strict=True):
+            yield self._whole([next(decoded) for _ in pieces], group)
+
+    def _whole(self, pieces: Sequence[Decoded], indices: Indices) -> Tensor:
+        start = 0
+        for pixels, failures in pieces:
+            for row, why in failures[:1]:
+                name = self._read.name(int(indices[start + row]))
+                raise DataError(f"{name} can no longer be read ({why}); put it back, or start a new search without it")
+            start += len(pixels)
+        moved = [pixels.to(self._device, non_blocking=True) for pixels, _ in pieces]
+        return moved[0] if len(moved) == 1 else torch.cat(moved)
+
+
+def cut(indices: Indices, size: int) -> list[Indices]:
+    """Pieces of up to `size` images, at least one."""
+    return [indices[start : start + size] for start in range(0, max(1, len(indices)), size)]
+
+
+def decode(read: Reader, indices: Indices) -> Decoded:
+    """Decode one piece in this process."""
+    pixels = np.zeros((len(indices), 3, read.size, read.size), dtype=np.uint8)
+    failures = []
+    for row, index in enumerate(indices.tolist()):
+        try:
+            pixels[row] = read(index)
+        except UNREADABLE as error:
+            failures.append((row, " ".join(str(error).split())))
+    return torch.from_numpy(pixels), failures
