@@ -71,7 +71,7 @@ class Parts:
         source = self.teacher if self.teacher is not None else config.teacher
         folder = prepare_task(config, input_size(source), listener, self.pair)
         hold = Hold(*cache_folders(folder))
-        data = open_task(folder, device)
+        data = open_task(folder, device, config.loader_workers)
         sized = config.sized(len(data.train))
         ready = prepare_teacher(sized, data, device, listener, self.teacher)
         arrays = {
@@ -128,7 +128,7 @@ class Parts:
 
         assert prepared.ready is not None and config.epochs is not None  # noqa: S101
         device = resolve_device(config.device)
-        data = open_task(prepared.task_folder, device)
+        data = open_task(prepared.task_folder, device, config.loader_workers)
         labels = write_soft_labels(
             prepared.ready,
             data,
@@ -159,7 +159,13 @@ class Parts:
             if config.engine == "ray" or worker_count(config) > 1:
                 live.check_can_travel()
         return TrainingFactory(
-            prepared.task_folder, labels, views_seed(config), device, live=live, compile=config.compile
+            prepared.task_folder,
+            labels,
+            views_seed(config),
+            device,
+            live=live,
+            compile=config.compile,
+            loader_workers=config.loader_workers,
         )
 
     def engine(self, config: SearchConfig, run: Run) -> Engine:

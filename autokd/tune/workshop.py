@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from autokd.data.pieces import worker_count
 from autokd.data.task import TaskData, open_task
 from autokd.distill.evaluate import accuracy, predict
 from autokd.distill.loop import TeacherLogits, Training, steps_per_epoch, train
@@ -33,6 +34,7 @@ class TrainingFactory:
     device: str
     compile: bool = False
     live: LiveTeacher | None = None
+    loader_workers: int | None = None  # of each training; None: the cores less one, shared by those on a machine
 
     def __call__(self, slot: int, slots: int) -> Workshop:
         """See WorkshopFactory."""
@@ -41,7 +43,8 @@ class TrainingFactory:
             device = f"cuda:{slot % torch.cuda.device_count()}"
         if torch.device(device).type == "cpu" and slots > 1:
             torch.set_num_threads(max(1, usable_cores() // slots))
-        return TrainingWorkshop(self, device)
+        loaders = worker_count(None, slots) if self.loader_workers is None else self.loader_workers
+        return TrainingWorkshop(self, device, loaders)
 
     def files(self) -> list[Path]:
         """See WorkshopFactory."""
@@ -66,8 +69,8 @@ def _below(root: Path, path: Path) -> Path:
 class TrainingWorkshop:
     """See Workshop. Data and soft labels are opened once and serve every job."""
 
-    def __init__(self, factory: TrainingFactory, device: str) -> None:
-        self._data: TaskData = open_task(factory.task_folder, device)
+    def __init__(self, factory: TrainingFactory, device: str, loader_workers: int) -> None:
+        self._data: TaskData = open_task(factory.task_folder, device, loader_workers)
         self._device, self._views_seed, self._compile = device, factory.views_seed, factory.compile
         self._compilations: dict[tuple[str, int], Compilation] = {}
         labels = factory.soft_labels
@@ -134,8 +137,9 @@ class TrainingWorkshop:
     def _keep(self, job: Job, training: Training, last: EpochReport, seconds: float) -> float:
         """A finalist's weights and test logits, and last of all result.json, which says that it is done."""
         folder, data = Path(job.folder), self._data
-        logits = predict(training.model, data, data.test, training.normalisation, self._device)
-        np.save(folder / "test_logits.npy", logits.numpy())
+        for part, indices in (("val", data.val), ("test", data.test)):
+            logits = predict(training.model, data, indices, training.normalisation, self._device)
+            np.save(folder / f"{part}_logits.npy", logits.numpy())
         save_weights(training.model, folder / "weights.safetensors")
         result = SeedResult(
             seed=job.seed,

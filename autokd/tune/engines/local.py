@@ -80,14 +80,23 @@ class _Pool:
                     assert isinstance(connection, Connection)  # noqa: S101 - only pipes are waited for
                     self._hear(connection)
         finally:
-            for connection, (_, process) in self._workers.items():
+            self._end()
+
+    def _end(self) -> None:
+        """A worker that waits hears that its pipe is closed and goes; one that does not hear is killed."""
+        try:
+            for connection in self._workers:
                 connection.close()
+            for _, process in self._workers.values():
                 process.join(timeout=5)
+        finally:
+            for _, process in self._workers.values():
                 process.kill()
 
     def _start(self, slot: int) -> None:
         here, there = self._context.Pipe()
-        process = self._context.Process(target=_work, args=(there, self._factory, slot, self._slots), daemon=True)
+        # no daemon, for those may have no children, and a training has processes that decode its images
+        process = self._context.Process(target=_work, args=(there, self._factory, slot, self._slots), daemon=False)
         process.start()
         there.close()
         self._workers[here] = (slot, process)
