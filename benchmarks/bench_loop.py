@@ -151,7 +151,7 @@ def _print_profile(case: Case) -> None:
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if case.device.startswith("cuda") else [])]
     with profile(activities=activities) as operations:
         next(epochs)
-    by = "self_cuda_time_total" if case.device.startswith("cuda") else "self_cpu_time_total"
+    by = "self_device_time_total" if case.device.startswith("cuda") else "self_cpu_time_total"
     print(f"{case.model} at {case.data.task.transform.image_size} px, {case.steps} steps")
     print(operations.key_averages().table(sort_by=by, row_limit=20, max_name_column_width=60))
     epochs = case.epochs_of("distill")

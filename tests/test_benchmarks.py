@@ -11,7 +11,16 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from helpers_images import one_thread
+import torch
+from helpers_images import one_thread, small_task
+from torch import Tensor, nn
+
+from autokd.data.images import Indices
+from autokd.data.task import TaskData
+from autokd.data.views import normalise
+from autokd.distill.loop import Training, train
+from autokd.records import Recipe
+from autokd.zoo.build import build, normalisation
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 Row = dict[str, str]
@@ -95,6 +104,43 @@ def test_the_loop_is_compared_with_the_bare_step(capsys: pytest.CaptureFixture[s
     assert [row["arm"] for row in rows] == ["direct", "distill"]
     assert all(is_ratio(row["loop / bare"]) for row in rows)
     assert "convolution" in text and "tottime" in text
+
+
+class Computed:
+    """The teacher's logits where the training asks for them."""
+
+    def __init__(self, teacher: nn.Module) -> None:
+        self._teacher = teacher
+
+    @torch.no_grad()
+    def logits(self, view: int, positions: Indices, images: Tensor) -> Tensor:
+        return self._teacher(normalise(images, *normalisation(self._teacher)))
+
+
+def test_the_live_side_trains_as_autokd_does_but_for_the_teacher() -> None:
+    data, recipe = small_task(), Recipe(learning_rate=1e-3, temperature=4.0, alpha=0.7, epochs=2, batch_size=20)
+    torch.manual_seed(0)
+    teacher = build("lcnet_050", 3, 32).eval()
+    nn.init.normal_(teacher.get_classifier().weight, std=1.0)
+    own, peer = (_training(data, recipe, Computed(teacher)) for _ in range(2))
+    assert len(list(bench("live").live_training(peer, teacher))) == len(list(train(own))) == 2
+    for (name, ours), theirs in zip(own.model.state_dict().items(), peer.model.state_dict().values(), strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-4), name
+
+
+def _training(data: TaskData, recipe: Recipe, teacher: Computed) -> Training:
+    torch.manual_seed(1)
+    model = build("lcnet_035", 3, 32)
+    return Training(
+        data=data,
+        model=model,
+        normalisation=normalisation(model),
+        recipe=recipe,
+        seed=3,
+        views_seed=5,
+        device="cpu",
+        teacher=teacher,
+    )
 
 
 @pytest.mark.slow
