@@ -9,6 +9,7 @@ import torch
 from helpers_images import small_task
 from torch import Tensor, nn
 
+import autokd.teacher.labelfiles
 from autokd.data.task import TaskData
 from autokd.progress import Silent
 from autokd.records import Teacher
@@ -61,7 +62,7 @@ def tiny_teacher(seed: int = 0) -> ReadyTeacher:
 
 
 def soft_labels(cache: Path, views: int, teacher: ReadyTeacher | None = None, data: TaskData | None = None, **options):
-    """Write soft labels of the small task; options: listener, views_seed."""
+    """Write soft labels of the small task; options: listener, views_seed, and write_soft_labels' own."""
     return write_soft_labels(
         teacher or tiny_teacher(),
         data or small_task(),
@@ -70,14 +71,25 @@ def soft_labels(cache: Path, views: int, teacher: ReadyTeacher | None = None, da
         cache,
         "cpu",
         options.get("listener", Silent()),
+        **{name: option for name, option in options.items() if name not in {"listener", "views_seed"}},
     )
 
 
-def main(cache: str, views: str) -> None:
+class Printing(Silent):
+    """Prints what it is told."""
+
+    def note(self, text: str) -> None:
+        """One line."""
+        print(text, flush=True)
+
+
+def main(cache: str, views: str, batch: str, chunk_batches: str) -> None:
     """Write soft labels in a process of its own and print what came of it."""
     torch.set_num_threads(1)
+    autokd.teacher.labelfiles.BATCH = int(batch)
+    autokd.teacher.labelfiles.CHUNK_BATCHES = int(chunk_batches)
     print("started", flush=True)
-    made: SoftLabelSet = soft_labels(Path(cache), int(views))
+    made: SoftLabelSet = soft_labels(Path(cache), int(views), listener=Printing())
     print(made.model_dump_json())
 
 

@@ -24,12 +24,13 @@ class Hold:
         for folder in folders:
             self.add(folder)
 
-    def add(self, folder: Path) -> None:
-        """Hold an entry, made where there is none, and note that it is used now."""
+    def add(self, folder: Path, used: bool = True) -> None:
+        """Hold an entry, made where there is none; unless `used` is false, note that it is used now."""
         folder = folder.resolve()
         if folder not in self._locks:
             self._locks[folder] = _shared(folder)
-        os.utime(folder)
+        if used:
+            os.utime(folder)
 
     def drop(self, folder: Path) -> None:
         """Let go of one entry."""
@@ -68,6 +69,17 @@ def remove(folder: Path) -> bool:
         folder.rename(gone)
     shutil.rmtree(gone, ignore_errors=True)
     return True
+
+
+def clear(root: Path) -> None:
+    """End removals that were interrupted."""
+    for gone in root.glob(REMOVED + "*"):
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of the files in an entry."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _shared(folder: Path) -> int:

@@ -13,6 +13,7 @@ import io
 import json
 import os
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -188,6 +189,15 @@ def check_view(folder: Path, view: int, layout: Layout) -> ViewCheck:
     if not view_path(folder, view).exists():
         return ViewCheck(nothing, (f"view {view}: {view_path(folder, view).name} is gone",))
     return _checked(folder, view, layout, entry)
+
+
+def read_rows(folder: Path, view: int, layout: Layout, numbers: Sequence[int]) -> Rows:
+    """Some rows of a view that may not be complete."""
+    length, start = layout.dtype.itemsize, len(layout.header)
+    with view_path(folder, view).open("rb") as file:
+        content = b"".join(file.read(length) for number in numbers if file.seek(start + number * length))
+    base, shape = layout.dtype.subdtype or (layout.dtype, ())
+    return np.frombuffer(content, dtype=base).reshape(len(numbers), *shape)
 
 
 def write_chunk(folder: Path, view: int, layout: Layout, chunk: int, rows: Rows) -> None:

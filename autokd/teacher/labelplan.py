@@ -10,7 +10,7 @@ from pathlib import Path
 
 from autokd.errors import DataError
 from autokd.progress import Listener
-from autokd.teacher.holds import REMOVED, is_held, remove
+from autokd.teacher.holds import REMOVED, folder_bytes, is_held, remove
 from autokd.units import size
 
 DISK_SHARE = 0.9  # of what is free; the rest is for checkpoints and weights
@@ -48,11 +48,6 @@ def check_all_fit(folder: Path, missing: Sequence[int], limit: float | None) -> 
             f"this run was begun with {len(missing)} views of soft labels, and {_shortage(folder, missing, limit)}; "
             "make room and --resume"
         )
-
-
-def folder_bytes(folder: Path) -> int:
-    """Bytes of the files in an entry of the cache."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _plan(folder: Path, missing: Sequence[int], limit: float | None) -> Plan:

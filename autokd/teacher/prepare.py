@@ -159,7 +159,7 @@ def _from_file(config: SearchConfig, data: TaskData, device: str, listener: List
     name, classes, size = config.teacher, data.task.classes, data.task.transform.image_size
     torch.manual_seed(TEACHER_SEED)
     model = build(name, len(classes), size)
-    replaced = fit_state(model, read_state(path), _head_names(model), name)
+    replaced = fit_state(model, read_state(path), head_names(model), name)
     if replaced and not config.teacher_epochs:
         raise TeacherError(
             f"the head in {path} does not fit the {len(classes)} classes of {data.task.data} (tensor {replaced[0]}); "
@@ -178,7 +178,8 @@ def _from_file(config: SearchConfig, data: TaskData, device: str, listener: List
     return replace(tuned, own=True)  # what the file was trained on is not known
 
 
-def _head_names(model: nn.Module) -> tuple[str, ...]:
+def head_names(model: nn.Module) -> tuple[str, ...]:
+    """What the names of the head's tensors begin with."""
     head = getattr(model, "pretrained_cfg", {}).get("classifier") or ()
     return (head,) if isinstance(head, str) else tuple(head)
 

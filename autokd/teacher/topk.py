@@ -45,7 +45,7 @@ def deviation(rows: Rows, logits: Tensor, layout: Layout) -> float:
     """The largest difference of stored rows to logits [n, classes], in standard deviations of these logits."""
     logits = logits.float().cpu()
     if layout.top is None:
-        stored, own = torch.from_numpy(rows).float(), logits
+        stored, own = torch.from_numpy(rows.astype(np.float32)), logits
     else:
         values, classes, rest = _parts(rows, "cpu")
         stored = torch.cat([values, rest[:, None]], 1)

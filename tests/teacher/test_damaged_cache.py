@@ -60,18 +60,21 @@ def test_a_teacher_whose_note_says_nothing_is_trained_again(config, data, note):
     assert len(listener.steps) == 5
 
 
-MANIFESTS = {
+ENTRIES = {
     "a list": "[]",
     "null": "null",
-    "a number for an entry": '{"0": 5, "1": 5}',
-    "no checksum": '{"0": {"crc33": 1, "seconds": 1.0}}',
-    "no seconds": '{"0": {"crc32": 1}}',
+    "nothing": "",
+    "no json": '{"content": ',
+    "no content": '{"crc32": 1}',
+    "another record": '{"content": {"crc32": 1, "seconds": 1.0}, "crc32": 1}',
 }
 
 
-@pytest.mark.parametrize("manifest", MANIFESTS.values(), ids=MANIFESTS)
-def test_a_manifest_of_another_shape_trusts_no_view(tmp_path, manifest):
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+def test_an_entry_of_another_shape_trusts_no_chunk_of_its_view(tmp_path, entry):
     made = soft_labels(tmp_path, 2)
-    (Path(made.folder) / "manifest.json").write_text(manifest)
-    assert soft_labels(tmp_path, 2).reused == 0
+    (Path(made.folder) / "view-0001.json").write_text(entry)
+    listener = Recorder()
+    assert soft_labels(tmp_path, 2, listener=listener).reused == 1
+    assert "view 1: view-0001.json is damaged" in listener.notes[0]
     assert soft_labels(tmp_path, 2).reused == 2

@@ -31,7 +31,7 @@ from autokd.zoo.build import build
 
 def kept(config: SearchConfig) -> list[str]:
     """Files of kept teachers."""
-    return sorted(path.name for path in (config.cache_dir / "teachers").glob("*/*"))
+    return sorted(path.name for path in (config.cache_dir / "teachers").glob("*/[!.]*"))
 
 
 def prepare(config: SearchConfig, data: TaskData, listener=None, given: nn.Module | None = None) -> ReadyTeacher:
@@ -87,7 +87,9 @@ def test_an_interrupted_training_goes_on_to_the_same_teacher(config, data, monke
     assert kept(config) == ["checkpoint.pt"]
     epochs = []
     trained = autokd.distill.loop._epoch
-    monkeypatch.setattr(autokd.distill.loop, "_epoch", lambda *args: epochs.append(args[2]) or trained(*args))
+    monkeypatch.setattr(
+        autokd.distill.loop, "_epoch", lambda *args: epochs.append(len(args[1].history) + 1) or trained(*args)
+    )
     resumed = prepare(config, data)
     assert epochs == [4, 5]
     assert resumed.record.fingerprint == whole.record.fingerprint

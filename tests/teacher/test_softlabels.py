@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
-import json
 import os
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +18,26 @@ from helpers_images import Recorder, small_task
 from helpers_teachers import VIEWS_SEED, Oracle, ready, soft_labels, tiny_teacher
 from torch import nn
 
+import autokd.teacher.labelfiles
 import autokd.teacher.softlabels
 from autokd.data.task import TaskData
 from autokd.data.views import make_view, normalise
 from autokd.distill.loop import Training, train
-from autokd.errors import DataError
 from autokd.records import Recipe
 from autokd.teacher.softlabels import SoftLabels, SoftLabelSet, seconds_since
 
-DATA = small_task()
+DATA = small_task()  # 60 training images
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch):
+    """Three chunks a view: images 0 to 23, 24 to 47 and 48 to 59."""
+    monkeypatch.setattr(autokd.teacher.labelfiles, "BATCH", 12)
+    monkeypatch.setattr(autokd.teacher.labelfiles, "CHUNK_BATCHES", 2)
 
 
 def contents(folder: str | Path) -> dict[str, bytes]:
-    """Every view on disk, by name."""
+    """The rows of every view on disk, by name."""
     return {path.name: path.read_bytes() for path in sorted(Path(folder).glob("view-*.npy"))}
 
 
@@ -40,7 +47,7 @@ def stamps(folder: str | Path) -> dict[str, tuple[int, int]]:
 
 
 class Stop(Recorder):
-    """Raises once `after` views are written."""
+    """Raises once `after` images are written."""
 
     def __init__(self, after: int) -> None:
         super().__init__()
@@ -115,7 +122,8 @@ def test_teacher_and_student_see_the_same_crops(tmp_path, crop):
         teacher=Listening(Path(made.folder), 2, "cpu"),
     )
     list(train(training))
-    of_teacher = [torch.cat(teacher.model.seen[:1]), torch.cat(teacher.model.seen[1:])]
+    written = teacher.model.seen[-10:]  # before them it was timed
+    of_teacher = [torch.cat(written[:5]), torch.cat(written[5:])]
     of_student = [images for images in student.seen if len(images) == 20]
     assert len(asked) == len(of_student) == 6
     for images, (view, positions) in zip(of_student, asked, strict=True):
@@ -140,69 +148,121 @@ def test_a_longer_schedule_adds_views_and_rewrites_none(tmp_path):
     assert (longer.folder, longer.reused, longer.views) == (first.folder, 2, 4)
     assert longer.total_seconds == pytest.approx(first.total_seconds + longer.seconds)
     after = stamps(first.folder)
-    assert {name: after[name] for name in before if name != "manifest.json"} == {
-        name: stamp for name, stamp in before.items() if name != "manifest.json"
-    }
+    assert {name: after[name] for name in before} == before
     assert contents(longer.folder) == contents(soft_labels(tmp_path / "other", 4).folder)
     shorter = soft_labels(tmp_path, 1)
     assert (shorter.reused, shorter.seconds) == (1, 0.0)
 
 
-@pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
-def test_a_damaged_view_is_noticed_and_only_that_one_rewritten(tmp_path, damage):
+def test_size_and_time_are_told_first_and_only_of_what_is_missing(tmp_path):
+    told = [Recorder(), Recorder(), Recorder()]
+    soft_labels(tmp_path, 2, listener=told[0])
+    assert told[0].notes[0].startswith("Soft labels: 2 views of 60 images and 3 classes, 0.0 MB, about ")
+    soft_labels(tmp_path, 5, listener=told[1])
+    assert told[1].notes[1].startswith("Soft labels: 3 views of 60 images and 3 classes, ")
+    (folder,) = (tmp_path / "softlabels").iterdir()
+    flip(folder / "view-0001.npy", -100)
+    soft_labels(tmp_path, 5, listener=told[2])
+    assert told[2].notes[-1].startswith("Soft labels: 24 images in 1 views and 3 classes, ")
+    assert [step[1:] for step in told[1].steps][-1] == (180, 180)
+
+
+def flip(path: Path, place: int) -> None:
+    """One bit of one byte."""
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "a byte of the second chunk": (lambda path: flip(path, -100), 24),
+    "a byte of the last chunk": (lambda path: flip(path, -5), 12),
+    "the header": (lambda path: flip(path, 3), 0),
+    "its end is gone": (lambda path: path.write_bytes(path.read_bytes()[:-7]), 12),
+    "it is longer": (lambda path: path.write_bytes(path.read_bytes() + b"more"), 0),
+    "it is gone": (Path.unlink, 60),
+}
+
+
+@pytest.mark.parametrize(("damage", "images"), DAMAGES.values(), ids=DAMAGES)
+def test_damage_is_noticed_and_only_the_damaged_chunk_is_written_again(tmp_path, damage, images):
     made = soft_labels(tmp_path, 3)
     sound, before = contents(made.folder), stamps(made.folder)
     victim = Path(made.folder) / "view-0001.npy"
-    broken = bytearray(sound[victim.name])
-    broken[-5] ^= 1
-    if damage == "gone":
-        victim.unlink()
-    else:
-        victim.write_bytes(broken if damage == "flipped" else broken[:-7])
+    damage(victim)
     listener = Recorder()
     again = soft_labels(tmp_path, 3, listener=listener)
-    assert again.reused == 2
-    assert [step[1:] for step in listener.steps] == [(1, 1)]
+    assert again.reused == (3 if images == 0 else 2)
+    assert sum(step[1] == step[2] == images for step in listener.steps) == (1 if images else 0)
+    assert "view 1" in listener.notes[0]
+    assert listener.notes[0].endswith("what is damaged is written again.")
     assert contents(made.folder) == sound
     after = stamps(made.folder)
-    assert all(after[name] == before[name] for name in ("view-0000.npy", "view-0002.npy"))
+    assert all(after[name] == before[name] for name in ("view-0000.npy", "view-0002.npy", "view-0000.json"))
+    assert soft_labels(tmp_path, 3).reused == 3
 
 
-@pytest.mark.parametrize("manifest", ["", "no json", '{"0": '])
-def test_a_damaged_manifest_trusts_no_view(tmp_path, manifest):
-    made = soft_labels(tmp_path, 2)
-    sound = contents(made.folder)
-    (Path(made.folder) / "manifest.json").write_text(manifest)
-    assert soft_labels(tmp_path, 2).reused == 0
+def test_any_byte_of_a_views_json_counts(tmp_path):
+    made = soft_labels(tmp_path, 1)
+    path, sound = Path(made.folder) / "view-0000.json", contents(made.folder)
+    text = path.read_bytes()
+    for place in range(0, len(text), 7):
+        flip(path, place)
+        assert soft_labels(tmp_path, 1).reused == 0, f"byte {place}: {path.read_bytes()}"
     assert contents(made.folder) == sound
 
 
-def test_an_interruption_keeps_the_finished_views(tmp_path):
+def test_an_interruption_keeps_the_finished_chunks(tmp_path):
     whole = contents(soft_labels(tmp_path / "whole", 3).folder)
     with pytest.raises(KeyboardInterrupt):
-        soft_labels(tmp_path, 3, listener=Stop(1))
+        soft_labels(tmp_path, 3, listener=Stop(84))
     (folder,) = (tmp_path / "softlabels").iterdir()
-    assert contents(folder) == {"view-0000.npy": whole["view-0000.npy"]}
-    before = stamps(folder)
-    resumed = soft_labels(tmp_path, 3)
+    first = contents(folder)
+    assert first["view-0000.npy"] == whole["view-0000.npy"]
+    assert whole["view-0001.npy"].startswith(first["view-0001.npy"])
+    assert len(first["view-0001.npy"]) == len(whole["view-0001.npy"]) - 36 * 3 * 2
+    before, listener = stamps(folder), Recorder()
+    resumed = soft_labels(tmp_path, 3, listener=listener)
     assert seconds_since(resumed, 0.0) == pytest.approx(resumed.total_seconds), "the interrupted part counts too"
     assert seconds_since(resumed, time.time() + 1) == 0
     assert resumed.reused == 1
+    assert listener.steps[-1][1:] == (96, 96)
     assert contents(folder) == whole
     assert stamps(folder)["view-0000.npy"] == before["view-0000.npy"]
 
 
-def test_a_kill_between_a_view_and_its_entry_is_as_if_the_view_were_missing(tmp_path, monkeypatch):
-    def kill(*_):
-        raise KeyboardInterrupt
+def test_a_kill_between_a_chunk_and_its_entry_is_as_if_the_chunk_were_missing(tmp_path, monkeypatch):
+    def kill(path, record):
+        if path.name == "view-0000.json":
+            raise KeyboardInterrupt
+        sealed(path, record)
 
-    monkeypatch.setattr(autokd.teacher.softlabels, "write_text", kill)
+    sealed = autokd.teacher.softlabels.write_sealed
+    monkeypatch.setattr(autokd.teacher.softlabels, "write_sealed", kill)
     with pytest.raises(KeyboardInterrupt):
         soft_labels(tmp_path, 2)
     monkeypatch.undo()
+    monkeypatch.setattr(autokd.teacher.labelfiles, "BATCH", 12)
+    monkeypatch.setattr(autokd.teacher.labelfiles, "CHUNK_BATCHES", 2)
     made = soft_labels(tmp_path, 2)
     assert made.reused == 0
     assert contents(made.folder) == contents(soft_labels(tmp_path / "other", 2).folder)
+
+
+def test_kill_9_while_writing_then_resume_gives_the_same_bytes(tmp_path):
+    alone = Path(soft_labels(tmp_path / "alone", 40).folder)
+    folder = tmp_path / "killed" / "softlabels" / alone.name
+    writer = start_writer(tmp_path / "killed", 40)
+    deadline = time.monotonic() + 120
+    while not (folder / "view-0002.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    writer.kill()
+    writer.wait()
+    done = len(contents(folder))
+    assert 2 < done < 40, "it was not killed in the middle"
+    made = soft_labels(tmp_path / "killed", 40)
+    assert made.reused >= done - 1
+    assert contents(folder) == contents(alone)
 
 
 OTHERS = {
@@ -229,43 +289,38 @@ def test_other_versions_are_a_miss(tmp_path, monkeypatch):
     assert soft_labels(tmp_path, 1).folder != first.folder
 
 
-def test_the_last_batch_may_be_small(tmp_path, monkeypatch):
+def test_the_size_of_batches_only_rounds(tmp_path, monkeypatch):
     whole = soft_labels(tmp_path / "whole", 1, ready(Oracle()))
-    monkeypatch.setattr(autokd.teacher.softlabels, "BATCH", 7)
+    monkeypatch.setattr(autokd.teacher.labelfiles, "BATCH", 7)
     parts = soft_labels(tmp_path / "parts", 1, ready(Oracle()))
     first, second = (np.load(Path(made.folder) / "view-0000.npy") for made in (whole, parts))
     assert first.shape == (len(DATA.train), 3)
     assert np.allclose(first, second, atol=1e-2)
 
 
-def test_a_full_disk_is_told_before_anything_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(autokd.teacher.softlabels.shutil, "disk_usage", lambda _: Usage())
-    with pytest.raises(DataError, match=r"need 0\.0 GB .* 0\.0 GB free; give --cache-dir"):
-        soft_labels(tmp_path, 1)
-    assert list(tmp_path.rglob("view-*")) == []
-
-
-class Usage:
-    """A disk with a hundred bytes to spare."""
-
-    free = 100
+def start_writer(cache: Path, views: int) -> subprocess.Popen[str]:
+    """A process that writes soft labels in chunks as small as here."""
+    helper = Path(__file__).parents[1] / "helpers_teachers.py"
+    environment = {**os.environ, "PYTHONPATH": str(Path(autokd.__file__).parents[1])}
+    return subprocess.Popen(
+        [sys.executable, str(helper), str(cache), str(views), "12", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
 
 
 def test_two_processes_end_with_one_valid_set(tmp_path):
     alone = Path(soft_labels(tmp_path / "alone", 3).folder)
     folder = tmp_path / "shared" / "softlabels" / alone.name
     folder.mkdir(parents=True)
-    helper = Path(__file__).parents[1] / "helpers_teachers.py"
-    command = [sys.executable, str(helper), str(tmp_path / "shared"), "3"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(autokd.__file__).parents[1])}
     with (folder / ".lock").open("w") as lock:  # holds both back until both are there
         fcntl.flock(lock, fcntl.LOCK_EX)
-        writers = [
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-            for _ in range(2)
-        ]
+        writers = [start_writer(tmp_path / "shared", 3) for _ in range(2)]
         assert [writer.stdout.readline() for writer in writers] == ["started\n"] * 2
-        time.sleep(1)
+        waiting = [writer.stdout.readline() for writer in writers]
+        assert waiting == ["Another process is writing these soft labels; waiting for it.\n"] * 2
         assert contents(folder) == {}
     made = []
     for writer in writers:
@@ -275,8 +330,54 @@ def test_two_processes_end_with_one_valid_set(tmp_path):
     assert {one.folder for one in made} == {str(folder)}
     assert sorted(one.reused for one in made) == [0, 3]
     assert contents(folder) == contents(alone)
-    assert set(json.loads((folder / "manifest.json").read_text())) == {"0", "1", "2"}
     assert soft_labels(tmp_path / "shared", 3).reused == 3
+
+
+class Constant(nn.Module):
+    """The same logits for every image, whatever it shows."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.own = nn.Parameter(torch.linspace(-3.0, 3.0, classes))
+
+    def forward(self, images):
+        """Logits [n, classes]."""
+        return self.own.expand(len(images), -1)
+
+
+class Blank:
+    """An ImageStore of as many black images as are asked for."""
+
+    size = 8
+
+    def batches(self, groups):
+        """See ImageStore."""
+        return (torch.zeros(len(group), 3, 8, 8, dtype=torch.uint8) for group in groups)
+
+
+def blank_task(images: int) -> TaskData:
+    """A task of black images with 50 classes."""
+    data = small_task(classes=50, train=60)
+    task = data.task.model_copy(
+        update={
+            "fingerprint": f"blank {images}",
+            "transform": data.task.transform.model_copy(update={"image_size": 8}),
+        }
+    )
+    return dataclasses.replace(data, task=task, images=Blank(), train=np.arange(images))
+
+
+def test_memory_does_not_grow_with_the_images(tmp_path, monkeypatch):
+    monkeypatch.undo()  # chunks of the usual size
+    peaks = []
+    for number, images in enumerate((4_000, 4_000, 40_000)):  # the first one fills caches
+        teacher, data = ready(Constant(50)), blank_task(images)
+        tracemalloc.start()
+        made = soft_labels(tmp_path / str(number), 1, teacher, data)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert (Path(made.folder) / "view-0000.npy").stat().st_size > images * 100
+    assert peaks[2] - peaks[1] < 0.1 * (40_000 - 4_000) * 100, peaks
 
 
 def test_a_task_of_another_size_has_labels_of_its_own_size(tmp_path):

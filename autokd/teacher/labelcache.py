@@ -1,0 +1,121 @@
+"""What the cache keeps, and what may go: soft labels, teachers trained here, and decoded images.
+
+Tasks (labels and splits) and counts are small and stay: soft labels are verified with them. Nothing here loads torch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from autokd.errors import AutokdError
+from autokd.records import Record
+from autokd.run import read_json
+from autokd.teacher.holds import clear, folder_bytes, is_held, remove
+from autokd.teacher.labelfiles import About, View, read_sealed
+
+Kind = Literal["soft labels", "teacher", "images"]
+FOLDERS: dict[Kind, str] = {"soft labels": "softlabels", "teacher": "teachers", "images": "images"}
+DAY = 86_400
+
+
+class Entry(Record):
+    """One thing that the cache keeps."""
+
+    kind: Kind
+    key: str
+    path: str
+    bytes: int
+    last_used: float  # seconds since the epoch
+    held: bool  # by a running process
+    teacher: str | None = None
+    data: str | None = None
+    classes: int | None = None
+    images: int | None = None
+    views: int | None = None  # that are complete
+
+
+def entries(cache_dir: Path) -> list[Entry]:
+    """Everything of these kinds, the most recently used first."""
+    found = []
+    for kind, name in FOLDERS.items():
+        folders = [path for path in (cache_dir / name).glob("[!.]*") if path.is_dir()]
+        found += [_entry(kind, folder, _about(kind)(folder)) for folder in folders]
+    return sorted(found, key=lambda entry: -entry.last_used)
+
+
+def superfluous(
+    kept: Sequence[Entry], older_than: float | None, to_bytes: float | None, everything: bool
+) -> list[Entry]:
+    """Entries to remove, the least recently used first; never one that is held.
+
+    older_than: days since the last use, from which an entry goes; to_bytes: size of what may stay.
+    """
+    left, chosen = sum(entry.bytes for entry in kept), []
+    for entry in sorted(kept, key=lambda entry: entry.last_used):
+        old = older_than is not None and time.time() - entry.last_used > older_than * DAY
+        large = to_bytes is not None and left > to_bytes
+        if not entry.held and (everything or old or large):
+            chosen.append(entry)
+            left -= entry.bytes
+    return chosen
+
+
+def prune(chosen: Sequence[Entry], cache_dir: Path) -> list[Entry]:
+    """Remove entries; returns those that are gone: a process may have begun to use one meanwhile."""
+    for name in FOLDERS.values():
+        clear(cache_dir / name)
+    return [entry for entry in chosen if remove(Path(entry.path))]
+
+
+def _entry(kind: Kind, folder: Path, about: dict[str, Any]) -> Entry:
+    return Entry(
+        kind=kind,
+        key=folder.name,
+        path=str(folder),
+        bytes=folder_bytes(folder),
+        last_used=folder.stat().st_mtime,
+        held=is_held(folder),
+        **about,
+    )
+
+
+def _about(kind: Kind) -> Callable[[Path], dict[str, Any]]:
+    return {"soft labels": _about_labels, "teacher": _about_teacher, "images": _about_images}[kind]
+
+
+def _about_labels(folder: Path) -> dict[str, Any]:
+    views = [read_sealed(path, View) for path in sorted(folder.glob("view-*.json"))]
+    complete = sum(1 for view in views if view is not None and None not in view.chunks)
+    about = read_sealed(folder / "about.json", About)
+    if about is None:
+        return {"views": complete}
+    named = {name: getattr(about, name) for name in ("teacher", "data", "classes", "images")}
+    return {**named, "views": complete}
+
+
+def _about_teacher(folder: Path) -> dict[str, Any]:
+    about = _read(folder / "teacher.json")
+    return {"teacher": about.get("name"), "data": about.get("data"), "classes": about.get("classes")}
+
+
+def _about_images(folder: Path) -> dict[str, Any]:
+    """Decoded images belong to the tasks that point to them."""
+    for path in (folder.parent.parent / "tasks").glob("*/task.json"):
+        content = _read(path)
+        task, array = content.get("task", {}), content.get("images", {}).get("array")
+        if array is not None and Path(array).parent.name == folder.name:
+            images = sum(task[part] for part in ("train", "val", "test"))
+            return {"data": task["data"], "classes": len(task["classes"]), "images": images}
+    return {}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON object; an empty one where it cannot be read."""
+    try:
+        content = read_json(path)
+    except AutokdError:
+        return {}
+    return content if isinstance(content, dict) else {}

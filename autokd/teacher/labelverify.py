@@ -1,0 +1,155 @@
+"""Whether stored soft labels are what the teacher says: every checksum, then samples that it computes again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from autokd.data.task import TaskData, open_task
+from autokd.data.views import make_view
+from autokd.errors import UsageError
+from autokd.progress import Listener
+from autokd.records import Record
+from autokd.teacher.holds import Hold
+from autokd.teacher.labelfiles import About, View, check_view, entry_path, read_rows, read_sealed
+from autokd.teacher.live import RunningTeacher
+from autokd.teacher.prepare import head_names
+from autokd.teacher.topk import deviation
+from autokd.teacher.weights import fit_state, read_state, weights_fingerprint
+from autokd.zoo.build import build, reason
+
+ROWS = 16  # images that the teacher looks at again in each sampled chunk
+
+
+class SetCheck(Record):
+    """What the verification of one set found."""
+
+    key: str
+    chunks: int  # whose checksums were compared
+    sampled: int  # chunks of which the teacher has computed rows again
+    deviation: float | None  # the largest difference, in standard deviations of the logits
+    faults: tuple[str, ...]  # sentences without an end, each with view and chunk
+    note: str | None = None  # why the teacher was not asked
+
+
+@dataclass(frozen=True)
+class _Teacher:
+    running: RunningTeacher
+    data: TaskData
+    seed: int
+
+
+def find_sets(cache_dir: Path, keys: Sequence[str]) -> list[Path]:
+    """Folders of these sets, of all of them without keys; a key may be cut short. Raises UsageError for another key."""
+    root = cache_dir / "softlabels"
+    known = sorted(path for path in root.glob("[!.]*") if path.is_dir())
+    chosen = []
+    for key in keys:
+        named = [path for path in known if path.name.startswith(key)]
+        if len(named) != 1:
+            many = f"{len(named)} sets of" if named else "no"
+            raise UsageError(f"there are {many} soft labels {key} in {root}; `autokd cache list` names them all")
+        chosen += named
+    return chosen if keys else known
+
+
+def verify_set(folder: Path, device: str, samples: int, tolerance: float, listener: Listener) -> SetCheck:
+    """Compare all checksums, then rows of `samples` random chunks with what the teacher says now.
+
+    tolerance: difference that is put down to rounding, in standard deviations of the logits.
+    """
+    hold = Hold()
+    hold.add(folder, used=False)
+    faults, sound = _checksums(folder, listener)
+    chunks = len(sound) + sum("chunk" in fault for fault in faults)
+    about = read_sealed(folder / "about.json", About)
+    if about is None:
+        faults.append("about.json is damaged or gone")
+    teacher = _rebuilt(folder, about, device) if about and samples and sound else "there was nothing to sample"
+    deviations: list[float] = []
+    if isinstance(teacher, _Teacher):
+        order = np.random.default_rng().permutation(len(sound))[:samples]
+        for view, chunk in [sound[i] for i in order]:
+            deviations.append(_deviation(folder, view, chunk, teacher))
+            if not deviations[-1] <= tolerance:
+                faults.append(_differs(view, chunk, deviations[-1], tolerance))
+            listener.advance(f"computing samples of {folder.name} again", len(deviations), len(order), None)
+    hold.close()
+    return SetCheck(
+        key=folder.name,
+        chunks=chunks,
+        sampled=len(deviations),
+        deviation=max(deviations, default=None, key=lambda found: (math.isnan(found), found)),
+        faults=tuple(faults),
+        note=teacher if isinstance(teacher, str) else None,
+    )
+
+
+def _differs(view: int, chunk: int, found: float, tolerance: float) -> str:
+    return (
+        f"view {view}, chunk {chunk} differs from what the teacher says by {found:.3g} standard deviations of its "
+        f"logits, where {tolerance:g} is allowed"
+    )
+
+
+def _checksums(folder: Path, listener: Listener) -> tuple[list[str], list[tuple[int, int]]]:
+    """Faults in words, and the view and number of every chunk that is sound."""
+    faults: list[str] = []
+    sound: list[tuple[int, int]] = []
+    paths = sorted(folder.glob("view-[0-9]*.json"))
+    for number, path in enumerate(paths):
+        view, entry = int(path.stem.removeprefix("view-")), read_sealed(path, View)
+        if entry is None:
+            faults.append(f"view {view}: {path.name} is damaged")
+            continue
+        check = check_view(folder, view, entry.layout)
+        faults += check.faults
+        sound += [(view, chunk) for chunk, found in enumerate(check.chunks) if found is not None]
+        listener.advance(f"checksums of {folder.name}", number + 1, len(paths), None)
+    return faults, sound
+
+
+def _rebuilt(folder: Path, about: About, device: str) -> _Teacher | str:
+    """The teacher and its task as they were, or why they cannot be had."""
+    cache_dir = folder.parent.parent
+    task_folder = cache_dir / "tasks" / about.task
+    if not about.source:
+        return "its teacher was given from Python"
+    if not (task_folder / "task.json").exists():
+        return f"its task {about.task} is no longer in {cache_dir / 'tasks'}"
+    try:
+        data = open_task(task_folder, device)
+        data.images.take(data.train[:1])
+        model = _model(cache_dir, about, data)
+    except Exception as error:  # noqa: BLE001 - files that are gone, whatever the hub's library raises
+        return f"its teacher or its data cannot be had again ({reason(error)})"
+    if weights_fingerprint(model) != about.fingerprint:
+        return f"the weights of its teacher have changed ({about.source})"
+    return _Teacher(RunningTeacher(model, (about.mean, about.std), device), data, about.views_seed)
+
+
+def _model(cache_dir: Path, about: About, data: TaskData) -> nn.Module:
+    """From the hub's own cache or the hub, or from a file; what lies in the cache is named relative to it."""
+    size, classes = data.task.transform.image_size, len(data.task.classes)
+    if about.source == "pretrained":
+        return build(about.teacher, classes, size, pretrained=True)
+    model = build(about.teacher, classes, size)
+    fit_state(model, read_state(cache_dir / about.source), head_names(model), about.teacher)
+    return model
+
+
+def _deviation(folder: Path, view: int, chunk: int, teacher: _Teacher) -> float:
+    """The largest difference of some rows of a chunk to what the teacher says of these images."""
+    entry = read_sealed(entry_path(folder, view), View)
+    assert entry is not None  # noqa: S101 - its checksum was compared a moment ago
+    first, end = entry.layout.span(chunk)
+    rows = first + np.sort(np.random.default_rng().permutation(end - first)[:ROWS])
+    indices = teacher.data.train[rows]
+    images = make_view(teacher.data.images.take(indices), indices, teacher.data.task.transform, teacher.seed, view)
+    stored = read_rows(folder, view, entry.layout, rows.tolist())
+    return deviation(stored, teacher.running.scores(images), entry.layout)
