@@ -18,6 +18,7 @@ from PIL import Image
 from autokd.data.folder import read_folder
 from autokd.data.parts import Labels, Part, Parts, common_size
 from autokd.errors import DataError
+from autokd.run import digest
 
 Pair = tuple[Any, Any]
 CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
@@ -82,7 +83,19 @@ def _read_torch(data: str, data_dir: Path | None) -> Parts:
     train, test = load_or_download("train"), load_or_download("test")
     classes = _class_names(train, _labels_of(train, data))
     parts = _map_style(train, data, "train"), _map_style(test, data, "test")
-    return Parts(data, classes, parts[0], None, parts[1], None, native_size=common_size(parts[0]))
+    identity = digest(data, _stamp_of_files(_folder_of(train)))
+    return Parts(data, classes, parts[0], None, parts[1], identity, native_size=common_size(parts[0]))
+
+
+def _folder_of(dataset: Any) -> Path:
+    """Where torchvision keeps the files of a data set: MNIST and its kin name it, CIFAR names it below the root."""
+    return Path(getattr(dataset, "raw_folder", None) or Path(dataset.root, dataset.base_folder))
+
+
+def _stamp_of_files(folder: Path) -> str:
+    """Follows the path, size and time of change of every file in the folder."""
+    files = sorted(path for path in folder.absolute().rglob("*") if path.is_file())
+    return digest(*(f"{path}:{(status := path.stat()).st_size}:{status.st_mtime_ns}" for path in files))
 
 
 def _read_hfds(data: str, data_dir: Path | None) -> Parts:
@@ -101,10 +114,13 @@ def _read_hfds(data: str, data_dir: Path | None) -> Parts:
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{data} cannot be loaded ({why}); check its name and the network") from None
     parts: dict[str, Part] = {}
+    stamps = [_stamp_of_hf(train)]
     for name, splits in {"val": ("validation", "valid", "val"), "test": ("test",)}.items():
         for split in splits:
             try:
-                parts[name] = _hf_part(load(split), data, name)
+                loaded = load(split)
+                parts[name] = _hf_part(loaded, data, name)
+                stamps.append(_stamp_of_hf(loaded))
                 break
             except (ValueError, KeyError):
                 continue
@@ -113,7 +129,21 @@ def _read_hfds(data: str, data_dir: Path | None) -> Parts:
     indices = {index: name for name, index in reader.class_to_idx.items()}
     classes = tuple(str(indices.get(i, i)) for i in range(int(labels.max()) + 1 if not indices else max(indices) + 1))
     part = _hf_part(train, data, "train", labels)
-    return Parts(data, classes, part, parts.get("val"), parts.get("test"), None, native_size=common_size(part))
+    identity = None if None in stamps else digest(data, *parts, *stamps)
+    return Parts(data, classes, part, parts.get("val"), parts.get("test"), identity, native_size=common_size(part))
+
+
+def _stamp_of_hf(dataset: Any) -> str | None:
+    """Follows the table of a split: its fingerprint, and size and time of change of its files in the cache.
+
+    None where the table holds paths of images instead of images, for those may change without the table.
+    """
+    table = dataset.reader.dataset
+    if not (len(table) and table[0][dataset.reader.image_key]["bytes"]):
+        return None
+    files = [Path(file["filename"]) for file in table.cache_files]
+    stamps = [f"{file}:{(status := file.stat()).st_size}:{status.st_mtime_ns}" for file in files]
+    return digest(table._fingerprint, *stamps) if stamps else None
 
 
 def _hf_part(dataset: Any, data: str, part: str, labels: Labels | None = None) -> Part:

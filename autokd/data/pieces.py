@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 import torch
@@ -49,12 +51,22 @@ class Workers(Generic[Result]):
         """
         self._run += 1
         run, self._order.pieces = self._run, pieces
-        self._loader = self._loader or self._start()
-        results = iter(self._loader)  # takes back first what an abandoned run has left in the queues
+        results = self._begin()
         for _ in pieces:
             if run != self._run:
                 raise RuntimeError("this run was ended by a later one")
             yield self._next(results)
+
+    def _begin(self) -> Iterator[Result]:
+        """Results of the pieces now in order, by the processes that are there, or else by new ones."""
+        if self._loader is not None:
+            try:
+                return iter(self._loader)  # first takes back what an abandoned run has left in the queues
+            except RuntimeError:  # one of them has died since
+                self._loader = None
+        self._loader = self._start()
+        with _signals_of_children_kept():
+            return iter(self._loader)
 
     def _next(self, results: Iterator[Result]) -> Result:
         try:
@@ -94,6 +106,9 @@ class _Order(Sampler[Indices]):
     def __iter__(self) -> Iterator[Indices]:
         return iter(self.pieces)
 
+    def __len__(self) -> int:
+        return len(self.pieces)
+
 
 class _Pieces(Dataset[Result]):
     def __init__(self, work: Work[Result]) -> None:
@@ -105,6 +120,15 @@ class _Pieces(Dataset[Result]):
 
 def _as_it_is(result: Result) -> Result:
     return result
+
+
+@contextmanager
+def _signals_of_children_kept() -> Iterator[None]:
+    """The death of a process is told where its result is waited for; torch would raise it in the middle of anything."""
+    handler = signal.getsignal(signal.SIGCHLD)
+    yield
+    if threading.current_thread() is threading.main_thread() and handler is not None:
+        signal.signal(signal.SIGCHLD, handler)
 
 
 def _ignore_interrupts(_: int) -> None:

@@ -16,7 +16,9 @@ from helpers_images import pattern, prepared, settings
 from PIL import Image
 
 from autokd.data.named import as_image, read_parts
+from autokd.data.task import open_task, prepare_task
 from autokd.errors import DataError
+from autokd.progress import Silent
 
 # ---- embedded ---------------------------------------------------------------------------------------------------
 
@@ -71,13 +73,30 @@ def test_torch_names_are_read_where_they_lie(tmp_path):
 def test_torch_names_stream_from_another_working_directory(tmp_path, monkeypatch):
     images, _ = write_fashion(tmp_path / "here")
     monkeypatch.chdir(tmp_path)
-    from autokd.data.task import open_task, prepare_task
-    from autokd.progress import Silent
-
     config = settings(data="torch/fashion_mnist", data_dir=Path("here"), image_size=28, resident_gb=1e-9)
     place = prepare_task(config, 160, Silent())
     monkeypatch.chdir("/")
     assert (open_task(place).images.take(np.array([239]))[0, 0].numpy() == images[239]).all()
+
+
+class NothingIsDecoded(Silent):
+    """Fails where images are decoded."""
+
+    def advance(self, what: str, done: int, total: int, seconds_left: float | None) -> None:
+        raise AssertionError(f"{what} again")
+
+
+def test_torch_names_are_decoded_once_and_again_when_their_files_change(tmp_path):
+    write_fashion(tmp_path)
+    config = settings(data="torch/fashion_mnist", data_dir=tmp_path, image_size=28)
+    first = prepare_task(config, 160, Silent())
+    (tmp_path / "FashionMNIST/something else").write_text("of no concern")
+    assert prepare_task(config, 160, NothingIsDecoded()) == first
+    images = tmp_path / "FashionMNIST/raw/train-images-idx3-ubyte"
+    content = bytearray(images.read_bytes())
+    content[-1] ^= 255
+    images.write_bytes(content)
+    assert prepare_task(config, 160, Silent()) != first
 
 
 def test_small_images_set_the_size_whatever_they_come_from(tmp_path):
@@ -113,13 +132,13 @@ def test_without_the_package_hfds_says_how_to_install_it(monkeypatch):
         read_parts("hfds/somebody/something", None)
 
 
-def write_hf(root: Path, labels, feature) -> Path:
+def write_hf(root: Path, labels, feature, shift: int = 0) -> Path:
     import datasets
 
     root.mkdir()
     features = datasets.Features({"image": datasets.Image(), "label": feature})
     for start, split in enumerate(("train", "validation", "test")):
-        images = [Image.fromarray(pattern(i % 3, 100 * start + i)) for i in range(len(labels))]
+        images = [Image.fromarray(pattern(i % 3, 100 * start + i + shift)) for i in range(len(labels))]
         content = datasets.Dataset.from_dict({"image": images, "label": labels}, features=features)
         content.to_parquet(str(root / f"{split}.parquet"))
     return root
@@ -144,6 +163,18 @@ def test_hfds_names_are_read_with_their_class_names(hf):
     for part, start in ((data.train, 0), (data.val, 1), (data.test, 2)):
         for number, shown in enumerate(data.images.take(part).numpy()):
             assert (shown.transpose(1, 2, 0) == pattern(number % 3, 100 * start + number)).all()
+
+
+def test_hfds_names_are_decoded_once_and_again_when_their_content_changes(hf):
+    import datasets
+
+    root, labels = write_hf(hf / "made", [i % 3 for i in range(60)], datasets.Value("int64")), [0, 1, 2] * 20
+    config = settings(data=f"hfds/{root}", data_dir=hf / "cache")
+    first = prepare_task(config, 160, Silent())
+    assert prepare_task(config, 160, NothingIsDecoded()) == first
+    other = write_hf(hf / "other", labels, datasets.Value("int64"), shift=1)
+    (other / "train.parquet").replace(root / "train.parquet")
+    assert prepare_task(config, 160, Silent()) != first
 
 
 def test_multi_label_hfds_are_refused(hf):
