@@ -1,0 +1,148 @@
+"""Decoding once: by how many processes changes nothing, and what a kill leaves behind is removed at the next start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers_images import Recorder, prepared, settings, write_pattern_folder
+from PIL import Image
+
+from autokd.data import decoding
+from autokd.data.decoding import decode_all
+from autokd.data.folder import read_folder
+from autokd.data.streaming import PartsReader
+from autokd.data.task import prepare_task, shipped_parts
+from autokd.progress import Silent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    root = write_pattern_folder(tmp_path_factory.mktemp("images"), {"": {"a": 150, "b": 150, "c": 150}})
+    (root / "b" / "007.png").write_bytes(b"no image")
+    return root
+
+
+def reader(folder: Path) -> PartsReader:
+    return PartsReader(shipped_parts(read_folder(folder)), 32, "bicubic")
+
+
+@pytest.mark.parametrize("resident", [True, False])
+def test_other_processes_decode_the_same(folder, tmp_path, monkeypatch, resident):
+    alone = decode_all(reader(folder), None, resident, tmp_path / "alone", 0, Silent())
+    monkeypatch.setattr(decoding, "ALONE_SECONDS", 0.0)
+    listener = Recorder()
+    together = decode_all(reader(folder), None, resident, tmp_path / "together", 2, listener)
+    assert together[1:] == alone[1:]
+    assert together[2] == [157]
+    assert [done for _, done, _ in listener.steps] == [0, 128, 256, 384, 450]
+    assert (together[0] is not None) is resident
+    if resident:
+        assert (np.load(together[0]) == np.load(alone[0])).all()
+        assert not np.load(together[0])[157].any()
+
+
+def test_few_images_start_no_process(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(decoding, "ALONE_SECONDS", 60.0)
+    monkeypatch.setattr(decoding, "Workers", None)
+    decode_all(reader(folder), None, True, tmp_path, 2, Silent())
+
+
+def test_a_streamed_look_is_remembered_and_a_resident_one_follows_it(folder, tmp_path):
+    key = "the same data"
+    _, content, corrupt = decode_all(reader(folder), key, False, tmp_path, 0, Silent())
+    listener = Recorder()
+    assert decode_all(reader(folder), key, False, tmp_path, 0, listener) == (None, content, corrupt)
+    assert not listener.steps
+    path, *same = decode_all(reader(folder), key, True, tmp_path, 0, Silent())
+    assert same == [content, corrupt]
+    assert path is not None
+    assert np.load(path, mmap_mode="r").shape == (450, 3, 32, 32)
+    assert decode_all(reader(folder), key, False, tmp_path, 0, listener) == (None, content, corrupt)
+    assert not listener.steps
+    assert path.exists()
+
+
+# ---- what a kill leaves behind ----------------------------------------------------------------------------------
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from autokd.data import decoding
+from autokd.data.decoding import decode_all
+from autokd.progress import Silent
+
+class Slow:
+    size, interpolation = 8, "bicubic"
+    def __len__(self):
+        return 10_000
+    def __call__(self, index):
+        time.sleep(0.01)
+        return __import__("numpy").zeros((3, 8, 8), "uint8")
+
+class Loud(Silent):
+    def advance(self, what, done, total, seconds_left):
+        print(done, flush=True)
+
+decode_all(Slow(), None, True, Path(sys.argv[1]), 0, Loud())
+"""
+
+
+def test_the_folder_of_a_killed_decoding_goes_at_the_next_start_that_of_a_living_one_stays(folder, tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", SLOW, str(tmp_path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    (left,) = (tmp_path / "images").glob(".decoding-*")
+    decode_all(reader(folder), "one", True, tmp_path, 0, Silent())
+    assert left.exists(), "it belongs to a living process"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    decode_all(reader(folder), "two", True, tmp_path, 0, Silent())
+    assert not left.exists()
+    assert len(list((tmp_path / "images").iterdir())) == 2
+
+
+def test_where_locks_cannot_tell_a_day_decides(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError("not supported")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    monkeypatch.setattr(decoding.fcntl, "flock", no_locks)
+    for name, age in (("new", 3_600), ("old", 100_000)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    assert not decoding._abandoned(tmp_path / "new")
+    assert decoding._abandoned(tmp_path / "old")
+
+
+# ---- many files -------------------------------------------------------------------------------------------------
+
+
+def test_names_that_are_no_text_and_links_to_nothing_are_met_gracefully(tmp_path):
+    root = write_pattern_folder(tmp_path / "images", {"": {"a": 60, "b": 60, "c": 60}})
+    odd = os.fsencode(root / "a") + b"/\xff\xfe.png"
+    Image.new("RGB", (32, 32)).save(root / "a" / "plain.png")
+    (root / "a" / "plain.png").rename(os.fsdecode(odd))
+    (root / "b" / "000.png").unlink()
+    (root / "b" / "000.png").symlink_to(root / "nothing")
+    data = prepared(settings(data=str(root), on_corrupt="skip", resident_gb=1e-9))
+    assert data.task.skipped == (os.path.join("b", "000.png"),)  # noqa: PTH118
+    assert len(next(data.images.batches([data.train]))) == data.task.train
+
+
+def test_a_file_that_changes_and_one_that_is_touched_are_noticed(folder):
+    config = settings(data=str(folder), on_corrupt="skip")
+    first = prepare_task(config, 160, Silent())
+    again, touched = Recorder(), Recorder()
+    assert prepare_task(config, 160, again) == first
+    assert not again.steps
+    os.utime(folder / "c" / "000.png", (1, 1))
+    assert prepare_task(config, 160, touched) == first
+    assert touched.steps
