@@ -191,6 +191,20 @@ class TrialRecord(Record):
     note: str = ""
 
 
+class Evaluation(Record):
+    """What a model's logits on the test images say beside its accuracy; shares are of all images."""
+
+    accuracy: float
+    nll: float  # nats
+    calibration_error: float
+    temperature: float  # that calibrates it on validation images
+    scaled_nll: float  # after division by that temperature
+    scaled_calibration_error: float
+    agreement: float  # same class as the teacher's
+    negative_flips: float  # the teacher is right, this model is not
+    recall: tuple[float | None, ...]  # by class; None for a class without images
+
+
 class SeedResult(Record):
     """One training of a finalist from one seed."""
 
@@ -199,6 +213,7 @@ class SeedResult(Record):
     test_accuracy: float
     device_seconds: float
     accumulate: int = 1  # parts in which its batches were trained, for lack of memory
+    evaluation: Evaluation | None = None
 
 
 class FinalistRecord(Record):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from autokd import metrics
 from autokd.data.images import Indices
 from autokd.data.task import TaskData
 from autokd.data.views import clean_view, normalise
@@ -33,17 +32,14 @@ def predict(model: nn.Module, data: TaskData, indices: Indices, normalisation: N
 
 def accuracy(logits: Tensor, labels: Indices) -> float:
     """Share of images whose largest logit is their label's."""
-    return float((logits.argmax(1).numpy() == labels).mean())
+    return metrics.accuracy(logits.numpy(), labels)
 
 
 def nll(logits: Tensor, labels: Indices, temperature: float = 1.0) -> float:
     """Mean negative log-likelihood of the labels, in nats."""
-    return float(F.cross_entropy(logits / temperature, torch.from_numpy(labels)))
+    return metrics.nll(logits.numpy(), labels, temperature)
 
 
 def calibrating_temperature(logits: Tensor, labels: Indices) -> float:
-    """The temperature in 0.05 to 20 with the lowest NLL (temperature scaling, Guo et al. 2017)."""
-    from scipy.optimize import minimize_scalar
-
-    found = minimize_scalar(lambda t: nll(logits, labels, float(np.exp(t))), bounds=(np.log(0.05), np.log(20.0)))
-    return float(np.exp(found.x))
+    """See metrics.calibrating_temperature."""
+    return metrics.calibrating_temperature(logits.numpy(), labels)

@@ -154,11 +154,13 @@ class _Guard:
     def __init__(self, training: Training, state: State) -> None:
         self._where = f"epoch {len(state.history) + 1} (learning rate {training.recipe.learning_rate:.2g})"
         self._normal = state.history[0].train_loss if state.history else None
+        self._first: Tensor | None = None
         self._total = torch.zeros((), device=training.device)
         self._steps, self._seen, self._seen_steps = 0, 0.0, 0
 
     def add(self, loss: Tensor) -> None:
         """Raises TrainingError, within CHECK_EVERY steps of the cause."""
+        self._first = loss if self._first is None else self._first
         self._total += loss
         self._steps += 1
         if self._steps % CHECK_EVERY == 0:
@@ -173,9 +175,9 @@ class _Guard:
         total = float(self._total)
         if not math.isfinite(total):
             raise TrainingError(f"the loss was no longer finite in {self._where}")
-        if self._steps > self._seen_steps:
+        if self._first is not None and self._steps > self._seen_steps:
             recent = (total - self._seen) / (self._steps - self._seen_steps)
-            self._normal = recent if self._normal is None else self._normal
+            self._normal = float(self._first) if self._normal is None else self._normal
             if recent > DIVERGED * self._normal:
                 raise TrainingError(
                     f"the loss diverged in {self._where}: {recent:.3g}, where it began with {self._normal:.3g}"

@@ -43,14 +43,15 @@ class Table:
 
 TRIALS = (
     Column("Trial", True), Column("Arm"), Column("Student"), Column("Ratio", True), Column("Cost, $ per 1,000", True),
-    Column("T", True), Column("alpha", True), Column("Learning rate", True), Column("Epochs", True), Column("State"),
-    Column("Validation accuracy, %", True), Column("Seconds", True), Column("Error", prose=True),
+    Column("Loss"), Column("T", True), Column("alpha", True), Column("Learning rate", True), Column("Epochs", True),
+    Column("State"),
+    Column("Validation accuracy, %", True), Column("Seconds", True), Column("Remarks", prose=True),
 )  # fmt: skip
 FINALISTS = (
     Column("Finalist", True), Column("Arm"), Column("Role"), Column("Student"), Column("Test accuracy, %", True),
     Column("95 % interval"), Column("Retention, %", True), Column("Cost, $ per 1,000", True),
-    Column("Validation accuracy, %", True), Column("T", True), Column("alpha", True), Column("Learning rate", True),
-    Column("Epochs", True), Column("Seeds", True), Column("Seconds", True), Column("Remarks", prose=True),
+    Column("Validation accuracy, %", True), Column("Loss"), Column("T", True), Column("alpha", True),
+    Column("Learning rate", True), Column("Epochs", True), Column("Seeds", True), Column("Seconds", True), Column("Remarks", prose=True),
 )  # fmt: skip
 LEFT_OUT = (
     Column("Student"), Column("Parameters, M", True), Column("Ratio", True), Column("Cost, $ per 1,000", True),
@@ -95,7 +96,7 @@ def _trial(trial: TrialRecord) -> tuple[str, ...]:
         trial.state,
         _percent(trial.val_accuracy),
         f"{trial.seconds:.1f}",
-        trial.error or "",
+        "; ".join(text for text in (trial.error, trial.note) if text),
     )
 
 
@@ -110,7 +111,7 @@ def _finalist(summary: FinalistSummary, recipe: Recipe | None, pick: bool) -> tu
         f"{summary.retention.mean * 100:.1f}",
         _cost(summary.cost_usd_per_1k),
         _percent(summary.val_accuracy),
-        *(_recipe(recipe) if recipe else (fmt.NOTHING,) * 3),
+        *(_recipe(recipe) if recipe else (fmt.NOTHING,) * 4),
         str(recipe.epochs) if recipe else fmt.NOTHING,
         str(summary.accuracy.seeds),
         f"{summary.device_seconds:.1f}",
@@ -128,11 +129,13 @@ def _left_out(student: LeftOut) -> tuple[str, ...]:
     )
 
 
-def _recipe(recipe: Recipe) -> tuple[str, str, str]:
-    """Temperature, alpha and learning rate; without a teacher the first has no meaning."""
+def _recipe(recipe: Recipe) -> tuple[str, str, str, str]:
+    """Loss, temperature, alpha and learning rate; without a teacher the first two have no meaning."""
     if recipe.alpha == 0:
-        return fmt.NOTHING, "0", f"{recipe.learning_rate:.2g}"
-    return f"{recipe.temperature:.3g}", f"{recipe.alpha:.2g}", f"{recipe.learning_rate:.2g}"
+        return fmt.NOTHING, fmt.NOTHING, "0", f"{recipe.learning_rate:.2g}"
+    loss = f"dkd, beta {recipe.beta:.2g}" if recipe.loss == "dkd" else recipe.loss
+    temperature = fmt.NOTHING if recipe.loss == "hard" else f"{recipe.temperature:.3g}"
+    return loss, temperature, f"{recipe.alpha:.2g}", f"{recipe.learning_rate:.2g}"
 
 
 def _role(summary: FinalistSummary, pick: bool) -> str:

@@ -86,7 +86,7 @@ def build_page(
         spending=spending(report),
         importance=importance(report),
         groups=groups(report),
-        notes=report.search.notes,
+        notes=(*report.search.notes, *report.search.remarks),
         formula=report.formula,
         command=report.command,
         config=config,

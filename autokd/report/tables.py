@@ -14,23 +14,30 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from autokd.errors import RunError
-from autokd.records import EpochReport, FinalistRecord, TrialRecord
+from autokd.records import EpochReport, Evaluation, FinalistRecord, TrialRecord
 from autokd.report.format import printable
 from autokd.run import write_text
 
 TRIAL_COLUMNS = (
     "number", "arm", "student", "parameters", "ratio", "macs", "cost_usd_per_1k", "loss", "temperature", "alpha",
-    "learning_rate", "weight_decay", "batch_size", "planned_epochs", "state", "epochs", "val_accuracy", "seconds",
-    "error",
+    "beta", "learning_rate", "weight_decay", "mixup", "cutmix", "ema", "batch_size", "planned_epochs", "state",
+    "epochs", "val_accuracy", "seconds", "error", "note",
+)  # fmt: skip
+_SHARES = (
+    "nll", "calibration_error", "temperature_scaling", "scaled_nll", "scaled_calibration_error", "agreement",
+    "negative_flips",
 )  # fmt: skip
 FINALIST_COLUMNS = (
-    "number", "arm", "role", "student", "twin_of", "trial", "seed", "temperature", "alpha", "learning_rate", "epochs",
-    "parameters", "ratio", "cost_usd_per_1k", "val_accuracy", "test_accuracy", "device_seconds",
+    "number", "arm", "role", "student", "twin_of", "trial", "seed", "loss", "temperature", "alpha", "beta",
+    "learning_rate", "weight_decay", "mixup", "cutmix", "ema", "batch_size", "epochs", "parameters", "ratio",
+    "cost_usd_per_1k", "val_accuracy", "test_accuracy", "device_seconds", "accumulate", *_SHARES,
 )  # fmt: skip
 HISTORY_COLUMNS = ("epoch", "train_loss", "val_accuracy", "val_nll", "learning_rate", "seconds")
 
-_RECIPE = ("loss", "temperature", "alpha", "learning_rate", "weight_decay", "batch_size")
-_TEXT = ("student", "error")
+_RECIPE = (
+    "loss", "temperature", "alpha", "beta", "learning_rate", "weight_decay", "mixup", "cutmix", "ema", "batch_size",
+)  # fmt: skip
+_TEXT = ("student", "error", "note")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
 
@@ -98,6 +105,7 @@ def _trial(row: Mapping[str, str]) -> TrialRecord:
             "recipe": recipe,
             "student": _unguarded(row["student"]) or "",
             "error": _unguarded(row["error"]),
+            "note": _unguarded(row["note"]) or "",
             "val_accuracy": row["val_accuracy"] or None,
         }
     )
@@ -107,13 +115,18 @@ def _finalist_rows(finalist: FinalistRecord) -> Iterable[dict[str, object]]:
     shared: dict[str, object] = {
         **dict(finalist),
         "twin_of": " ".join(map(str, finalist.twin_of)),
-        "temperature": finalist.recipe.temperature,
-        "alpha": finalist.recipe.alpha,
-        "learning_rate": finalist.recipe.learning_rate,
-        "epochs": finalist.recipe.epochs,
+        **{name: getattr(finalist.recipe, name) for name in (*_RECIPE, "epochs")},
         "cost_usd_per_1k": finalist.reading.cost_usd_per_1k.mean,
     }
-    return (shared | dict(result) for result in finalist.seeds)
+    return (shared | dict(result) | _evaluated(result.evaluation) for result in finalist.seeds)
+
+
+def _evaluated(evaluation: Evaluation | None) -> dict[str, object]:
+    """Cells of the test logits, empty where a run has none; `temperature` there is the recipe's."""
+    if evaluation is None:
+        return dict.fromkeys(_SHARES)
+    values = dict(evaluation) | {"temperature_scaling": evaluation.temperature}
+    return {name: values[name] for name in _SHARES}
 
 
 def _epoch(row: Mapping[str, str]) -> EpochReport | None:

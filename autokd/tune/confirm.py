@@ -6,6 +6,9 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from autokd.metrics import evaluate
 from autokd.records import Candidate, EpochReport, FinalistRecord, SeedResult
 from autokd.run import Run, read_json, write_text
 from autokd.tune.batchparts import BatchParts
@@ -100,7 +103,7 @@ def collect(
     for finalist in finalists:
         proposal, candidate = finalist.proposal, candidates[finalist.proposal.student]
         paths = [run.finalist_path(proposal.number, seed) / "result.json" for seed in seeds]
-        results = tuple(SeedResult.model_validate(read_json(path)) for path in paths if path.exists())
+        results = tuple(_evaluated(run, path) for path in paths if path.exists())
         if len(results) < 2:
             continue
         records.append(
@@ -120,6 +123,19 @@ def collect(
             )
         )
     return records
+
+
+def _evaluated(run: Run, path: Path) -> SeedResult:
+    """A seed's result with what its logits say, where the workshop has left them."""
+    result = SeedResult.model_validate(read_json(path))
+    val, test = path.parent / "val_logits.npy", path.parent / "test_logits.npy"
+    if not (val.exists() and test.exists()):
+        return result
+    with np.load(run.evidence_path) as known:
+        evaluation = evaluate(
+            np.load(test), known["test_labels"], known["teacher_test_logits"], np.load(val), known["val_labels"]
+        )
+    return result.model_copy(update={"evaluation": evaluation})
 
 
 def _job(run: Run, finalist: Finalist, seed: int) -> Job:
