@@ -22,14 +22,14 @@ Result = TypeVar("Result")
 Work = Callable[[Indices], Result]
 
 
-def worker_count(asked: int | None, slots: int = 1) -> int:
-    """Decoding processes: as asked, else the usable cores less one, shared by `slots` trainings, and at least one.
+def worker_count(asked: int | None, slots: int = 1, spare: int = 1) -> int:
+    """Decoding processes: as asked, else the usable cores less `spare`, shared by `slots` trainings, and at least one.
 
     None at all where processes cannot be forked, or where this one may have no children.
     """
     if "fork" not in multiprocessing.get_all_start_methods() or multiprocessing.current_process().daemon:
         return 0
-    return max(1, (usable_cores() - 1) // slots) if asked is None else asked
+    return max(1, (usable_cores() - spare) // slots) if asked is None else asked
 
 
 class Workers(Generic[Result]):

@@ -50,25 +50,25 @@ def prepare_task(config: SearchConfig, teacher_input: int, listener: Listener, p
     parts = read_parts(config.data, config.data_dir, pair)
     transform = choose_transform(config, parts, teacher_input)
     read = PartsReader(shipped_parts(parts), store_size(transform), transform.interpolation)
-    workers = worker_count(config.loader_workers)
-    resident = _is_resident(read, config, workers, listener)
+    resident = _is_resident(read, config, listener)
     if not (resident or parts.workers_can_reopen):
         raise DataError("data= from Python is too large to keep decoded; write it to an image folder and name that")
-    forked = workers if parts.workers_can_reopen else 0  # a data set from Python may hold what cannot be forked
-    path, content, corrupt = decode_all(read, parts.identity, resident, config.cache_dir, forked, listener)
+    # a data set from Python may hold what cannot be forked; while others decode, this process only waits
+    workers = worker_count(config.loader_workers, spare=0) if parts.workers_can_reopen else 0
+    path, content, corrupt = decode_all(read, parts.identity, resident, config.cache_dir, workers, listener)
     skipped = _judge_corrupt([read.name(i) for i in corrupt], config)
     splits = _without(make_splits(_intact(parts, set(corrupt))), len(read), corrupt)
     return _write(config, parts, transform, splits, path, content, skipped)
 
 
-def _is_resident(read: PartsReader, config: SearchConfig, workers: int, listener: Listener) -> bool:
+def _is_resident(read: PartsReader, config: SearchConfig, listener: Listener) -> bool:
     """Whether the images are few enough to be kept decoded; the listener is told which way they go, and why."""
     total, size = len(read), len(read) * 3 * read.size * read.size
     if size <= config.resident_gb * 1e9:
         listener.note(f"{total:,} images are decoded once and kept in memory-mapped form ({_amount(size)})")
         return True
     who = "the training process decodes them"
-    if workers:
+    if workers := worker_count(config.loader_workers):
         who = f"{workers} worker process{'es decode' if workers > 1 else ' decodes'} them while training"
     listener.note(
         f"{total:,} images would take {_amount(size)} decoded, more than the {config.resident_gb:g} GB of "
