@@ -7,6 +7,7 @@ AutokdError                 exit code 1: the run failed
 |   |-- TeacherError        the teacher cannot be built, loaded or trusted
 |   |-- SpaceError          a search space cannot be used
 |   `-- RunError            a run folder is not what was expected
+|-- CacheError              what the cache keeps is damaged or not what it says
 |-- TrainingError           a training cannot go on (divergence, memory); ends its trial only
 `-- InterruptedRun          exit code 130: stopped by the user, everything is saved, `--resume` goes on
 """
@@ -44,6 +45,10 @@ class SpaceError(UsageError):
 
 class RunError(UsageError):
     """A run folder is not what was expected."""
+
+
+class CacheError(AutokdError):
+    """What the cache keeps is damaged, or is not what it says."""
 
 
 class TrainingError(AutokdError):

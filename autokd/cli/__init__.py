@@ -15,6 +15,7 @@ COMMANDS = {
     "estimate": "Say what a search would try, do and cost; train nothing.",
     "students": "List students of a teacher with ratio, parameters and MACs.",
     "report": "Render the report of a run again.",
+    "cache": "List, verify or prune what searches keep.",
 }
 
 

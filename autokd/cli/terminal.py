@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
@@ -16,12 +17,15 @@ from rich.text import Text
 from autokd.money import usd
 from autokd.progress import Tally
 from autokd.units import duration
+from autokd.units import size as file_size
 
 if TYPE_CHECKING:
     from autokd.config import SearchConfig
     from autokd.planning import Estimate
     from autokd.records import Option
     from autokd.result import SearchResult
+    from autokd.teacher.labelcache import Entry
+    from autokd.teacher.labelverify import SetCheck
     from autokd.zoo.listing import Row
 
 PIPED_WIDTH = 240
@@ -253,3 +257,57 @@ def print_students(rows: Sequence[Row], teacher: str, classes: int, size: int) -
             row.reason,
         )
     _print_table(table)
+
+
+def print_cache(entries: Sequence[Entry], root: Path) -> None:
+    """One line an entry, and their size together."""
+    console = _answer()
+    console.print(Text(f"{root}: {len(entries)} entries, {file_size(sum(entry.bytes for entry in entries))}"))
+    table = Table("kind", "key", "size", "last used", "belongs to", box=None, padding=(0, 2, 0, 0))
+    for entry in entries:
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.last_used)) + (", in use" if entry.held else "")
+        table.add_row(entry.kind, entry.key, file_size(entry.bytes), used, _belongs_to(entry))
+    if entries:
+        _print_table(table)
+
+
+def _belongs_to(entry: Entry) -> str:
+    parts = [
+        " on ".join(name for name in (entry.teacher, entry.data) if name),
+        f"{entry.views} views" if entry.views is not None else "",
+        f"{entry.images:,} images" if entry.images is not None else "",
+        f"{entry.classes:,} classes" if entry.classes is not None else "",
+    ]
+    return ", ".join(part for part in parts if part) or "unknown"
+
+
+def print_check(check: SetCheck) -> None:
+    """What the verification of one set of soft labels found."""
+    console = _answer()
+    count = len(check.faults)
+    found = f"{count} fault{'s' if count > 1 else ''}" if count else "sound"
+    sampled = f"{check.sampled} of them computed again by the teacher"
+    if check.deviation is not None:
+        sampled += f", largest difference {check.deviation:.2g} standard deviations"
+    if check.note:
+        sampled = f"checksums only: {check.note}"
+    console.print(Text(f"{check.key}: {found}; {check.chunks} chunks, {sampled}"))
+    for fault in check.faults:
+        console.print(Text(f"  - {fault}"))
+
+
+def print_pruned(gone: Sequence[Entry], left: Sequence[Entry], dry_run: bool) -> None:
+    """What was removed, what that freed, and what stays."""
+    console = _answer()
+    for entry in gone:
+        console.print(
+            Text(
+                f"{'would remove' if dry_run else 'removed'} {entry.kind} {entry.key}: {_belongs_to(entry)}, "
+                f"{file_size(entry.bytes)}"
+            )
+        )
+    freed, stays = sum(entry.bytes for entry in gone), sum(entry.bytes for entry in left)
+    held = sum(1 for entry in left if entry.held)
+    in_use = f", {held} of them in use" if held else ""
+    verb = "Would free" if dry_run else "Freed"
+    console.print(Text(f"{verb} {file_size(freed)}; {len(left)} entries with {file_size(stays)} stay{in_use}."))

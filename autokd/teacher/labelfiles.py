@@ -193,9 +193,11 @@ def check_view(folder: Path, view: int, layout: Layout) -> ViewCheck:
 
 def read_rows(folder: Path, view: int, layout: Layout, numbers: Sequence[int]) -> Rows:
     """Some rows of a view that may not be complete."""
-    length, start = layout.dtype.itemsize, len(layout.header)
+    length, content = layout.dtype.itemsize, b""
     with view_path(folder, view).open("rb") as file:
-        content = b"".join(file.read(length) for number in numbers if file.seek(start + number * length))
+        for number in numbers:
+            file.seek(len(layout.header) + number * length)
+            content += file.read(length)
     base, shape = layout.dtype.subdtype or (layout.dtype, ())
     return np.frombuffer(content, dtype=base).reshape(len(numbers), *shape)
 

@@ -178,7 +178,7 @@ class _Work:
         checks = [check_view(self.folder, view, self.layout) for view in range(views)]
         faults = [fault for check in checks for fault in check.faults]
         if faults:
-            more = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""
+            more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
             listener.note(f"Soft labels in {self.folder}: {faults[0]}{more}; what is damaged is written again.")
         reused = sum(1 for check in checks if not check.missing)
         if reused:

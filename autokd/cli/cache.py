@@ -1,0 +1,107 @@
+"""autokd cache"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+cache_dir_option = click.option(
+    "--cache-dir", type=click.Path(path_type=Path), help="The cache; by default where a search keeps it."
+)
+
+
+@click.group("cache", epilog="autokd cache list")
+def command() -> None:
+    """List, verify or prune what searches keep: soft labels, teachers and decoded images."""
+
+
+@command.command("list", short_help="Say what is kept, how large and how old it is.", epilog="autokd cache list --json")
+@cache_dir_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+def list_entries(cache_dir: Path | None, as_json: bool) -> None:
+    """Say what is kept, how large it is, when it was last used, and what it belongs to."""
+    import json
+
+    from autokd.cli import terminal
+    from autokd.config import default_cache_dir
+    from autokd.teacher.labelcache import entries
+
+    root = cache_dir or default_cache_dir()
+    found = entries(root)
+    if as_json:
+        click.echo(json.dumps([entry.model_dump() for entry in found], indent=2))
+    else:
+        terminal.print_cache(found, root)
+
+
+@command.command(
+    "verify",
+    short_help="Compare soft labels with their checksums and their teacher.",
+    epilog="autokd cache verify 3f9a --samples 50",
+)
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@cache_dir_option
+@click.option(
+    "--samples",
+    type=click.IntRange(0),
+    default=8,
+    show_default=True,
+    metavar="N",
+    help="Chunks to compute again a set.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, min_open=True),
+    metavar="X",
+    help="Largest difference allowed, in standard deviations of the logits; default: 0.01, with bfloat16 0.2.",
+)
+def verify(keys: tuple[str, ...], cache_dir: Path | None, samples: int, tolerance: float | None) -> None:
+    """Compare the soft labels KEY (all without one) with their checksums, and samples with the teacher.
+
+    A key may be cut short. Exit code 1 where anything differs.
+    """
+    from autokd.cli import terminal
+    from autokd.config import default_cache_dir
+    from autokd.distill.precision import resolve_device
+    from autokd.errors import CacheError
+    from autokd.teacher.labelverify import find_sets, verify_set
+
+    root = cache_dir or default_cache_dir()
+    faults = []
+    with terminal.Screen() as screen:
+        for folder in find_sets(root, keys):
+            found = verify_set(folder, resolve_device(None), samples, tolerance, screen)
+            terminal.print_check(found)
+            faults += [f"soft labels {found.key}: {fault}" for fault in found.faults]
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise CacheError(f"{faults[0]}{more}; `autokd cache prune` removes them, or a search writes them again")
+
+
+@command.command(
+    "prune",
+    short_help="Remove what was not used for longest.",
+    epilog="autokd cache prune --older-than 30 --to-gb 50 --dry-run",
+)
+@cache_dir_option
+@click.option("--older-than", type=click.FloatRange(0), metavar="DAYS", help="Remove what was not used for so long.")
+@click.option("--to-gb", type=click.FloatRange(0), metavar="X", help="Remove until X GB are left, least used first.")
+@click.option("--all", "everything", is_flag=True, help="Remove everything.")
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+def prune(
+    cache_dir: Path | None, older_than: float | None, to_gb: float | None, everything: bool, dry_run: bool
+) -> None:
+    """Remove what was not used for longest, but nothing that a running process holds."""
+    from autokd.cli import terminal
+    from autokd.config import default_cache_dir
+    from autokd.errors import ConfigError
+    from autokd.teacher import labelcache
+
+    if older_than is None and to_gb is None and not everything:
+        raise ConfigError("say what to remove: --older-than DAYS, --to-gb X or --all")
+    root = cache_dir or default_cache_dir()
+    kept = labelcache.entries(root)
+    chosen = labelcache.superfluous(kept, older_than, None if to_gb is None else to_gb * 1e9, everything)
+    gone = chosen if dry_run else labelcache.prune(chosen, root)
+    terminal.print_pruned(gone, [entry for entry in kept if entry not in gone], dry_run)

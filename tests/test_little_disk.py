@@ -1,0 +1,119 @@
+"""Whole searches where the soft labels do not fit: fewer views or a live teacher, said in the run's record."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import FakeParts, Hearing
+from helpers_images import write_pattern_folder
+
+import autokd
+from autokd.config import SearchConfig
+from autokd.distill import loop
+from autokd.pipeline import run_search
+from autokd.result import SearchResult
+from autokd.run import Run
+from autokd.teacher import labelplan
+from autokd.tune import workshop
+
+VIEW = 90 * 3 * 2  # bytes of a view
+EPOCHS = 3
+
+
+@pytest.fixture
+def search(space_file, tmp_path, monkeypatch):
+    """A search on 90 patterns whose disk has `free` bytes, and every training that it made."""
+    few = {"a": 10, "b": 10, "c": 10}
+    data = write_pattern_folder(tmp_path / "data", {"train": {"a": 30, "b": 30, "c": 30}, "val": few, "test": few})
+    trainings: list[loop.Training] = []
+
+    def search(free: float, **options: Any) -> tuple[SearchResult, list[loop.Training], list[str]]:
+        class Usage:
+            """A disk."""
+
+        Usage.free = free
+        monkeypatch.setattr(labelplan.shutil, "disk_usage", lambda _: Usage)
+        monkeypatch.setattr(workshop, "train", lambda training: trainings.append(training) or loop.train(training))
+        hearing = Hearing()
+        settings = {
+            "teacher": "resnet10t",
+            "max_cost": 1.0,
+            "cost_model": "params",
+            "space": str(space_file),
+            "data": str(data),
+            "image_size": 32,
+            "teacher_weights": "scratch",
+            "teacher_epochs": 4,
+            "trials": 2,
+            "epochs": EPOCHS,
+            "seeds": 2,
+            "finalists": 1,
+            "batch_size": 30,
+        }
+        result = autokd.search(**{**settings, "output": tmp_path / "run", "listener": hearing, **options})
+        return result, trainings, hearing.notes
+
+    return search
+
+
+def remarks(result: SearchResult) -> list[str]:
+    found: list[str] = json.loads((result.path / "search.json").read_text())["remarks"]
+    return found
+
+
+@pytest.mark.slow
+def test_fewer_views_are_seen_in_turn_by_both_arms(search, tmp_path):
+    result, trainings, notes = search(2 * VIEW / 0.9 + 1)
+    (remark,) = remarks(result)
+    assert remark in notes
+    assert remark.startswith("Of 3 views of soft labels only 2 are stored: ")
+    assert result.report.search.remarks == (remark,)
+    assert {training.views for training in trainings} == {2}
+    assert {training.recipe.alpha > 0 for training in trainings} == {True, False}
+    assert result.report.search.stages["soft_labels"] > 0
+    assert remark in (result.path / "report.html").read_text().replace("&#39;", "'")
+    assert not any(remark in weakness for weakness in result.report.weaknesses)
+
+
+@pytest.mark.slow
+def test_a_live_teacher_takes_its_time_in_the_distilled_trainings(search, tmp_path):
+    result, trainings, notes = search(10)
+    (remark,) = remarks(result)
+    assert remark in notes
+    assert remark.startswith("No soft labels are stored, as not even half of 3 views fit: ")
+    assert {training.views for training in trainings} == {None}
+    assert result.report.search.stages["soft_labels"] == 0
+    assert not any((autokd.config.default_cache_dir() / "softlabels").iterdir())
+    states = {trial.state for trial in result.trials.itertuples()}
+    assert states == {"complete"}
+    assert {finalist.arm for finalist in result.report.finalists} == {"distill", "direct"}
+
+
+@pytest.mark.slow
+def test_a_live_teacher_goes_to_worker_processes(search):
+    result, _, _ = search(10, workers=2)
+    assert {trial.state for trial in result.trials.itertuples()} == {"complete"}
+    assert len(remarks(result)) == 1
+
+
+def test_what_is_remarked_outlasts_the_session(space_file: Path, tmp_path: Path) -> None:
+    config = SearchConfig.of(
+        teacher="resnet10t", max_cost=1.0, space=str(space_file), epochs=6, trials=4, cache_dir=tmp_path / "cache"
+    )
+    parts = FakeParts(labelled={"remarks": ("Half of it fits.",)})
+    result = run_search(config, output=tmp_path / "run", parts=parts)
+    assert remarks(result) == ["Half of it fits."]
+    assert Run(result.path).manifest["soft_label_set"]["views"] == 6
+    assert result.report.search.notes == ()
+
+    class Asking(FakeParts):
+        def soft_labels(self, prepared, config, listener, since, settled=None):
+            asked.append(settled)
+            return super().soft_labels(prepared, config, listener, since)
+
+    asked: list[Any] = []
+    run_search(config, output=tmp_path / "run", parts=Asking(), resume=True)
+    assert asked[0]["remarks"] == ["Half of it fits."]
