@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autokd.records import Recipe, TrialRecord
-from autokd.tune.finalists import Finalist, choose_finalists, front
+from autokd.tune.finalists import Finalist, choose_finalists, front, twin_recipe
 from autokd.tune.space import Space
 
 SPACE = Space.model_validate({"students": {"include": ["a"]}})
@@ -83,3 +83,30 @@ def test_an_arm_without_complete_trials_has_no_finalists() -> None:
     finalists = choose_finalists([trial(1, "direct", "b", 0.94, 2.0)], SPACE, 2, soft_label_seconds=5.0)
     assert {f.proposal.arm for f in finalists} == {"direct"}
     assert choose_finalists([], SPACE, 2, soft_label_seconds=5.0) == []
+
+
+def test_a_twin_keeps_all_but_the_teacher() -> None:
+    changes = {"loss": "dkd", "beta": 3.0, "mixup": 0.2, "cutmix": 0.5, "ema": 0.99, "weight_decay": 0.1}
+    distilled = trial(0, "distill", "a", 0.95, 2.0)
+    distilled = distilled.model_copy(update={"recipe": distilled.recipe.model_copy(update=changes)})
+    finalists = choose_finalists([distilled], SPACE, 1, soft_label_seconds=0.0)
+    (twin,) = [f for f in finalists if 0 in f.twin_of]
+    assert twin.proposal.recipe == twin_recipe(distilled.recipe)
+    kept = {"mixup": 0.2, "cutmix": 0.5, "ema": 0.99, "weight_decay": 0.1, "learning_rate": 2e-3}
+    assert {name: getattr(twin.proposal.recipe, name) for name in kept} == kept
+    assert (twin.proposal.recipe.loss, twin.proposal.recipe.beta, twin.proposal.recipe.alpha) == ("kl", 1.0, 0.0)
+
+
+def test_the_default_recipe_is_the_spaces_own_and_averages_like_the_others() -> None:
+    space = Space.model_validate(
+        {
+            "students": {"include": ["a"]},
+            "recipe": {"distill": {"losses": ["dist"], "mixup": {"low": 0.1, "high": 0.4}}},
+            "default": {"loss": "dist", "temperature": 1.0, "alpha": 0.6},
+        }
+    )
+    mixed = trial(0, "distill", "a", 0.95, 2.0)
+    mixed = mixed.model_copy(update={"recipe": mixed.recipe.model_copy(update={"mixup": 0.3, "ema": 0.9})})
+    (default,) = by_role(choose_finalists([mixed], space, 1, soft_label_seconds=0.0), "distill", "default")
+    recipe = default.proposal.recipe
+    assert (recipe.loss, recipe.temperature, recipe.alpha, recipe.mixup, recipe.ema) == ("dist", 1.0, 0.6, 0.0, 0.9)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,43 @@ def test_first_proposals_come_first_and_only_in_the_distill_arm(path: Path) -> N
     assert all(1 <= r.temperature <= 20 and 0.3 <= r.alpha <= 1 for r in distilled)
     assert all(p.recipe.alpha == 0 for p in proposals if p.arm == "direct")
     assert all(p.student in {"a", "b"} for p in proposals if p.arm == "distill")
+
+
+MANY_LOSSES = Space.model_validate(
+    {
+        "students": {"include": ["a", "b", "c"]},
+        "recipe": {"distill": {"losses": ["kl", "kl_zscore", "dist", "dkd", "hard"]}},
+        "first": [{"temperature": 4, "alpha": 0.9}, {"loss": "dkd", "temperature": 1, "alpha": 0.5, "beta": 3}],
+    }
+)
+
+
+def test_losses_are_drawn_and_recipes_carry_what_their_loss_reads(path: Path) -> None:
+    plan = replace(PLAN, trials=80)
+    ledger = Ledger(path, MANY_LOSSES, BOTH, plan)
+    recipes = []
+    while proposal := ledger.next():
+        ledger.finish(proposal.number, proposal.number * 7 % 11 / 11)
+        if proposal.arm == "distill":
+            recipes.append(proposal.recipe)
+        else:
+            assert (proposal.recipe.loss, proposal.recipe.alpha) == ("kl", 0.0)
+    assert (recipes[0].loss, recipes[0].temperature, recipes[0].alpha) == ("kl", 4.0, 0.9)
+    assert (recipes[1].loss, recipes[1].beta) == ("dkd", 3.0)
+    assert len({recipe.loss for recipe in recipes}) >= 4
+    assert all(recipe.temperature == 1.0 for recipe in recipes if recipe.loss == "hard")
+    assert all((recipe.beta != 1.0) is (recipe.loss == "dkd") for recipe in recipes)
+    assert [record.recipe for record in ledger.records() if record.arm == "distill"] == recipes
+
+
+def test_mixing_and_averaging_reach_both_arms(path: Path) -> None:
+    mixing = {"mixup": {"low": 0.1, "high": 0.4}, "cutmix": {"low": 0.5, "high": 1.0}}
+    space = Space.model_validate({"students": {"include": ["a"]}, "recipe": {"distill": mixing, "direct": mixing}})
+    ledger = Ledger(path, space, BOTH, replace(PLAN, ema=0.99))
+    while proposal := ledger.next():
+        ledger.finish(proposal.number, 0.5)
+        recipe = proposal.recipe
+        assert 0.1 <= recipe.mixup <= 0.4 and 0.5 <= recipe.cutmix <= 1.0 and recipe.ema == 0.99
 
 
 def test_an_empty_arm_leaves_the_other_its_own_trials(path: Path) -> None:

@@ -62,6 +62,20 @@ def test_temperatures_follow_the_number_of_classes(tmp_path: Path) -> None:
             '[students]\ninclude = ["resnet18"]\n[recipe.direct]\nlearning_rate = { low = 0, high = 1, log = true }',
             "above 0",
         ),
+        ('[students]\ninclude = ["resnet18"]\n[recipe.distill]\nlosses = ["kd"]', "recipe.distill.losses.0"),
+        ('[students]\ninclude = ["resnet18"]\n[recipe.distill]\nlosses = ["kl", "kl"]', "names one of them twice"),
+        (
+            '[students]\ninclude = ["resnet18"]\n[recipe.distill]\nlosses = ["dkd"]\nmixup = { low = 0, high = 1 }',
+            "leave out dkd, or mixup and cutmix",
+        ),
+        (
+            '[students]\ninclude = ["resnet18"]\n[recipe.direct]\ncutmix = { low = -1, high = 1 }',
+            "cutmix starts at 0",
+        ),
+        (
+            '[students]\ninclude = ["resnet18"]\n[[first]]\nloss = "dist"\ntemperature = 1\nalpha = 0.5',
+            "a [[first]] names the loss dist; add it to losses",
+        ),
     ],
 )
 def test_a_bad_file_is_refused_with_its_place(tmp_path: Path, text: str, says: str) -> None:
