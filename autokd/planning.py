@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
 from autokd.errors import ConfigError
+from autokd.footprint import Disk, disk_of
 from autokd.parts import Parts, Prepared, find_candidates
 from autokd.progress import Listener, Silent
 from autokd.records import Candidate, CostModel, LeftOut, Reading, Record, Task, Teacher
@@ -42,7 +43,8 @@ class Estimate(Record):
     stages: tuple[Stage, ...]
     seconds: float
     usd: float
-    disk_bytes: int  # soft labels, and weights and logits of the finalists
+    disk: Disk
+    disk_bytes: int  # the most of it at a time
 
 
 def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = None) -> Estimate:
@@ -59,7 +61,9 @@ def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = 
     prepared = Prepared(task, folder, teacher, {})
     candidates, left_out, readings = find_candidates(prepared, config, parts, cost_model, listener)
     listener.stage("Timing")
-    stages = _stages(config, task, model, candidates, cost_model, module=parts.teacher is not None)
+    given = parts.teacher is not None or _is_given(config, task)
+    stages = _stages(config, task, model, candidates, cost_model, given)
+    disk = disk_of(config, folder, task, model, candidates, trained_here=not given)
     return Estimate(
         task=task,
         teacher=config.teacher,
@@ -72,7 +76,8 @@ def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = 
         stages=stages,
         seconds=sum(stage.seconds for stage in stages),
         usd=sum(stage.usd for stage in stages),
-        disk_bytes=_disk(config, task, candidates),
+        disk=disk,
+        disk_bytes=disk.peak,
     )
 
 
@@ -111,21 +116,27 @@ def _untrained_teacher(config: SearchConfig, model: nn.Module, task: Task) -> Te
     )
 
 
+def _is_given(config: SearchConfig, task: Task) -> bool:
+    """Whether the teacher's weights are used as they come."""
+    from autokd.teacher.prepare import teacher_is_given
+
+    return teacher_is_given(config, len(task.classes))
+
+
 def _stages(
     config: SearchConfig,
     task: Task,
     model: nn.Module,
     candidates: list[Candidate],
     cost_model: CostModel,
-    module: bool,
+    given: bool,
 ) -> tuple[Stage, ...]:
-    from autokd.teacher.prepare import teacher_epochs, teacher_is_given, weights_mode
+    from autokd.teacher.prepare import teacher_epochs, weights_mode
 
     trials, epochs, seeds, finalists = config.trials, config.epochs, config.seeds, config.finalists
     if not (trials and epochs and seeds and finalists):
         raise ConfigError("an estimate needs trials, epochs, seeds and finalists; leave them out to take the defaults")
     teacher_step, student_step = _step_seconds(config, task, model, candidates)
-    given = module or teacher_is_given(config, len(task.classes))
     from_scratch = weights_mode(config) == "scratch"
     passes = 0 if given else teacher_epochs(config, task.train, from_scratch) * task.train
     trainings = (3 * finalists + 4) * seeds if candidates else 0
@@ -181,10 +192,3 @@ def _step_seconds(
         return teacher, 0.0
     known = [c.reading.cost_usd_per_1k.mean for c in candidates]
     return teacher, float(np.interp(known, list(timed), list(timed.values())).mean())
-
-
-def _disk(config: SearchConfig, task: Task, candidates: list[Candidate]) -> int:
-    soft = (config.epochs or 0) * task.train * len(task.classes) * 2
-    largest = max((candidate.parameters for candidate in candidates), default=0)
-    finalists = 3 * (config.finalists or 0) + 4
-    return soft + finalists * (largest * 4 + (config.seeds or 0) * task.test * len(task.classes) * 4)

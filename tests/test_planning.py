@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -28,8 +31,67 @@ def test_the_plan_counts_every_image_and_its_money(estimate: Estimate) -> None:
     assert estimate.seconds == pytest.approx(sum(stage.seconds for stage in estimate.stages))
     price = estimate.cost_model.train_price_usd_per_hour
     assert estimate.usd == pytest.approx(estimate.seconds / 3600 * price)
-    soft = 3 * estimate.task.train * 10 * 2
-    assert estimate.disk_bytes > soft
+
+
+def test_the_disk_is_bounded_part_by_part(estimate: Estimate) -> None:
+    disk, parameters = estimate.disk, max(c.parameters for c in estimate.candidates)
+    task = estimate.task
+    assert disk.decoded_images > (task.train + task.val + task.test) * 3 * 32 * 32
+    assert disk.soft_labels == pytest.approx(3 * task.train * 10 * 2, rel=0.05)
+    assert disk.checkpoints == pytest.approx(2 * 3 * 4 * parameters, rel=0.05)
+    assert disk.teacher == pytest.approx(4 * estimate.teacher_parameters, rel=0.05)
+    assert disk.teacher_training == pytest.approx(2 * 3 * 4 * estimate.teacher_parameters, rel=0.05)
+    assert disk.finalists == pytest.approx(7 * (4 * parameters + 2 * task.test * 10 * 4) + 2 * 4 * parameters, rel=0.05)
+    assert estimate.disk_bytes == disk.peak == disk.decoded_images + disk.teacher_training
+
+
+def test_the_limit_of_the_cache_bounds_the_soft_labels(space_file: Path) -> None:
+    limited = autokd.estimate(
+        teacher="resnet10t", max_cost=1.0, space=str(space_file), epochs=300, cache_limit_gb=0.001, cost_model="params"
+    )
+    assert limited.disk.soft_labels == 1_000_000
+
+
+def bytes_on_disk(root: Path) -> int:
+    total = 0
+    for path in root.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
+
+
+@pytest.mark.slow
+def test_a_search_stays_below_its_estimate(space_file: Path, tmp_path: Path) -> None:
+    """What a search has on disk, looked at again and again while it runs."""
+    settings = {
+        "teacher": "resnet10t",
+        "max_cost": 1.0,
+        "space": str(space_file),
+        "cost_model": "params",
+        "trials": 2,
+        "epochs": 2,
+        "seeds": 2,
+        "finalists": 1,
+        "teacher_epochs": 2,
+        "min_retention": 0.05,
+    }
+    plan, cache, run = autokd.estimate(**settings), default_cache_dir(), tmp_path / "run"
+    seen, over = [0], threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            seen.append(bytes_on_disk(cache) + sum(bytes_on_disk(run / part) for part in ("trials", "finalists")))
+            time.sleep(0.005)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        autokd.search(**settings, output=run)
+    finally:
+        over.set()
+        watcher.join()
+    tables = 500_000  # histories, and what is neither weights nor images nor logits
+    assert 0.5 * plan.disk_bytes < max(seen) < plan.disk_bytes + tables
 
 
 def test_candidates_carry_ratio_and_cost(estimate: Estimate) -> None:
@@ -74,4 +136,5 @@ def test_the_command_prints_it(space_file: Path, as_json: bool) -> None:
         assert json.loads(result.stdout)["teacher"] == "resnet10t"
     else:
         assert "Nothing was trained." in result.stdout
+        assert "  disk: decoded images 5.5 MB, teacher training " in result.stdout
         assert "mobilenetv3_small_050" in result.stdout

@@ -237,8 +237,10 @@ def print_estimate(estimate: Estimate) -> None:
         console.print(f"  {stage.name:<13} {stage.work}: about {duration(stage.seconds)}, ${stage.usd:.4f}")
     console.print(
         f"In all about {duration(estimate.seconds)} of device time, ${estimate.usd:.4f}, "
-        f"and {estimate.disk_bytes / 1e6:.0f} MB of disk at most. Nothing was trained."
+        f"and {file_size(estimate.disk_bytes)} of disk at most, beside tables and the report. Nothing was trained."
     )
+    parts = {name.replace("_", " "): count for name, count in estimate.disk.model_dump().items() if count}
+    console.print(f"  disk: {', '.join(f'{name} {file_size(count)}' for name, count in parts.items())}")
 
 
 def print_students(rows: Sequence[Row], teacher: str, classes: int, size: int) -> None:
