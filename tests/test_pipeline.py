@@ -261,7 +261,7 @@ def test_settings_are_validated_in_one_sentence() -> None:
         ({"max_cost": -1}, "--max-cost -1"),
         ({"min_ratio": 20, "max_ratio": 5}, "--min-ratio 20 is not below --max-ratio 5"),
         ({"price_per_hour": 1, "instance": "x"}, "exclude each other"),
-        ({"colour": "blue"}, "unknown setting 'colour'"),
+        ({"colours": "blue"}, "unknown setting 'colours'"),
         ({"engine": "slurm"}, "--engine slurm"),
     ]:
         with pytest.raises(ConfigError) as error:
