@@ -185,6 +185,7 @@ def test_logits_that_were_changed_together_with_their_checksum_are_found(call, c
     assert code == 1
     assert f"soft labels {folder.name}: view 1, chunk 1 differs from what the teacher says by " in err
     assert "standard deviations of its logits" in err
+    assert err.rstrip().endswith(f"; remove {folder}")
     assert "1 fault;" in out
 
 
@@ -224,6 +225,35 @@ def test_a_teacher_from_a_file_is_read_again(call, cache, made, tmp_path):
     assert "4 of them computed again by the teacher" in out
 
 
+def test_a_pretrained_teacher_comes_from_the_hub_again(call, cache, monkeypatch):
+    from autokd.teacher import labelverify
+    from autokd.teacher.labelfiles import About
+    from autokd.teacher.weights import read_state
+
+    path, asked = labels(cache) / "about.json", []
+    about = read_sealed(path, About)
+    write_sealed(path, about.model_copy(update={"source": "pretrained"}))
+
+    def from_hub(name, classes, size, pretrained=False):
+        asked.append((name, classes, size, pretrained))
+        model = made_up(name, classes, size)
+        model.load_state_dict(read_state(cache / about.source))
+        return model
+
+    made_up = labelverify.build
+    monkeypatch.setattr(labelverify, "build", from_hub)
+    assert "4 of them computed again" in call("verify", "--cache-dir", cache)[1]
+    assert asked == [("test_resnet", 3, 32, True)]
+
+    def unreachable(*_, **__):
+        raise ConnectionResetError("connection reset by peer")
+
+    monkeypatch.setattr(labelverify, "build", unreachable)
+    code, out, _ = call("verify", "--cache-dir", cache)
+    assert code == 0
+    assert "checksums only: its teacher or its data cannot be had again (connection reset by peer)" in out
+
+
 def test_an_unknown_key_is_one_sentence(call, cache):
     code, _, err = call("verify", "zzz", "--cache-dir", cache)
     assert code == 2
@@ -240,6 +270,8 @@ def test_an_unfinished_set_is_sound(call, cache):
     code, out, _ = call("verify", "--cache-dir", cache)
     assert code == 0
     assert "sound; 3 chunks, 3 of them" in out
+    (cache / "softlabels" / "begun").mkdir()
+    assert "begun: sound; 0 chunks" in call("verify", "--cache-dir", cache)[1]
 
 
 # ---- prune -------------------------------------------------------------------------------------------------------

@@ -99,6 +99,19 @@ def test_a_live_teacher_goes_to_worker_processes(search):
     assert len(remarks(result)) == 1
 
 
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_live_teacher_goes_to_ray(search):
+    import ray
+
+    try:
+        result, _, _ = search(10, workers=1, engine="ray")
+    finally:
+        ray.shutdown()
+    assert {trial.state for trial in result.trials.itertuples()} == {"complete"}
+    assert len(remarks(result)) == 1
+
+
 def test_what_is_remarked_outlasts_the_session(space_file: Path, tmp_path: Path) -> None:
     config = SearchConfig.of(
         teacher="resnet10t", max_cost=1.0, space=str(space_file), epochs=6, trials=4, cache_dir=tmp_path / "cache"

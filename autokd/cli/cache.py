@@ -68,15 +68,18 @@ def verify(keys: tuple[str, ...], cache_dir: Path | None, samples: int, toleranc
     from autokd.teacher.labelverify import find_sets, verify_set
 
     root = cache_dir or default_cache_dir()
-    faults = []
+    checks = []
     with terminal.Screen() as screen:
         for folder in find_sets(root, keys):
-            found = verify_set(folder, resolve_device(None), samples, tolerance, screen)
-            terminal.print_check(found)
-            faults += [f"soft labels {found.key}: {fault}" for fault in found.faults]
-    if faults:
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise CacheError(f"{faults[0]}{more}; `autokd cache prune` removes them, or a search writes them again")
+            checks.append(verify_set(folder, resolve_device(None), samples, tolerance, screen))
+            terminal.print_check(checks[-1])
+    if bad := [check for check in checks if check.faults]:
+        worst = max(bad, key=lambda check: check.wrong)
+        fault = worst.faults[-1 if worst.wrong else 0]
+        count = sum(len(check.faults) for check in bad)
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        step = f"remove {root / 'softlabels' / worst.key}" if worst.wrong else "the next search writes it again"
+        raise CacheError(f"soft labels {worst.key}: {fault}{more}; {step}")
 
 
 @command.command(

@@ -39,7 +39,8 @@ class SetCheck(Record):
     chunks: int  # whose checksums were compared
     sampled: int  # chunks of which the teacher has computed rows again
     deviation: float | None  # the largest difference, in standard deviations of the logits
-    faults: tuple[str, ...]  # sentences without an end, each with view and chunk
+    faults: tuple[str, ...]  # in words, each with view and chunk; those that checksums tell come first
+    wrong: bool  # checksums hold where the teacher says something else: no search will notice
     note: str | None = None  # why the teacher was not asked
 
 
@@ -74,10 +75,10 @@ def verify_set(folder: Path, device: str, samples: int, tolerance: float | None,
     faults, sound = _checksums(folder, listener)
     chunks = len(sound) + sum("chunk" in fault for fault in faults)
     about = read_sealed(folder / "about.json", About)
-    if about is None:
+    if about is None and any(folder.glob("view-*")):
         faults.append("about.json is damaged or gone")
     teacher = _rebuilt(folder, about, device) if about and samples and sound else "there was nothing to sample"
-    deviations: list[float] = []
+    damaged, deviations = len(faults), list[float]()
     if isinstance(teacher, _Teacher) and about is not None:
         tolerance = tolerance or TOLERANCES[_precision(about, device)]
         order = np.random.default_rng().permutation(len(sound))[:samples]
@@ -93,6 +94,7 @@ def verify_set(folder: Path, device: str, samples: int, tolerance: float | None,
         sampled=len(deviations),
         deviation=max(deviations, default=None, key=lambda found: (math.isnan(found), found)),
         faults=tuple(faults),
+        wrong=len(faults) > damaged,
         note=teacher if isinstance(teacher, str) else None,
     )
 
