@@ -62,7 +62,7 @@ class Workers(Generic[Result]):
         if self._loader is not None:
             try:
                 return iter(self._loader)  # first takes back what an abandoned run has left in the queues
-            except RuntimeError:  # one of them has died since
+            except (RuntimeError, OSError, EOFError):  # one of them has died since
                 self._loader = None
         self._loader = self._start()
         with _signals_of_children_kept():
@@ -71,12 +71,14 @@ class Workers(Generic[Result]):
     def _next(self, results: Iterator[Result]) -> Result:
         try:
             return next(results)
-        except RuntimeError as error:
-            if not str(error).startswith("DataLoader worker"):
+        except (RuntimeError, OSError, EOFError) as error:
+            # torch tells of a dead process; one that is still dying shows as a connection that breaks off
+            told = not isinstance(error, RuntimeError) or str(error).startswith("DataLoader worker")
+            if self._count == 0 or not told:
                 raise
             self._loader = None
             raise DataError(
-                f"a process that decodes images died ({str(error).splitlines()[0]}); give it more memory "
+                f"a process that decodes images died ({_first_line(error)}); give it more memory "
                 "(in a container: --shm-size), or decode without processes: --loader-workers 0"
             ) from None
 
@@ -116,6 +118,10 @@ class _Pieces(Dataset[Result]):
 
     def __getitem__(self, indices: Indices) -> Result:
         return self._work(indices)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _as_it_is(result: Result) -> Result:

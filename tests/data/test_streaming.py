@@ -14,6 +14,7 @@ import pytest
 import torch
 from helpers_images import Recorder, prepared, settings, write_pattern_folder
 from PIL import Image
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from autokd.data.folder import open_image
 from autokd.data.images import to_pixels
@@ -154,6 +155,38 @@ def test_a_process_that_dies_is_told_in_a_sentence_and_replaced(folder):
     assert torch.equal(next(store.batches([np.arange(5)])), store.take(np.arange(5)))
     kill(children())
     assert torch.equal(next(store.batches([np.arange(5)])), store.take(np.arange(5)))
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(104, "Connection reset by peer"), EOFError()])
+def test_a_connection_that_breaks_off_is_told_as_the_death_that_it_is(folder, monkeypatch, error):
+    """Of a process that is still dying, torch passes on what the connection to it raises."""
+    store = StreamedImages(Files(folder), "cpu", 1)
+    iterator = store.batches([np.arange(COUNT)] * 2)
+    next(iterator)
+
+    def broken(*_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_MultiProcessingDataLoaderIter, "_try_get_data", broken)
+        with pytest.raises(DataError, match=r"a process that decodes images died"):
+            list(iterator)
+    assert torch.equal(next(store.batches([np.arange(5)])), store.take(np.arange(5)))
+    with monkeypatch.context() as patch:
+        patch.setattr(_MultiProcessingDataLoaderIter, "_reset", broken_once(_MultiProcessingDataLoaderIter, error))
+        assert torch.equal(next(store.batches([np.arange(5)])), store.take(np.arange(5)))
+
+
+def broken_once(kind: type, error: Exception):
+    """`_reset` of processes that are there already raises; that of new ones works."""
+    reset = kind._reset
+
+    def maybe(self, loader, first_iter=False):
+        if not first_iter:
+            raise error
+        reset(self, loader, first_iter)
+
+    return maybe
 
 
 def test_an_interrupt_from_the_keyboard_is_left_to_the_controller(folder):
