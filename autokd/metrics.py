@@ -16,9 +16,7 @@ Labels = npt.NDArray[np.int64]
 BINS = 15  # of the calibration error, as in Guo et al. 2017
 
 
-def evaluate(
-    logits: Logits, labels: Labels, teacher: Logits, val_logits: Logits, val_labels: Labels
-) -> Evaluation:
+def evaluate(logits: Logits, labels: Labels, teacher: Logits, val_logits: Logits, val_labels: Labels) -> Evaluation:
     """Everything at once; teacher: its logits of the same images. The temperature is fitted on validation images."""
     temperature = calibrating_temperature(val_logits, val_labels)
     return Evaluation(

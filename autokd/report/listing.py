@@ -51,7 +51,8 @@ FINALISTS = (
     Column("Finalist", True), Column("Arm"), Column("Role"), Column("Student"), Column("Test accuracy, %", True),
     Column("95 % interval"), Column("Retention, %", True), Column("Cost, $ per 1,000", True),
     Column("Validation accuracy, %", True), Column("Loss"), Column("T", True), Column("alpha", True),
-    Column("Learning rate", True), Column("Epochs", True), Column("Seeds", True), Column("Seconds", True), Column("Remarks", prose=True),
+    Column("Learning rate", True), Column("Epochs", True), Column("Seeds", True), Column("Seconds", True),
+    Column("Remarks", prose=True),
 )  # fmt: skip
 LEFT_OUT = (
     Column("Student"), Column("Parameters, M", True), Column("Ratio", True), Column("Cost, $ per 1,000", True),

@@ -11,7 +11,7 @@ from torch import nn
 
 from autokd.distill.checkpoint import State
 from autokd.distill.loop import train
-from autokd.distill.step import Place, adamw, take_step
+from autokd.distill.step import Place, adamw, clipped_step, take_step
 from autokd.distill.timing import Compilation, try_compile
 from autokd.errors import TrainingError
 from autokd.zoo.build import build
@@ -82,6 +82,21 @@ def test_a_checkpoint_of_whole_batches_is_no_use_to_a_training_in_parts(tmp_path
 def test_memory_for_less_than_two_images_is_said_in_a_sentence():
     with pytest.raises(TrainingError, match="a batch of 2 images does not fit into the memory"):
         list(train(training(model=Short(limit=1))))
+
+
+@pytest.mark.parametrize("size", [0.01, 100.0])
+def test_a_clipped_step_is_that_of_clip_grad_norm(size):
+    ours, theirs = Short().net, Short().net
+    optimizers = [torch.optim.AdamW(net.parameters(), lr=1e-2, fused=True) for net in (ours, theirs)]
+    for step in range(3):
+        images = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(step))
+        for net, optimizer in zip((ours, theirs), optimizers, strict=True):
+            optimizer.zero_grad()
+            (size * net(images).square().sum()).backward()
+        clipped_step(optimizers[0])
+        nn.utils.clip_grad_norm_(theirs.parameters(), 1.0)
+        optimizers[1].step()
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
 
 
 # ---- averaged weights --------------------------------------------------------------------------------------------
