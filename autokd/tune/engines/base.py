@@ -64,7 +64,7 @@ class JobSource(Protocol):
     """Hands out jobs and keeps the record of them."""
 
     def next(self) -> Job | None:
-        """A job to start now, or None: nothing later either, unless a running one fails or its report changes others."""
+        """A job to start now, or None: nothing later, unless a running one fails or its report changes others."""
 
     def report(self, key: str, report: EpochReport) -> Order:
         """An epoch is done; anything but "go" ends the training here, and the source has noted why."""
