@@ -117,7 +117,7 @@ class TestTwoNodes:
         torch.set_num_threads(threads)
         for number in ("0", "1"):
             names = {path.name for path in (away / "finalists" / number).iterdir()}
-            assert names == {"history.csv", "test_logits.npy", "weights.safetensors", "result.json"}
+            assert names == {"history.csv", "val_logits.npy", "test_logits.npy", "weights.safetensors", "result.json"}
             there, here = (np.load(root / "finalists" / number / "test_logits.npy") for root in (away, home))
             assert np.allclose(there, here, atol=1e-3)
 
