@@ -32,7 +32,7 @@ def data(config: SearchConfig) -> TaskData:
     return prepared(config)
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def _one_thread():
     with one_thread():
         yield
