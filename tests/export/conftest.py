@@ -6,7 +6,7 @@ import pytest
 from helpers_images import one_thread
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def _one_thread():
     with one_thread():
         yield
