@@ -22,7 +22,7 @@ class Disk(Record):
     teacher: int  # its weights, where they are trained here
     soft_labels: int
     checkpoints: int  # of the trainings that run at a time
-    finalists: int  # weights and test logits, and the student that is shipped
+    finalists: int  # weights, validation and test logits, and the student that is shipped
 
     @property
     def peak(self) -> int:
@@ -43,7 +43,7 @@ def disk_of(
     weights, checkpoint = _largest(config, task, candidates)
     workers = worker_count(config) if candidates else 0
     finalists = 3 * (config.finalists or 0) + 4 if candidates else 0
-    test_logits = (config.seeds or 0) * task.test * len(task.classes) * 4
+    logits = (config.seeds or 0) * (task.val + task.test) * len(task.classes) * 4
     own, own_checkpoint = _bytes(teacher, 0.0) if trained_here else (0, 0)
     return Disk(
         decoded_images=sum(_file_bytes(folder) for folder in cache_folders(task_folder)[1:]),
@@ -51,7 +51,7 @@ def disk_of(
         teacher=own,
         soft_labels=_soft_labels(config, task) if candidates else 0,
         checkpoints=2 * workers * checkpoint,
-        finalists=finalists * (weights + test_logits) + (workers + 1) * weights,
+        finalists=finalists * (weights + logits) + (workers + 1) * weights,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from autokd.run import Stopwatch
 __all__ = ["TeacherLogits", "Training", "steps_per_epoch", "train"]
 
 CHECK_EVERY = 100  # steps between two looks at the loss, which wait for the device
-DIVERGED = 10.0  # times the loss of the beginning
+DIVERGED = 10.0  # times the loss of the beginning, or that of a guess where a model began with less
 
 
 def train(training: Training) -> Iterator[EpochReport]:
@@ -99,13 +99,13 @@ def _epoch(training: Training, state: State, forward: Forward, accumulate: int) 
     epoch = len(state.history) + 1
     with _reproducible(training.device):
         torch.manual_seed(int(np.random.SeedSequence([training.seed, epoch]).generate_state(1)[0]))
-        try:
-            loss, rate = _steps(training, state, forward, epoch, accumulate)
-        except torch.OutOfMemoryError:
-            loss, rate = math.nan, math.nan
-        if math.isnan(rate):  # outside the handler, whose traceback would keep the batch in memory
+        trained: tuple[float, float] | None = None
+        with suppress(torch.OutOfMemoryError):
+            trained = _steps(training, state, forward, epoch, accumulate)
+        if trained is None:  # the error is gone, and with it the batch that its traceback kept in memory
             torch.cuda.empty_cache()
             return None
+        loss, rate = trained
         data = training.data
         logits = predict(state.evaluated, data, data.val, training.normalisation, training.device)
     labels = data.labels[data.val]
@@ -153,7 +153,8 @@ class _Guard:
 
     def __init__(self, training: Training, state: State) -> None:
         self._where = f"epoch {len(state.history) + 1} (learning rate {training.recipe.learning_rate:.2g})"
-        self._normal = state.history[0].train_loss if state.history else None
+        self._guess = math.log(len(training.data.task.classes))
+        self._normal = max(state.history[0].train_loss, self._guess) if state.history else None
         self._first: Tensor | None = None
         self._total = torch.zeros((), device=training.device)
         self._steps, self._seen, self._seen_steps = 0, 0.0, 0
@@ -177,7 +178,7 @@ class _Guard:
             raise TrainingError(f"the loss was no longer finite in {self._where}")
         if self._first is not None and self._steps > self._seen_steps:
             recent = (total - self._seen) / (self._steps - self._seen_steps)
-            self._normal = float(self._first) if self._normal is None else self._normal
+            self._normal = max(float(self._first), self._guess) if self._normal is None else self._normal
             if recent > DIVERGED * self._normal:
                 raise TrainingError(
                     f"the loss diverged in {self._where}: {recent:.3g}, where it began with {self._normal:.3g}"

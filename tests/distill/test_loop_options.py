@@ -10,10 +10,11 @@ from test_loop import DATA, FixedLogits, same_weights, training, untimed
 from torch import nn
 
 from autokd.distill.checkpoint import State
-from autokd.distill.loop import train
+from autokd.distill.loop import _Guard, train
 from autokd.distill.step import Place, adamw, clipped_step, take_step
 from autokd.distill.timing import Compilation, try_compile
 from autokd.errors import TrainingError
+from autokd.records import EpochReport
 from autokd.zoo.build import build
 
 
@@ -147,6 +148,22 @@ def test_a_kill_after_the_last_epoch_trains_nothing_again(tmp_path):
 def test_a_loss_that_grows_far_beyond_its_beginning_ends_the_training():
     with pytest.raises(TrainingError, match=r"the loss diverged in epoch \d .*where it began with"):
         list(train(training(model=Short(), alpha=0.0, learning_rate=30.0, epochs=6)))
+
+
+def test_a_model_that_began_almost_without_loss_may_lose_some_of_it():
+    """A fitted teacher whose first batch is an easy one is fine-tuned, not given up."""
+    made = training()
+    for history in (
+        [],
+        [EpochReport(epoch=1, train_loss=0.001, val_accuracy=1, val_nll=0, learning_rate=1, seconds=1)],
+    ):
+        guard = _Guard(made, State(made.model, adamw(made.model, made.recipe), history=history))
+        for loss in (0.001, 0.5, 0.4):
+            guard.add(torch.tensor(loss))
+        assert guard.mean() == pytest.approx(0.901 / 3)
+        guard.add(torch.tensor(100.0))
+        with pytest.raises(TrainingError, match="diverged"):
+            guard.mean()
 
 
 def test_within_an_epoch_the_loss_is_looked_at_now_and_then(monkeypatch):

@@ -125,6 +125,7 @@ class TestTwoNodes:
         root = Path(tempfile.gettempdir()) / f"autokd-{shipment.label}"
         fetched = {path: path.stat().st_mtime_ns for path in root.rglob("*.npy") if "jobs" not in path.parts}
         assert fetched, "nothing was fetched"
+        assert not list((root / "jobs").iterdir()), "checkpoints and weights pile up on the node"
         RayEngine(home=away, workers=2).run(RecordingSource(self.jobs(away)), factory)
         assert {path: path.stat().st_mtime_ns for path in fetched} == fetched, "a node fetched the files twice"
         shutil.rmtree(root)

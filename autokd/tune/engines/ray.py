@@ -120,7 +120,7 @@ class _Training(tune.Trainable):  # type: ignore[misc]
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._told.close()
+        self.cleanup()
         self._begin(new_config)
         return True
 
@@ -136,6 +136,7 @@ class _Training(tune.Trainable):  # type: ignore[misc]
 
     def cleanup(self) -> None:
         self._told.close()
+        self._desk.leave()
 
     def _begin(self, config: dict[str, Any]) -> None:
         job = Job.model_validate(config["job"])

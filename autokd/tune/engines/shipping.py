@@ -85,6 +85,11 @@ class Desk:
         files = {p.name: p.read_bytes() for p in Path(self.job.folder).iterdir() if not p.name.startswith(".")}
         ray.get(self._mailbox.deliver.remote(self._home, files))
 
+    def leave(self) -> None:
+        """The job is over here: what was sent home need not stay on the node."""
+        if self._mailbox is not None:
+            shutil.rmtree(self.job.folder, ignore_errors=True)
+
 
 class Mailbox:
     """Lives on the controller's node; keeps job folders in the run folder like those of a local training."""
