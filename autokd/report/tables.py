@@ -93,6 +93,7 @@ def _trial_row(trial: TrialRecord) -> dict[str, object]:
         **dict(trial),
         **{name: getattr(trial.recipe, name) for name in _RECIPE},
         "planned_epochs": trial.recipe.epochs,
+        "note": trial.note or None,
     }
 
 

@@ -44,6 +44,7 @@ TRIALS = st.builds(
     val_accuracy=st.none() | NUMBER,
     seconds=NUMBER,
     error=st.none() | TEXT,
+    note=TEXT,
 )
 
 
