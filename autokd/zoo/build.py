@@ -16,6 +16,8 @@ from timm.models import get_arch_pretrained_cfgs, resolve_model_input_args, spli
 from torch import nn
 
 from autokd.errors import UsageError
+from autokd.zoo.scale import arguments_of, scale_arguments
+from autokd.zoo.spec import base_name, parse
 
 # What timm's models raise, in their constructors or in forward, for an image size that they cannot work at.
 REFUSALS = (
@@ -31,20 +33,22 @@ REFUSALS = (
 
 
 def check_name(name: str) -> None:
-    """Raise UsageError, with the nearest names, where `name` is no timm model; `resnet152.a1_in1k` is one."""
-    architecture, tag = split_model_name_tag(name)
+    """Raise UsageError where `name` is no student (see autokd.zoo.spec), with the nearest names of models or weights."""
+    spec = parse(name)
+    architecture, tag = split_model_name_tag(spec.name)
     if not timm.is_model(architecture):
-        raise UsageError(f"{name} is no timm model; {_suggestion(architecture, timm.list_models())}")
-    if tag and tag not in (known := get_arch_pretrained_cfgs(name)):
+        raise UsageError(f"{spec.name} is no timm model; {_suggestion(architecture, timm.list_models())}")
+    if tag and tag not in (known := get_arch_pretrained_cfgs(spec.name)):
         tags = [split_model_name_tag(full)[1] for full in known]
         if tag not in tags:
             raise UsageError(f"timm has no weights {tag!r} of {architecture}; {_suggestion(tag, tags)}")
+    scale_arguments(spec)
 
 
 def build(
     name: str, classes: int, image_size: int, device: str | torch.device = "cpu", pretrained: bool = False
 ) -> nn.Module:
-    """A timm model with a head of `classes` outputs, for images [batch, 3, image_size, image_size].
+    """A student (see autokd.zoo.spec) with a head of `classes` outputs, for images [batch, 3, image_size, image_size].
 
     Weights are drawn on the CPU, so that one seed gives the same ones whatever the device; on the meta device
     the model has shapes only. Raises UsageError for an unknown name, or for a model that cannot be built for
@@ -57,17 +61,17 @@ def build(
         return _create_on_meta(name, image_size, arguments)
     if pretrained:
         _create_on_meta(name, image_size, arguments)  # its size is refused before anything is fetched
-        return _model(timm.create_model(name, pretrained=True, **arguments)).to(target)
+        return _model(timm.create_model(base_name(name), pretrained=True, **arguments)).to(target)
     try:
-        return _model(timm.create_model(name, **arguments)).to(target)
+        return _model(timm.create_model(base_name(name), **arguments)).to(target)
     except REFUSALS as error:
         raise _refusal(name, image_size, error) from error
 
 
 def build_arguments(name: str, image_size: int) -> dict[str, Any]:
-    """What `timm.create_model` needs beside name and classes to rebuild it: `{"img_size": 32}` or nothing."""
-    resolved = resolve_model_input_args(name, {"img_size": image_size})
-    return {"img_size": image_size} if "img_size" in resolved else {}
+    """What `timm.create_model` needs beside name and classes to rebuild it: the image size, what a student sets."""
+    resolved = resolve_model_input_args(base_name(name), {"img_size": image_size})
+    return arguments_of(name) | ({"img_size": image_size} if "img_size" in resolved else {})
 
 
 def normalisation(
@@ -76,7 +80,7 @@ def normalisation(
     """Mean and deviation of the red, green and blue channel (0 to 1) that the model's own weights expect."""
     if isinstance(model, str):
         check_name(model)
-        known: dict[str, Any] = timm.get_pretrained_cfg(model).to_dict()
+        known: dict[str, Any] = timm.get_pretrained_cfg(base_name(model)).to_dict()
     else:
         known = cast("dict[str, Any]", model.pretrained_cfg)
     return _triple(known["mean"]), _triple(known["std"])
@@ -91,7 +95,7 @@ def reason(error: BaseException) -> str:
 def _create_on_meta(name: str, image_size: int, arguments: dict[str, Any]) -> nn.Module:
     try:
         with torch.device("meta"):
-            return _model(timm.create_model(name, **arguments))
+            return _model(timm.create_model(base_name(name), **arguments))
     except REFUSALS as error:
         raise _refusal(name, image_size, error) from error
 
