@@ -33,7 +33,7 @@ REFUSALS = (
 
 
 def check_name(name: str) -> None:
-    """Raise UsageError where `name` is no student (see autokd.zoo.spec), with the nearest names of models or weights."""
+    """Raise UsageError where `name` is no student, with the nearest names of models or weights."""
     spec = parse(name)
     architecture, tag = split_model_name_tag(spec.name)
     if not timm.is_model(architecture):
