@@ -107,7 +107,7 @@ class Parts:
                 return copy.deepcopy(self.teacher)
             return build(name, classes, prepared.task.transform.image_size)
 
-        return MeasuredMeter(builder, model, config.max_latency_ms)
+        return MeasuredMeter(teacher, builder, model, config.max_latency_ms)
 
     def soft_labels(
         self,
@@ -237,7 +237,7 @@ def find_candidates(
     out = [LeftOut(student=name, parameters=None, ratio=None, reason=reason) for name, reason in refused.items()]
     out += left_out
     parameters = {teacher.name: teacher.parameters} | {name: counts[name].parameters for name in arms}
-    readings = parts.meter(prepared, parameters, config, model).read([teacher.name, *arms], listener)
+    readings = parts.meter(prepared, parameters, config, model).read(list(arms), listener)
     candidates = []
     for name in arms:
         ratio, reading = teacher.parameters / counts[name].parameters, readings.get(name)

@@ -55,33 +55,62 @@ def measure(
     max_latency_ms: float | None = None,
     max_rounds: int = MAX_ROUNDS,
 ) -> dict[str, Reading]:
-    """Readings by name, the teacher's first. Students are built a few at a time and dropped again.
+    """Readings by name, the teacher's first; see Measurement."""
+    measurement = Measurement(teacher, models[teacher], model, max_latency_ms, max_rounds)
+    students = {name: build for name, build in models.items() if name != teacher}
+    return measurement.read(students, listener or Silent())
 
-    With `max_latency_ms` the capacity is the highest arrival rate whose p95 latency meets it; without, it
-    is the throughput of full batches. A student that cannot run in this runtime, precision or image size is
-    named in a note to the listener and missing from the answer; a teacher that cannot raises ConfigError.
+
+class Measurement:
+    """A teacher that lies ready and the students timed against it so far.
+
+    With `max_latency_ms` the capacity is the highest arrival rate whose p95 latency meets it; without, it is the
+    throughput of full batches. Raises ConfigError for a teacher that cannot be served in this runtime, precision or
+    image size.
     """
-    listener = listener or Silent()
-    max_rounds = max(max_rounds, MIN_ROUNDS)
-    bench = _Bench(model, with_sizes=max_latency_ms is not None)
-    reference = bench.load(teacher, models[teacher])
-    students = [name for name in models if name != teacher]
-    compared: list[_Comparison] = []
-    watch = Stopwatch()
-    for start in range(0, len(students), GROUP):
-        group = students[start : start + GROUP]
-        compared += _compare(bench.load_all(group, models, listener), reference, max_rounds)
-        done = start + len(group)
-        left = watch.seconds / done * (len(students) - done)
-        listener.advance("measuring serving cost", done, len(students), left)
-    reference.block(max(0, TEACHER_SAMPLES - len(reference.seconds)))
-    pooled = percentile(reference.seconds, 50)
-    own = median_interval(reference.seconds)
-    relative = Interval(mean=1.0, low=own.low / pooled, high=own.high / pooled)
-    timed = [(reference, relative, len(reference.seconds))]
-    timed += [(one.student, one.ratio, len(one.ratios)) for one in compared]
-    answers = [_reading(who, pooled, ratio, rounds, model, max_latency_ms) for who, ratio, rounds in timed]
-    return {answer.model: answer for answer in answers}
+
+    def __init__(
+        self,
+        teacher: str,
+        builder: Builder,
+        model: CostModel,
+        max_latency_ms: float | None = None,
+        max_rounds: int = MAX_ROUNDS,
+    ) -> None:
+        self._model, self._max_latency_ms = model, max_latency_ms
+        self._max_rounds = max(max_rounds, MIN_ROUNDS)
+        self._bench = _Bench(model, with_sizes=max_latency_ms is not None)
+        self._reference = self._bench.load(teacher, builder)
+        self._compared: list[_Comparison] = []
+
+    def read(self, students: Mapping[str, Builder], listener: Listener) -> dict[str, Reading]:
+        """Readings of the teacher and of every student timed so far, these included.
+
+        Students are built a few at a time and dropped again. One that cannot run is named in a note to the listener
+        and missing from the answer.
+        """
+        names = list(students)
+        watch = Stopwatch()
+        for start in range(0, len(names), GROUP):
+            group = names[start : start + GROUP]
+            loaded = self._bench.load_all(group, students, listener)
+            self._compared += _compare(loaded, self._reference, self._max_rounds)
+            done = start + len(group)
+            left = watch.seconds / done * (len(names) - done)
+            listener.advance("measuring serving cost", done, len(names), left)
+        return self._readings()
+
+    def _readings(self) -> dict[str, Reading]:
+        reference = self._reference
+        reference.block(max(0, TEACHER_SAMPLES - len(reference.seconds)))
+        pooled = percentile(reference.seconds, 50)
+        own = median_interval(reference.seconds)
+        relative = Interval(mean=1.0, low=own.low / pooled, high=own.high / pooled)
+        timed = [(reference, relative, len(reference.seconds))]
+        timed += [(one.student, one.ratio, len(one.ratios)) for one in self._compared]
+        limit = self._max_latency_ms
+        answers = [_reading(who, pooled, ratio, rounds, self._model, limit) for who, ratio, rounds in timed]
+        return {answer.model: answer for answer in answers}
 
 
 @dataclass

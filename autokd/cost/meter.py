@@ -6,6 +6,7 @@ torch is imported only where something is measured or the hardware is looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autokd.config import SearchConfig
@@ -19,51 +20,56 @@ from autokd.run import usable_cores
 if TYPE_CHECKING:
     from torch import nn
 
+    from autokd.cost.measure import Measurement
+
 BATCH_SIZE = {"cuda": 32}
 CPU_BATCH_SIZE = 8
 
 
 class Meter(Protocol):
-    """Tells what models cost; the teacher is always among them, because students are timed against it."""
+    """Tells what the teacher and students cost, and remembers what it has told."""
 
     def read(self, names: Sequence[str], listener: Listener) -> dict[str, Reading]:
-        """Readings by name; `names[0]` is the teacher. The listener is told of a student without one."""
+        """Readings of the teacher, of these students and of all asked for before, by name.
+
+        The listener is told of a student that has none.
+        """
 
 
 class MeasuredMeter:
-    """Measures on the serving device; `builders` gives a model by its name."""
+    """Measures on the serving device, students in turn with the teacher; `builders` gives a model by its name."""
 
     def __init__(
         self,
+        teacher: str,
         builders: Callable[[str], nn.Module],
         cost_model: CostModel,
         max_latency_ms: float | None = None,
     ) -> None:
-        self._builders = builders
-        self._cost_model = cost_model
-        self._max_latency_ms = max_latency_ms
+        self._teacher, self._builders = teacher, builders
+        self._cost_model, self._max_latency_ms = cost_model, max_latency_ms
+        self._measurement: Measurement | None = None
 
     def read(self, names: Sequence[str], listener: Listener) -> dict[str, Reading]:
         """See Meter; raises ConfigError where the teacher cannot be served with these settings."""
-        from autokd.cost.measure import measure
+        from autokd.cost.measure import Measurement
 
-        models = {name: self._builder(name) for name in names}
-        return measure(models, names[0], self._cost_model, listener, self._max_latency_ms)
-
-    def _builder(self, name: str) -> Callable[[], nn.Module]:
-        return lambda: self._builders(name)
+        if self._measurement is None:
+            builder = partial(self._builders, self._teacher)
+            self._measurement = Measurement(self._teacher, builder, self._cost_model, self._max_latency_ms)
+        return self._measurement.read({name: partial(self._builders, name) for name in names}, listener)
 
 
 class ParamsMeter:
-    """Prices models by their parameters alone."""
+    """Prices models by their parameters alone; `parameters` has the teacher's too."""
 
     def __init__(self, parameters: Mapping[str, int], cost_model: CostModel) -> None:
         self._parameters = parameters
         self._cost_model = cost_model
 
     def read(self, names: Sequence[str], listener: Listener) -> dict[str, Reading]:  # noqa: ARG002 - Meter
-        """See Meter."""
-        return {name: self._reading(name) for name in names}
+        """See Meter; as it costs nothing, all that there is."""
+        return {name: self._reading(name) for name in self._parameters}
 
     def _reading(self, name: str) -> Reading:
         cost = params_cost(self._parameters[name], self._cost_model)

@@ -70,7 +70,7 @@ def test_a_gpu_brings_its_price_precision_and_batch(monkeypatch):
 def test_params_meter_prices_the_mission_figures():
     model = cost_model_for(config(cost_model="params"), 32)
     meter: Meter = ParamsMeter({"large": 1_000_000_000, "small": 100_000_000}, model)
-    readings = meter.read(["large", "small"], Silent())
+    readings = meter.read(["small"], Silent())
     assert readings["large"].cost_usd_per_1k.mean == pytest.approx(0.10)
     assert readings["small"].cost_usd_per_1k.mean == pytest.approx(0.01)
     assert readings["small"].capacity_rps is None
@@ -80,7 +80,7 @@ def test_params_meter_prices_the_mission_figures():
 
 def test_fake_meter_is_a_formula():
     meter: Meter = FakeMeter({"teacher": 16_000_000, "student": 1_000_000}, cost_model_for(config(), 32))
-    first, second = (meter.read(["teacher", "student"], Silent()) for _ in range(2))
+    first, second = (meter.read(["student"], Silent()) for _ in range(2))
     assert first == second
     assert first["teacher"].cost_usd_per_1k.mean == pytest.approx(4 * first["student"].cost_usd_per_1k.mean)
     interval = first["student"].cost_usd_per_1k
@@ -89,10 +89,22 @@ def test_fake_meter_is_a_formula():
 
 def test_measured_meter_measures():
     model = cost_model_for(config(serve_batch_size=2), 32)
-    meter: Meter = MeasuredMeter(lambda name: build(name, 10, 32), model)
-    readings = meter.read(["test_resnet", "test_vit"], Silent())
+    meter: Meter = MeasuredMeter("test_resnet", lambda name: build(name, 10, 32), model)
+    readings = meter.read(["test_vit"], Silent())
     assert list(readings) == ["test_resnet", "test_vit"]
     assert all(reading.capacity_rps > 0 for reading in readings.values())
+
+
+def test_measured_meter_remembers_what_it_has_measured_against_one_teacher():
+    model = cost_model_for(config(serve_batch_size=2), 32)
+    meter: Meter = MeasuredMeter("test_resnet", lambda name: build(name, 10, 32), model)
+    first = meter.read(["test_vit"], Silent())
+    both = meter.read(["test_vit2"], Silent())
+    assert list(both) == ["test_resnet", "test_vit", "test_vit2"]
+    assert both["test_vit"].rounds == first["test_vit"].rounds
+    costs = [{name: r.cost_usd_per_1k.mean for name, r in readings.items()} for readings in (first, both)]
+    ratios = [cost["test_vit"] / cost["test_resnet"] for cost in costs]
+    assert ratios[0] == pytest.approx(ratios[1])  # the teacher's own time may have been told better meanwhile
 
 
 def test_formulas_and_prices_need_no_torch():
