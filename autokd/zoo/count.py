@@ -1,4 +1,4 @@
-"""Parameters and MACs of timm models, counted on the meta device and kept in a cache.
+"""Parameters, MACs and activations of timm models, counted on the meta device and kept in a cache.
 
 One MAC is a multiplication and the addition of its product: two of the FLOPs that torch.utils.flop_counter
 counts. It counts matrix products, convolutions and attention; on the meta device attention is not hidden in
@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import timm
@@ -23,16 +23,19 @@ from autokd.errors import UsageError
 from autokd.progress import Listener, Silent
 from autokd.run import Stopwatch, write_text
 from autokd.zoo.build import REFUSALS, build, check_name, reason
+from autokd.zoo.spec import base_name
 
 FLUSH_EVERY = 50  # models between two writes of the cache
 
 
 @dataclass(frozen=True)
 class Count:
-    """Size of a model with the task's head; `macs` for one image at the task's size."""
+    """Size of a model with the task's head; `macs` and `activations` for one image at the task's size."""
 
     parameters: int
     macs: int
+    activations: int  # output elements of convolutional and linear layers
+    layers: int  # passes through convolutional and linear layers
     family: str  # timm's module: resnet, vision_transformer, ...
 
 
@@ -83,7 +86,7 @@ def module_macs(model: nn.Module, image_size: int) -> int:
 
 def family(name: str) -> str:
     """The timm module that defines a model, without the package: `resnet`, `vision_transformer`, ..."""
-    module: str = model_entrypoint(name).__module__
+    module: str = model_entrypoint(base_name(name)).__module__
     return module.rpartition(".")[2]
 
 
@@ -93,7 +96,7 @@ def _counted(name: str, classes: int, image_size: int) -> Count | str:
         model = build(name, classes, image_size, device="meta").eval().requires_grad_(False)
     except UsageError as error:
         return reason(error.__cause__ or error)
-    counter = FlopCounterMode(display=False)
+    counter, outputs = FlopCounterMode(display=False), _output_sizes(model)
     try:
         with torch.no_grad(), counter:  # its module tracker stumbles over inference mode
             scores = model(torch.zeros(1, 3, image_size, image_size, device="meta"))
@@ -102,7 +105,20 @@ def _counted(name: str, classes: int, image_size: int) -> Count | str:
     if not isinstance(scores, torch.Tensor) or scores.shape != (1, classes):
         return "it does not give one score for each class"
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Count(parameters, counter.get_total_flops() // 2, family(name))
+    return Count(parameters, counter.get_total_flops() // 2, sum(outputs), len(outputs), family(name))
+
+
+def _output_sizes(model: nn.Module) -> list[int]:
+    """Filled by the next forward pass: elements of what each convolutional and linear layer gives, in turn."""
+    sizes: list[int] = []
+
+    def note(module: nn.Module, inputs: object, output: torch.Tensor) -> None:  # noqa: ARG001 - a hook's arguments
+        sizes.append(output.numel())
+
+    for module in model.modules():
+        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)):
+            module.register_forward_hook(note)
+    return sizes
 
 
 class _Store:
@@ -150,9 +166,9 @@ def _entry(value: object) -> Count | str | None:
     """One value of counts.json; None for one that this code did not write."""
     if isinstance(value, str):
         return value
-    if not isinstance(value, dict) or set(value) != {"parameters", "macs", "family"}:
+    types = {field.name: int for field in fields(Count)} | {"family": str}
+    if not isinstance(value, dict) or set(value) != set(types):
         return None
-    parameters, macs, family_name = value["parameters"], value["macs"], value["family"]
-    if isinstance(parameters, int) and isinstance(macs, int) and isinstance(family_name, str):
-        return Count(parameters, macs, family_name)
+    if all(isinstance(value[key], kind) for key, kind in types.items()):
+        return Count(**value)
     return None

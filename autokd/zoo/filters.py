@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from autokd.records import Arm, LeftOut
 from autokd.zoo.count import Count
+from autokd.zoo.spec import parse
 
 
 def sift(
@@ -29,7 +30,7 @@ def sift(
     left_out: list[LeftOut] = []
     for name, count in counts.items():
         ratio = teacher_parameters / count.parameters
-        own = teacher is not None and _architecture(name) == _architecture(teacher)
+        own = teacher is not None and parse(name).is_plain and _architecture(name) == _architecture(teacher)
         allowed = () if own else arms_at(ratio, min_ratio, max_ratio)
         if allowed:
             arms[name] = allowed

@@ -24,6 +24,20 @@ def test_macs_of_resnet18_are_the_published_ones():
     assert count("resnet18", 1000, 224).macs == pytest.approx(1.82e9, rel=0.01)
 
 
+def test_activations_of_resnet18_are_the_published_ones():
+    counted = count("resnet18", 1000, 224)
+    assert counted.activations / 1e6 == pytest.approx(2.48, abs=0.005)  # timm's infer benchmark table
+    assert counted.layers == 21  # 20 convolutions, 3 of them in shortcuts, and the head
+
+
+def test_a_student_with_settings_is_counted():
+    whole, half = count("resnet18", 10, 32), count("resnet18@depth=0.5", 10, 32)
+    assert half.family == "resnet"
+    assert half.layers == whole.layers - 8
+    assert half.parameters < whole.parameters
+    assert half.activations < whole.activations
+
+
 def test_macs_include_attention():
     """One block of a ViT: 12 d^2 n in its linear layers and 2 n^2 d in its attention; n tokens of width d."""
     width, depth, tokens, patch, classes = 192, 12, 197, 16, 1000

@@ -7,7 +7,7 @@ TEACHER = 100_000
 
 
 def sifted(*parameters, teacher=None):
-    counts = {f"m{p}": Count(p, 1, "resnet") for p in parameters}
+    counts = {f"m{p}": Count(p, 1, 1, 1, "resnet") for p in parameters}
     return sift(counts, TEACHER, 5, 20, teacher)
 
 
@@ -53,3 +53,10 @@ def test_students_of_both_arms_are_not_left_out():
     allowed, left_out = sifted(10_000)
     assert allowed == {"m10000": ("distill", "direct")}
     assert left_out == ()
+
+
+def test_a_scaled_version_of_the_teacher_is_another_model():
+    counts = {"resnet18": Count(10_000, 1, 1, 1, "resnet"), "resnet18@width=0.35": Count(1_200, 1, 1, 1, "resnet")}
+    arms, left_out = sift(counts, 10_000, 5, 20, "resnet18")
+    assert arms == {"resnet18@width=0.35": ("distill", "direct")}
+    assert left_out[0].reason == "it is the teacher itself"
