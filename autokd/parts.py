@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from autokd.config import SearchConfig
 from autokd.errors import ConfigError
-from autokd.money import usd
 from autokd.progress import Listener
-from autokd.records import Candidate, CostModel, FinalistRecord, LeftOut, Reading, Task, Teacher
+from autokd.records import CostModel, FinalistRecord, Task, Teacher
 from autokd.run import Run, write_bytes
 
 if TYPE_CHECKING:
@@ -220,55 +219,6 @@ def worker_count(config: SearchConfig) -> int:
     if config.device not in (None, "cuda") or not torch.cuda.is_available():
         return 1
     return max(1, int(torch.cuda.device_count() / (config.gpus_per_trial or 1)))
-
-
-def find_candidates(
-    prepared: Prepared, config: SearchConfig, parts: Parts, model: CostModel, listener: Listener
-) -> tuple[list[Candidate], list[LeftOut], dict[str, Reading]]:
-    """Students of the space within ratio and budget, those left out with the reason, and every reading."""
-    from autokd.tune.space import read_space
-    from autokd.zoo.count import count_all
-    from autokd.zoo.filters import sift
-
-    names, size = read_space(config.space).names(), prepared.task.transform.image_size
-    teacher = prepared.teacher
-    counts, refused = count_all(names, len(prepared.task.classes), size, config.cache_dir, listener)
-    arms, left_out = sift(counts, teacher.parameters, config.min_ratio, config.max_ratio, teacher.name)
-    out = [LeftOut(student=name, parameters=None, ratio=None, reason=reason) for name, reason in refused.items()]
-    out += left_out
-    parameters = {teacher.name: teacher.parameters} | {name: counts[name].parameters for name in arms}
-    readings = parts.meter(prepared, parameters, config, model).read(list(arms), listener)
-    candidates = []
-    for name in arms:
-        ratio, reading = teacher.parameters / counts[name].parameters, readings.get(name)
-        if reading is None or reading.cost_usd_per_1k.mean > config.max_cost:
-            out.append(_too_dear(name, counts[name].parameters, ratio, reading, config))
-            continue
-        candidates.append(
-            Candidate(
-                student=name,
-                family=counts[name].family,
-                parameters=counts[name].parameters,
-                ratio=ratio,
-                macs=counts[name].macs,
-                arms=arms[name],
-                reading=reading,
-            )
-        )
-    return candidates, out, readings
-
-
-def _too_dear(name: str, parameters: int, ratio: float, reading: Reading | None, config: SearchConfig) -> LeftOut:
-    if reading is None:
-        return LeftOut(student=name, parameters=parameters, ratio=ratio, reason="it could not be measured")
-    cost = reading.cost_usd_per_1k.mean
-    if reading.capacity_rps == 0:
-        reason = f"it misses {config.max_latency_ms:g} ms even for a request alone"
-    else:
-        reason = f"it costs {usd(cost)} per 1,000 requests, above the budget of {usd(config.max_cost)}"
-    return LeftOut(
-        student=name, parameters=parameters, ratio=ratio, reason=reason, cost_usd_per_1k=cost if cost < 1e300 else None
-    )
 
 
 def write_evidence(run: Run, prepared: Prepared) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from autokd.candidates import find_candidates
 from autokd.config import SearchConfig
 from autokd.errors import ConfigError
 from autokd.footprint import Disk, disk_of
-from autokd.parts import Parts, Prepared, find_candidates
+from autokd.parts import Parts, Prepared
 from autokd.progress import Listener, Silent
-from autokd.records import Candidate, CostModel, LeftOut, Reading, Record, Task, Teacher
+from autokd.records import Candidate, CostModel, CostPrediction, LeftOut, Reading, Record, Task, Teacher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +41,7 @@ class Estimate(Record):
     max_cost: float
     candidates: tuple[Candidate, ...]
     left_out: tuple[LeftOut, ...]
+    prediction: CostPrediction | None
     stages: tuple[Stage, ...]
     seconds: float
     usd: float
@@ -59,20 +61,21 @@ def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = 
     listener.stage("Cost and candidates")
     cost_model = parts.cost_model(config, task.transform.image_size)
     prepared = Prepared(task, folder, teacher, {})
-    candidates, left_out, readings = find_candidates(prepared, config, parts, cost_model, listener)
+    found = find_candidates(prepared, config, parts, cost_model, listener)
     listener.stage("Timing")
     given = parts.teacher is not None or _is_given(config, task)
-    stages = _stages(config, task, model, candidates, cost_model, given)
-    disk = disk_of(config, folder, task, model, candidates, trained_here=not given)
+    stages = _stages(config, task, model, found.candidates, cost_model, given)
+    disk = disk_of(config, folder, task, model, found.candidates, trained_here=not given)
     return Estimate(
         task=task,
         teacher=config.teacher,
         teacher_parameters=teacher.parameters,
-        teacher_reading=readings[config.teacher],
+        teacher_reading=found.readings[config.teacher],
         cost_model=cost_model,
         max_cost=config.max_cost,
-        candidates=tuple(candidates),
-        left_out=tuple(left_out),
+        candidates=tuple(found.candidates),
+        left_out=tuple(found.left_out),
+        prediction=found.prediction,
         stages=stages,
         seconds=sum(stage.seconds for stage in stages),
         usd=sum(stage.usd for stage in stages),

@@ -119,6 +119,20 @@ class Candidate(Record):
     macs: int
     arms: tuple[Arm, ...]
     reading: Reading
+    predicted_usd_per_1k: float | None = None  # from its size and the readings of other students
+
+
+class CostPrediction(Record):
+    """How a long list was thinned by predicted cost; errors are shares of the predicted cost."""
+
+    fitted_on: int  # students that were measured first
+    median_error: float  # of these, each predicted from all others
+    largest_error: float
+    margin: float  # above the budget by more than this share: refused without being measured
+    refused: int
+    checked_on: int  # students that were measured afterwards
+    checked_median_error: float | None
+    checked_largest_error: float | None
 
 
 class LeftOut(Record):

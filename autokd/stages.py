@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from autokd.candidates import find_candidates
 from autokd.config import SearchConfig
 from autokd.decide import decide, read_evidence
 from autokd.errors import InterruptedRun, RunError
 from autokd.export.card import model_card
 from autokd.money import usd
-from autokd.parts import Parts, Prepared, find_candidates, worker_count, write_evidence
+from autokd.parts import Parts, Prepared, worker_count, write_evidence
 from autokd.progress import Listener
 from autokd.records import (
     Arm,
@@ -102,14 +103,16 @@ def candidates_of(
         candidates = [Candidate.model_validate(entry) for entry in read_json(listing)["candidates"]]
     else:
         model = parts.cost_model(config, prepared.task.transform.image_size)
-        candidates, left_out, readings = find_candidates(prepared, config, parts, model, listener)
-        readings = {name: reading.model_dump(mode="json") for name, reading in readings.items()}  # type: ignore[misc]
+        found = find_candidates(prepared, config, parts, model, listener)
+        candidates = found.candidates
+        readings = {name: reading.model_dump(mode="json") for name, reading in found.readings.items()}
         run.write_json(costs, {"cost_model": model.model_dump(mode="json"), "readings": readings})
         run.write_json(
             listing,
             {
                 "candidates": [candidate.model_dump(mode="json") for candidate in candidates],
-                "left_out": [entry.model_dump(mode="json") for entry in left_out],
+                "left_out": [entry.model_dump(mode="json") for entry in found.left_out],
+                "prediction": found.prediction.model_dump(mode="json") if found.prediction else None,
             },
         )
     teacher_cost = read_json(costs)["readings"][prepared.teacher.name]["cost_usd_per_1k"]["mean"]

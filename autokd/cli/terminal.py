@@ -22,7 +22,7 @@ from autokd.units import size as file_size
 if TYPE_CHECKING:
     from autokd.config import SearchConfig
     from autokd.planning import Estimate
-    from autokd.records import Option
+    from autokd.records import CostPrediction, Option
     from autokd.result import SearchResult
     from autokd.teacher.labelcache import Entry
     from autokd.teacher.labelverify import SetCheck
@@ -224,15 +224,17 @@ def print_estimate(estimate: Estimate) -> None:
         f"Teacher {estimate.teacher}: {estimate.teacher_parameters / 1e6:.1f} M parameters, "
         f"${_dollars(teacher.cost_usd_per_1k.mean)} per 1,000 requests (budget ${estimate.max_cost:g})"
     )
-    table = Table(
-        "candidate", "family", "params", "ratio", "MACs", "$ per 1,000", "arms", box=None, padding=(0, 2, 0, 0)
-    )
+    columns = ("candidate", "family", "params", "ratio", "MACs", "$ per 1,000", "predicted", "arms")
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0))
     for c in sorted(estimate.candidates, key=lambda c: c.reading.cost_usd_per_1k.mean):
         cost = _dollars(c.reading.cost_usd_per_1k.mean) + (" noisy" if c.reading.noisy else "")
-        cells = (f"{c.parameters / 1e6:.2f} M", f"{c.ratio:.1f}x", f"{c.macs / 1e6:.1f} M", cost, ", ".join(c.arms))
-        table.add_row(c.student, c.family, *cells)
+        predicted = "" if c.predicted_usd_per_1k is None else _dollars(c.predicted_usd_per_1k)
+        size = (f"{c.parameters / 1e6:.2f} M", f"{c.ratio:.1f}x", f"{c.macs / 1e6:.1f} M")
+        table.add_row(c.student, c.family, *size, cost, predicted, ", ".join(c.arms))
     _print_table(table)
     console.print(f"{len(estimate.left_out)} students of the space are left out for an arm or for both.")
+    if estimate.prediction:
+        console.print(prediction_note(estimate.prediction))
     for stage in estimate.stages:
         console.print(f"  {stage.name:<13} {stage.work}: about {duration(stage.seconds)}, ${stage.usd:.4f}")
     console.print(
@@ -241,6 +243,22 @@ def print_estimate(estimate: Estimate) -> None:
     )
     parts = {name.replace("_", " "): count for name, count in estimate.disk.model_dump().items() if count}
     console.print(f"  disk: {', '.join(f'{name} {file_size(count)}' for name, count in parts.items())}")
+
+
+def prediction_note(prediction: CostPrediction) -> str:
+    """How far predicted costs were off, and what they were used for."""
+    off = f"{prediction.median_error:.0%} (median) and {prediction.largest_error:.0%} (at most)"
+    note = f"Costs predicted from {prediction.fitted_on} measured students were off by {off} on each of them left out"
+    if prediction.checked_median_error is not None and prediction.checked_largest_error is not None:
+        note += (
+            f", by {prediction.checked_median_error:.0%} and {prediction.checked_largest_error:.0%} "
+            f"on {prediction.checked_on} measured later"
+        )
+    if prediction.refused:
+        note += (
+            f"; {prediction.refused} students were refused, predicted {prediction.margin:.0%} above the budget or more"
+        )
+    return note + "."
 
 
 def print_students(rows: Sequence[Row], teacher: str, classes: int, size: int) -> None:
