@@ -20,7 +20,7 @@ from autokd.records import Arm, Candidate, CostModel, CostPrediction, LeftOut, R
 
 if TYPE_CHECKING:
     from autokd.cost.meter import Meter
-    from autokd.zoo.count import Count
+    from autokd.zoo.catalogue import Count
 
 SAMPLE = 12  # students that a prediction is fitted on
 SHORT = 2 * SAMPLE  # lists up to this length are measured as a whole

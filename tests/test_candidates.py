@@ -15,7 +15,7 @@ from autokd.config import SearchConfig
 from autokd.cost.fake import FakeMeter
 from autokd.progress import Listener, Silent
 from autokd.records import CostModel, Interval, Reading
-from autokd.zoo.count import Count
+from autokd.zoo.catalogue import Count
 
 TEACHER = 60_000_000
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import timm
@@ -23,20 +23,10 @@ from autokd.errors import UsageError
 from autokd.progress import Listener, Silent
 from autokd.run import Stopwatch, write_text
 from autokd.zoo.build import REFUSALS, build, check_name, reason
+from autokd.zoo.catalogue import Count
 from autokd.zoo.spec import base_name
 
 FLUSH_EVERY = 50  # models between two writes of the cache
-
-
-@dataclass(frozen=True)
-class Count:
-    """Size of a model with the task's head; `macs` and `activations` for one image at the task's size."""
-
-    parameters: int
-    macs: int
-    activations: int  # output elements of convolutional and linear layers
-    layers: int  # passes through convolutional and linear layers
-    family: str  # timm's module: resnet, vision_transformer, ...
 
 
 def count(name: str, classes: int, image_size: int, cache: Path | None = None) -> Count:
@@ -66,7 +56,7 @@ def count_all(
     missing = [name for name in wanted if store.get(name) is None]
     watch = Stopwatch()
     for done, name in enumerate(missing, start=1):
-        store.put(name, _counted(name, classes, image_size))
+        store.put(name, counted(name, classes, image_size))
         listener.advance("counting students", done, len(missing), watch.seconds / done * (len(missing) - done))
         if done % FLUSH_EVERY == 0 or done == len(missing):
             store.write()
@@ -90,8 +80,8 @@ def family(name: str) -> str:
     return module.rpartition(".")[2]
 
 
-def _counted(name: str, classes: int, image_size: int) -> Count | str:
-    """The count, or why there is none."""
+def counted(name: str, classes: int, image_size: int) -> Count | str:
+    """A model built and counted now, or why it cannot be used at this size."""
     try:
         model = build(name, classes, image_size, device="meta").eval().requires_grad_(False)
     except UsageError as error:

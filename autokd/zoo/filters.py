@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from autokd.records import Arm, LeftOut
-from autokd.zoo.count import Count
+from autokd.zoo.catalogue import Count
 from autokd.zoo.spec import parse
 
 

@@ -62,7 +62,7 @@ def test_the_margin_is_stated_from_students_that_the_fit_has_not_seen() -> None:
 
 
 def test_a_student_that_fits_is_not_refused() -> None:
-    """Over 200 made-up machines: one in a hundred within budget at most, and none that is so by more than the margin."""
+    """Over 200 made-up machines: of those within budget 1 % at most, and none that is so by more than the margin."""
     refused = fitting = saved = 0
     worst = 0.0  # share of the stated margin by which a refused student was within budget
     for seed in range(200):

@@ -1,6 +1,6 @@
 import pytest
 
-from autokd.zoo.count import Count
+from autokd.zoo.catalogue import Count
 from autokd.zoo.filters import sift
 
 TEACHER = 100_000
