@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from autokd.records import Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
 from autokd.run import digest
+from autokd.tune.places import FAMILY, SIZE, Places, Student
 from autokd.tune.space import Space
 
 if TYPE_CHECKING:
@@ -43,10 +44,10 @@ class Ledger:
     def __init__(self, path: Path, space: Space, candidates: Sequence[Candidate], plan: SearchPlan) -> None:
         self._plan, self._space = plan, space
         self._candidates = {candidate.student: candidate for candidate in candidates}
-        self._names = {arm: [c.student for c in candidates if arm in c.arms] for arm in ARMS}
+        self._places = {arm: places for arm in ARMS if (places := _places(candidates, arm))}
         self._running: dict[int, tuple[Arm, optuna.Trial]] = {}
         _write_ahead(path)
-        self._studies = {arm: self._open(path, arm) for arm in ARMS if self._names[arm]}
+        self._studies = {arm: self._open(path, arm) for arm in self._places}
         self._recover()
 
     # ---- asking ----------------------------------------------------------------------------------------------
@@ -78,7 +79,7 @@ class Ledger:
         return self._plan.trials // 2 if arm in self._studies else 0
 
     def _student(self, trial: optuna.Trial, arm: Arm) -> str:
-        return str(trial.suggest_categorical("student", self._names[arm]))
+        return self._places[arm].draw(trial)
 
     def _recipe(self, trial: optuna.Trial, arm: Arm) -> Recipe:
         losses = self._space.recipe.distill.losses
@@ -93,7 +94,7 @@ class Ledger:
 
         Every loss draws all there is, because the sampler learns from parameters that all trials share.
         """
-        fields = {name: value for name, value in drawn.items() if name != "student"}
+        fields = {name: value for name, value in drawn.items() if name not in (FAMILY, SIZE)}
         if arm == "distill":
             fields.setdefault("loss", self._space.recipe.distill.losses[0])
             if fields["loss"] == "hard":
@@ -164,7 +165,7 @@ class Ledger:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        name = f"{arm}-{digest(*self._names[arm], self._space, self._plan)}"
+        name = f"{arm}-{digest(*self._places[arm].names, self._space, self._plan)}"
         storage = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
         sampler_seed = (self._plan.seed * 1_000_003 + 2 * len(_numbers(storage)) + ARMS.index(arm)) % 2**31
         study = optuna.create_study(
@@ -178,10 +179,19 @@ class Ledger:
             ),
         )
         if not study.get_trials(deepcopy=False) and arm == "distill":
-            for first in self._space.first[: self._plan.trials // 2]:
-                fixed = {"loss": self._space.recipe.distill.losses[0], **first.model_dump(exclude_none=True)}
-                study.enqueue_trial(fixed)
+            for first in self._firsts():
+                study.enqueue_trial(first)
         return study
+
+    def _firsts(self) -> list[dict[str, Any]]:
+        """Parameters of the first proposals for distilling; those of a student that is no candidate are skipped."""
+        places, found = self._places["distill"], []
+        for first in self._space.first:
+            fixed = {"loss": self._space.recipe.distill.losses[0], **first.model_dump(exclude_none=True)}
+            student = fixed.pop("student", None)
+            if student is None or student in places.names:
+                found.append(fixed | (places.place(student) if student else {}))
+        return found[: self._plan.trials // 2]
 
     def _recover(self) -> None:
         """What ran when the last controller died is handed out again, under its number."""
@@ -210,7 +220,7 @@ class Ledger:
         return any(t.state.name == "WAITING" and "number" in t.user_attrs for t in trials)
 
     def _record(self, arm: Arm, trial: optuna.trial.FrozenTrial) -> TrialRecord:
-        candidate = self._candidates[trial.params["student"]]
+        candidate = self._candidates[self._places[arm].at(trial.params)]
         seconds: dict[str, float] = trial.user_attrs.get("seconds", {})
         steps = trial.intermediate_values
         state: TrialState = _STATES[trial.state.name]
@@ -230,6 +240,11 @@ class Ledger:
             error=trial.user_attrs.get("error") if state == "failed" else None,
             note=trial.user_attrs.get("note", ""),
         )
+
+
+def _places(candidates: Sequence[Candidate], arm: Arm) -> Places | None:
+    students = [Student(c.student, c.family, c.parameters) for c in candidates if arm in c.arms]
+    return Places(students) if students else None
 
 
 _STATES: dict[str, TrialState] = {

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import optuna
 
 FAMILY, SIZE = "family", "size"
+APART = 1e-9  # between equal sizes, so that each has its own half of the neighbourhood
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,13 @@ class Places:
     """Students by family and by the logarithm of their size: 0 for the smallest of all, 1 for the largest."""
 
     def __init__(self, students: Sequence[Student]) -> None:
-        logs = {student.name: math.log(student.size) for student in students}
-        low, high = min(logs.values()), max(logs.values())
-        self._sizes = {name: (log - low) / ((high - low) or 1.0) for name, log in logs.items()}
+        logs = [math.log(student.size) for student in students]
+        low, span = min(logs), (max(logs) - min(logs)) or 1.0
+        ranked = sorted(students, key=lambda student: (student.size, student.name))
+        self._sizes = {
+            student.name: (math.log(student.size) - low) / span + APART * rank for rank, student in enumerate(ranked)
+        }
+        self.names = [student.name for student in students]
         self._families: dict[str, list[str]] = {}
         for student in students:
             self._families.setdefault(student.family, []).append(student.name)
