@@ -6,13 +6,14 @@ with another timm than the catalogue was made from, only models all of whose sou
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
-from functools import cache, cached_property
-from importlib import metadata, util
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from autokd.zoo.sources import family_hash, shared_hash
 
 FILE = Path(__file__).with_name("catalogue.json")
 
@@ -40,10 +41,11 @@ class Entry:
     native: int  # image size of its own weights, pixels a side
     minimum: int | None  # smallest image size, where timm knows it
     fixed: bool  # works at the size it was built for only
-    takes_size: bool  # is built for an image size (`img_size`)
+    takes_size: bool  # is built for an image size (`img_size`), on which its parameters may depend
     per_class: tuple[int, int, int]
     sizes: dict[int, tuple[int, int, int, int] | str]
-    weights: dict[str, str]  # tags of published weights, with their licence where timm knows it
+    weights: dict[str, str]  # tags of published weights, timm's default first, with their licence where timm knows it
+    inputs: dict[str, int]  # image size of those weights for which it is not the native one
     top1: dict[str, float]  # ImageNet top-1 in percent, by tag
 
     def count(self, classes: int, image_size: int) -> Count | str | None:
@@ -56,6 +58,15 @@ class Entry:
         )
         return Count(parameters, macs, activations, known[3], self.family)
 
+    def parameters(self, classes: int, image_size: int) -> int | None:
+        """Parameters, also at a size that was not tried or does not work; None where they may depend on that size."""
+        here = self.count(classes, self.native if not self.takes_size else image_size)
+        return here.parameters if isinstance(here, Count) else None
+
+    def works_at(self) -> list[int]:
+        """Image sizes that were tried and work, ascending."""
+        return sorted(size for size, known in self.sizes.items() if not isinstance(known, str))
+
 
 class Catalogue:
     """The data file, and whether the installed timm is the one it was made from."""
@@ -66,6 +77,7 @@ class Catalogue:
         self.installed = installed or metadata.version("timm")
         self._shared: str = content["shared"]
         self._hashes: dict[str, str] = content["families"]
+        self._reasons: list[str] = content.get("reasons", [])
         self._models: dict[str, Any] = content["models"]
 
     @property
@@ -82,7 +94,6 @@ class Catalogue:
         content = self._models.get(name)
         if content is None or not self._holds(content["family"]):
             return None
-        sizes = {int(size): tuple(c) if isinstance(c, list) else c for size, c in content["sizes"].items()}
         return Entry(
             family=content["family"],
             native=content["native"],
@@ -90,54 +101,26 @@ class Catalogue:
             fixed=content.get("fixed", False),
             takes_size=content.get("takes_size", False),
             per_class=tuple(content["per_class"]),
-            sizes=sizes,
+            sizes={int(size): self._size(content, known) for size, known in content["sizes"].items()},
             weights=content.get("weights", {}),
+            inputs=content.get("inputs", {}),
             top1=content.get("top1", {}),
         )
 
+    def _size(self, content: dict[str, Any], known: list[int] | int | str) -> tuple[int, int, int, int] | str:
+        """MACs and activations, or all four numbers where the others are not the model's own; or a reason's number."""
+        if isinstance(known, list):
+            parameters, macs, activations, layers = (
+                known if len(known) == 4 else (content["parameters"], *known, content["layers"])
+            )
+            return parameters, macs, activations, layers
+        return known if isinstance(known, str) else self._reasons[known]
+
     def _holds(self, family: str) -> bool:
-        return self.is_current or (self._shared, self._hashes.get(family)) == self._sources(family)
-
-    def _sources(self, family: str) -> tuple[str, str]:
-        if family not in self._seen:
-            self._seen[family] = family_hash(family)
-        return self._shared_now, self._seen[family]
-
-    @cached_property
-    def _seen(self) -> dict[str, str]:
-        return {}
-
-    @cached_property
-    def _shared_now(self) -> str:
-        return shared_hash()
+        return self.is_current or (self._shared, self._hashes.get(family)) == (shared_hash(), family_hash(family))
 
 
 @cache
 def catalogue() -> Catalogue:
     """The packaged catalogue, read once."""
     return Catalogue()
-
-
-def shared_hash() -> str:
-    """Of what any model of the installed timm may be built from: its layers and the private modules of its models."""
-    root = _timm_folder()
-    return _hash(sorted([*(root / "layers").rglob("*.py"), *(root / "models").glob("_*.py")]), root)
-
-
-def family_hash(family: str) -> str:
-    """Of the module that defines a family in the installed timm."""
-    root = _timm_folder()
-    return _hash([path for path in [root / "models" / f"{family}.py"] if path.exists()], root)
-
-
-def _hash(paths: list[Path], root: Path) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _timm_folder() -> Path:
-    found = util.find_spec("timm")  # finds without importing
-    assert found is not None and found.origin is not None  # noqa: S101 - a dependency
-    return Path(found.origin).parent
