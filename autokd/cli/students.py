@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-COLUMNS = ("student", "family", "parameters", "ratio", "macs")
+COLUMNS = ("student", "family", "parameters", "ratio", "macs", "activations", "top1")
 
 
 @click.command("students", epilog="autokd students --teacher resnet152 --classes 10 --image-size 32")
@@ -18,8 +18,9 @@ COLUMNS = ("student", "family", "parameters", "ratio", "macs")
 @click.option("--max-ratio", type=click.FloatRange(1), default=20.0, show_default=True, help="Largest ratio.")
 @click.option("--image-size", type=click.IntRange(8), help="Pixels a side; by default the teacher's own.")
 @click.option("--family", metavar="F", help="Only this timm family, as the listing names it.")
-@click.option("--space", default="default", show_default=True, metavar="NAME|FILE", help="Search space to list.")
-@click.option("--unfiltered", is_flag=True, help="All of timm instead of a space; takes minutes the first time.")
+@click.option("--space", metavar="NAME|FILE", help="Only the students of a search space; by default all of timm.")
+@click.option("--unfiltered", is_flag=True, help="Take every model at its own image size, usable at the task's or not.")
+@click.option("--left-out", is_flag=True, help="List those outside the range or unusable too, each with its reason.")
 @click.option("--sort", type=click.Choice(COLUMNS), default="ratio", show_default=True, help="Column to sort by.")
 @click.option("--cache-dir", type=click.Path(path_type=Path), help="Where counts are kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
@@ -30,31 +31,34 @@ def command(
     max_ratio: float,
     image_size: int | None,
     family: str | None,
-    space: str,
+    space: str | None,
     unfiltered: bool,
+    left_out: bool,
     sort: str,
     cache_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """List the students of a teacher: ratio, parameters, MACs, and what each may be used for."""
+    """List the students of a teacher out of all of timm: ratio, parameters, MACs, published weights."""
     from autokd.cli import terminal
     from autokd.config import default_cache_dir
     from autokd.errors import ConfigError
-    from autokd.teacher.prepare import input_size
-    from autokd.tune.space import read_space
-    from autokd.zoo.listing import students
+    from autokd.zoo.listing import native_size, students
 
     if min_ratio >= max_ratio:
         raise ConfigError(
             f"--min-ratio {min_ratio:g} is not below --max-ratio {max_ratio:g}; give a range such as 5 to 20"
         )
-    size = image_size or input_size(teacher)
-    names = None if unfiltered else read_space(space).names()
+    names = None
+    if space is not None:
+        from autokd.tune.space import read_space
+
+        names = read_space(space).names()
+    size = image_size or native_size(teacher)
     with terminal.Screen() as screen:
         rows = students(
             teacher,
             classes,
-            size,
+            None if unfiltered else size,
             min_ratio,
             max_ratio,
             names=names,
@@ -63,7 +67,8 @@ def command(
             cache=cache_dir or default_cache_dir(),
             listener=screen,
         )
+    shown = [row for row in rows if left_out or "distill" in row.arms]
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        click.echo(json.dumps([asdict(row) for row in shown], indent=2))
     else:
-        terminal.print_students(rows, teacher, classes, size)
+        terminal.print_students(shown, rows, f"{teacher} with {classes} classes", None if unfiltered else size)

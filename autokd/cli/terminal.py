@@ -261,22 +261,31 @@ def prediction_note(prediction: CostPrediction) -> str:
     return note + "."
 
 
-def print_students(rows: Sequence[Row], teacher: str, classes: int, size: int) -> None:
-    """One line a student."""
+def print_students(shown: Sequence[Row], everything: Sequence[Row], of: str, size: int | None) -> None:
+    """One line a student, then how many were left out and why; without a size each model is at its own."""
+    from autokd.zoo.listing import why_left_out
+
     console = _answer()
-    console.print(f"Students of {teacher} with {classes} classes at {size} px")
-    table = Table("student", "family", "params", "ratio", "MACs", "arms", "", box=None, padding=(0, 2, 0, 0))
-    for row in rows:
-        table.add_row(
-            row.student,
-            row.family,
-            "" if row.parameters is None else f"{row.parameters / 1e6:.2f} M",
-            "" if row.ratio is None else f"{row.ratio:.1f}x",
-            "" if row.macs is None else f"{row.macs / 1e6:.1f} M",
-            ", ".join(row.arms) or "none",
-            row.reason,
-        )
+    console.print(f"Students of {of}, {f'at {size} px' if size else 'each at its own image size'}")
+    columns = ("student", "family", "params", "ratio", "MACs", "activations", "weights", "top-1 %", "")
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0))
+    for row in shown:
+        counts = [None if n is None else n / 1e6 for n in (row.parameters, row.macs, row.activations)]
+        parameters, macs, activations = ("" if n is None else f"{n:.2f} M" for n in counts)
+        ratio = "" if row.ratio is None else f"{row.ratio:.1f}x"
+        top1 = "" if row.top1 is None else f"{row.top1:.1f}"
+        table.add_row(row.student, row.family, parameters, ratio, macs, activations, _weights_of(row), top1, row.reason)
     _print_table(table)
+    usable = sum("distill" in row.arms for row in everything)
+    console.print(f"{usable} of {len(everything)} models can be distilled.")
+    for reason, count in why_left_out(everything, size or 0).items():
+        console.print(f"  {count} left out: {reason}")
+
+
+def _weights_of(row: Row) -> str:
+    """The tag of the weights that timm takes by default, and how many others there are."""
+    tags = list(row.weights)
+    return "" if not tags else tags[0] + (f" +{len(tags) - 1}" if len(tags) > 1 else "")
 
 
 def print_cache(entries: Sequence[Entry], root: Path) -> None:

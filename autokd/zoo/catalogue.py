@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from autokd.zoo.sources import family_hash, shared_hash
+from autokd.zoo.spec import parse
 
 FILE = Path(__file__).with_name("catalogue.json")
 
@@ -124,3 +125,10 @@ class Catalogue:
 def catalogue() -> Catalogue:
     """The packaged catalogue, read once."""
     return Catalogue()
+
+
+def lookup(student: str, classes: int, image_size: int) -> Count | str | None:
+    """A student's count or the reason for which it cannot be used; None where it has to be built to be counted."""
+    spec = parse(student)
+    entry = catalogue().get(spec.name.partition(".")[0]) if spec.is_plain else None
+    return entry.count(classes, image_size) if entry else None

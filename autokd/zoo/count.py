@@ -23,8 +23,8 @@ from autokd.errors import UsageError
 from autokd.progress import Listener, Silent
 from autokd.run import Stopwatch, write_text
 from autokd.zoo.build import REFUSALS, build, check_name, reason
-from autokd.zoo.catalogue import Count
-from autokd.zoo.spec import base_name
+from autokd.zoo.catalogue import Count, catalogue, lookup
+from autokd.zoo.spec import base_name, parse
 
 FLUSH_EVERY = 50  # models between two writes of the cache
 
@@ -47,23 +47,38 @@ def count_all(
 ) -> tuple[dict[str, Count], dict[str, str]]:
     """Counts by name, and the reason in a few words for every model that cannot be used at this size.
 
-    `cache` is the cache folder; its counts.json is keyed by timm's version, name, classes and image size,
-    and a damaged one is counted again. Nothing is kept where `cache` is None.
+    Known models are looked up in the catalogue, the others are built. `cache` is the cache folder; its counts.json is
+    keyed by timm's version, name, classes and image size, and a damaged one is counted again. Nothing is kept where
+    `cache` is None.
     """
     listener = listener or Silent()
     wanted = list(dict.fromkeys(names))
+    found = {name: known for name in wanted if (known := lookup(name, classes, image_size)) is not None}
     store = _Store(cache, classes, image_size)
-    missing = [name for name in wanted if store.get(name) is None]
+    missing = [name for name in wanted if name not in found and store.get(name) is None]
+    _say_why(missing, listener)
     watch = Stopwatch()
     for done, name in enumerate(missing, start=1):
         store.put(name, counted(name, classes, image_size))
         listener.advance("counting students", done, len(missing), watch.seconds / done * (len(missing) - done))
         if done % FLUSH_EVERY == 0 or done == len(missing):
             store.write()
-    found = {name: store.get(name) for name in wanted}
-    counts = {name: entry for name, entry in found.items() if isinstance(entry, Count)}
-    refused = {name: entry for name, entry in found.items() if isinstance(entry, str)}
-    return counts, refused
+    for name in wanted:
+        if name not in found and (known := store.get(name)) is not None:
+            found[name] = known
+    answers = [(name, found[name]) for name in wanted]
+    counts = {name: answer for name, answer in answers if isinstance(answer, Count)}
+    return counts, {name: answer for name, answer in answers if isinstance(answer, str)}
+
+
+def _say_why(missing: list[str], listener: Listener) -> None:
+    """Tell of models that are counted although the catalogue has them, because timm has changed."""
+    changed = [name for name in missing if parse(name).is_plain] if not catalogue().is_current else []
+    if changed:
+        listener.note(
+            f"{len(changed)} models are counted now and kept: timm {catalogue().installed} is installed, "
+            f"and the catalogue was made from {catalogue().timm}."
+        )
 
 
 def module_macs(model: nn.Module, image_size: int) -> int:

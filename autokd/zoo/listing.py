@@ -1,20 +1,22 @@
-"""The rows of `autokd students`: what each model would be to a teacher, and why it would not."""
+"""The rows of `autokd students`: what each model would be to a teacher, and why it would not.
+
+torch and timm are imported only where a model is not in the catalogue at the image size asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import timm
-
-from autokd.errors import ConfigError
-from autokd.progress import Listener
+from autokd.errors import ConfigError, UsageError
+from autokd.progress import Listener, Silent
 from autokd.records import Arm
-from autokd.zoo.build import check_name
-from autokd.zoo.count import count, count_all
-from autokd.zoo.count import family as family_of
+from autokd.zoo import names as timm_names
+from autokd.zoo.catalogue import Count, Entry, catalogue, lookup
 from autokd.zoo.filters import sift
+from autokd.zoo.spec import parse
 
 
 @dataclass(frozen=True)
@@ -26,17 +28,20 @@ class Row:
     parameters: int | None
     ratio: float | None
     macs: int | None
+    activations: int | None
     arms: tuple[Arm, ...]
     reason: str
+    weights: Mapping[str, str] = field(default_factory=dict)  # tags of published weights, with their licence
+    top1: float | None = None  # ImageNet, percent, of the first of these tags that has one
 
 
-COLUMNS = ("student", "family", "parameters", "ratio", "macs")
+COLUMNS = ("student", "family", "parameters", "ratio", "macs", "activations", "top1")
 
 
 def students(
     teacher: str,
     classes: int,
-    image_size: int,
+    image_size: int | None,
     min_ratio: float,
     max_ratio: float,
     names: Iterable[str] | None = None,
@@ -47,32 +52,35 @@ def students(
 ) -> tuple[Row, ...]:
     """Rows for `names`, or for all of timm where they are None, optionally of one family, sorted by a column.
 
-    Counting all of timm takes minutes the first time and is read from the cache after that. Raises
-    UsageError for an unknown model or a teacher that cannot work at this size, ConfigError for an unknown
-    column or family.
+    Without an image size every model is taken at its own, the one that its published weights were made for. Raises
+    UsageError for an unknown model or a teacher that cannot work at this size, ConfigError for an unknown column or
+    family.
     """
     if sort not in COLUMNS:
         raise ConfigError(f"--sort {sort} is no column; choose one of {', '.join(COLUMNS)}")
     chosen = _chosen(names, family)
-    teacher_parameters = count(teacher, classes, image_size, cache).parameters
-    counts, refused = count_all(chosen, classes, image_size, cache, listener)
-    arms, left_out = sift(counts, teacher_parameters, min_ratio, max_ratio, teacher)
+    timm_names.check(teacher)
+    counts, refused = _counts([teacher, *chosen], classes, image_size, cache, listener or Silent())
+    if teacher in refused:
+        raise UsageError(f"{teacher} cannot be used at {image_size} px: {refused[teacher]}")
+    size = counts[teacher].parameters
+    arms, left_out = sift(
+        {name: counts[name] for name in chosen if name in counts}, size, min_ratio, max_ratio, teacher
+    )
     reasons = refused | {entry.student: entry.reason for entry in left_out}
-    rows = []
-    for name in chosen:
-        counted = counts.get(name)
-        rows.append(
-            Row(
-                student=name,
-                family=family_of(name),
-                parameters=counted.parameters if counted else None,
-                ratio=teacher_parameters / counted.parameters if counted else None,
-                macs=counted.macs if counted else None,
-                arms=arms.get(name, ()),
-                reason=reasons.get(name, ""),
-            )
-        )
+    rows = [_row(name, counts.get(name), size, arms.get(name, ()), reasons.get(name, "")) for name in chosen]
     return sorted_rows(rows, sort)
+
+
+def native_size(model: str) -> int:
+    """Pixels a side that a timm model was made for; raises UsageError for an unknown name."""
+    timm_names.check(model)
+    entry = _entry(model)
+    if entry is not None and "." not in model:  # weights of another tag may be for another size
+        return entry.native
+    from autokd.teacher.prepare import input_size
+
+    return input_size(model)
 
 
 def sorted_rows(rows: Sequence[Row], column: str) -> tuple[Row, ...]:
@@ -85,18 +93,78 @@ def sorted_rows(rows: Sequence[Row], column: str) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=key))
 
 
+def why_left_out(rows: Iterable[Row], image_size: int) -> dict[str, int]:
+    """How many models were left out for distilling, by the kind of reason."""
+    kinds: Counter[str] = Counter()
+    for row in rows:
+        if row.parameters is None:
+            kinds[_why_unusable(row.student, image_size)] += 1
+        elif row.reason:
+            kinds[row.reason.partition(":")[2].strip() or row.reason] += 1
+    return dict(kinds.most_common())
+
+
+def _why_unusable(student: str, image_size: int) -> str:
+    entry = _entry(student)
+    if entry is not None and entry.fixed and not entry.takes_size:
+        return f"the input size is fixed at another one than {image_size} px"
+    if entry is not None and image_size < (entry.minimum or entry.native):
+        return f"{image_size} px are too small an input"
+    return f"they cannot work at {image_size} px for another reason"
+
+
+def _counts(
+    students: Sequence[str], classes: int, image_size: int | None, cache: Path | None, listener: Listener
+) -> tuple[dict[str, Count], dict[str, str]]:
+    """Counts by name, and reasons; all at one size, or each model at its own."""
+    by_size: dict[int, list[str]] = {}
+    for name in dict.fromkeys(students):
+        by_size.setdefault(image_size or native_size(name), []).append(name)
+    counts: dict[str, Count] = {}
+    refused: dict[str, str] = {}
+    for size, group in by_size.items():
+        known = {name: answer for name in group if (answer := lookup(name, classes, size)) is not None}
+        counts |= {name: answer for name, answer in known.items() if isinstance(answer, Count)}
+        refused |= {name: answer for name, answer in known.items() if isinstance(answer, str)}
+        if missing := [name for name in group if name not in known]:
+            from autokd.zoo.count import count_all
+
+            more, unusable = count_all(missing, classes, size, cache, listener)
+            counts, refused = counts | more, refused | unusable
+    return counts, refused
+
+
+def _row(name: str, count: Count | None, teacher_parameters: int, arms: tuple[Arm, ...], reason: str) -> Row:
+    entry = _entry(name) if parse(name).is_plain else None
+    weights = entry.weights if entry else {}
+    return Row(
+        student=name,
+        family=timm_names.family_of(name),
+        parameters=count.parameters if count else None,
+        ratio=teacher_parameters / count.parameters if count else None,
+        macs=count.macs if count else None,
+        activations=count.activations if count else None,
+        arms=arms,
+        reason=reason,
+        weights=weights,
+        top1=next((entry.top1[tag] for tag in weights if tag in entry.top1), None) if entry else None,
+    )
+
+
+def _entry(student: str) -> Entry | None:
+    return catalogue().get(parse(student).name.partition(".")[0])
+
+
 def _chosen(names: Iterable[str] | None, family: str | None) -> list[str]:
     """The models to list; every one of them exists."""
-    if names is None:
-        chosen: list[str] = timm.list_models()
-    else:
-        chosen = list(dict.fromkeys(names))
+    chosen = list(timm_names.models() if names is None else dict.fromkeys(names))
+    if names is not None:
         for name in chosen:
-            check_name(name)
+            timm_names.check(name)
     if family is None:
         return chosen
-    kept = [name for name in chosen if family_of(name) == family]
+    kept = [name for name in chosen if timm_names.family_of(name) == family]
     if not kept:
-        known = ", ".join(sorted({family_of(name) for name in chosen}))
+        known = ", ".join(sorted({timm_names.family_of(name) for name in chosen}))
         raise ConfigError(f"--family {family} has no model here; the families are {known}")
     return kept
