@@ -1,11 +1,12 @@
-"""Count every model of the installed timm and write autokd/zoo/catalogue.json; takes most of an hour.
+"""Count every model of the installed timm and write autokd/zoo/catalogue.json; takes an hour or two.
 
-    python scripts/make_catalogue.py                      count (goes on from catalogue.json.part after a kill)
-    python scripts/make_catalogue.py --check 100          compare a hundred models with freshly built ones
-    python scripts/make_catalogue.py --results FILE       add top-1 from timm's results-imagenet.csv
+    python scripts/make_catalogue.py                      count; after a kill it goes on from catalogue.json.part
+    python scripts/make_catalogue.py --results FILE       the same, with top-1 from timm's results-imagenet.csv
+    python scripts/make_catalogue.py --check 100          compare a hundred models with freshly built ones (0: all)
 
 Every model is built with 10 and with 1,000 classes at its native size, which tells what a class adds, and with 10
-classes at each of SIZES. `--check` builds with another number of classes.
+classes at each of SIZES. `--check` builds with another number of classes, so that it also sees whether parameters,
+MACs and activations follow `body + classes x per class`. Published accuracies stay where no table is given.
 """
 
 from __future__ import annotations
@@ -19,126 +20,153 @@ from pathlib import Path
 from typing import Any
 
 import timm
-from timm.models import get_arch_pretrained_cfgs, get_pretrained_cfg
+from timm.models import get_arch_pretrained_cfgs, get_pretrained_cfg, split_model_name_tag
 
-from autokd.zoo.build import build_arguments
-from autokd.zoo.catalogue import FILE, Catalogue, Count, family_hash, shared_hash
+from autokd.zoo.build import build, build_arguments
+from autokd.zoo.catalogue import FILE, Catalogue, Count
 from autokd.zoo.count import counted, family
+from autokd.zoo.sources import family_hash, shared_hash
 
-SIZES = (28, 32, 64, 224)
-LARGE = 150_000_000  # parameters; above, only the native size and 224 are tried
-FEW, MANY, OTHER = 10, 1000, 37
+SIZES = (28, 32, 64, 96, 128, 160, 192, 224, 256, 288, 384)
+FEW, MANY, OTHER = 10, 1000, 37  # classes
+PART = FILE.with_suffix(".json.part2")
+
+# A reason is stored by its place here: the first for whatever timm says when it builds a model.
+REASONS = ["it cannot be built for this size", "its forward pass fails", "it does not give one score for each class"]
+
+Numbers = list[int]  # parameters, MACs, activations, layers
+Raw = dict[str, Any]  # what was counted of one model: numbers or a reason by size, and numbers with many classes
 
 
 def main() -> int:
-    """Count, check, or add accuracies."""
+    """Count or check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", type=int, metavar="N", help="models to compare; 0 for all")
-    parser.add_argument("--results", type=Path, help="timm's results-imagenet.csv, or a table with `model` and `top1`")
+    parser.add_argument("--check", type=int, metavar="N", help="compare N models (0: all) instead of writing the file")
+    parser.add_argument("--results", type=Path, help="timm's table of accuracies, with `model` and `top1`")
     asked = parser.parse_args()
     if asked.check is not None:
         return check(asked.check)
-    if asked.results:
-        content = json.loads(FILE.read_text(encoding="utf-8"))
-        add_results(content["models"], asked.results)
-        write(FILE, content)
-        return 0
-    make()
+    names: list[str] = timm.list_models()
+    counts = count_all(names)
+    published = read_results(asked.results) if asked.results else known_results()
+    models = {name: entry(name, counts[name], published) for name in names}
+    for name in [name for name, model in models.items() if model is None]:
+        print(f"{name} is left out: its counts are not body + classes x per class")
+    write({name: model for name, model in models.items() if model is not None})
+    PART.unlink()
     return 0
 
 
-def make() -> None:
-    """Count all models, one line of catalogue.json.part after the other, then put them together."""
-    part = FILE.with_suffix(".json.part")
-    lines = part.read_text(encoding="utf-8").splitlines() if part.exists() else []
-    models: dict[str, Any] = {}
-    for line in lines:
-        models |= json.loads(line)
-    names: list[str] = timm.list_models()
-    with part.open("a", encoding="utf-8") as file:
+def count_all(names: list[str]) -> dict[str, Raw]:
+    """Every model once; a line of the part file as soon as one is counted."""
+    done: dict[str, Raw] = {}
+    if PART.exists():
+        for line in PART.read_text(encoding="utf-8").splitlines():
+            done |= json.loads(line)
+    with PART.open("a", encoding="utf-8") as file:
         for number, name in enumerate(names, start=1):
-            if name not in models:
-                models[name] = entry(name)
-                file.write(json.dumps({name: models[name]}) + "\n")
+            if name not in done:
+                done[name] = count_one(name)
+                file.write(json.dumps({name: done[name]}) + "\n")
                 file.flush()
             if number % 50 == 0:
                 print(f"{number} of {len(names)}", flush=True)
-    families = sorted({model["family"] for model in models.values()})
-    content = {
-        "timm": timm.__version__,
-        "shared": shared_hash(),
-        "families": {name: family_hash(name) for name in families},
-        "models": {name: models[name] for name in names},
-    }
-    write(FILE, content)
-    part.unlink()
+    return done
 
 
-def entry(name: str) -> dict[str, Any]:
-    """One model of the catalogue."""
-    config = get_pretrained_cfg(name).to_dict()
-    native = config["input_size"][-1]
-    few, many = counted(name, FEW, native), counted(name, MANY, native)
+def count_one(name: str) -> Raw:
+    """What building it says: parameters with few and many classes, counts at every size, and with many classes."""
+    native = native_size(name)
+    parameters = [sum(p.numel() for p in build(name, c, native, "meta").parameters()) for c in (FEW, MANY)]
+    few = {str(size): _plain(counted(name, FEW, size)) for size in sorted({native, *SIZES})}
+    return {"parameters": parameters, "few": few, "many": _plain(counted(name, MANY, native))}
+
+
+def entry(name: str, raw: Raw, published: dict[str, dict[str, float]]) -> dict[str, Any] | None:
+    """A model's line of the catalogue; None where its counts do not follow from the number of classes."""
+    config, native = get_pretrained_cfg(name).to_dict(), native_size(name)
+    few, many = raw["few"][str(native)], raw["many"]
+    counts = [raw["parameters"]]
+    if isinstance(few, list) and isinstance(many, list):
+        counts += [[few[i], many[i]] for i in (1, 2)]
+    shares = [divmod(b - a, MANY - FEW) for a, b in counts]
+    if any(rest for _, rest in shares):
+        return None
+    each = [share for share, _ in shares]
     found: dict[str, Any] = {"family": family(name), "native": native}
     if config.get("min_input_size"):
         found["minimum"] = config["min_input_size"][-1]
     if config.get("fixed_input_size"):
         found["fixed"] = True
-    if build_arguments(name, native):
+    if "img_size" in build_arguments(name, native):
         found["takes_size"] = True
-    if isinstance(few, str) or isinstance(many, str):
-        return found | {"per_class": [0, 0, 0], "sizes": {str(native): few if isinstance(few, str) else str(many)}}
-    per_class = [_share(a, b) for a, b in zip(_three(few), _three(many), strict=True)]
-    sizes = sorted({native, 224} if few.parameters > LARGE else {native, *SIZES})
-    counts = {size: few if size == native else counted(name, FEW, size) for size in sizes}
-    found |= {"per_class": per_class, "sizes": {str(size): _packed(c, per_class) for size, c in counts.items()}}
-    if weights := _weights(name):
-        found["weights"] = weights
-    return found
+    found |= {"parameters": raw["parameters"][0] - FEW * each[0], "per_class": each}
+    if isinstance(few, list):
+        found["layers"] = few[3]
+    found["sizes"] = {size: _packed(count, each, found) for size, count in raw["few"].items()}
+    return found | _weights(name, native, published.get(name, {}))
 
 
-def _three(count: Count) -> tuple[int, int, int]:
-    return count.parameters, count.macs, count.activations
-
-
-def _share(few: int, many: int) -> int:
-    each, rest = divmod(many - few, MANY - FEW)
-    if rest:
-        raise ValueError(f"{few} and {many}: not the same for every class")
-    return each
-
-
-def _packed(count: Count | str, per_class: list[int]) -> list[int] | str:
+def _packed(count: Numbers | str, each: list[int], found: dict[str, Any]) -> Numbers | int:
+    """A reason's number; MACs and activations without classes; or all four where the others are not the model's."""
     if isinstance(count, str):
-        return count
-    return [value - FEW * each for value, each in zip(_three(count), per_class, strict=True)] + [count.layers]
+        return next((n for n, reason in enumerate(REASONS) if count.startswith(reason)), 0)
+    parameters, macs, activations = (value - FEW * share for value, share in zip(count[:3], each, strict=True))
+    own = (parameters, count[3]) == (found["parameters"], found["layers"])
+    return [macs, activations] if own else [parameters, macs, activations, count[3]]
 
 
-def _weights(name: str) -> dict[str, str]:
-    """Tags of weights that can be fetched, with their licence."""
-    found = {}
-    for full, config in get_arch_pretrained_cfgs(name).items():
-        if config.has_weights:
-            found[full.partition(".")[2]] = config.license or ""
+def _weights(name: str, native: int, published: dict[str, float]) -> dict[str, Any]:
+    """Tags of weights that can be fetched, timm's default first, with licence, other image sizes and accuracies."""
+    configs = {split_model_name_tag(full)[1]: config for full, config in get_arch_pretrained_cfgs(name).items()}
+    default = get_pretrained_cfg(name).tag
+    tags = sorted((tag for tag, config in configs.items() if config.has_weights), key=lambda tag: tag != default)
+    parts: dict[str, Any] = {
+        "weights": {tag: configs[tag].license or "" for tag in tags},
+        "inputs": {tag: size for tag in tags if (size := configs[tag].input_size[-1]) != native},
+        "top1": {tag: published[tag] for tag in tags if tag in published},
+    }
+    return {key: part for key, part in parts.items() if part}
+
+
+def native_size(name: str) -> int:
+    """Pixels a side that the model's default weights are for."""
+    return int(get_pretrained_cfg(name).input_size[-1])
+
+
+def _plain(count: Count | str) -> Numbers | str:
+    return count if isinstance(count, str) else [count.parameters, count.macs, count.activations, count.layers]
+
+
+def read_results(path: Path) -> dict[str, dict[str, float]]:
+    """Best top-1 in percent by model and tag; the table has some at several image sizes."""
+    found: dict[str, dict[str, float]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            name, tag = split_model_name_tag(row["model"])
+            known = found.setdefault(name, {})
+            known[tag] = max(float(row["top1"]), known.get(tag, 0.0))
     return found
 
 
-def add_results(models: dict[str, Any], results: Path) -> None:
-    """Top-1 in percent for each tag at the table's first image size for it."""
-    with results.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            name, _, tag = row["model"].partition(".")
-            if name in models and tag in models[name].get("weights", {}):
-                models[name].setdefault("top1", {}).setdefault(tag, float(row["top1"]))
+def known_results() -> dict[str, dict[str, float]]:
+    """The accuracies that the present file has."""
+    content = json.loads(FILE.read_text(encoding="utf-8"))["models"] if FILE.exists() else {}
+    return {name: model["top1"] for name, model in content.items() if "top1" in model}
 
 
-def write(path: Path, content: dict[str, Any]) -> None:
+def write(models: dict[str, Any]) -> None:
     """JSON with one model a line."""
-    models = ",\n".join(
-        f"{json.dumps(name)}:{json.dumps(m, separators=(',', ':'))}" for name, m in content["models"].items()
-    )
-    head = json.dumps({key: value for key, value in content.items() if key != "models"}, indent=0)
-    path.write_text(head.rstrip("}\n") + ',\n"models": {\n' + models + "\n}\n}\n", encoding="utf-8")
+    families = sorted({model["family"] for model in models.values()})
+    head = {
+        "timm": timm.__version__,
+        "reasons": REASONS,
+        "shared": shared_hash(),
+        "families": {name: family_hash(name) for name in families},
+    }
+    lines = ",\n".join(f"{json.dumps(name)}:{json.dumps(m, separators=(',', ':'))}" for name, m in models.items())
+    start = json.dumps(head, indent=0).removesuffix("\n}")
+    FILE.write_text(f'{start},\n"models": {{\n{lines}\n}}\n}}\n', encoding="utf-8")
 
 
 def check(number: int) -> int:
@@ -148,13 +176,16 @@ def check(number: int) -> int:
     if number:
         names = random.Random(0).sample(names, min(number, len(names)))  # noqa: S311 - a sample
     wrong = 0
-    for name in names:
+    for done, name in enumerate(names, start=1):
         found = known.get(name)
         for size in found.sizes if found else ():
             fresh, stored = counted(name, OTHER, size), found.count(OTHER, size) if found else None
-            if fresh != stored:
+            alike = fresh == stored if isinstance(fresh, Count) else isinstance(stored, str)
+            if not alike:
                 wrong += 1
-                print(f"{name} at {size} px: {stored} in the catalogue, {fresh} when built")
+                print(f"{name} at {size} px: {stored} in the catalogue, {fresh} when built", flush=True)
+        if done % 50 == 0:
+            print(f"{done} of {len(names)}", flush=True)
     print(f"{len(names)} models compared with timm {timm.__version__}, {wrong} differences")
     return 1 if wrong else 0
 
