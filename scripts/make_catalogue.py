@@ -27,7 +27,8 @@ from autokd.zoo.catalogue import FILE, Catalogue, Count
 from autokd.zoo.count import counted, family
 from autokd.zoo.sources import family_hash, shared_hash
 
-SIZES = (28, 32, 64, 96, 128, 160, 192, 224, 256, 288, 384)
+SIZES = (28, 32, 64, 224)
+LARGE = 100_000_000  # parameters; above, only the native size is tried: no usual teacher has such students
 FEW, MANY, OTHER = 10, 1000, 37  # classes
 PART = FILE.with_suffix(".json.part2")
 
@@ -78,7 +79,8 @@ def count_one(name: str) -> Raw:
     """What building it says: parameters with few and many classes, counts at every size, and with many classes."""
     native = native_size(name)
     parameters = [sum(p.numel() for p in build(name, c, native, "meta").parameters()) for c in (FEW, MANY)]
-    few = {str(size): _plain(counted(name, FEW, size)) for size in sorted({native, *SIZES})}
+    sizes = [native] if parameters[0] > LARGE else sorted({native, *SIZES})
+    few = {str(size): _plain(counted(name, FEW, size)) for size in sizes}
     return {"parameters": parameters, "few": few, "many": _plain(counted(name, MANY, native))}
 
 
