@@ -63,15 +63,8 @@ def twin_recipe(recipe: Recipe) -> Recipe:
 
 
 def _default(space: Space, arm: Arm, recipe: Recipe) -> Recipe:
-    default = space.default
-    plain = Recipe(
-        learning_rate=default.learning_rate, epochs=recipe.epochs, batch_size=recipe.batch_size, ema=recipe.ema
-    )
-    if arm == "direct":
-        return plain
-    return plain.model_copy(
-        update={"temperature": default.temperature, "alpha": default.alpha, "loss": default.loss, "beta": default.beta}
-    )
+    """The arm's default recipe, trained as long and in such batches as the searched ones."""
+    return Recipe(epochs=recipe.epochs, batch_size=recipe.batch_size, ema=recipe.ema, **space.default_recipe(arm))
 
 
 def _longer(distilled: TrialRecord, direct: TrialRecord, share: float) -> TrialRecord | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from autokd.records import Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
 from autokd.run import digest
 from autokd.tune.places import FAMILY, SIZE, Places, Student
-from autokd.tune.space import Space
+from autokd.tune.space import Space, as_read
 
 if TYPE_CHECKING:
     import optuna
@@ -96,11 +96,7 @@ class Ledger:
         """
         fields = {name: value for name, value in drawn.items() if name not in (FAMILY, SIZE)}
         if arm == "distill":
-            fields.setdefault("loss", self._space.recipe.distill.losses[0])
-            if fields["loss"] == "hard":
-                fields.pop("temperature")
-            if fields["loss"] != "dkd":
-                fields.pop("beta", None)
+            fields = as_read({"loss": self._space.recipe.distill.losses[0], **fields})
         return Recipe(epochs=self._plan.epochs, batch_size=self._plan.batch_size, ema=self._plan.ema, **fields)
 
     # ---- telling ---------------------------------------------------------------------------------------------
@@ -140,23 +136,26 @@ class Ledger:
         """Every trial that was begun, by number; of one that was begun again, the last."""
         latest = {}
         for arm, study in self._studies.items():
+            drawn = self._space.ranges(arm, self._plan.classes).keys()
             for trial in study.get_trials(deepcopy=False):
-                if "number" in trial.user_attrs and "learning_rate" in trial.params:  # drawn before a kill
+                if "number" in trial.user_attrs and drawn <= trial.params.keys():  # not killed in the middle of drawing
                     latest[trial.user_attrs["number"]] = self._record(arm, trial)
         return [latest[number] for number in sorted(latest)]
 
     def importance(self) -> dict[str, dict[str, float]]:
         """Share of the variance of validation accuracy that each parameter explains, by arm (fANOVA, Hutter 2014).
 
-        Arms with fewer than four complete trials, or without any variance, are left out.
+        Arms with fewer than four complete trials, or without any variance, are left out, and so is what is fixed.
         """
         import optuna
 
         found: dict[str, dict[str, float]] = {}
         for arm, study in self._studies.items():
+            fixed = {name for name, bounds in self._space.ranges(arm, self._plan.classes).items() if bounds.is_fixed}
             values = [t.value for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
             if len(values) >= 4 and len(set(values)) > 1:
-                found[arm] = dict(optuna.importance.get_param_importances(study))
+                shares = optuna.importance.get_param_importances(study)
+                found[arm] = {name: share for name, share in shares.items() if name not in fixed}
         return found
 
     # ---- inside ----------------------------------------------------------------------------------------------
@@ -178,19 +177,18 @@ class Ledger:
                 min_resource=math.ceil(self._plan.epochs / 3), reduction_factor=2 if self._plan.trials < 20 else 3
             ),
         )
-        if not study.get_trials(deepcopy=False) and arm == "distill":
-            for first in self._firsts():
+        if not study.get_trials(deepcopy=False):
+            for first in self._firsts(arm):
                 study.enqueue_trial(first)
         return study
 
-    def _firsts(self) -> list[dict[str, Any]]:
-        """Parameters of the first proposals for distilling; those of a student that is no candidate are skipped."""
-        places, found = self._places["distill"], []
-        for first in self._space.first:
-            fixed = {"loss": self._space.recipe.distill.losses[0], **first.model_dump(exclude_none=True)}
-            student = fixed.pop("student", None)
+    def _firsts(self, arm: Arm) -> list[dict[str, Any]]:
+        """Fixed parameters of an arm's first proposals; those of a student that is no candidate are skipped."""
+        places, found = self._places[arm], []
+        for first in self._space.firsts(arm):
+            student = first.pop("student", None)
             if student is None or student in places.names:
-                found.append(fixed | (places.place(student) if student else {}))
+                found.append(first | (places.place(student) if student else {}))
         return found[: self._plan.trials // 2]
 
     def _recover(self) -> None:

@@ -31,7 +31,8 @@ class Places:
         low, span = min(logs), (max(logs) - min(logs)) or 1.0
         ranked = sorted(students, key=lambda student: (student.size, student.name))
         self._sizes = {
-            student.name: (math.log(student.size) - low) / span + APART * rank for rank, student in enumerate(ranked)
+            student.name: (math.log(student.size) - low) / span * (1 - APART * len(ranked)) + APART * rank
+            for rank, student in enumerate(ranked)
         }
         self.names = [student.name for student in students]
         self._families: dict[str, list[str]] = {}

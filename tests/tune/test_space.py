@@ -1,4 +1,4 @@
-"""Search spaces: what loads, what is refused and how."""
+"""Search spaces: what loads, which students that is, and what is refused, on which line and with which remedy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from autokd.errors import SpaceError
-from autokd.tune.space import read_space, space_folder
+from autokd.tune.space import Space, examine, read_space, shipped_spaces
+
+ONE = '[students]\ninclude = ["resnet18"]\n'
 
 
 def write(tmp_path: Path, text: str) -> str:
@@ -16,78 +18,226 @@ def write(tmp_path: Path, text: str) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in space_folder().glob("*.toml")))
-def test_every_shipped_space_loads_and_names_known_students(name: str) -> None:
-    space = read_space(name)
-    assert len(space.names()) >= 12
-    assert space.ranges("direct", 10).keys() == {"learning_rate"}
-    assert space.ranges("distill", 10).keys() == {"temperature", "alpha", "learning_rate"}
+# ---- students --------------------------------------------------------------------------------------------------
 
 
-def test_the_default_space_has_the_documented_first_proposals_and_many_families() -> None:
-    from autokd.zoo.count import family
-
-    space = read_space("default")
-    firsts = [(f.loss or "kl", f.temperature, f.alpha) for f in space.first]
-    assert firsts == [("kl", 4.0, 0.9), ("kl", 1.0, 0.5), ("kl", 2.0, 1.0), ("dist", 1.0, 0.67)]
-    assert len({family(name) for name in space.names()}) >= 12
+def names(tmp_path: Path, text: str) -> list[str]:
+    return read_space(write(tmp_path, text)).names()
 
 
 def test_patterns_and_exclusions(tmp_path: Path) -> None:
-    space = read_space(write(tmp_path, '[students]\ninclude = ["test_conv*", "resnet18"]\nexclude = ["*3"]'))
-    assert space.names() == ["test_convnext", "test_convnext2", "resnet18"]
+    text = '[students]\ninclude = ["test_conv*", "resnet18"]\nexclude = ["*3", "*convnext3"]'
+    assert names(tmp_path, text) == ["test_convnext", "test_convnext2", "resnet18"]
+
+
+def test_families_are_added_and_taken_out_whole(tmp_path: Path) -> None:
+    levits = names(tmp_path, '[students]\nfamilies = ["levit"]')
+    assert {"levit_128", "levit_384"} <= set(levits)
+    assert all(name.startswith("levit") for name in levits)
+    without = '[students]\ninclude = ["resnet18", "levit_128"]\nexclude_families = ["levit"]'
+    assert names(tmp_path, without) == ["resnet18"]
+
+
+def test_every_combination_of_factors_is_a_student(tmp_path: Path) -> None:
+    text = '[[students.scaled]]\nmodel = "resnet18"\nwidth = [0.5, 1]\ndepth = [1.0, 0.5]'
+    assert names(tmp_path, text) == [
+        "resnet18@width=0.5",
+        "resnet18",
+        "resnet18@width=0.5+depth=0.5",
+        "resnet18@depth=0.5",
+    ]
+    assert names(tmp_path, text + '\n[students]\nexclude = ["*width*"]') == ["resnet18", "resnet18@depth=0.5"]
+
+
+def test_students_with_settings_and_tags_are_named_as_they_are(tmp_path: Path) -> None:
+    given = ["resnet18@output_stride=8", "resnet18.a1_in1k"]
+    assert names(tmp_path, f"[students]\ninclude = {given}") == given
+
+
+# ---- recipes ---------------------------------------------------------------------------------------------------
 
 
 def test_temperatures_follow_the_number_of_classes(tmp_path: Path) -> None:
-    space = read_space(write(tmp_path, '[students]\ninclude = ["resnet18"]'))
+    space = read_space(write(tmp_path, ONE))
     assert (space.temperature(10).low, space.temperature(10).high) == (1.0, 20.0)
     assert (space.temperature(1000).low, space.temperature(1000).high) == (0.5, 4.0)
+
+
+def test_every_parameter_takes_a_range_or_a_number(tmp_path: Path) -> None:
+    both = "learning_rate = 0.002\nweight_decay = { low = 0.01, high = 0.1, log = true }\nmixup = 0.2\ncutmix = 0\n"
+    text = f"{ONE}[recipe.direct]\n{both}[recipe.distill]\n{both}temperature = 4\nalpha = {{ low = 0.5, high = 0.9 }}\n"
+    space = read_space(write(tmp_path, text))
+    direct, distill = space.ranges("direct", 10), space.ranges("distill", 10)
+    assert list(direct) == ["learning_rate", "weight_decay", "mixup", "cutmix"]
+    assert list(distill) == [*direct, "temperature", "alpha"]
+    assert {name for name, bounds in distill.items() if not bounds.is_fixed} == {"weight_decay", "alpha"}
+    assert [distill[name].low for name in ("learning_rate", "mixup", "cutmix", "temperature")] == [0.002, 0.2, 0, 4]
+    assert str(distill["weight_decay"]) == "0.01 to 0.1, logarithmic"
+
+
+def test_beta_is_searched_with_dkd_alone() -> None:
+    space = Space.model_validate({"students": {"include": ["a"]}, "recipe": {"distill": {"losses": ["kl", "dkd"]}}})
+    assert "beta" in space.ranges("distill", 10)
+    assert "beta" not in Space.model_validate({"students": {"include": ["a"]}}).ranges("distill", 10)
+
+
+def test_the_default_recipe_is_what_is_said_else_what_is_fixed_else_the_usual(tmp_path: Path) -> None:
+    plain = read_space(write(tmp_path, ONE))
+    assert plain.default_recipe("direct") == {"learning_rate": 0.001}
+    assert plain.default_recipe("distill") == {"learning_rate": 0.001, "temperature": 4, "alpha": 0.9, "loss": "kl"}
+    fixed = "losses = ['dist']\nlearning_rate = 0.002\nweight_decay = 0.01\nmixup = { low = 0.1, high = 0.4 }\n"
+    said = "[default]\ntemperature = 2\nweight_decay = 0.03\n"
+    space = read_space(write(tmp_path, f"{ONE}[recipe.distill]\n{fixed}[recipe.direct]\nmixup = 0.3\n{said}"))
+    assert space.default_recipe("direct") == {"learning_rate": 0.001, "weight_decay": 0.03, "mixup": 0.3}
+    assert space.default_recipe("distill") == {
+        "learning_rate": 0.002,
+        "weight_decay": 0.03,
+        "temperature": 2,
+        "alpha": 0.9,
+        "loss": "dist",
+    }
+
+
+# ---- problems --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[students", "not valid TOML"),
-        ("[students]\ninclude = []", "line 1: students: nothing is included"),
-        ('[students]\ninclude = ["resnet18"]\n[recipes]\n', "line 3: recipes is not a known key; did you mean recipe?"),
+        ("[students]\ninclude = lcnet", "line 2: this is not valid TOML: Invalid value"),
+        ("[students]\ninclude = []", "line 2: `include` in [students] is empty; add to it, or remove it"),
+        ("[students]\n", "line 1: [students]: it names no students; write for example include"),
+        ("[recipe.direct]\n", ": [students] is missing; add it"),
+        (ONE + "[recipes]\n", "line 3: [recipes] is not a known key; did you mean recipe?"),
         (
-            '[students]\ninclude = ["resnet18"]\n[recipe.distill]\nalpha = { low = 0.9, high = 0.5 }',
-            "line 4: recipe.distill.alpha: the range is empty: low 0.9 is above high 0.5",
+            ONE + "[recipe.distill]\ntemprature = 4",
+            "line 4: `temprature` in [recipe.distill] is not a known key; did you mean temperature?",
         ),
         (
-            '[students]\ninclude = ["resnet18"]\n[recipe.distill]\nalpha = { low = 0.1, high = 0.5 }',
-            "alpha lies in 0.3",
+            ONE + "[recipe.direct]\ntemperature = 4",
+            "line 4: `temperature` in [recipe.direct] is for distilling alone; move it to [recipe.distill]",
         ),
         (
-            '[students]\ninclude = ["resnet18"]\n[recipe.direct]\nlearning_rate = { low = 0, high = 1, log = true }',
-            "line 4: recipe.direct.learning_rate: must be above 0",
-        ),
-        ('[students]\ninclude = ["resnet18"]\n[recipe.distill]\nlosses = ["kd"]', "line 4: recipe.distill.losses.0"),
-        ('[students]\ninclude = ["resnet18"]\n[recipe.distill]\nlosses = ["kl", "kl"]', "names one of them twice"),
-        (
-            '[students]\ninclude = ["resnet18"]\n[recipe.distill]\nlosses = ["dkd"]\nmixup = { low = 0, high = 1 }',
-            "leave out dkd, or mixup and cutmix",
+            ONE + "[recipe.direct]\nlearning_rate = { lo = 1, low = 1, high = 2 }",
+            "line 4: `lo` of learning_rate in [recipe.direct] is not a known key; did you mean low?",
         ),
         (
-            '[students]\ninclude = ["resnet18"]\n[recipe.direct]\ncutmix = { low = -1, high = 1 }',
-            "line 4: recipe.direct.cutmix: must be 0 or above",
+            ONE + "[recipe.distill]\nalpha = { low = 0.9, high = 0.5 }",
+            "line 4: `alpha` in [recipe.distill]: the range is empty, low 0.9 is above high 0.5; swap them",
         ),
         (
-            '[students]\ninclude = ["resnet18"]\n[[first]]\nloss = "dist"\ntemperature = 1\nalpha = 0.5',
-            "a [[first]] names the loss dist; add it to losses",
+            ONE + "[recipe.distill]\nalpha = { low = 0.1, high = 0.5 }",
+            "line 4: `alpha` in [recipe.distill]: it must lie in 0.3 to 1; below 0.3 the teacher hardly counts",
         ),
+        (ONE + "[recipe.distill]\nalpha = 1.5", "it must lie in 0.3 to 1"),
+        (
+            ONE + "[recipe.direct]\nlearning_rate = { low = 0, high = 1, log = true }",
+            "line 4: `learning_rate` in [recipe.direct]: low 0 has no logarithm; raise it above 0",
+        ),
+        (ONE + "[recipe.direct]\nlearning_rate = 0", "`learning_rate` in [recipe.direct]: it must be above 0"),
+        (ONE + "[recipe.direct]\ncutmix = { low = -1, high = 1 }", "it must be 0 or above"),
+        (ONE + '[recipe.direct]\nweight_decay = "0.1"', "line 4: `weight_decay` in [recipe.direct]: it takes a number"),
+        (ONE + "[recipe.direct]\nweight_decay = true", "it takes a number, or a range such as { low = 0.1"),
+        (ONE + '[recipe.direct]\nweight_decay = { low = "0", high = 1 }', "`low` of weight_decay in [recipe.direct]"),
+        (ONE + "[recipe.direct]\nlearning_rate = { low = nan, high = 1 }", "should be a finite number"),
+        (
+            ONE + '[recipe.distill]\nlosses = [\n  "kl",\n  "kd",\n]',
+            "line 6: `losses` in [recipe.distill] should be 'kl', 'kl_zscore', 'dist', 'dkd' or 'hard', not 'kd'",
+        ),
+        (
+            ONE + '[recipe.distill]\nlosses = ["kl", "kl"]',
+            "line 4: `losses` in [recipe.distill] names one of them twice",
+        ),
+        (
+            ONE + '[recipe.distill]\nlosses = ["dkd"]\nmixup = { low = 0, high = 1 }',
+            "line 4: `losses` in [recipe.distill]: dkd needs one label an image; leave out dkd, or mixup and cutmix",
+        ),
+        (
+            ONE + '[[first]]\nalpha = 0.5\n[[first]]\nloss = "dist"',
+            "line 6: `loss` in [[first]]: dist is not searched; add it to losses in [recipe.distill] (kl)",
+        ),
+        (ONE + '[[first]]\narm = "direct"\nloss = "kl"', "line 5: `loss` in [[first]] is for the distill arm"),
+        (ONE + '[[first]]\narm = "direct"\nalpha = 0.5', "line 5: `alpha` in [[first]] is not a known key"),
+        (
+            ONE + '[[first]]\nstudnt = "resnet18"',
+            "line 4: `studnt` in [[first]] is not a known key; did you mean student?",
+        ),
+        (ONE + "[[first]]\nalpha = 0.1", "line 4: `alpha` in [[first]]: it must lie in 0.3 to 1"),
+        (
+            ONE + "[[first]]\nlearning_rate = 0.01",
+            "line 4: `learning_rate` in [[first]]: 0.01 is outside of what is searched (0.0003 to 0.003, logarithmic)",
+        ),
+        (ONE + "[[first]]\nweight_decay = 0.1", "is not searched without a range in [recipe.distill]; add that"),
+        (ONE + "[[first]]\nbeta = 2", "is not searched without the loss dkd"),
+        (
+            ONE + '[[first]]\nstudent = "resnet34"',
+            "line 4: `student` in [[first]]: resnet34 is none of this space's students; include it",
+        ),
+        (
+            ONE + "[default]\ntemperatur = 4",
+            "line 4: `temperatur` in [default] is not a known key; did you mean temper",
+        ),
+        (ONE + "[default]\nlearning_rate = 0", "line 4: `learning_rate` in [default]: it must be above 0"),
+        (ONE + '[default]\nloss = "dkd"\nmixup = 0.2', "line 3: [default]: dkd needs one label an image"),
+        ('[students]\ninclude = [\n  "lcnet_050",\n  "resnet1888",\n]', "line 4: resnet1888 is no timm model; did you"),
+        ("[students]\ninclude = [\n  'nosuch*']", "line 3: 'nosuch*' matches no timm model; mend or remove it"),
+        ('[students]\nfamilies = ["resnets"]', "line 2: 'resnets' is no family of timm models; did you mean resnet"),
+        (ONE + 'exclude = ["resnet19"]', "line 3: 'resnet19' in exclude takes no student out; mend or remove it"),
+        (ONE + 'exclude_families = ["levit"]', "line 3: 'levit' in exclude_families takes no student out"),
+        (ONE + 'exclude = ["resnet18"]', "line 1: [students]: all that is included is excluded again"),
+        ('[[students.scaled]]\nmodel = "lcnet_050"\nwidth = [0.5]', "line 2: lcnet_050 cannot be scaled"),
+        ('[[students.scaled]]\nmodel = "resnet1"', "line 2: resnet1 is no timm model; did you mean"),
+        ('[[students.scaled]]\nmodel = "resnet18@patch_size=2"', "leave out what follows @"),
+        (
+            '[[students.scaled]]\nmodel = "resnet18"\nwidth = [0]',
+            "line 3: `width` in [[students.scaled]] should be great",
+        ),
+        ("[[students.scaled]]\nwidth = [0.5]", "line 1: `model` in [[students.scaled]] is missing; add it"),
     ],
 )
-def test_a_bad_file_is_refused_with_its_place(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(SpaceError, match="space") as error:
-        read_space(write(tmp_path, text))
+def test_a_bad_file_is_refused_with_its_line_and_the_remedy(tmp_path: Path, text: str, says: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(SpaceError) as error:
+        read_space(path)
+    assert str(error.value).startswith(path)
     assert says in str(error.value)
 
 
-def test_unknown_students_and_spaces_are_named(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="did you mean"):
-        read_space(write(tmp_path, '[students]\ninclude = ["resnet1888"]')).names()
-    with pytest.raises(SpaceError, match="matches no timm model"):
-        read_space(write(tmp_path, '[students]\ninclude = ["nosuch*"]')).names()
+def test_all_problems_are_listed_by_line_and_a_search_names_the_first(tmp_path: Path) -> None:
+    text = '[students]\ninclude = ["resnet1888"]\n[recipe.distill]\nalpha = "high"\nlosses = ["kd"]\n'
+    path = write(tmp_path, text)
+    space, problems = examine(Path(path))
+    assert space is None
+    assert [problem.partition(": ")[0] for problem in problems] == [f"{path}, line {n}" for n in (2, 4, 5)]
+    with pytest.raises(SpaceError, match=r"resnet1888 .* \(and 2 more: autokd spaces validate"):
+        read_space(path)
+
+
+def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(SpaceError, match="neither a file nor one of"):
         read_space("nowhere")
+    (tmp_path / "latin.toml").write_bytes(b"# \xe9")
+    with pytest.raises(SpaceError, match="save it as UTF-8"):
+        read_space(str(tmp_path / "latin.toml"))
+
+
+# ---- shipped ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", shipped_spaces())
+def test_every_shipped_space_is_sound_and_searches_the_same_recipes(name: str) -> None:
+    space = read_space(name)
+    assert len(space.names()) >= 12
+    assert space.ranges("direct", 10).keys() == {"learning_rate"}
+    assert space.ranges("distill", 10).keys() == {"temperature", "alpha", "learning_rate"}
+    assert space.firsts("distill") == [
+        {"loss": "kl", "temperature": 4.0, "alpha": 0.9},
+        {"loss": "kl", "temperature": 1.0, "alpha": 0.5},
+        {"loss": "kl", "temperature": 2.0, "alpha": 1.0},
+        {"loss": "dist", "temperature": 1.0, "alpha": 0.67},
+    ]
+
+
+def test_the_example_is_sound() -> None:
+    space = read_space(str(Path(__file__).parents[2] / "examples" / "my_space.toml"))
+    assert len(space.names()) >= 5

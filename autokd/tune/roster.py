@@ -1,0 +1,76 @@
+"""Which students a search space names."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from autokd.errors import UsageError
+from autokd.tune.sections import Scaled, Students
+from autokd.tune.spacecheck import Problem
+from autokd.tune.tomllines import Place
+from autokd.zoo import names
+
+
+def roster(students: Students) -> tuple[list[str], list[Problem]]:
+    """Students in the order of the file, each once, and every entry that stands for none."""
+    included: dict[str, None] = {}
+    problems: list[Problem] = []
+    for place, expand in _inclusions(students):
+        try:
+            included |= dict.fromkeys(expand())
+        except UsageError as error:
+            problems.append(Problem(place, str(error)))
+    if problems:
+        return list(included), problems
+    excluded: set[str] = set()
+    for place, entry, excludes in _exclusions(students):
+        out = {name for name in included if excludes(name)}
+        if not out:
+            problems.append(Problem(place, f"{entry!r} in {place[1]} takes no student out; mend or remove it"))
+        excluded |= out
+    left = [name for name in included if name not in excluded]
+    if not left:
+        problems.append(Problem(("students",), "[students]: all that is included is excluded again; exclude less"))
+    return left, problems
+
+
+def _inclusions(students: Students) -> Iterator[tuple[Place, Callable[[], list[str]]]]:
+    for i, pattern in enumerate(students.include):
+        yield ("students", "include", i), partial(_named, pattern)
+    for i, family in enumerate(students.families):
+        yield ("students", "families", i), partial(names.of_family, family)
+    for i, scaled in enumerate(students.scaled):
+        yield ("students", "scaled", i, "model"), partial(_scaled, scaled)
+
+
+def _named(pattern: str) -> list[str]:
+    if any(mark in pattern for mark in "*?["):
+        return names.matching(pattern)
+    names.check(pattern)
+    return [pattern]
+
+
+def _scaled(entry: Scaled) -> list[str]:
+    if "@" in entry.model:
+        raise UsageError(f"{entry.model}: width and depth are for a timm model as it is; leave out what follows @")
+    names.check(entry.model)
+    from autokd.zoo.scale import scaled_students
+
+    return scaled_students(entry.model, entry.width, entry.depth)
+
+
+def _exclusions(students: Students) -> Iterator[tuple[Place, str, Callable[[str], bool]]]:
+    for i, pattern in enumerate(students.exclude):
+        yield ("students", "exclude", i), pattern, partial(_matches, pattern)
+    for i, family in enumerate(students.exclude_families):
+        yield ("students", "exclude_families", i), family, partial(_belongs, family)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    return fnmatch.fnmatchcase(name, pattern)
+
+
+def _belongs(family: str, name: str) -> bool:
+    return names.family_of(name) == family
