@@ -55,6 +55,12 @@ class SearchConfig(BaseModel):
     )
     teacher_epochs: int | None = Field(None, ge=0, description="epochs for training or fine-tuning the teacher")
 
+    student_weights: str = Field(
+        "auto",
+        description="what students start from: auto (published weights where they can be had), pretrained, scratch, "
+        "or a folder of weights",
+    )
+
     space: str = Field("default", description="search space: a name from search_spaces/ or a TOML file")
     min_ratio: float = Field(5.0, ge=1, description="smallest compression ratio worth distilling")
     max_ratio: float = Field(20.0, gt=1, description="largest compression ratio that distilling can bridge")

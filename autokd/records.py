@@ -16,7 +16,7 @@ SCHEMA_VERSION = 1
 Arm = Literal["distill", "direct"]
 Loss = Literal["kl", "kl_zscore", "dist", "dkd", "hard"]
 TrialState = Literal["running", "complete", "pruned", "failed"]
-Role = Literal["pick", "default", "twin", "longer"]
+Role = Literal["pick", "default", "twin", "longer", "published"]
 Verdict = Literal["distill", "use_small_model", "keep_teacher", "none"]
 Strength = Literal["strong", "weak"]
 
@@ -109,6 +109,21 @@ class Reading(Record):
     rounds: int
 
 
+class StartWeights(Record):
+    """Weights that a student starts from, in both arms alike."""
+
+    source: str  # timm's tag, or the name of a file
+    licence: str | None = None  # where timm knows it
+    fingerprint: str  # sixteen digits that name the exact tensors
+    key: str  # names them in the cache
+    as_is: bool = False  # their head is of the task's own classes, so that they can be used without training
+
+    @property
+    def label(self) -> str:
+        """Source and licence, for a table."""
+        return self.source if self.licence is None else f"{self.source}, {self.licence}"
+
+
 class Candidate(Record):
     """A student that satisfies ratio and budget for at least one arm."""
 
@@ -120,6 +135,8 @@ class Candidate(Record):
     arms: tuple[Arm, ...]
     reading: Reading
     predicted_usd_per_1k: float | None = None  # from its size and the readings of other students
+    published: str | None = None  # tag of the weights that timm publishes for it, used or not
+    weights: StartWeights | None = None  # None: it starts from random weights
 
 
 class CostPrediction(Record):
@@ -244,7 +261,8 @@ class FinalistRecord(Record):
     ratio: float
     macs: int
     reading: Reading
-    seeds: tuple[SeedResult, ...]
+    seeds: tuple[SeedResult, ...]  # of a published model, which nothing is trained of, one
+    weights: StartWeights | None = None  # that it started from; None: random ones
 
     @property
     def val_accuracy(self) -> float:
@@ -347,6 +365,7 @@ class FinalistSummary(Record):
     eligible: bool
     worthwhile: bool
     why_not: tuple[str, ...]
+    weights: StartWeights | None = None
 
 
 class Advantage(Difference):

@@ -24,6 +24,7 @@ ROLES: dict[Role, str] = {
     "default": "default recipe",
     "twin": "twin",
     "longer": "longer training",
+    "published": "published weights as they are",
 }
 
 
