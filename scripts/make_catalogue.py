@@ -1,12 +1,16 @@
-"""Count every model of the installed timm and write autokd/zoo/catalogue.json; takes an hour or two.
+"""Count every model of the installed timm and write autokd/zoo/catalogue.json; from nothing it takes two hours.
 
     python scripts/make_catalogue.py                      count; after a kill it goes on from catalogue.json.part
-    python scripts/make_catalogue.py --results FILE       the same, with top-1 from timm's results-imagenet.csv
+    python scripts/make_catalogue.py --results FILE       the same, with a table of ImageNet accuracies
     python scripts/make_catalogue.py --check 100          compare a hundred models with freshly built ones (0: all)
 
 Every model is built with 10 and with 1,000 classes at its native size, which tells what a class adds, and with 10
-classes at each of SIZES. `--check` builds with another number of classes, so that it also sees whether parameters,
-MACs and activations follow `body + classes x per class`. Published accuracies stay where no table is given.
+classes at each of SIZES. What the present file has of a model whose sources in timm are the same is kept, so that only
+new and changed models and new SIZES are counted; remove the file to count all of them. `--check` builds with another
+number of classes, so that it also sees whether counts follow `body + classes x per class`.
+
+imagenet_top1.csv has the accuracies of results/results-imagenet.csv in timm's repository (commit 7479d451), for each
+weights the best of their image sizes; without --results those of the present file stay.
 """
 
 from __future__ import annotations
@@ -23,12 +27,12 @@ import timm
 from timm.models import get_arch_pretrained_cfgs, get_pretrained_cfg, split_model_name_tag
 
 from autokd.zoo.build import build, build_arguments
-from autokd.zoo.catalogue import FILE, Catalogue, Count
+from autokd.zoo.catalogue import FILE, Catalogue, Count, Entry
 from autokd.zoo.count import counted, family
 from autokd.zoo.sources import family_hash, shared_hash
 
-SIZES = (28, 32, 64, 224)
-LARGE = 100_000_000  # parameters; above, only the native size is tried: no usual teacher has such students
+SIZES = (28, 32, 64, 96, 128, 160, 192, 224, 256, 288, 384)
+LARGE = 150_000_000  # parameters; above, only two sizes are tried: no usual teacher has such students
 FEW, MANY, OTHER = 10, 1000, 37  # classes
 PART = FILE.with_suffix(".json.part2")
 
@@ -64,10 +68,11 @@ def count_all(names: list[str]) -> dict[str, Raw]:
     if PART.exists():
         for line in PART.read_text(encoding="utf-8").splitlines():
             done |= json.loads(line)
+    present = Catalogue() if FILE.exists() else None
     with PART.open("a", encoding="utf-8") as file:
         for number, name in enumerate(names, start=1):
             if name not in done:
-                done[name] = count_one(name)
+                done[name] = count_one(name, present.get(name) if present else None)
                 file.write(json.dumps({name: done[name]}) + "\n")
                 file.flush()
             if number % 50 == 0:
@@ -75,24 +80,34 @@ def count_all(names: list[str]) -> dict[str, Raw]:
     return done
 
 
-def count_one(name: str) -> Raw:
+def count_one(name: str, known: Entry | None) -> Raw:
     """What building it says: parameters with few and many classes, counts at every size, and with many classes."""
     native = native_size(name)
-    parameters = [sum(p.numel() for p in build(name, c, native, "meta").parameters()) for c in (FEW, MANY)]
-    sizes = [native] if parameters[0] > LARGE else sorted({native, *SIZES})
-    few = {str(size): _plain(counted(name, FEW, size)) for size in sizes}
-    return {"parameters": parameters, "few": few, "many": _plain(counted(name, MANY, native))}
+    parameters = [known.parameters(c, native) if known else _parameters(name, c, native) for c in (FEW, MANY)]
+    sizes = sorted({native, *(SIZES if (parameters[0] or 0) <= LARGE else (224,))})
+    few = {size: known.count(FEW, size) if known else None for size in sizes}
+    many = known.count(MANY, native) if known else None
+    return {
+        "parameters": parameters,
+        "few": {str(size): _plain(count or counted(name, FEW, size)) for size, count in few.items()},
+        "many": _plain(many or counted(name, MANY, native)),
+    }
+
+
+def _parameters(name: str, classes: int, image_size: int) -> int:
+    return sum(p.numel() for p in build(name, classes, image_size, "meta").parameters())
 
 
 def entry(name: str, raw: Raw, published: dict[str, dict[str, float]]) -> dict[str, Any] | None:
     """A model's line of the catalogue; None where its counts do not follow from the number of classes."""
     config, native = get_pretrained_cfg(name).to_dict(), native_size(name)
     few, many = raw["few"][str(native)], raw["many"]
-    counts = [raw["parameters"]]
-    if isinstance(few, list) and isinstance(many, list):
-        counts += [[few[i], many[i]] for i in (1, 2)]
-    shares = [divmod(b - a, MANY - FEW) for a, b in counts]
-    if any(rest for _, rest in shares):
+    if isinstance(few, str) or isinstance(many, str):
+        if any(isinstance(count, list) for count in raw["few"].values()):
+            return None
+        few, many = ([parameters, 0, 0, 0] for parameters in raw["parameters"])
+    shares = [divmod(b - a, MANY - FEW) for a, b in zip(few[:3], many[:3], strict=True)]
+    if any(rest for _, rest in shares) or [few[0], many[0]] != raw["parameters"]:
         return None
     each = [share for share, _ in shares]
     found: dict[str, Any] = {"family": family(name), "native": native}
@@ -102,9 +117,7 @@ def entry(name: str, raw: Raw, published: dict[str, dict[str, float]]) -> dict[s
         found["fixed"] = True
     if "img_size" in build_arguments(name, native):
         found["takes_size"] = True
-    found |= {"parameters": raw["parameters"][0] - FEW * each[0], "per_class": each}
-    if isinstance(few, list):
-        found["layers"] = few[3]
+    found |= {"parameters": few[0] - FEW * each[0], "layers": few[3], "per_class": each}
     found["sizes"] = {size: _packed(count, each, found) for size, count in raw["few"].items()}
     return found | _weights(name, native, published.get(name, {}))
 

@@ -36,6 +36,7 @@ class Entry:
 
     `sizes` has, for every image size that was tried, parameters without classes, MACs, activations and layers, or the
     reason for which the model cannot be used at it. `per_class` is what one class adds to the first three.
+    A model that gives no scores at its native size has its parameters only.
     """
 
     family: str
@@ -43,6 +44,7 @@ class Entry:
     minimum: int | None  # smallest image size, where timm knows it
     fixed: bool  # works at the size it was built for only
     takes_size: bool  # is built for an image size (`img_size`), on which its parameters may depend
+    body: int  # parameters without classes at the native size
     per_class: tuple[int, int, int]
     sizes: dict[int, tuple[int, int, int, int] | str]
     weights: dict[str, str]  # tags of published weights, timm's default first, with their licence where timm knows it
@@ -52,8 +54,13 @@ class Entry:
     def count(self, classes: int, image_size: int) -> Count | str | None:
         """The count, the reason for which there is none, or None for a size that was not tried."""
         known = self.sizes.get(image_size)
-        if known is None or isinstance(known, str):
-            return known
+        if isinstance(known, str):
+            works = ", ".join(f"{size}" for size in self.works_at())
+            return f"{known}; " + (
+                f"of the sizes tried it works at {works} px" if works else "it works at no size tried"
+            )
+        if known is None:
+            return None
         parameters, macs, activations = (
             value + classes * each for value, each in zip(known[:3], self.per_class, strict=True)
         )
@@ -61,7 +68,9 @@ class Entry:
 
     def parameters(self, classes: int, image_size: int) -> int | None:
         """Parameters, also at a size that was not tried or does not work; None where they may depend on that size."""
-        here = self.count(classes, self.native if not self.takes_size else image_size)
+        if image_size == self.native or not self.takes_size:
+            return self.body + classes * self.per_class[0]
+        here = self.count(classes, image_size)
         return here.parameters if isinstance(here, Count) else None
 
     def works_at(self) -> list[int]:
@@ -101,6 +110,7 @@ class Catalogue:
             minimum=content.get("minimum"),
             fixed=content.get("fixed", False),
             takes_size=content.get("takes_size", False),
+            body=content["parameters"],
             per_class=tuple(content["per_class"]),
             sizes={int(size): self._size(content, known) for size, known in content["sizes"].items()},
             weights=content.get("weights", {}),
