@@ -185,6 +185,8 @@ def search_trials(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
         f"{config.trials} trials of {config.epochs} epochs, batch {config.batch_size}; "
         f"then up to {trainings} trainings of the finalists ({config.seeds} seeds each)."
     )
+    for remark in ledger.remarks():
+        state.listener.note(remark)
     engine = state.parts.engine(config, state.run)
     state.keep_seconds("search", sum(r.seconds for r in ledger.records() if r.state != "running"))
     watched = Watched(source, "search", _limits(state, trainings * config.epochs), state.listener)
@@ -196,7 +198,7 @@ def search_trials(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
     if state.stop():
         raise InterruptedRun("stopped during the search; everything finished is saved, --resume goes on")
     notes = [note for arm in ARMS if (note := _arm_note(arm, trials, ledger.planned(arm), watched.ended_by))]
-    summary = summarise(state, trials, notes, ledger.importance())
+    summary = summarise(state, trials, notes, ledger.importance(), ledger.remarks())
     state.run.write_json(state.run.path / "search.json", summary.model_dump(mode="json"))
     return trials
 
@@ -270,7 +272,11 @@ def _finalists_note(finalists: Sequence[Finalist], total: int, seeds: int) -> st
 
 
 def summarise(
-    state: State, trials: Sequence[TrialRecord], notes: Sequence[str], importance: dict[str, dict[str, float]]
+    state: State,
+    trials: Sequence[TrialRecord],
+    notes: Sequence[str],
+    importance: dict[str, dict[str, float]],
+    remarks: Sequence[str] = (),
 ) -> SearchSummary:
     manifest = state.run.manifest
     stages: dict[str, float] = manifest.get("stages", {})
@@ -285,7 +291,7 @@ def summarise(
         stages=stages,
         importance=importance,
         notes=tuple(notes),
-        remarks=tuple(manifest.get("soft_label_set", {}).get("remarks", ())),
+        remarks=(*manifest.get("soft_label_set", {}).get("remarks", ()), *remarks),
     )
 
 

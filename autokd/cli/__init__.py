@@ -14,6 +14,7 @@ COMMANDS = {
     "search": "Search for a student and end with a verdict.",
     "estimate": "Say what a search would try, do and cost; train nothing.",
     "students": "List students of a teacher with ratio, parameters and MACs.",
+    "spaces": "List, show or validate search spaces.",
     "report": "Render the report of a run again.",
     "cache": "List, verify or prune what searches keep.",
 }

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from autokd.result import SearchResult
     from autokd.teacher.labelcache import Entry
     from autokd.teacher.labelverify import SetCheck
+    from autokd.tune.outline import Outline
     from autokd.zoo.listing import Row
 
 PIPED_WIDTH = 240
+NAMED = 6  # students of a family that are written out
 PLAIN_SECONDS = 10.0  # between two lines of progress where there is no terminal
 COLOURS = {"distill": "green", "use_small_model": "cyan", "keep_teacher": "yellow", "none": "red"}
 VERDICTS = {
@@ -286,6 +288,34 @@ def _weights_of(row: Row) -> str:
     """The tag of the weights that timm takes by default, and how many others there are."""
     tags = list(row.weights)
     return "" if not tags else tags[0] + (f" +{len(tags) - 1}" if len(tags) > 1 else "")
+
+
+def print_spaces(outlines: Sequence[Outline]) -> None:
+    """One line a space."""
+    table = Table("space", "students", "families", "for", box=None, padding=(0, 2, 0, 0))
+    for each in outlines:
+        table.add_row(each.name, str(each.students), str(len(each.families)), each.about)
+    _print_table(table)
+
+
+def print_space(outline: Outline) -> None:
+    """Students by family, then what is searched in each arm."""
+    console = _answer()
+    count = f"{outline.students:,} students of {len(outline.families)} families"
+    console.print(Text(f"{outline.path} is sound: {count}."))
+    table = Table("family", "students", "", box=None, padding=(0, 2, 0, 0))
+    for family, names in outline.families.items():
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        table.add_row(family, str(len(names)), ", ".join(names[:NAMED]) + more)
+    _print_table(table)
+    console.print()
+    table = Table("searched", *outline.recipes, box=None, padding=(0, 2, 0, 0))
+    for name in dict.fromkeys(name for recipe in outline.recipes.values() for name in recipe):
+        known = [(name in recipe, recipe.get(name)) for recipe in outline.recipes.values()]
+        table.add_row(name, *(str(bounds or "by the number of classes") if given else "" for given, bounds in known))
+    table.add_row("loss", ", ".join(outline.losses), "")
+    table.add_row("first proposals", *(str(count) for count in outline.first.values()))
+    _print_table(table)
 
 
 def print_cache(entries: Sequence[Entry], root: Path) -> None:

@@ -142,6 +142,15 @@ class Ledger:
                     latest[trial.user_attrs["number"]] = self._record(arm, trial)
         return [latest[number] for number in sorted(latest)]
 
+    def remarks(self) -> list[str]:
+        """First proposals that are not tried, because their student is no candidate of their arm."""
+        return [
+            f"The first proposal of {first['student']} is left out: it is no candidate of the {arm} arm."
+            for arm, places in self._places.items()
+            for first in self._space.firsts(arm)
+            if "student" in first and first["student"] not in places.names
+        ]
+
     def importance(self) -> dict[str, dict[str, float]]:
         """Share of the variance of validation accuracy that each parameter explains, by arm (fANOVA, Hutter 2014).
 

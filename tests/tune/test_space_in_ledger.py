@@ -61,7 +61,11 @@ def test_each_arm_tries_its_own_first_proposals(tmp_path: Path) -> None:
             ],
         }
     )
-    proposals = proposals_of(Ledger(tmp_path / "study.db", space, CANDIDATES, PLAN))
+    ledger = Ledger(tmp_path / "study.db", space, CANDIDATES, PLAN)
+    assert ledger.remarks() == [
+        "The first proposal of far too dear is left out: it is no candidate of the distill arm."
+    ]
+    proposals = proposals_of(ledger)
     distill = [p for p in proposals if p.arm == "distill"]
     direct = [p for p in proposals if p.arm == "direct"]
     assert (distill[0].student, distill[0].recipe.alpha) == ("c", 0.9)

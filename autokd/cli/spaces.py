@@ -1,0 +1,66 @@
+"""autokd spaces"""
+
+from __future__ import annotations
+
+import click
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+
+
+@click.group("spaces", epilog="autokd spaces list")
+def command() -> None:
+    """List, show or validate search spaces: which students and which recipes a search tries."""
+
+
+@command.command("list", short_help="Say which spaces there are, and whom each is for.", epilog="autokd spaces list")
+@json_option
+def list_spaces(as_json: bool) -> None:
+    """Say which spaces come with autokd, whom each is for, and how many students it has."""
+    import json
+
+    from autokd.cli import terminal
+    from autokd.tune.outline import outline
+    from autokd.tune.space import shipped_spaces
+
+    found = [outline(name) for name in shipped_spaces()]
+    if as_json:
+        click.echo(json.dumps([each.model_dump() for each in found], indent=2))
+    else:
+        terminal.print_spaces(found)
+
+
+@command.command("show", short_help="Print the file of a space.", epilog="autokd spaces show mobile > mine.toml")
+@click.argument("name")
+def show(name: str) -> None:
+    """Print the file of the space NAME on stdout, to read, or to begin one of your own with."""
+    from autokd.tune.space import space_path
+
+    click.echo(space_path(name).read_text(encoding="utf-8"), nl=False)
+
+
+@command.command(
+    "validate", short_help="Name all that is wrong with a space, by line.", epilog="autokd spaces validate mine.toml"
+)
+@click.argument("space", metavar="NAME|FILE")
+@json_option
+@click.pass_context
+def validate(ctx: click.Context, space: str, as_json: bool) -> None:
+    """Name all that is wrong with a space, by line, or say what it has: students by family, ranges, losses.
+
+    Exit code 2 where anything is wrong.
+    """
+    import json
+
+    from autokd.cli import terminal
+    from autokd.tune.outline import outline
+    from autokd.tune.space import examine, space_path
+
+    problems = examine(space_path(space))[1]
+    if as_json:
+        click.echo(json.dumps({"problems": problems, **({} if problems else outline(space).model_dump())}, indent=2))
+    elif problems:
+        for problem in problems:
+            click.echo(problem, err=True)
+    else:
+        terminal.print_space(outline(space))
+    ctx.exit(2 if problems else 0)
