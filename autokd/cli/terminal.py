@@ -285,9 +285,9 @@ def print_students(shown: Sequence[Row], everything: Sequence[Row], of: str, siz
 
 
 def _weights_of(row: Row) -> str:
-    """The tag of the weights that timm takes by default, and how many others there are."""
+    """The tag that the accuracy belongs to, else that of timm's default weights; and how many others there are."""
     tags = list(row.weights)
-    return "" if not tags else tags[0] + (f" +{len(tags) - 1}" if len(tags) > 1 else "")
+    return "" if not tags else (row.top1_weights or tags[0]) + (f" +{len(tags) - 1}" if len(tags) > 1 else "")
 
 
 def print_spaces(outlines: Sequence[Outline]) -> None:
