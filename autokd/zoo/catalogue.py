@@ -137,8 +137,13 @@ def catalogue() -> Catalogue:
     return Catalogue()
 
 
+def entry_of(student: str) -> Entry | None:
+    """What is known of timm's model that a student is; None for one with settings, and for one that is not known."""
+    spec = parse(student)
+    return catalogue().get(spec.name.partition(".")[0]) if spec.is_plain else None
+
+
 def lookup(student: str, classes: int, image_size: int) -> Count | str | None:
     """A student's count or the reason for which it cannot be used; None where it has to be built to be counted."""
-    spec = parse(student)
-    entry = catalogue().get(spec.name.partition(".")[0]) if spec.is_plain else None
+    entry = entry_of(student)
     return entry.count(classes, image_size) if entry else None

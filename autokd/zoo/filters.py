@@ -7,11 +7,13 @@ teacher's size down.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from autokd.records import Arm, LeftOut
-from autokd.zoo.catalogue import Count
+from autokd.zoo.catalogue import Count, entry_of
 from autokd.zoo.spec import parse
+
+SLACK = 2.0  # on the ratio of a model whose parameters at this image size are not known
 
 
 def sift(
@@ -38,6 +40,31 @@ def sift(
             why = "it is the teacher itself" if own else refusal(ratio, min_ratio, max_ratio)
             left_out.append(LeftOut(student=name, parameters=count.parameters, ratio=ratio, reason=why))
     return arms, tuple(left_out)
+
+
+def out_of_range(
+    names: Iterable[str], classes: int, image_size: int, teacher_parameters: int, max_ratio: float
+) -> dict[str, LeftOut]:
+    """Students that need not be counted at an image size that the catalogue has not tried: no arm would take them.
+
+    Parameters of a model that is built for an image size are known at its own one only; it is left out where these are
+    twice outside the range, for position embeddings and token mixers of another size do not make up for that.
+    """
+    found: dict[str, LeftOut] = {}
+    for name in names:
+        entry = entry_of(name)
+        if entry is None or image_size in entry.sizes:
+            continue
+        exact, own = entry.parameters(classes, image_size), entry.body + classes * entry.per_class[0]
+        ratio, slack = teacher_parameters / (exact or own), 1 if exact else SLACK
+        if not 1 / slack <= ratio <= max_ratio * slack:
+            why = (
+                refusal(ratio, 1, max_ratio)
+                if exact
+                else f"at its own {entry.native} px {refusal(ratio, 1, max_ratio)}"
+            )
+            found[name] = LeftOut(student=name, parameters=exact or own, ratio=ratio, reason=why)
+    return found
 
 
 def arms_at(ratio: float, min_ratio: float, max_ratio: float) -> tuple[Arm, ...]:

@@ -14,8 +14,8 @@ from autokd.errors import ConfigError, UsageError
 from autokd.progress import Listener, Silent
 from autokd.records import Arm
 from autokd.zoo import names as timm_names
-from autokd.zoo.catalogue import Count, Entry, catalogue, lookup
-from autokd.zoo.filters import sift
+from autokd.zoo.catalogue import Count, entry_of, lookup
+from autokd.zoo.filters import out_of_range, sift
 from autokd.zoo.spec import parse
 
 
@@ -32,7 +32,8 @@ class Row:
     arms: tuple[Arm, ...]
     reason: str
     weights: Mapping[str, str] = field(default_factory=dict)  # tags of published weights, with their licence
-    top1: float | None = None  # ImageNet, percent, of the first of these tags that has one
+    top1: float | None = None  # on ImageNet, percent, of the first of these weights of which it was published
+    top1_weights: str | None = None  # their tag
 
 
 COLUMNS = ("student", "family", "parameters", "ratio", "macs", "activations", "top1")
@@ -60,35 +61,41 @@ def students(
         raise ConfigError(f"--sort {sort} is no column; choose one of {', '.join(COLUMNS)}")
     chosen = _chosen(names, family)
     timm_names.check(teacher)
-    counts, refused = _counts([teacher, *chosen], classes, image_size, cache, listener or Silent())
+    listener = listener or Silent()
+    counts, refused = _counts([teacher], classes, image_size, cache, listener)
     if teacher in refused:
-        raise UsageError(f"{teacher} cannot be used at {image_size} px: {refused[teacher]}")
+        raise UsageError(f"{teacher} cannot be used at {image_size or native_size(teacher)} px: {refused[teacher]}")
     size = counts[teacher].parameters
-    arms, left_out = sift(
-        {name: counts[name] for name in chosen if name in counts}, size, min_ratio, max_ratio, teacher
-    )
-    reasons = refused | {entry.student: entry.reason for entry in left_out}
-    rows = [_row(name, counts.get(name), size, arms.get(name, ()), reasons.get(name, "")) for name in chosen]
+    hopeless = out_of_range(chosen, classes, image_size, size, max_ratio) if image_size else {}
+    counts, refused = _counts([name for name in chosen if name not in hopeless], classes, image_size, cache, listener)
+    arms, left_out = sift(counts, size, min_ratio, max_ratio, teacher)
+    reasons = refused | {entry.student: entry.reason for entry in (*left_out, *hopeless.values())}
+    parameters = {name: count.parameters for name, count in counts.items()}
+    parameters |= {name: entry.parameters for name, entry in hopeless.items() if entry.parameters}
+    rows = [
+        _row(name, parameters.get(name), counts.get(name), size, arms.get(name, ()), reasons.get(name, ""))
+        for name in chosen
+    ]
     return sorted_rows(rows, sort)
 
 
 def native_size(model: str) -> int:
     """Pixels a side that a timm model was made for; raises UsageError for an unknown name."""
     timm_names.check(model)
-    entry = _entry(model)
-    if entry is not None and "." not in model:  # weights of another tag may be for another size
-        return entry.native
+    entry, tag = entry_of(model), parse(model).name.partition(".")[2]
+    if entry is not None and (not tag or tag in entry.weights):
+        return entry.inputs.get(tag, entry.native)
     from autokd.teacher.prepare import input_size
 
     return input_size(model)
 
 
 def sorted_rows(rows: Sequence[Row], column: str) -> tuple[Row, ...]:
-    """Rows in ascending order of a column, then by name; those without a value come last."""
+    """Rows in ascending order of a column, of top1 descending, then by name; those without a value come last."""
 
     def key(row: Row) -> tuple[bool, str | float, str]:
         value = getattr(row, column)
-        return (value is None, 0 if value is None else value, row.student)
+        return (value is None, 0 if value is None else -value if column == "top1" else value, row.student)
 
     return tuple(sorted(rows, key=key))
 
@@ -105,12 +112,13 @@ def why_left_out(rows: Iterable[Row], image_size: int) -> dict[str, int]:
 
 
 def _why_unusable(student: str, image_size: int) -> str:
-    entry = _entry(student)
-    if entry is not None and entry.fixed and not entry.takes_size:
+    entry = entry_of(student)
+    works = entry.works_at() if entry else []
+    if entry and entry.fixed and works == [entry.native]:
         return f"the input size is fixed at another one than {image_size} px"
-    if entry is not None and image_size < (entry.minimum or entry.native):
+    if works and image_size < works[0]:
         return f"{image_size} px are too small an input"
-    return f"they cannot work at {image_size} px for another reason"
+    return f"they work at other sizes than {image_size} px" if works else f"they cannot be used at {image_size} px"
 
 
 def _counts(
@@ -134,25 +142,25 @@ def _counts(
     return counts, refused
 
 
-def _row(name: str, count: Count | None, teacher_parameters: int, arms: tuple[Arm, ...], reason: str) -> Row:
-    entry = _entry(name) if parse(name).is_plain else None
-    weights = entry.weights if entry else {}
+def _row(
+    name: str, parameters: int | None, count: Count | None, teacher: int, arms: tuple[Arm, ...], reason: str
+) -> Row:
+    entry = entry_of(name)
+    weights, top1 = (entry.weights, entry.top1) if entry else ({}, {})
+    tag = next((tag for tag in weights if tag in top1), None)
     return Row(
         student=name,
         family=timm_names.family_of(name),
-        parameters=count.parameters if count else None,
-        ratio=teacher_parameters / count.parameters if count else None,
+        parameters=parameters,
+        ratio=teacher / parameters if parameters else None,
         macs=count.macs if count else None,
         activations=count.activations if count else None,
         arms=arms,
         reason=reason,
         weights=weights,
-        top1=next((entry.top1[tag] for tag in weights if tag in entry.top1), None) if entry else None,
+        top1=top1[tag] if tag else None,
+        top1_weights=tag,
     )
-
-
-def _entry(student: str) -> Entry | None:
-    return catalogue().get(parse(student).name.partition(".")[0])
 
 
 def _chosen(names: Iterable[str] | None, family: str | None) -> list[str]:
