@@ -85,7 +85,9 @@ def module_macs(model: nn.Module, image_size: int) -> int:
     """MACs of any image model for one RGB image; the model itself is left as it is."""
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:  # its module tracker stumbles over inference mode
-        copy.deepcopy(model).to("meta").eval()(torch.zeros(1, 3, image_size, image_size, device="meta"))
+        copy.deepcopy(model).to("meta").eval().requires_grad_(False)(
+            torch.zeros(1, 3, image_size, image_size, device="meta")
+        )
     return int(counter.get_total_flops() // 2)
 
 

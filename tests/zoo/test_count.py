@@ -6,7 +6,7 @@ from autokd.errors import UsageError
 from autokd.progress import Silent
 from autokd.zoo import count as count_module
 from autokd.zoo.build import build
-from autokd.zoo.count import count, count_all, family
+from autokd.zoo.count import count, count_all, family, module_macs
 
 
 @pytest.mark.parametrize("name", ["resnet18", "test_vit", "test_efficientnet", "lcnet_050"])
@@ -49,6 +49,13 @@ def test_macs_include_attention():
 def test_models_that_pass_several_tensors_on_are_counted():
     """torch's FLOP counter stumbles over these in inference mode."""
     assert count("pit_ti_224", 10, 32).macs > 0
+
+
+def test_macs_of_a_module_that_passes_several_tensors_on():
+    """torch's counter refuses such modules where their parameters ask for gradients."""
+    model = build("pit_ti_224", 10, 32)
+    assert module_macs(model, 32) == count("pit_ti_224", 10, 32).macs
+    assert all(parameter.requires_grad for parameter in model.parameters())
 
 
 def test_macs_grow_with_the_image():

@@ -1,0 +1,78 @@
+"""The benchmarks of students run at tiny sizes: a table is recorded and replayed, small images are compared."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from helpers_images import one_thread
+
+FOLDER = Path(__file__).parent.parent / "benchmarks"
+STUDENTS = ["test_resnet", "test_convnext", "resnet10t@width=0.25"]
+
+
+@pytest.fixture(autouse=True)
+def _beside_the_benchmarks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    with one_thread():
+        yield
+    for name, module in list(sys.modules.items()):
+        if Path(getattr(module, "__file__", None) or "/").parent == FOLDER:
+            del sys.modules[name]
+
+
+def bench(name: str) -> ModuleType:
+    return importlib.import_module(name)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_students_are_recorded_once_and_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "students.csv"
+    small = ["--table", str(table), "--train-images", "40", "--val-images", "20", "--epochs", "2", "--batch-size", "20"]
+    bench("record_students").main([*small, "--students", *STUDENTS[:2]])
+    assert len(rows_of(table)) == 4
+    bench("record_students").main([*small, "--students", *STUDENTS])  # goes on: the first four stay as they are
+    rows = rows_of(table)
+    assert [row["student"] for row in rows] == [name for name in STUDENTS for _ in range(2)]
+    assert rows[-1]["family"] == "resnet"
+    assert all(len(row["val_accuracy"].split()) == int(row["epochs"]) == 2 for row in rows)
+
+    capsys.readouterr()
+    answers = bench("bench_proposals").main(["--table", str(table), "--seeds", "4", "--trials", "1", "12"])
+    assert [answer["way"] for answer in answers] == ["random", "flat list", "rank of size", "family and size"]
+    for answer in answers:
+        first, last = (float(str(answer[f"{n} trials"]).split()[0]) for n in (1, 12))
+        assert 0 <= last <= first
+    assert "3 students, 6 trainings, 4 seeds" in capsys.readouterr().out
+
+
+def test_the_shipped_table_is_of_real_students_at_every_learning_rate() -> None:
+    rows = bench("bench_proposals").read_table(FOLDER / "students.csv")
+    students = {student.name for student, _, _ in rows}
+    assert len(students) >= 50
+    assert len(rows) == 2 * len(students)
+    assert len({student.family for student, _, _ in rows}) >= 15
+
+
+def test_small_images_are_compared_in_accuracy_and_time(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--train-images", "40", "--test-images", "20", "--epochs", "1", "--rounds", "1", "--batch-size", "20"]
+    bench("bench_small_images").main([*sizes, "--cases", "test_resnet:32", "test_resnet@output_stride=16:32"])
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| test_resnet")]
+    cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines]
+    assert [row[:2] for row in cells] == [["test_resnet", "32"], ["test_resnet@output_stride=16", "32"]]
+    assert cells[0][3:] == ["1.000"] * 3
+    assert float(cells[1][3]) > 1
+
+
+def test_a_case_that_is_none_is_refused() -> None:
+    with pytest.raises(SystemExit, match="write student:size"):
+        bench("bench_small_images").main(["--cases", "resnet18"])
