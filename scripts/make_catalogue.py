@@ -28,7 +28,7 @@ from timm.models import get_arch_pretrained_cfgs, get_pretrained_cfg, split_mode
 
 from autokd.zoo.build import build, build_arguments
 from autokd.zoo.catalogue import FILE, Catalogue, Count, Entry
-from autokd.zoo.count import counted, family
+from autokd.zoo.count import counted, counted_model, family
 from autokd.zoo.sources import family_hash, shared_hash
 
 SIZES = (28, 32, 64, 96, 128, 160, 192, 224, 256, 288, 384)
@@ -86,12 +86,18 @@ def count_one(name: str, known: Entry | None) -> Raw:
     parameters = [known.parameters(c, native) if known else _parameters(name, c, native) for c in (FEW, MANY)]
     sizes = sorted({native, *(SIZES if (parameters[0] or 0) <= LARGE else (224,))})
     few = {size: known.count(FEW, size) if known else None for size in sizes}
-    many = known.count(MANY, native) if known else None
-    return {
-        "parameters": parameters,
-        "few": {str(size): _plain(count or counted(name, FEW, size)) for size, count in few.items()},
-        "many": _plain(many or counted(name, MANY, native)),
-    }
+    missing = [size for size, count in few.items() if count is None]
+    counts = few | (_counts(name, FEW, missing) if missing else {})
+    many = (known.count(MANY, native) if known else None) or counted(name, MANY, native)
+    return {"parameters": parameters, "few": {str(s): _plain(c) for s, c in counts.items()}, "many": _plain(many)}
+
+
+def _counts(name: str, classes: int, sizes: list[int]) -> dict[int, Count | str | None]:
+    """Counts at several sizes; a model that takes no image size is built once."""
+    if "img_size" in build_arguments(name, sizes[0]):
+        return {size: counted(name, classes, size) for size in sizes}
+    model = build(name, classes, sizes[0], "meta").eval().requires_grad_(False)
+    return {size: counted_model(model, classes, size, family(name)) for size in sizes}
 
 
 def _parameters(name: str, classes: int, image_size: int) -> int:
@@ -149,7 +155,8 @@ def native_size(name: str) -> int:
     return int(get_pretrained_cfg(name).input_size[-1])
 
 
-def _plain(count: Count | str) -> Numbers | str:
+def _plain(count: Count | str | None) -> Numbers | str:
+    assert count is not None  # noqa: S101
     return count if isinstance(count, str) else [count.parameters, count.macs, count.activations, count.layers]
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -103,29 +104,39 @@ def counted(name: str, classes: int, image_size: int) -> Count | str:
         model = build(name, classes, image_size, device="meta").eval().requires_grad_(False)
     except UsageError as error:
         return reason(error.__cause__ or error)
-    counter, outputs = FlopCounterMode(display=False), _output_sizes(model)
-    try:
-        with torch.no_grad(), counter:  # its module tracker stumbles over inference mode
-            scores = model(torch.zeros(1, 3, image_size, image_size, device="meta"))
-    except REFUSALS as error:
-        return f"its forward pass fails ({reason(error)})"
+    return counted_model(model, classes, image_size, family(name))
+
+
+def counted_model(model: nn.Module, classes: int, image_size: int, family: str) -> Count | str:
+    """The same of a model on the meta device that is not built for an image size, or for this one."""
+    counter = FlopCounterMode(display=False)
+    with _output_sizes(model) as outputs:
+        try:
+            with torch.no_grad(), counter:  # its module tracker stumbles over inference mode
+                scores = model(torch.zeros(1, 3, image_size, image_size, device="meta"))
+        except REFUSALS as error:
+            return f"its forward pass fails ({reason(error)})"
     if not isinstance(scores, torch.Tensor) or scores.shape != (1, classes):
         return "it does not give one score for each class"
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Count(parameters, counter.get_total_flops() // 2, sum(outputs), len(outputs), family(name))
+    return Count(parameters, counter.get_total_flops() // 2, sum(outputs), len(outputs), family)
 
 
-def _output_sizes(model: nn.Module) -> list[int]:
-    """Filled by the next forward pass: elements of what each convolutional and linear layer gives, in turn."""
+@contextmanager
+def _output_sizes(model: nn.Module) -> Iterator[list[int]]:
+    """Filled by a forward pass: elements of what each convolutional and linear layer gives, in turn."""
     sizes: list[int] = []
 
     def note(module: nn.Module, inputs: object, output: torch.Tensor) -> None:  # noqa: ARG001 - a hook's arguments
         sizes.append(output.numel())
 
-    for module in model.modules():
-        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)):
-            module.register_forward_hook(note)
-    return sizes
+    layers = [m for m in model.modules() if isinstance(m, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear))]
+    hooks = [layer.register_forward_hook(note) for layer in layers]
+    try:
+        yield sizes
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 class _Store:
