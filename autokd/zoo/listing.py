@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autokd.errors import ConfigError, UsageError
 from autokd.progress import Listener, Silent
 from autokd.records import Arm
 from autokd.zoo import names as timm_names
-from autokd.zoo.catalogue import Count, entry_of, lookup
+from autokd.zoo.catalogue import Count, catalogue, entry_of, lookup
 from autokd.zoo.filters import out_of_range, sift
-from autokd.zoo.spec import parse
+from autokd.zoo.spec import base_name
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Row:
     ratio: float | None
     macs: int | None
     activations: int | None
+    image_size: int  # pixels a side, for which MACs and activations are counted
     arms: tuple[Arm, ...]
     reason: str
     weights: Mapping[str, str] = field(default_factory=dict)  # tags of published weights, with their licence
@@ -69,25 +70,29 @@ def students(
     hopeless = out_of_range(chosen, classes, image_size, size, max_ratio) if image_size else {}
     counts, refused = _counts([name for name in chosen if name not in hopeless], classes, image_size, cache, listener)
     arms, left_out = sift(counts, size, min_ratio, max_ratio, teacher)
-    reasons = refused | {entry.student: entry.reason for entry in (*left_out, *hopeless.values())}
-    parameters = {name: count.parameters for name, count in counts.items()}
-    parameters |= {name: entry.parameters for name, entry in hopeless.items() if entry.parameters}
+    reasons = refused | {entry.student: entry.reason for entry in left_out}
     rows = [
-        _row(name, parameters.get(name), counts.get(name), size, arms.get(name, ()), reasons.get(name, ""))
+        _row(name, counts.get(name), size, arms.get(name, ()), reasons.get(name, ""), image_size)
         for name in chosen
+        if name not in hopeless
     ]
+    for name, entry in hopeless.items():
+        row = _row(name, None, size, (), entry.reason, image_size)
+        rows.append(replace(row, parameters=entry.parameters, ratio=entry.ratio))
     return sorted_rows(rows, sort)
 
 
 def native_size(model: str) -> int:
-    """Pixels a side that a timm model was made for; raises UsageError for an unknown name."""
+    """Pixels a side that a timm model was made for, whatever its settings; raises UsageError for an unknown name."""
     timm_names.check(model)
-    entry, tag = entry_of(model), parse(model).name.partition(".")[2]
+    name = base_name(model)
+    architecture, _, tag = name.partition(".")
+    entry = catalogue().get(architecture)
     if entry is not None and (not tag or tag in entry.weights):
         return entry.inputs.get(tag, entry.native)
     from autokd.teacher.prepare import input_size
 
-    return input_size(model)
+    return input_size(name)
 
 
 def sorted_rows(rows: Sequence[Row], column: str) -> tuple[Row, ...]:
@@ -118,7 +123,7 @@ def _why_unusable(student: str, image_size: int) -> str:
         return f"the input size is fixed at another one than {image_size} px"
     if works and image_size < works[0]:
         return f"{image_size} px are too small an input"
-    return f"they work at other sizes than {image_size} px" if works else f"they cannot be used at {image_size} px"
+    return f"works at other sizes than {image_size} px" if works else f"cannot be used at {image_size} px"
 
 
 def _counts(
@@ -143,7 +148,7 @@ def _counts(
 
 
 def _row(
-    name: str, parameters: int | None, count: Count | None, teacher: int, arms: tuple[Arm, ...], reason: str
+    name: str, count: Count | None, teacher: int, arms: tuple[Arm, ...], reason: str, image_size: int | None
 ) -> Row:
     entry = entry_of(name)
     weights, top1 = (entry.weights, entry.top1) if entry else ({}, {})
@@ -151,10 +156,11 @@ def _row(
     return Row(
         student=name,
         family=timm_names.family_of(name),
-        parameters=parameters,
-        ratio=teacher / parameters if parameters else None,
+        parameters=count.parameters if count else None,
+        ratio=teacher / count.parameters if count else None,
         macs=count.macs if count else None,
         activations=count.activations if count else None,
+        image_size=image_size or native_size(name),
         arms=arms,
         reason=reason,
         weights=weights,
