@@ -44,6 +44,7 @@ def find_candidates(
 ) -> Found:
     """Students of the space within ratio and budget, and those left out with the reason."""
     from autokd.tune.space import read_space
+    from autokd.tune.starts import without_weights
     from autokd.zoo.count import count_all
     from autokd.zoo.filters import sift
 
@@ -53,9 +54,12 @@ def find_candidates(
     arms, left_out = sift(counts, teacher.parameters, config.min_ratio, config.max_ratio, teacher.name)
     found = Found(left_out=[LeftOut(student=n, parameters=None, ratio=None, reason=r) for n, r in refused.items()])
     found.left_out += left_out
+    listing = _Listing(arms, counts, teacher.parameters, config, found)
+    for name, why in without_weights(arms, parts.supply(config)).items():
+        listing.leave_out(name, why)
+        del arms[name]
     parameters = {teacher.name: teacher.parameters} | {name: counts[name].parameters for name in arms}
     meter = parts.meter(prepared, parameters, config, model)
-    listing = _Listing(arms, counts, teacher.parameters, config, found)
     if model.model == "params" or len(arms) <= SHORT:
         found.readings = meter.read(list(arms), listener)
         listing.sort(list(arms), {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from autokd.config import SearchConfig
 from autokd.errors import ConfigError
 from autokd.progress import Listener
-from autokd.records import CostModel, FinalistRecord, Task, Teacher
+from autokd.records import Candidate, CostModel, FinalistRecord, Task, Teacher
 from autokd.run import Run, write_bytes
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from autokd.teacher.labelstore import SoftLabelSet
     from autokd.teacher.prepare import ReadyTeacher
     from autokd.tune.engines.base import Engine, WorkshopFactory
+    from autokd.tune.startweights import Supply
 
 VIEWS_SALT = 7_919  # the views' seed is its own: neither a training's nor the splits'
 
@@ -54,6 +55,7 @@ class Parts:
         input_size(self.teacher if self.teacher is not None else config.teacher)
         read_space(config.space).names()
         cost_model_for(config, config.image_size or 32)
+        self.supply(config)
         if self.teacher is None:
             check_weights(config)
 
@@ -83,6 +85,12 @@ class Parts:
             "teacher_test_logits": ready.test_logits.numpy().astype(np.float32),
         }
         return Prepared(data.task, folder, ready.record, arrays, ready, hold)
+
+    def supply(self, config: SearchConfig) -> Supply:
+        """Where the weights come from that students start from; raises ConfigError for a folder that cannot be used."""
+        from autokd.tune.startweights import Supply
+
+        return Supply(config.student_weights)
 
     def cost_model(self, config: SearchConfig, image_size: int) -> CostModel:
         """How seconds become dollars on this hardware."""
@@ -142,10 +150,13 @@ class Parts:
         )
         return labels.model_copy(update={"seconds": seconds_since(labels, since)})
 
-    def factory(self, prepared: Prepared, labels: SoftLabelSet, config: SearchConfig) -> WorkshopFactory:
-        """What trains a student."""
+    def factory(
+        self, prepared: Prepared, labels: SoftLabelSet, config: SearchConfig, candidates: Sequence[Candidate] = ()
+    ) -> WorkshopFactory:
+        """What trains a student, from the weights that the candidates start from."""
         from autokd.distill.precision import resolve_device
         from autokd.teacher.live import LiveTeacher
+        from autokd.tune.startweights import weights_path
         from autokd.tune.workshop import TrainingFactory
 
         device = resolve_device(config.device)
@@ -165,6 +176,7 @@ class Parts:
             live=live,
             compile=config.compile,
             loader_workers=config.loader_workers,
+            weights={c.student: weights_path(config.cache_dir, c.weights) for c in candidates if c.weights},
         )
 
     def engine(self, config: SearchConfig, run: Run) -> Engine:

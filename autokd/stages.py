@@ -33,6 +33,7 @@ from autokd.records import (
 from autokd.report import assemble, write_finalists, write_reports, write_trials
 from autokd.run import Run, read_json
 from autokd.tune.finalists import Finalist, choose_finalists
+from autokd.tune.starts import check_weights_again, give_weights, start_remark
 
 if TYPE_CHECKING:
     from autokd.teacher.softlabels import SoftLabelSet
@@ -101,17 +102,20 @@ def candidates_of(
     if costs.exists() and listing.exists():
         model = CostModel.model_validate(read_json(costs)["cost_model"])
         candidates = [Candidate.model_validate(entry) for entry in read_json(listing)["candidates"]]
+        check_weights_again(candidates, parts.supply(config), prepared.task, config.cache_dir, prepared.hold)
     else:
         model = parts.cost_model(config, prepared.task.transform.image_size)
         found = find_candidates(prepared, config, parts, model, listener)
-        candidates = found.candidates
+        candidates, unavailable = give_weights(
+            found.candidates, parts.supply(config), prepared.task, config.cache_dir, listener, prepared.hold
+        )
         readings = {name: reading.model_dump(mode="json") for name, reading in found.readings.items()}
         run.write_json(costs, {"cost_model": model.model_dump(mode="json"), "readings": readings})
         run.write_json(
             listing,
             {
                 "candidates": [candidate.model_dump(mode="json") for candidate in candidates],
-                "left_out": [entry.model_dump(mode="json") for entry in found.left_out],
+                "left_out": [entry.model_dump(mode="json") for entry in [*found.left_out, *unavailable]],
                 "prediction": found.prediction.model_dump(mode="json") if found.prediction else None,
             },
         )
@@ -142,7 +146,7 @@ def soft_labels(state: State) -> tuple[SoftLabelSet, WorkshopFactory]:
     state.run.update(soft_label_set=labels.model_dump(mode="json"))
     if not labels.live:
         state.listener.note(f"{labels.views} views, {labels.reused} of them kept from an earlier run.")
-    return labels, state.parts.factory(state.prepared, labels, state.config)
+    return labels, state.parts.factory(state.prepared, labels, state.config, state.candidates)
 
 
 def _limits(state: State, epochs_after: int) -> Limits:
@@ -236,7 +240,9 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
 
     config = state.config
     assert config.finalists and config.seeds  # noqa: S101
-    finalists = choose_finalists(trials, read_space(config.space), config.finalists, soft_label_seconds)
+    published = _published(state, factory)
+    space = read_space(config.space)
+    finalists = choose_finalists(trials, space, config.finalists, soft_label_seconds, published)
     seeds = fresh_seeds(config.seed, config.seeds)
     source = FinalistSource(state.run, finalists, seeds)
     state.listener.note(_finalists_note(finalists, source.total, len(seeds)))
@@ -256,8 +262,26 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
     state.run.write_json(state.run.path / "finalists.json", [record.model_dump(mode="json") for record in records])
     write_finalists(state.run.path / "finalists.csv", records)
     summary = SearchSummary.model_validate(read_json(state.run.path / "search.json"))
-    summary = summarise(state, trials, [*summary.notes, *source.failed], summary.importance)
+    summary = summarise(state, trials, [*summary.notes, *source.failed], summary.importance, summary.remarks)
     state.run.write_json(state.run.path / "search.json", summary.model_dump(mode="json"))
+
+
+def _published(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
+    """Published models of the task's own classes, evaluated on validation; leaves published.json."""
+    from autokd.tune.published import PublishedSource
+
+    path = state.run.path / "published.json"
+    if path.exists():
+        return [TrialRecord.model_validate(entry) for entry in read_json(path)]
+    source = PublishedSource(state.run, state.candidates, state.stop)
+    if not source.total:
+        return []
+    state.listener.note(f"{source.total} published models of these very classes are evaluated as they are.")
+    state.parts.engine(state.config, state.run).run(source, factory)
+    if state.stop():
+        raise InterruptedRun("stopped during the confirmation; everything finished is saved, --resume goes on")
+    state.run.write_json(path, [record.model_dump(mode="json") for record in source.records()])
+    return source.records()
 
 
 def train_nothing(state: State) -> None:
@@ -291,7 +315,15 @@ def summarise(
         stages=stages,
         importance=importance,
         notes=tuple(notes),
-        remarks=(*manifest.get("soft_label_set", {}).get("remarks", ()), *remarks),
+        remarks=tuple(
+            dict.fromkeys(
+                [
+                    *manifest.get("soft_label_set", {}).get("remarks", ()),
+                    *([start_remark(state.candidates, state.config.student_weights)] if state.candidates else []),
+                    *remarks,
+                ]
+            )
+        ),
     )
 
 

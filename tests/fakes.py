@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ from autokd.config import SearchConfig
 from autokd.cost.fake import FakeMeter
 from autokd.parts import Parts, Prepared
 from autokd.progress import Listener, Tally
-from autokd.records import CostModel, FinalistRecord, Task, Teacher, Transform
+from autokd.records import Candidate, CostModel, FinalistRecord, Task, Teacher, Transform
 from autokd.run import Run, write_text
 from autokd.teacher.labelstore import SoftLabelSet
 from autokd.tune.engines.base import Engine, Job, WorkshopFactory
 from autokd.tune.engines.fake import FakeEngine, FakeFactory, FakeWorkshop
+from autokd.tune.startweights import Supply
 
 CLASSES = 10
 
@@ -102,10 +103,15 @@ class FakeParts(Parts):
             folder="nowhere", views=views, wanted=views, reused=0, seconds=10.0, total_seconds=10.0, **self.labelled
         )
 
+    def supply(self, config: SearchConfig) -> Supply:
+        return Supply("scratch")
+
     def _workshop(self) -> FakeWorkshop:
         return FakeWorkshop(self.quality, self.labels, CLASSES, trained=self.trained)
 
-    def factory(self, prepared: Prepared, labels: SoftLabelSet, config: SearchConfig) -> WorkshopFactory:
+    def factory(
+        self, prepared: Prepared, labels: SoftLabelSet, config: SearchConfig, candidates: Sequence[Candidate] = ()
+    ) -> WorkshopFactory:
         return FakeFactory(self._workshop())
 
     def engine(self, config: SearchConfig, run: Run) -> Engine:

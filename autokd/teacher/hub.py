@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlparse
 
 import timm
+import torch
 
 from autokd.errors import TeacherError
 
@@ -20,7 +23,7 @@ def check_pretrained(name: str) -> None:
         raise TeacherError(
             f"timm has no pretrained weights for {name}; give --teacher-weights FILE, or --teacher-weights scratch"
         )
-    if not (_kept(cfg.hf_hub_id, name) or reachable()):
+    if not (is_kept(name) or reachable()):
         raise TeacherError(
             f"the pretrained weights of {name} cannot be reached from here; give --teacher-weights FILE with your own, "
             "or --teacher-weights scratch to train the teacher on your data"
@@ -49,12 +52,21 @@ def reachable() -> bool:
     return any(answered)
 
 
-def _kept(hub_id: str | None, name: str) -> bool:
-    """Whether the weights lie in the local cache of the hub already."""
+def is_kept(name: str) -> bool:
+    """Whether the weights lie in a local cache already: the hub's, or torch's for those that are on no hub."""
+    cfg = timm.get_pretrained_cfg(name)
+    if not cfg.hf_hub_id and cfg.url:
+        return (Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(cfg.url).path).name).is_file()
+    return kept_file(name) is not None
+
+
+def kept_file(name: str) -> Path | None:
+    """The file of these weights in the hub's local cache, which can be loaded without asking the hub."""
     from huggingface_hub import try_to_load_from_cache
 
+    hub_id = timm.get_pretrained_cfg(name).hf_hub_id
     if not hub_id:
-        return False
+        return None
     repository = hub_id if not hub_id.endswith("/") else f"{hub_id}{name}"
-    files = ("model.safetensors", "pytorch_model.bin")
-    return any(isinstance(try_to_load_from_cache(repository, file), str) for file in files)
+    found = (try_to_load_from_cache(repository, file) for file in ("model.safetensors", "pytorch_model.bin"))
+    return next((Path(path) for path in found if isinstance(path, str)), None)

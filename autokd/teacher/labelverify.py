@@ -20,10 +20,10 @@ from autokd.records import Record
 from autokd.teacher.holds import Hold
 from autokd.teacher.labelfiles import About, View, check_view, entry_path, read_rows, read_sealed
 from autokd.teacher.live import RunningTeacher
-from autokd.teacher.prepare import head_names
 from autokd.teacher.topk import deviation
 from autokd.teacher.weights import fit_state, read_state, weights_fingerprint
 from autokd.zoo.build import build, reason
+from autokd.zoo.weights import head_names
 
 ROWS = 16  # images that the teacher looks at again in each sampled chunk
 # Largest differences that are put down to rounding, in standard deviations of the logits. Between batches of 128 and

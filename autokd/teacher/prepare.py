@@ -25,6 +25,7 @@ from autokd.teacher.verify import check_teacher
 from autokd.teacher.weights import fit_state, read_class_names, read_state, weights_fingerprint
 from autokd.zoo.build import REFUSALS, build, check_name, normalisation, reason
 from autokd.zoo.count import module_macs
+from autokd.zoo.weights import head_names
 
 FORMAT = 1
 VIEWS_SEED = 1_000_003  # the teacher's own training views
@@ -176,12 +177,6 @@ def _from_file(config: SearchConfig, data: TaskData, device: str, listener: List
     source = weights_fingerprint(model)
     tuned = _trained(config, data, device, listener, model, source, f"trained here from {path.name}", 2e-4)
     return replace(tuned, own=True)  # what the file was trained on is not known
-
-
-def head_names(model: nn.Module) -> tuple[str, ...]:
-    """What the names of the head's tensors begin with."""
-    head = getattr(model, "pretrained_cfg", {}).get("classifier") or ()
-    return (head,) if isinstance(head, str) else tuple(head)
 
 
 def teacher_is_given(config: SearchConfig, classes: int) -> bool:

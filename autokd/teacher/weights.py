@@ -32,18 +32,18 @@ UNREADABLE = (
 CONTAINERS = ("state_dict_ema", "state_dict", "model_ema", "model")
 
 
-def read_state(path: Path) -> State:
-    """Tensors of a safetensors file or of a PyTorch file; nothing in it is executed.
+def read_state(path: Path, option: str = "--teacher-weights") -> State:
+    """Tensors of a safetensors file or of a PyTorch file, named by `option`; nothing in it is executed.
 
     Training checkpoints of timm are unwrapped (their averaged weights first). Raises TeacherError.
     """
     if not path.is_file():
-        raise TeacherError(f"--teacher-weights {path} is no file; name one, or use pretrained or scratch")
+        raise TeacherError(f"{option} {path} is no file; name one, or use pretrained or scratch")
     try:
         content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except UNREADABLE as error:
         raise TeacherError(
-            f"--teacher-weights {path} cannot be loaded safely ({_first_line(error)}); "
+            f"{option} {path} cannot be loaded safely ({_first_line(error)}); "
             "save the state dict with safetensors or torch.save(model.state_dict(), FILE)"
         ) from None
     for key in CONTAINERS:
@@ -52,7 +52,7 @@ def read_state(path: Path) -> State:
             break
     state = {str(k).removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)}
     if not state:
-        raise TeacherError(f"--teacher-weights {path} holds no tensors; save the model's state dict and name that file")
+        raise TeacherError(f"{option} {path} holds no tensors; save the model's state dict and name that file")
     return state
 
 
@@ -80,7 +80,13 @@ def _parsed(text: str) -> Any:
         return None
 
 
-def fit_state(model: nn.Module, state: State, head: tuple[str, ...], name: str) -> list[str]:
+def fit_state(
+    model: nn.Module,
+    state: State,
+    head: tuple[str, ...],
+    name: str,
+    advice: str = "check --teacher and --teacher-weights",
+) -> list[str]:
     """Load `state` into `model`; returns the names of head tensors left at their initial values.
 
     Tensors fit by name, or, where names differ (other code bases), by order and shape of all of them, as long as
@@ -98,7 +104,7 @@ def fit_state(model: nn.Module, state: State, head: tuple[str, ...], name: str) 
         culprit = next(iter([*missing, *foreign, *(key for key in unlike if key not in replaced)]))
         raise TeacherError(
             f"the weights are not those of {name}: {len(missing)} tensors are missing, {len(foreign)} unknown and "
-            f"{len(unlike) - len(replaced)} of another shape (first: {culprit}); check --teacher and --teacher-weights"
+            f"{len(unlike) - len(replaced)} of another shape (first: {culprit}); {advice}"
         )
     model.load_state_dict({**state, **{key: own[key] for key in replaced}})
     return replaced
@@ -106,8 +112,13 @@ def fit_state(model: nn.Module, state: State, head: tuple[str, ...], name: str) 
 
 def weights_fingerprint(model: nn.Module) -> str:
     """Sixteen digits that name the exact weights."""
+    return state_fingerprint(model.state_dict())
+
+
+def state_fingerprint(state: State) -> str:
+    """Sixteen digits that name these tensors."""
     hasher = hashlib.sha256()
-    for key, tensor in sorted(model.state_dict().items()):
+    for key, tensor in sorted(state.items()):
         hasher.update(key.encode())
         hasher.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return hasher.hexdigest()[:16]

@@ -17,11 +17,14 @@ from autokd.tune.finalists import Finalist
 
 
 class FinalistSource:
-    """See JobSource; a job for every finalist and seed, minus those whose result is on disk."""
+    """See JobSource; a job for every finalist and seed, minus those whose result is on disk.
+
+    A model that is used as it is has one job: no seed would change it.
+    """
 
     def __init__(self, run: Run, finalists: Sequence[Finalist], seeds: Sequence[int]) -> None:
         self._run = run
-        jobs = [_job(run, finalist, seed) for seed in seeds for finalist in finalists]
+        jobs = [_job(run, finalist, seed) for seed in seeds for finalist in finalists if seed in _own(finalist, seeds)]
         for job in jobs:
             _forget_another(job)
         self.total = len(jobs)
@@ -77,7 +80,7 @@ class FinalistSource:
         """Hand out once more what was trained on other batches than this student's other trainings."""
         for job in self._jobs:
             result = Path(job.folder) / "result.json"
-            if job.proposal.student != student or not result.exists():
+            if job.proposal.student != student or not job.proposal.recipe.epochs or not result.exists():
                 continue
             if SeedResult.model_validate(read_json(result)).accumulate < self._parts.of(student):
                 result.unlink()
@@ -98,13 +101,14 @@ def fresh_seeds(seed: int, count: int) -> list[int]:
 def collect(
     run: Run, finalists: Sequence[Finalist], seeds: Sequence[int], candidates: Mapping[str, Candidate]
 ) -> list[FinalistRecord]:
-    """The records of all finalists with at least two finished seeds."""
+    """The records of all finalists with at least two finished seeds, or all of those that they have."""
     records = []
     for finalist in finalists:
         proposal, candidate = finalist.proposal, candidates[finalist.proposal.student]
-        paths = [run.finalist_path(proposal.number, seed) / "result.json" for seed in seeds]
+        own = _own(finalist, seeds)
+        paths = [run.finalist_path(proposal.number, seed) / "result.json" for seed in own]
         results = tuple(_evaluated(run, path) for path in paths if path.exists())
-        if len(results) < 2:
+        if len(results) < min(2, len(own)):
             continue
         records.append(
             FinalistRecord(
@@ -120,6 +124,7 @@ def collect(
                 macs=candidate.macs,
                 reading=candidate.reading,
                 seeds=results,
+                weights=candidate.weights,
             )
         )
     return records
@@ -136,6 +141,11 @@ def _evaluated(run: Run, path: Path) -> SeedResult:
             np.load(test), known["test_labels"], known["teacher_test_logits"], np.load(val), known["val_labels"]
         )
     return result.model_copy(update={"evaluation": evaluation})
+
+
+def _own(finalist: Finalist, seeds: Sequence[int]) -> Sequence[int]:
+    """The seeds of a finalist; one that is not trained has the first only."""
+    return seeds if finalist.proposal.recipe.epochs else seeds[:1]
 
 
 def _job(run: Run, finalist: Finalist, seed: int) -> Job:

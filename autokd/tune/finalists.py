@@ -21,11 +21,16 @@ class Finalist(Record):
 
 
 def choose_finalists(
-    trials: Sequence[TrialRecord], space: Space, limit: int, soft_label_seconds: float
+    trials: Sequence[TrialRecord],
+    space: Space,
+    limit: int,
+    soft_label_seconds: float,
+    published: Sequence[TrialRecord] = (),
 ) -> list[Finalist]:
     """Picks of both arms, the default recipe of each, one longer direct one, and every distilled one's twin.
 
-    soft_label_seconds: device seconds of all soft labels, which the distill arm's trials share.
+    soft_label_seconds: device seconds of all soft labels, which the distill arm's trials share. published: models that
+    can be used untrained, of which the best become direct finalists too.
     """
     chosen: list[tuple[Arm, str, Recipe, Role, int | None]] = []
     fronts = {arm: front([t for t in trials if t.arm == arm], limit) for arm in ARMS}
@@ -36,6 +41,7 @@ def choose_finalists(
         shares = sum(1 for t in trials if t.arm == "distill")
         longer = _longer(fronts["distill"][0], fronts["direct"][0], soft_label_seconds / shares)
         chosen += [("direct", longer.student, longer.recipe, "longer", longer.number)] if longer else []
+    chosen += [("direct", t.student, t.recipe, "published", None) for t in front(published, limit)]
     finalists = [
         Finalist(proposal=Proposal(number=i, arm=arm, student=student, recipe=recipe), role=role, trial=trial)
         for i, (arm, student, recipe, role, trial) in enumerate(_distinct(chosen))

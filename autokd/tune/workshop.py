@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import nn
 
 from autokd.data.pieces import worker_count
 from autokd.data.task import TaskData, open_task
-from autokd.distill.evaluate import accuracy, predict
+from autokd.distill.evaluate import Normalisation, accuracy, predict
 from autokd.distill.loop import TeacherLogits, Training, steps_per_epoch, train
 from autokd.distill.timing import Compilation, try_compile
 from autokd.records import EpochReport, SeedResult
@@ -22,6 +22,7 @@ from autokd.teacher.live import LiveTeacher
 from autokd.tune.engines.base import Job, Outcome, Workshop
 from autokd.tune.history import write_history
 from autokd.zoo.build import build, normalisation
+from autokd.zoo.weights import start_from
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class TrainingFactory:
     compile: bool = False
     live: LiveTeacher | None = None
     loader_workers: int | None = None  # of each training; None: the cores less one, shared by those on a machine
+    weights: Mapping[str, Path] = field(default_factory=dict)  # that students start from; the others start at random
 
     def __call__(self, slot: int, slots: int) -> Workshop:
         """See WorkshopFactory."""
@@ -52,14 +54,15 @@ class TrainingFactory:
         array = read_json(self.task_folder / "task.json")["images"]["array"]
         if array is not None:
             files.append((self.task_folder / array).resolve())
-        return files + (self.soft_labels.files() if self.soft_labels is not None else [])
+        return [*files, *(self.soft_labels.files() if self.soft_labels is not None else []), *self.weights.values()]
 
     def moved(self, to: Path) -> TrainingFactory:
         """See WorkshopFactory."""
         labels = self.soft_labels
         if labels is not None:
             labels = labels.model_copy(update={"folder": str(_below(to, Path(labels.folder)))})
-        return replace(self, task_folder=_below(to, self.task_folder), soft_labels=labels)
+        weights = {student: _below(to, path) for student, path in self.weights.items()}
+        return replace(self, task_folder=_below(to, self.task_folder), soft_labels=labels, weights=weights)
 
 
 def _below(root: Path, path: Path) -> Path:
@@ -72,6 +75,7 @@ class TrainingWorkshop:
     def __init__(self, factory: TrainingFactory, device: str, loader_workers: int) -> None:
         self._data: TaskData = open_task(factory.task_folder, device, loader_workers)
         self._device, self._views_seed, self._compile = device, factory.views_seed, factory.compile
+        self._weights = factory.weights
         self._compilations: dict[tuple[str, int], Compilation] = {}
         labels = factory.soft_labels
         self._views = labels.cycle if labels else None
@@ -84,9 +88,10 @@ class TrainingWorkshop:
     def do(self, job: Job) -> Generator[EpochReport | Outcome]:
         """See Workshop."""
         folder, proposal = Path(job.folder), job.proposal
-        task = self._data.task
-        torch.manual_seed(job.seed)
-        model = build(proposal.student, len(task.classes), task.transform.image_size)
+        model = self._student(job)
+        if proposal.recipe.epochs == 0:
+            yield self._as_it_is(job, model)
+            return
         compilation = self._compilation(job, model)
         training = Training(
             data=self._data,
@@ -110,13 +115,29 @@ class TrainingWorkshop:
             write_history(folder, history)
             yield report
         seconds = sum(report.seconds for report in history)
-        test_accuracy = None
+        test_accuracy, last = None, history[-1]
         if job.final:
-            test_accuracy = self._keep(job, training, history[-1], seconds)
+            kept = self._keep(job, model, training.normalisation, last.val_accuracy, seconds, last.accumulate)
+            test_accuracy = kept.test_accuracy
             (folder / "checkpoint.pt").unlink(missing_ok=True)  # a trial's goes when the ledger has its result
-        yield Outcome(
-            epochs=len(history), val_accuracy=history[-1].val_accuracy, test_accuracy=test_accuracy, seconds=seconds
-        )
+        yield Outcome(epochs=len(history), val_accuracy=last.val_accuracy, test_accuracy=test_accuracy, seconds=seconds)
+
+    def _student(self, job: Job) -> nn.Module:
+        """The job's student as its training begins: drawn from the seed, then the weights that it starts from."""
+        student, task = job.proposal.student, self._data.task
+        torch.manual_seed(job.seed)
+        model = build(student, len(task.classes), task.transform.image_size)
+        if (start := self._weights.get(student)) is not None:
+            start_from(model, start)
+        return model
+
+    def _as_it_is(self, job: Job, model: nn.Module) -> Outcome:
+        """A student that is not trained: its accuracy on validation and, for a finalist, all that is kept of one."""
+        model = model.to(self._device).to(memory_format=torch.channels_last)
+        data, stats = self._data, normalisation(model)
+        found = accuracy(predict(model, data, data.val, stats, self._device), data.labels[data.val])
+        test_accuracy = self._keep(job, model, stats, found).test_accuracy if job.final else None
+        return Outcome(epochs=0, val_accuracy=found, test_accuracy=test_accuracy, seconds=0.0)
 
     def _compilation(self, job: Job, model: nn.Module) -> Compilation | None:
         """Whether this training is compiled, as its folder remembers or as a try tells; None where nobody asks."""
@@ -134,22 +155,31 @@ class TrainingWorkshop:
         write_text(known, self._compilations[key].model_dump_json() + "\n")
         return self._compilations[key]
 
-    def _keep(self, job: Job, training: Training, last: EpochReport, seconds: float) -> float:
+    def _keep(
+        self,
+        job: Job,
+        model: nn.Module,
+        stats: Normalisation,
+        val_accuracy: float,
+        seconds: float = 0.0,
+        accumulate: int = 1,
+    ) -> SeedResult:
         """A finalist's weights and test logits, and last of all result.json, which says that it is done."""
         folder, data = Path(job.folder), self._data
+        folder.mkdir(parents=True, exist_ok=True)
         for part, indices in (("val", data.val), ("test", data.test)):
-            logits = predict(training.model, data, indices, training.normalisation, self._device)
+            logits = predict(model, data, indices, stats, self._device)
             np.save(folder / f"{part}_logits.npy", logits.numpy())
-        save_weights(training.model, folder / "weights.safetensors")
+        save_weights(model, folder / "weights.safetensors")
         result = SeedResult(
             seed=job.seed,
-            val_accuracy=last.val_accuracy,
+            val_accuracy=val_accuracy,
             test_accuracy=accuracy(logits, data.labels[data.test]),
             device_seconds=seconds,
-            accumulate=last.accumulate,
+            accumulate=accumulate,
         )
         write_text(folder / "result.json", result.model_dump_json(indent=1) + "\n")
-        return result.test_accuracy
+        return result
 
 
 def save_weights(model: nn.Module, path: Path) -> None:

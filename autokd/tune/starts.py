@@ -1,0 +1,118 @@
+"""Which candidates start from which weights, and what the report says of it. Nothing here loads torch by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autokd.errors import ConfigError, RunError
+from autokd.progress import Listener
+from autokd.records import Candidate, LeftOut, Task
+
+if TYPE_CHECKING:
+    from autokd.teacher.holds import Hold
+    from autokd.tune.startweights import Supply
+
+
+def without_weights(students: Collection[str], supply: Supply) -> dict[str, str]:
+    """Students that --student-weights pretrained leaves out, with the reason, before anything is measured or fetched.
+
+    Raises ConfigError where that would be all of them.
+    """
+    if supply.asked != "pretrained":
+        return {}
+    lacking = {student: why for student in students if (why := supply.lacks(student)) is not None}
+    if students and len(lacking) == len(students):
+        first, why = next(iter(lacking.items()))
+        raise ConfigError(
+            f"--student-weights pretrained leaves no student (first: {first}, {why}); "
+            "use auto or scratch, or give a folder of weights"
+        )
+    return {student: f"--student-weights pretrained, but {why}" for student, why in lacking.items()}
+
+
+def give_weights(
+    candidates: Sequence[Candidate],
+    supply: Supply,
+    task: Task,
+    cache_dir: Path,
+    listener: Listener,
+    hold: Hold | None = None,
+) -> tuple[list[Candidate], list[LeftOut]]:
+    """Candidates with the weights that they start from, and those left out for want of them."""
+    from autokd.tune.startweights import UnavailableError
+    from autokd.zoo.weights import published
+
+    given, left_out = [], []
+    for number, candidate in enumerate(candidates, 1):
+        student, weights = candidate.student, None
+        known, why = published(student), supply.lacks(student)
+        if why is None:
+            listener.advance("preparing students' weights", number, len(candidates), None)
+            try:
+                weights = supply.fetch(student, task, cache_dir, hold)
+            except UnavailableError as error:
+                why = str(error)
+                listener.note(f"{student} starts from random weights: {error}.")
+        if weights is None and supply.asked == "pretrained":
+            left_out.append(
+                LeftOut(
+                    student=student,
+                    parameters=candidate.parameters,
+                    ratio=candidate.ratio,
+                    reason=f"--student-weights pretrained, but {why}",
+                    cost_usd_per_1k=candidate.reading.cost_usd_per_1k.mean,
+                )
+            )
+            continue
+        given.append(candidate.model_copy(update={"weights": weights, "published": known.tag if known else None}))
+    return given, left_out
+
+
+def check_weights_again(
+    candidates: Sequence[Candidate], supply: Supply, task: Task, cache_dir: Path, hold: Hold | None = None
+) -> None:
+    """Before a run goes on: its students' weights have to be those that it was started with; raises RunError."""
+    for candidate in candidates:
+        weights = candidate.weights
+        if weights is not None and not supply.again(candidate.student, weights, task, cache_dir, hold):
+            raise RunError(
+                f"the weights that {candidate.student} started from ({weights.label}) cannot be had again as they "
+                "were; bring them back, or start again in another --output"
+            )
+
+
+# ---- what the report says --------------------------------------------------------------------------------------
+
+
+def start_remark(candidates: Sequence[Candidate], asked: str) -> str:
+    """What a reader should know of the weights that students started from."""
+    total = len(candidates)
+    started = sum(1 for candidate in candidates if candidate.weights is not None)
+    missed = sum(1 for candidate in candidates if candidate.weights is None and candidate.published is not None)
+    whose = "published" if asked in ("auto", "pretrained") else "given"
+    if asked == "scratch":
+        return f"Students start from random weights, as asked (--student-weights scratch). {_MEANING}"
+    if started == total:
+        return f"All {total} students start from {whose} weights, in both arms alike."
+    if not started and not missed:
+        return f"All {total} students start from random weights: timm publishes none for them."
+    if not started:
+        why = "could not be had" if asked == "auto" else f"{asked} does not hold"
+        return (
+            f"All {total} students start from random weights although timm publishes weights of {missed} of them, "
+            f"which {why}. {_MEANING}"
+        )
+    first = next(candidate.student for candidate in candidates if candidate.weights is None)
+    return (
+        f"{started} of {total} students start from {whose} weights, in both arms alike, the others (first: {first}) "
+        "from random ones. A student and its twin start alike, so the gain is not touched by that; between students, "
+        "weights are an advantage for those that have them."
+    )
+
+
+_MEANING = (
+    "On small data both arms are then less accurate than they could be, and published weights often help direct "
+    "training more than a teacher does: the verdict holds for training from scratch only."
+)

@@ -1,0 +1,190 @@
+"""The weights that students start from: found, converted and kept by the controller before anything is trained.
+
+A student's weights are one file in the cache, so both arms, every seed and every worker start from the same tensors;
+only a head that does not fit the task is drawn anew by each training, from its seed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import timm
+from torch import Tensor, nn
+
+from autokd.errors import RunError, UsageError
+from autokd.records import StartWeights, Task
+from autokd.run import digest, read_json, write_bytes, write_text
+from autokd.teacher.holds import Hold
+from autokd.teacher.hub import is_kept, kept_file, reachable
+from autokd.teacher.weights import fit_state, read_class_names, read_state, state_fingerprint
+from autokd.tune.weightsfolder import WeightsFolder
+from autokd.zoo.build import build, build_arguments, reason
+from autokd.zoo.spec import base_name
+from autokd.zoo.weights import build_with, head_names, is_imagenet, published, without_head
+
+FORMAT = 1
+WORDS = ("auto", "pretrained", "scratch")
+
+
+class UnavailableError(UsageError):
+    """The published weights of one student cannot be had after all."""
+
+
+class Supply:
+    """Where students' first weights come from: timm's hub, a folder, or nowhere.
+
+    The hub is asked whether it answers when that first matters. Raises ConfigError for a folder that cannot be used.
+    """
+
+    def __init__(self, asked: str) -> None:
+        self.asked = asked
+        self._folder = None if asked in WORDS else WeightsFolder(Path(asked))
+
+    @cached_property
+    def _hub_answers(self) -> bool:
+        return reachable()
+
+    def lacks(self, student: str) -> str | None:
+        """Why a student has no weights to start from; None where it has. Nothing is fetched."""
+        if self.asked == "scratch":
+            return "random weights were asked for"
+        if self._folder is not None:
+            return None if self._folder.file_of(student) else f"{self.asked} has no file of its weights"
+        known = published(student)
+        if known is None:
+            return "timm publishes no weights for it"
+        return None if is_kept(known.name) or self._hub_answers else "its published weights cannot be reached from here"
+
+    def fetch(self, student: str, task: Task, cache_dir: Path, hold: Hold | None = None) -> StartWeights:
+        """The weights of a student that `lacks` none, converted for the task and kept in the cache.
+
+        Raises UnavailableError where the hub fails to give them or they do not fit this student, and UsageError for
+        a file that cannot be used.
+        """
+        make = _from_hub if self._folder is None else _from_file
+        file = None if self._folder is None else self._folder.file_of(student)
+        try:
+            return make(student, file, task, Shelf(cache_dir, hold))
+        except UnavailableError:
+            self.__dict__.pop("_hub_answers", None)  # before another is waited for, it is asked again
+            raise
+
+    def again(self, student: str, weights: StartWeights, task: Task, cache_dir: Path, hold: Hold | None = None) -> bool:
+        """Whether what an earlier session fetched is still kept, or can be fetched again unchanged."""
+        if Shelf(cache_dir, hold).find(weights.key) == weights:
+            return True
+        try:
+            return self.lacks(student) is None and self.fetch(student, task, cache_dir, hold) == weights
+        except UnavailableError:
+            return False
+
+
+def weights_path(cache_dir: Path, weights: StartWeights) -> Path:
+    """Where weights that were fetched lie."""
+    return cache_dir / "students" / weights.key / "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Converted weights in the cache."""
+
+    cache_dir: Path
+    hold: Hold | None
+
+    def find(self, key: str) -> StartWeights | None:
+        """What is kept under this key; None for what is damaged."""
+        try:
+            content = read_json(self.cache_dir / "students" / key / "start.json")
+            found = StartWeights.model_validate(content["weights"])
+        except (RunError, LookupError, TypeError, ValueError):
+            return None
+        if not weights_path(self.cache_dir, found).is_file():
+            return None
+        self._use(key)
+        return found
+
+    def keep(self, model: nn.Module, student: str, weights: StartWeights, with_head: bool) -> StartWeights:
+        """Write the weights, and last of all start.json, which says that they are there."""
+        from safetensors.torch import save
+
+        self._use(weights.key)
+        whole = model.state_dict() if with_head else without_head(model)
+        state: dict[str, Tensor] = {name: tensor.detach().contiguous() for name, tensor in whole.items()}
+        path = weights_path(self.cache_dir, weights)
+        write_bytes(path, save(state))
+        weights = weights.model_copy(update={"fingerprint": state_fingerprint(state)})
+        about = {"student": student, "weights": weights.model_dump(mode="json")}
+        write_text(path.with_name("start.json"), json.dumps(about, indent=1) + "\n")
+        return weights
+
+    def _use(self, key: str) -> None:
+        if self.hold is not None:
+            self.hold.add(self.cache_dir / "students" / key)
+
+
+def _from_hub(student: str, file: Path | None, task: Task, shelf: Shelf) -> StartWeights:
+    """timm's weights, from its own cache where they lie there."""
+    known, classes = published(student), len(task.classes)
+    assert known is not None  # noqa: S101 - see `lacks`
+    key = digest(FORMAT, student, known.name, timm.__version__, *_needs(student, task))
+    if (kept := shelf.find(key)) is not None:
+        return kept
+    file = kept_file(known.name)
+    try:
+        source = {} if file is None else {"file": str(file)}
+        model = build_with(student, classes, task.transform.image_size, source)
+    except Exception as error:
+        raise UnavailableError(f"its published weights cannot be had ({reason(error)})") from error
+    fits = known.classes == classes
+    as_is = fits and is_imagenet(task.classes)
+    weights = StartWeights(source=known.tag, licence=known.licence, fingerprint="", key=key, as_is=as_is)
+    return shelf.keep(model, student, weights, with_head=fits)
+
+
+def _from_file(student: str, file: Path | None, task: Task, shelf: Shelf) -> StartWeights:
+    """A file's weights, by name or by order; converted by timm where they are of another image size."""
+    assert file is not None  # noqa: S101 - see `lacks`
+    state = read_state(file, "--student-weights")
+    names = read_class_names(file)
+    key = digest(FORMAT, student, state_fingerprint(state), *state, names, *_needs(student, task))
+    if (kept := shelf.find(key)) is not None:
+        return kept
+    model, with_head = _loaded(student, state, file, len(task.classes), task.transform.image_size)
+    with_head = with_head and names in (None, task.classes)
+    as_is = with_head and (names == task.classes or is_imagenet(task.classes))
+    weights = StartWeights(source=file.name, fingerprint="", key=key, as_is=as_is)
+    return shelf.keep(model, student, weights, with_head)
+
+
+def _loaded(
+    student: str, state: dict[str, Tensor], file: Path, classes: int, image_size: int
+) -> tuple[nn.Module, bool]:
+    """A student with these weights, and whether the head is among them."""
+    model = build(student, classes, image_size)
+    try:
+        return model, _fit(model, state, student, file)
+    except UsageError:
+        if "img_size" not in build_arguments(student, image_size):
+            raise
+    native = build(base_name(student), classes, timm.get_pretrained_cfg(base_name(student)).input_size[-1])
+    with_head = _fit(native, state, student, file)
+    source = {"state_dict": native.state_dict(), "num_classes": classes, "label_offset": None, "custom_load": False}
+    return build_with(student, classes, image_size, source), with_head
+
+
+def _fit(model: nn.Module, state: dict[str, Tensor], student: str, file: Path) -> bool:
+    """Load a state, see `fit_state`; whether with its head. A state without one is taken too."""
+    own, body = model.state_dict(), without_head(model)
+    headless = set(body) == set(state) and len(body) < len(own)
+    replaced = fit_state(
+        model, {**own, **state} if headless else state, head_names(model), student, f"name {file} after its own model"
+    )
+    return not headless and not replaced
+
+
+def _needs(student: str, task: Task) -> tuple[object, ...]:
+    """What converted weights depend on beside their source."""
+    return (*task.classes, *build_arguments(student, task.transform.image_size).items())
