@@ -136,6 +136,18 @@ def test_students_are_listed_as_table_and_json(space_file: Path) -> None:
     assert [row["student"] for row in only] == ["test_resnet"]
 
 
+def test_what_is_no_student_is_counted_and_listed_when_asked_for() -> None:
+    arguments = ["students", "--teacher", "resnet18", "--image-size", "32", "--family", "lcnet"]
+    table = run(*arguments).stdout
+    assert "lcnet_100" in table
+    assert "lcnet_035" not in table
+    assert " left out: above 20x the gap is too large to bridge" in table
+    rows = {row["student"]: row for row in json.loads(run(*arguments, "--json", "--left-out").stdout)}
+    assert rows["lcnet_100"]["arms"] == ["distill", "direct"]
+    assert rows["lcnet_035"]["arms"] == []
+    assert "above 20x" in rows["lcnet_035"]["reason"]
+
+
 @pytest.fixture
 def finished(space_file: Path, tmp_path: Path) -> Path:
     config = SearchConfig.of(
