@@ -77,8 +77,8 @@ def _say_why(missing: list[str], listener: Listener) -> None:
     changed = [name for name in missing if parse(name).is_plain] if not catalogue().is_current else []
     if changed:
         listener.note(
-            f"{len(changed)} models are counted now and kept: timm {catalogue().installed} is installed, "
-            f"and the catalogue was made from {catalogue().timm}."
+            f"Models that are counted now, and kept: {len(changed)}. timm {catalogue().installed} is installed, "
+            f"the catalogue was made from {catalogue().timm}."
         )
 
 

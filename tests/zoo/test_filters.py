@@ -1,7 +1,7 @@
 import pytest
 
 from autokd.zoo.catalogue import Count
-from autokd.zoo.filters import sift
+from autokd.zoo.filters import out_of_range, sift
 
 TEACHER = 100_000
 
@@ -60,3 +60,17 @@ def test_a_scaled_version_of_the_teacher_is_another_model():
     arms, left_out = sift(counts, 10_000, 5, 20, "resnet18")
     assert arms == {"resnet18@width=0.35": ("distill", "direct")}
     assert left_out[0].reason == "it is the teacher itself"
+
+
+def test_students_that_no_arm_would_take_need_no_counting_at_a_size_not_tried():
+    small, large = ["lcnet_050"], ["resnet152", "vit_large_patch16_384"]
+    others = ["resnet18", "vit_small_patch16_384", "resnet18@width=0.5"]
+    found = out_of_range([*small, *large, *others], 10, 50, 25_000_000, 12)
+    assert list(found) == [*small, *large]
+    assert "above 12x" in found["lcnet_050"].reason
+    assert found["resnet152"].parameters == 58_164_298
+    assert found["vit_large_patch16_384"].reason.startswith("at its own 384 px 12.1x larger than the teacher")
+
+
+def test_a_size_that_was_tried_needs_no_guess():
+    assert out_of_range(["lcnet_050", "resnet152"], 10, 32, 25_000_000, 12) == {}
