@@ -332,7 +332,7 @@ def print_cache(entries: Sequence[Entry], root: Path) -> None:
 
 def _belongs_to(entry: Entry) -> str:
     parts = [
-        " on ".join(name for name in (entry.teacher, entry.data) if name),
+        entry.student or " on ".join(name for name in (entry.teacher, entry.data) if name),
         f"{entry.views} views" if entry.views is not None else "",
         f"{entry.images:,} images" if entry.images is not None else "",
         f"{entry.classes:,} classes" if entry.classes is not None else "",

@@ -147,6 +147,7 @@ def _finalist(judged: Judgement, student: Student) -> FinalistSummary:
         latency_ms=student.reading.latency_ms,
         noisy=student.reading.noisy,
         device_seconds=sum(result.device_seconds for result in record.seeds),
+        weights=record.weights,
         eligible=student.number in judged.eligible,
         worthwhile=student.number in judged.worthwhile,
         why_not=refusals(judged, student),

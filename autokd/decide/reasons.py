@@ -42,7 +42,14 @@ def reasons(judged: Judgement, found: Sequence[Change]) -> tuple[str, ...]:
 
 
 def _recommended(pick: Student) -> str:
-    return f"Distil {pick.name}" if pick.arm == "distill" else f"Train {pick.name} directly"
+    if pick.arm == "distill":
+        return f"Distil {pick.name}"
+    return f"Train {pick.name} directly" if pick.record.recipe.epochs else f"Use {pick.name} as it is{_source(pick)}"
+
+
+def _source(student: Student) -> str:
+    """Where the weights of a model that is used as it is come from."""
+    return f" ({student.record.weights.label})" if student.record.weights else ""
 
 
 def _worth(case: Case, student: Student) -> str:
@@ -104,8 +111,9 @@ def _beaten(case: Case) -> Iterator[str]:
     best = max(case.arm("direct"), key=lambda s: (s.val_accuracy, -s.number), default=None)
     if best is not None and best.val_accuracy > case.teacher.val_accuracy:
         own, teachers = say.percent_beside(best.val_accuracy, case.teacher.val_accuracy)
+        how = "trained directly" if best.record.recipe.epochs else "used as it is"
         yield (
-            f"The teacher is not worth distilling: {best.name}, trained directly (finalist {best.number}), reaches "
+            f"The teacher is not worth distilling: {best.name}, {how} (finalist {best.number}), reaches "
             f"{own} on validation, the teacher {teachers}."
         )
 
@@ -114,9 +122,12 @@ def _arm(judged: Judgement, arm: Arm) -> str:
     word = ADJECTIVES[arm]
     pick = judged.distilled if arm == "distill" else judged.direct
     if pick is not None:
+        trained = (
+            f"{pick.accuracy.seeds} seeds" if pick.record.recipe.epochs else "used as it is, so there are no seeds"
+        )
         return (
             f"The {word} pick is finalist {pick.number}, {pick.name}: it keeps {_worth(judged.case, pick)}; "
-            f"retention {say.percent_range(pick.retention)}, {pick.accuracy.seeds} seeds."
+            f"retention {say.percent_range(pick.retention)}, {trained}."
         )
     best = closest(judged.case.arm(arm), judged)
     if best is None:

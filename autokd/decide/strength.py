@@ -37,11 +37,18 @@ def _trouble(judged: Judgement) -> Iterator[str]:
 
 
 def _test_seen(judged: Judgement) -> Iterator[str]:
+    """Weights from elsewhere may have been trained on test images that were cut from training."""
     evidence = judged.case.evidence
     if evidence.teacher.own_weights and not evidence.task.test_is_separate:
         yield (
             f"{evidence.teacher.name} came with its own weights and may have been trained on images that were then cut "
             "off for the test; a separate test/ folder would settle it."
+        )
+    own = [s.name for s in judged.picks if s.record.weights is not None and s.record.weights.as_is]
+    if own and not evidence.task.test_is_separate:
+        yield (
+            f"The weights that {say.listed(list(dict.fromkeys(own)))} starts from are of these very classes and may "
+            "have been trained on images that were then cut off for the test; a separate test/ folder would settle it."
         )
 
 
@@ -64,7 +71,7 @@ def _noise(judged: Judgement) -> Iterator[str]:
 
 def _few_seeds(judged: Judgement) -> Iterator[str]:
     rests = {s.number: s for s in (*judged.picks, judged.twin) if s is not None}
-    single = [f"{s.number} ({s.name})" for s in rests.values() if s.accuracy.seeds < 2]
+    single = [f"{s.number} ({s.name})" for s in rests.values() if s.accuracy.seeds < 2 and s.record.recipe.epochs]
     if single:
         which = "Finalist" if len(single) == 1 else "Finalists"
         yield f"{which} {say.listed(single)} had one seed, which says nothing about others; 3 seeds would settle it."

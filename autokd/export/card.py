@@ -10,8 +10,12 @@ def model_card(decision: Decision, finalist: FinalistRecord, shipped: SeedResult
     recipe = finalist.recipe
     if finalist.arm == "distill":
         how = f"distilled (T {recipe.temperature:.3g}, alpha {recipe.alpha:.3g}, loss {recipe.loss})"
-    else:
+    elif recipe.epochs:
         how = "trained directly on the labels"
+    else:
+        how = "used as it is"
+    training = f"{recipe.epochs} epochs, learning rate {recipe.learning_rate:.3g}, batch {recipe.batch_size}"
+    start = "random weights" if finalist.weights is None else finalist.weights.label
     return f"""---
 library_name: timm
 tags:
@@ -27,7 +31,8 @@ tags:
 | data | {task.data}, {len(task.classes)} classes, {task.train:,} training images |
 | input | RGB, {task.transform.image_size} x {task.transform.image_size} px |
 | parameters | {finalist.parameters:,} ({finalist.ratio:.1f}x fewer than the teacher) |
-| training | {recipe.epochs} epochs, learning rate {recipe.learning_rate:.3g}, batch {recipe.batch_size} |
+| starts from | {start} |
+| training | {training if recipe.epochs else "none"} |
 | seed | {shipped.seed}, the best of {len(finalist.seeds)} on validation |
 | test accuracy of these weights | {shipped.test_accuracy:.2%} |
 

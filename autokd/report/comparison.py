@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from autokd.records import Difference, Option, Report
 from autokd.report import format as fmt
+from autokd.report.starts import is_untrained
 
 MODEL = "Model"
 
@@ -48,7 +49,8 @@ class Finding:
 def comparison(report: Report) -> Comparison:
     """Teacher, direct and distilled under the same measures; the verdict's own column is marked."""
     options = (report.options.teacher, report.options.direct, report.options.distilled)
-    titles = ("Keep the teacher", "Train directly", "Distil")
+    direct = "Use as it is" if is_untrained(report, report.options.direct) else "Train directly"
+    titles = ("Keep the teacher", direct, "Distil")
     verdicts = ("keep_teacher", "use_small_model", "distill")
     return Comparison(
         columns=tuple(OptionColumn(t, report.verdict == v) for t, v in zip(titles, verdicts, strict=True)),

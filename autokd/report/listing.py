@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from autokd.records import FinalistRecord, FinalistSummary, LeftOut, Recipe, Report, TrialRecord
 from autokd.report import format as fmt
+from autokd.report.starts import hints, start
 
 ROWS_ON_PAGE = 300  # the others travel as data and appear on demand
 
@@ -48,11 +49,11 @@ TRIALS = (
     Column("Validation accuracy, %", True), Column("Seconds", True), Column("Remarks", prose=True),
 )  # fmt: skip
 FINALISTS = (
-    Column("Finalist", True), Column("Arm"), Column("Role"), Column("Student"), Column("Test accuracy, %", True),
-    Column("95 % interval"), Column("Retention, %", True), Column("Cost, $ per 1,000", True),
-    Column("Validation accuracy, %", True), Column("Loss"), Column("T", True), Column("alpha", True),
-    Column("Learning rate", True), Column("Epochs", True), Column("Seeds", True), Column("Seconds", True),
-    Column("Remarks", prose=True),
+    Column("Finalist", True), Column("Arm"), Column("Role"), Column("Student"), Column("Starts from"),
+    Column("Test accuracy, %", True), Column("95 % interval"), Column("Retention, %", True),
+    Column("Cost, $ per 1,000", True), Column("Validation accuracy, %", True), Column("Loss"), Column("T", True),
+    Column("alpha", True), Column("Learning rate", True), Column("Epochs", True), Column("Seeds", True),
+    Column("Seconds", True), Column("Remarks", prose=True),
 )  # fmt: skip
 LEFT_OUT = (
     Column("Student"), Column("Parameters, M", True), Column("Ratio", True), Column("Cost, $ per 1,000", True),
@@ -107,6 +108,7 @@ def _finalist(summary: FinalistSummary, recipe: Recipe | None, pick: bool) -> tu
         fmt.ARMS[summary.arm],
         _role(summary, pick),
         summary.student,
+        start(summary.weights),
         _percent(summary.accuracy.mean),
         f"{_percent(summary.accuracy.low)} to {_percent(summary.accuracy.high)}",
         f"{summary.retention.mean * 100:.1f}",
@@ -132,6 +134,8 @@ def _left_out(student: LeftOut) -> tuple[str, ...]:
 
 def _recipe(recipe: Recipe) -> tuple[str, str, str, str]:
     """Loss, temperature, alpha and learning rate; without a teacher the first two have no meaning."""
+    if recipe.epochs == 0:
+        return (fmt.NOTHING,) * 4
     if recipe.alpha == 0:
         return fmt.NOTHING, fmt.NOTHING, "0", f"{recipe.learning_rate:.2g}"
     loss = f"dkd, beta {recipe.beta:.2g}" if recipe.loss == "dkd" else recipe.loss
@@ -148,7 +152,7 @@ def _role(summary: FinalistSummary, pick: bool) -> str:
 
 def _remarks(summary: FinalistSummary) -> str:
     state = "worthwhile" if summary.worthwhile else "eligible" if summary.eligible else "not eligible"
-    return "; ".join([state, *summary.why_not, *(["noisy cost"] if summary.noisy else [])])
+    return "; ".join([state, *summary.why_not, *(["noisy cost"] if summary.noisy else []), *hints(summary.weights)])
 
 
 def _cost(cost: float) -> str:

@@ -10,6 +10,7 @@ from autokd.report import format as fmt
 from autokd.report.comparison import Comparison, Finding, comparison, findings
 from autokd.report.listing import Table, finalists_table, left_out_table, trials_table
 from autokd.report.method import Group, asked, groups, importance, spending
+from autokd.report.starts import is_untrained
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ def build_page(
 ) -> Page:
     """The page of a report; `config` is the text of config.toml, `seed` the run's. Pure: nothing is read."""
     headline = fmt.HEADLINES[report.verdict]
+    if report.verdict == "use_small_model" and is_untrained(report, report.options.direct):
+        headline = "Use a small model as it is"
     return Page(
         title=f"{headline}: {report.teacher.name} on {report.task.get('data', 'its task')}",
         run=report.run,

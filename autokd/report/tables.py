@@ -30,14 +30,15 @@ _SHARES = (
 FINALIST_COLUMNS = (
     "number", "arm", "role", "student", "twin_of", "trial", "seed", "loss", "temperature", "alpha", "beta",
     "learning_rate", "weight_decay", "mixup", "cutmix", "ema", "batch_size", "epochs", "parameters", "ratio",
-    "cost_usd_per_1k", "val_accuracy", "test_accuracy", "device_seconds", "accumulate", *_SHARES,
+    "cost_usd_per_1k", "val_accuracy", "test_accuracy", "device_seconds", "accumulate", *_SHARES, "weights",
+    "weights_fingerprint",
 )  # fmt: skip
 HISTORY_COLUMNS = ("epoch", "train_loss", "val_accuracy", "val_nll", "learning_rate", "seconds")
 
 _RECIPE = (
     "loss", "temperature", "alpha", "beta", "learning_rate", "weight_decay", "mixup", "cutmix", "ema", "batch_size",
 )  # fmt: skip
-_TEXT = ("student", "error", "note")
+_TEXT = ("student", "error", "note", "weights")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
 
@@ -118,6 +119,8 @@ def _finalist_rows(finalist: FinalistRecord) -> Iterable[dict[str, object]]:
         "twin_of": " ".join(map(str, finalist.twin_of)),
         **{name: getattr(finalist.recipe, name) for name in (*_RECIPE, "epochs")},
         "cost_usd_per_1k": finalist.reading.cost_usd_per_1k.mean,
+        "weights": finalist.weights.label if finalist.weights else None,
+        "weights_fingerprint": finalist.weights.fingerprint if finalist.weights else None,
     }
     return (shared | dict(result) | _evaluated(result.evaluation) for result in finalist.seeds)
 

@@ -1,4 +1,4 @@
-"""What the cache keeps, and what may go: soft labels, teachers trained here, and decoded images.
+"""What the cache keeps, and what may go: soft labels, teachers trained here, students' first weights, decoded images.
 
 Tasks (labels and splits) and counts are small and stay: soft labels are verified with them. Nothing here loads torch.
 """
@@ -16,8 +16,13 @@ from autokd.run import read_json
 from autokd.teacher.holds import clear, folder_bytes, is_held, remove
 from autokd.teacher.labelfiles import About, View, read_sealed
 
-Kind = Literal["soft labels", "teacher", "images"]
-FOLDERS: dict[Kind, str] = {"soft labels": "softlabels", "teacher": "teachers", "images": "images"}
+Kind = Literal["soft labels", "teacher", "student weights", "images"]
+FOLDERS: dict[Kind, str] = {
+    "soft labels": "softlabels",
+    "teacher": "teachers",
+    "student weights": "students",
+    "images": "images",
+}
 DAY = 86_400
 
 
@@ -31,6 +36,7 @@ class Entry(Record):
     last_used: float  # seconds since the epoch
     held: bool  # by a running process
     teacher: str | None = None
+    student: str | None = None
     data: str | None = None
     classes: int | None = None
     images: int | None = None
@@ -83,7 +89,12 @@ def _entry(kind: Kind, folder: Path, about: dict[str, Any]) -> Entry:
 
 
 def _about(kind: Kind) -> Callable[[Path], dict[str, Any]]:
-    return {"soft labels": _about_labels, "teacher": _about_teacher, "images": _about_images}[kind]
+    return {
+        "soft labels": _about_labels,
+        "teacher": _about_teacher,
+        "student weights": _about_student,
+        "images": _about_images,
+    }[kind]
 
 
 def _about_labels(folder: Path) -> dict[str, Any]:
@@ -99,6 +110,11 @@ def _about_labels(folder: Path) -> dict[str, Any]:
 def _about_teacher(folder: Path) -> dict[str, Any]:
     about = _read(folder / "teacher.json")
     return {"teacher": about.get("name"), "data": about.get("data"), "classes": about.get("classes")}
+
+
+def _about_student(folder: Path) -> dict[str, Any]:
+    student = _read(folder / "start.json").get("student")
+    return {"student": student if isinstance(student, str) else None}
 
 
 def _about_images(folder: Path) -> dict[str, Any]:

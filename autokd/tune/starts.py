@@ -54,7 +54,7 @@ def give_weights(
                 weights = supply.fetch(student, task, cache_dir, hold)
             except UnavailableError as error:
                 why = str(error)
-                listener.note(f"{student} starts from random weights: {error}.")
+                listener.note(f"{student} does not start from its weights: {why}.")
         if weights is None and supply.asked == "pretrained":
             left_out.append(
                 LeftOut(

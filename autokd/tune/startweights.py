@@ -21,7 +21,7 @@ from autokd.teacher.holds import Hold
 from autokd.teacher.hub import is_kept, kept_file, reachable
 from autokd.teacher.weights import fit_state, read_class_names, read_state, state_fingerprint
 from autokd.tune.weightsfolder import WeightsFolder
-from autokd.zoo.build import build, build_arguments, reason
+from autokd.zoo.build import REFUSALS, build, build_arguments, reason
 from autokd.zoo.spec import base_name
 from autokd.zoo.weights import build_with, head_names, is_imagenet, published, without_head
 
@@ -30,7 +30,7 @@ WORDS = ("auto", "pretrained", "scratch")
 
 
 class UnavailableError(UsageError):
-    """The published weights of one student cannot be had after all."""
+    """The weights of one student cannot be had, or not for this task, after all."""
 
 
 class Supply:
@@ -61,8 +61,8 @@ class Supply:
     def fetch(self, student: str, task: Task, cache_dir: Path, hold: Hold | None = None) -> StartWeights:
         """The weights of a student that `lacks` none, converted for the task and kept in the cache.
 
-        Raises UnavailableError where the hub fails to give them or they do not fit this student, and UsageError for
-        a file that cannot be used.
+        Raises UnavailableError where the hub fails to give them or timm cannot convert them to this student and image
+        size, and UsageError for a file that cannot be used.
         """
         make = _from_hub if self._folder is None else _from_file
         file = None if self._folder is None else self._folder.file_of(student)
@@ -137,7 +137,7 @@ def _from_hub(student: str, file: Path | None, task: Task, shelf: Shelf) -> Star
         source = {} if file is None else {"file": str(file)}
         model = build_with(student, classes, task.transform.image_size, source)
     except Exception as error:
-        raise UnavailableError(f"its published weights cannot be had ({reason(error)})") from error
+        raise UnavailableError(f"its published weights cannot be had ({_why(error)})") from error
     fits = known.classes == classes
     as_is = fits and is_imagenet(task.classes)
     weights = StartWeights(source=known.tag, licence=known.licence, fingerprint="", key=key, as_is=as_is)
@@ -172,7 +172,10 @@ def _loaded(
     native = build(base_name(student), classes, timm.get_pretrained_cfg(base_name(student)).input_size[-1])
     with_head = _fit(native, state, student, file)
     source = {"state_dict": native.state_dict(), "num_classes": classes, "label_offset": None, "custom_load": False}
-    return build_with(student, classes, image_size, source), with_head
+    try:
+        return build_with(student, classes, image_size, source), with_head
+    except REFUSALS as error:
+        raise UnavailableError(f"{file} cannot be converted to {image_size} px ({_why(error)})") from error
 
 
 def _fit(model: nn.Module, state: dict[str, Tensor], student: str, file: Path) -> bool:
@@ -183,6 +186,12 @@ def _fit(model: nn.Module, state: dict[str, Tensor], student: str, file: Path) -
         model, {**own, **state} if headless else state, head_names(model), student, f"name {file} after its own model"
     )
     return not headless and not replaced
+
+
+def _why(error: Exception) -> str:
+    """One line; torch heads a list of misfits with a line that says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return reason(RuntimeError(lines[1])) if len(lines) > 1 and lines[0].endswith(":") else reason(error)
 
 
 def _needs(student: str, task: Task) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,13 +60,15 @@ def build_with(student: str, classes: int, image_size: int, source: Mapping[str,
     where timm publishes them. What timm raises while it fetches or converts them is passed on.
     """
     build(student, classes, image_size, device="meta")  # its size is refused before anything is fetched
-    model = timm.create_model(
-        base_name(student),
-        pretrained=True,
-        pretrained_cfg_overlay=dict(source),
-        num_classes=classes,
-        **build_arguments(student, image_size),
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of torch, of how timm converts position embeddings
+        model = timm.create_model(
+            base_name(student),
+            pretrained=True,
+            pretrained_cfg_overlay=dict(source),
+            num_classes=classes,
+            **build_arguments(student, image_size),
+        )
     assert isinstance(model, nn.Module)  # noqa: S101 - timm is untyped
     return model
 
