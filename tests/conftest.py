@@ -12,7 +12,8 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test has a cache of its own unless it names one."""
+    """Every test has a cache of its own unless it names one, and fetches no weights for its students."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("AUTOKD_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
 
 
