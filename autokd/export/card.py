@@ -15,6 +15,7 @@ def model_card(decision: Decision, finalist: FinalistRecord, shipped: SeedResult
     else:
         how = "used as it is"
     training = f"{recipe.epochs} epochs, learning rate {recipe.learning_rate:.3g}, batch {recipe.batch_size}"
+    seed = f"{shipped.seed}, the best of {len(finalist.seeds)} on validation"
     start = "random weights" if finalist.weights is None else finalist.weights.label
     return f"""---
 library_name: timm
@@ -33,7 +34,7 @@ tags:
 | parameters | {finalist.parameters:,} ({finalist.ratio:.1f}x fewer than the teacher) |
 | starts from | {start} |
 | training | {training if recipe.epochs else "none"} |
-| seed | {shipped.seed}, the best of {len(finalist.seeds)} on validation |
+| seed | {seed if recipe.epochs else "none"} |
 | test accuracy of these weights | {shipped.test_accuracy:.2%} |
 
 ```python

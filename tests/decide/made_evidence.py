@@ -21,6 +21,7 @@ from autokd.records import (
     Role,
     SearchSummary,
     SeedResult,
+    StartWeights,
     Task,
     Teacher,
     Transform,
@@ -48,6 +49,7 @@ class Made:
     noisy: bool = False
     spread: float = 0.0  # relative half width of the cost's interval
     like: int | None = None  # the very predictions of another finalist
+    weights: StartWeights | None = None
 
 
 def distilled(number: int = 1, accuracy: float = 0.94, **more: Any) -> Made:
@@ -60,6 +62,12 @@ def direct(number: int = 2, accuracy: float = 0.94, **more: Any) -> Made:
 
 def twin(number: int = 3, accuracy: float = 0.92, of: tuple[int, ...] = (1,), **more: Any) -> Made:
     return Made(number, "direct", accuracy, role="twin", twin_of=of, **more)
+
+
+def published(number: int = 4, accuracy: float = 0.94, **more: Any) -> Made:
+    """A model that was not trained: every image has one outcome, and there is one row of them."""
+    weights = StartWeights(source="dist_in1k", licence="mit", fingerprint="f", key="k", as_is=True)
+    return Made(number, "direct", accuracy, role="published", seeds=1, weights=weights, **more)
 
 
 def made_evidence(
@@ -131,12 +139,18 @@ def made_record(made: Made, correct: np.ndarray[Any, Any]) -> FinalistRecord:
         student=made.student,
         twin_of=made.twin_of,
         trial=made.number,
-        recipe=Recipe(learning_rate=0.01, epochs=3, batch_size=64, alpha=0.5 if made.arm == "distill" else 0.0),
+        recipe=Recipe(
+            learning_rate=0.01,
+            epochs=0 if made.role == "published" else 3,
+            batch_size=64,
+            alpha=0.5 if made.arm == "distill" else 0.0,
+        ),
         parameters=5_000_000,
         ratio=12.0,
         macs=100_000_000,
         reading=made_reading(made.student, made.cost, made.p95, made.noisy, made.spread),
         seeds=seeds,
+        weights=made.weights,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from made_evidence import Made, direct, distilled, made_evidence, twin
+from made_evidence import Made, direct, distilled, made_evidence, published, twin
 
 from autokd.decide import decide
 from autokd.decide.settling import settled_by
@@ -47,6 +47,15 @@ def test_a_test_part_that_the_teacher_may_have_seen() -> None:
     assert "separate test/ folder" in only(decided(*BETTER, own_weights=True, test_is_separate=False))
     assert decided(*BETTER, own_weights=True, test_is_separate=True).strength == "strong"
     assert decided(*BETTER, own_weights=False, test_is_separate=False).strength == "strong"
+
+
+def test_a_test_part_that_a_students_own_weights_may_have_seen() -> None:
+    assert decided(*BETTER, published(accuracy=0.949)).strength == "strong"
+    sentence = only(decided(*BETTER, published(accuracy=0.949, student="known_net"), test_is_separate=False))
+    assert "weights that known_net starts from" in sentence
+    assert "separate test/ folder" in sentence
+    unpicked = published(accuracy=0.80)
+    assert decided(*BETTER, unpicked, test_is_separate=False).strength == "strong", "no verdict rests on it"
 
 
 def test_a_noisy_reading_counts_only_where_the_verdict_rests_on_it() -> None:

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from autokd.export.card import model_card
 from autokd.export.timm_folder import export_timm
-from autokd.records import FinalistRecord, Interval, Reading, Recipe, SeedResult, Task, Transform
+from autokd.records import FinalistRecord, Interval, Reading, Recipe, SeedResult, StartWeights, Task, Transform
 from autokd.zoo.build import build
 
 TASK = Task(
@@ -80,10 +80,27 @@ def test_it_says_what_how_and_how_good(arm, how):
         "471,239 (8.0x fewer than the teacher)",
         "6 epochs, learning rate 0.0012, batch 64",
         "5, the best of 2 on validation",
+        "starts from | random weights",
         "87.65%",
     ):
         assert part in text
     assert text.startswith("---\nlibrary_name: timm\n")
+
+
+def test_a_model_that_was_not_trained_says_so_and_under_which_licence():
+    trained = finalist("direct")
+    weights = StartWeights(source="r160_in1k", licence="apache-2.0", fingerprint="f", key="k", as_is=True)
+    untrained = trained.model_copy(
+        update={"recipe": trained.recipe.model_copy(update={"epochs": 0}), "seeds": SEEDS[:1], "weights": weights}
+    )
+    text = model_card(SimpleNamespace(summary="Use it."), untrained, SEEDS[0], TASK)
+    for part in (
+        "# test_resnet, used as it is",
+        "starts from | r160_in1k, apache-2.0",
+        "training | none",
+        "seed | none",
+    ):
+        assert part in text
 
 
 def test_its_code_runs(tmp_path):
