@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from fakes import Hearing
+from safetensors.torch import save_file
 from scripted import RecordingSource
 
 from autokd.config import SearchConfig
@@ -22,6 +23,8 @@ from autokd.teacher.softlabels import write_soft_labels
 from autokd.tune.engines.base import Job
 from autokd.tune.engines.shipping import Mailbox, Shipment, ship
 from autokd.tune.workshop import TrainingFactory
+from autokd.zoo.build import build
+from autokd.zoo.weights import without_head
 
 
 class TestMailbox:
@@ -73,7 +76,11 @@ class TestTwoNodes:
         data = open_task(folder)
         teacher = prepare_teacher(config, data, "cpu", Hearing())
         labels = write_soft_labels(teacher, data, 2, 7, config.cache_dir, "cpu", Hearing())
-        return TrainingFactory(folder, labels, 7, "cpu")
+        torch.manual_seed(11)
+        start = tmp_path / "cache" / "students" / "start.safetensors"
+        start.parent.mkdir()
+        save_file(without_head(build("test_resnet", 10, 32)), start)
+        return TrainingFactory(folder, labels, 7, "cpu", weights={"test_resnet": start})
 
     @pytest.fixture
     def blind(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Shipment]:
