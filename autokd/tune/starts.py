@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from autokd.errors import ConfigError, RunError
 from autokd.progress import Listener
 from autokd.records import Candidate, LeftOut, Task
+from autokd.units import size as file_size
 
 if TYPE_CHECKING:
     from autokd.teacher.holds import Hold
@@ -45,9 +46,13 @@ def give_weights(
     from autokd.zoo.weights import published
 
     given, left_out = [], []
+    lacking = {candidate.student: supply.lacks(candidate.student) for candidate in candidates}
+    size = sum(4 * candidate.parameters for candidate in candidates if lacking[candidate.student] is None)
+    if size:
+        listener.note(f"The weights that students start from are put into the cache, about {file_size(size)}.")
     for number, candidate in enumerate(candidates, 1):
-        student, weights = candidate.student, None
-        known, why = published(student), supply.lacks(student)
+        student, weights, known = candidate.student, None, published(candidate.student)
+        why = lacking[student] or supply.lacks(student)
         if why is None:
             listener.advance("preparing students' weights", number, len(candidates), None)
             try:
