@@ -23,11 +23,12 @@ class Disk(Record):
     soft_labels: int
     checkpoints: int  # of the trainings that run at a time
     finalists: int  # weights, validation and test logits, and the student that is shipped
+    student_weights: int = 0  # that students start from, converted; what the hub's own cache keeps comes on top
 
     @property
     def peak(self) -> int:
         """The most that is taken at any moment, beside tables and the report."""
-        later = self.teacher + self.soft_labels + self.checkpoints + self.finalists
+        later = self.teacher + self.soft_labels + self.checkpoints + self.finalists + self.student_weights
         return self.decoded_images + max(self.teacher_training, later)
 
 
@@ -52,6 +53,7 @@ def disk_of(
         soft_labels=_soft_labels(config, task) if candidates else 0,
         checkpoints=2 * workers * checkpoint,
         finalists=finalists * (weights + logits) + (workers + 1) * weights,
+        student_weights=_student_weights(config, candidates),
     )
 
 
@@ -61,6 +63,13 @@ def _soft_labels(config: SearchConfig, task: Task) -> int:
 
     wanted = (config.epochs or 0) * layout_of(task.train, len(task.classes)).view_bytes
     return wanted if config.cache_limit_gb is None else min(wanted, int(config.cache_limit_gb * 1e9))
+
+
+def _student_weights(config: SearchConfig, candidates: Sequence[Candidate]) -> int:
+    from autokd.tune.startweights import Supply
+
+    supply = Supply(config.student_weights)
+    return sum(4 * candidate.parameters for candidate in candidates if supply.lacks(candidate.student) is None)
 
 
 def _largest(config: SearchConfig, task: Task, candidates: Sequence[Candidate]) -> tuple[int, int]:

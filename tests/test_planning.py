@@ -52,6 +52,15 @@ def test_the_limit_of_the_cache_bounds_the_soft_labels(space_file: Path) -> None
     assert limited.disk.soft_labels == 1_000_000
 
 
+def test_weights_that_students_start_from_are_counted(space_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "lcnet_050.pth").touch()
+    given = autokd.estimate(
+        teacher="resnet10t", max_cost=1.0, space=str(space_file), cost_model="params", student_weights=str(tmp_path)
+    )
+    (student,) = [c for c in given.candidates if c.student == "lcnet_050"]
+    assert given.disk.student_weights == 4 * student.parameters
+
+
 def bytes_on_disk(root: Path) -> int:
     total = 0
     for path in root.rglob("*"):
