@@ -8,6 +8,8 @@ from autokd.zoo import count as count_module
 from autokd.zoo.build import build
 from autokd.zoo.count import count, count_all, family, module_macs
 
+NOT_TRIED = 48  # px: the catalogue has no counts at this size, so that models are built and counted
+
 
 @pytest.mark.parametrize("name", ["resnet18", "test_vit", "test_efficientnet", "lcnet_050"])
 def test_parameters_are_those_of_the_built_model(name):
@@ -78,39 +80,39 @@ def test_models_that_fail_at_this_size_are_refused_with_a_reason():
 
 def test_counts_are_kept(tmp_path, monkeypatch):
     names = ["test_resnet", "inception_v3"]
-    first = count_all(names, 10, 32, tmp_path)
+    first = count_all(names, 10, NOT_TRIED, tmp_path)
     monkeypatch.setattr(count_module, "build", None)  # nothing may be built again
-    assert count_all(names, 10, 32, tmp_path) == first
+    assert count_all(names, 10, NOT_TRIED, tmp_path) == first
 
 
 def test_the_cache_keeps_sizes_and_classes_apart(tmp_path):
-    small = count("test_resnet", 10, 32, tmp_path)
-    assert count("test_resnet", 10, 64, tmp_path).macs > small.macs
-    assert count("test_resnet", 100, 32, tmp_path).parameters > small.parameters
-    assert count("test_resnet", 10, 32, tmp_path) == small
+    small = count("test_resnet", 10, NOT_TRIED, tmp_path)
+    assert count("test_resnet", 10, NOT_TRIED + 32, tmp_path).macs > small.macs
+    assert count("test_resnet", 100, NOT_TRIED, tmp_path).parameters > small.parameters
+    assert count("test_resnet", 10, NOT_TRIED, tmp_path) == small
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", "\x00", '{"a": 1}'])
 def test_a_damaged_cache_is_counted_again(tmp_path, damage):
-    expected = count("test_resnet", 10, 32)
+    expected = count("test_resnet", 10, NOT_TRIED)
     (tmp_path / "counts.json").write_text(damage)
-    assert count("test_resnet", 10, 32, tmp_path) == expected
-    assert count("test_resnet", 10, 32, tmp_path) == expected
+    assert count("test_resnet", 10, NOT_TRIED, tmp_path) == expected
+    assert count("test_resnet", 10, NOT_TRIED, tmp_path) == expected
 
 
 def test_damaged_entries_are_counted_again(tmp_path):
-    expected = count("test_resnet", 10, 32, tmp_path)
+    expected = count("test_resnet", 10, NOT_TRIED, tmp_path)
     path = tmp_path / "counts.json"
     (key,) = json.loads(path.read_text())
     path.write_text(json.dumps({key: {"parameters": "many", "macs": 1, "family": "resnet"}}))
-    assert count("test_resnet", 10, 32, tmp_path) == expected
+    assert count("test_resnet", 10, NOT_TRIED, tmp_path) == expected
 
 
 def test_entries_of_another_timm_are_not_used(tmp_path):
-    expected = count("test_resnet", 10, 32)
-    other = {"0.0.1/test_resnet/10/32": {"parameters": 1, "macs": 1, "family": "resnet"}}
+    expected = count("test_resnet", 10, NOT_TRIED)
+    other = {"0.0.1/test_resnet/10/48": {"parameters": 1, "macs": 1, "family": "resnet"}}
     (tmp_path / "counts.json").write_text(json.dumps(other))
-    assert count("test_resnet", 10, 32, tmp_path) == expected
+    assert count("test_resnet", 10, NOT_TRIED, tmp_path) == expected
 
 
 def test_progress_is_told():
@@ -122,5 +124,5 @@ def test_progress_is_told():
             self.heard.append((done, total, seconds_left >= 0))
 
     ear = Ear()
-    count_all(["test_resnet", "test_vit"], 10, 32, listener=ear)
+    count_all(["test_resnet", "test_vit"], 10, NOT_TRIED, listener=ear)
     assert ear.heard == [(1, 2, True), (2, 2, True)]
