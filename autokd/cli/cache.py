@@ -13,7 +13,7 @@ cache_dir_option = click.option(
 
 @click.group("cache", epilog="autokd cache list")
 def command() -> None:
-    """List, verify or prune what searches keep: soft labels, teachers and decoded images."""
+    """List, verify or prune what searches keep: soft labels, teachers, students' first weights and decoded images."""
 
 
 @command.command("list", short_help="Say what is kept, how large and how old it is.", epilog="autokd cache list --json")

@@ -21,6 +21,8 @@ from autokd.data.images import to_pixels
 from autokd.data.views import normalise
 from autokd.errors import ConfigError, RunError, UsageError
 from autokd.records import Candidate, Interval, Reading, Task, Transform
+from autokd.teacher.holds import Hold
+from autokd.teacher.labelcache import entries, prune, superfluous
 from autokd.tune.starts import check_weights_again, give_weights, start_remark, without_weights
 from autokd.tune.startweights import Supply, UnavailableError, weights_path
 from autokd.zoo.build import build, normalisation
@@ -177,6 +179,17 @@ def test_weights_are_converted_once_and_anew_where_the_file_changes(folder: Path
     write(folder, "test_resnet.safetensors", state_of("test_resnet", seed=2))
     second = supply.fetch("test_resnet", task(), cache)
     assert (second.key, second.fingerprint) != (first.key, first.fingerprint)
+
+
+def test_the_cache_lists_them_and_keeps_what_is_in_use(folder: Path, cache: Path) -> None:
+    hold = Hold()
+    weights = Supply(str(folder)).fetch("test_resnet", task(), cache, hold)
+    (entry,) = entries(cache)
+    assert (entry.kind, entry.student, entry.key, entry.held) == ("student weights", "test_resnet", weights.key, True)
+    assert superfluous([entry], None, None, everything=True) == []
+    hold.close()
+    assert prune(superfluous(entries(cache), None, None, everything=True), cache)
+    assert not weights_path(cache, weights).exists()
 
 
 @pytest.mark.parametrize(
