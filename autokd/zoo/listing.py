@@ -90,9 +90,9 @@ def native_size(model: str) -> int:
     entry = catalogue().get(architecture)
     if entry is not None and (not tag or tag in entry.weights):
         return entry.inputs.get(tag, entry.native)
-    from autokd.teacher.prepare import input_size
+    import timm
 
-    return input_size(name)
+    return int(timm.get_pretrained_cfg(name).input_size[-1])
 
 
 def sorted_rows(rows: Sequence[Row], column: str) -> tuple[Row, ...]:
