@@ -200,8 +200,8 @@ def check(number: int) -> int:
     wrong = 0
     for done, name in enumerate(names, start=1):
         found = known.get(name)
-        for size in found.sizes if found else ():
-            fresh, stored = counted(name, OTHER, size), found.count(OTHER, size) if found else None
+        for size, fresh in (_counts(name, OTHER, sorted(found.sizes)) if found else {}).items():
+            stored = found.count(OTHER, size) if found else None
             alike = fresh == stored if isinstance(fresh, Count) else isinstance(stored, str)
             if not alike:
                 wrong += 1
