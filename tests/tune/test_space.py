@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -241,3 +242,12 @@ def test_every_shipped_space_is_sound_and_searches_the_same_recipes(name: str) -
 def test_the_example_is_sound() -> None:
     space = read_space(str(Path(__file__).parents[2] / "examples" / "my_space.toml"))
     assert len(space.names()) >= 5
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/search-spaces.md"])
+def test_examples_in_the_documents_are_sound(page: str, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
+    assert blocks
+    for block in blocks:
+        assert read_space(write(tmp_path, block)).names()
