@@ -16,9 +16,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import optuna
+from places import Places, Student
 from timing import table
-
-from autokd.tune.places import Places, Student
 
 Row = tuple[Student, float, float]  # learning rate, accuracy
 Draw = Callable[[optuna.Trial], str]

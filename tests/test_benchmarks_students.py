@@ -76,3 +76,15 @@ def test_small_images_are_compared_in_accuracy_and_time(capsys: pytest.CaptureFi
 def test_a_case_that_is_none_is_refused() -> None:
     with pytest.raises(SystemExit, match="write student:size"):
         bench("bench_small_images").main(["--cases", "resnet18"])
+
+
+def test_a_place_gives_its_student_back_and_equals_are_both_drawn() -> None:
+    places = bench("places")
+    sizes = {"small conv": 1e6, "large conv": 1e7, "large conv too": 1e7, "vit": 3e6}
+    made = places.Places(
+        [places.Student(name, name.split()[-1] if name == "vit" else "conv", n) for name, n in sizes.items()]
+    )
+    assert {name: made.at(made.place(name)) for name in sizes} == {name: name for name in sizes}
+    drawn = {made.at({"family": "conv", "size": size / 100}) for size in range(101)}
+    assert drawn == {"small conv", "large conv", "large conv too"}
+    assert made.at({"family": "vit", "size": 1.0}) == "vit"

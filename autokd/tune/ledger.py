@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from autokd.records import Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
 from autokd.run import digest
-from autokd.tune.places import FAMILY, SIZE, Places, Student
 from autokd.tune.space import Space, as_read
 
 if TYPE_CHECKING:
@@ -44,10 +43,10 @@ class Ledger:
     def __init__(self, path: Path, space: Space, candidates: Sequence[Candidate], plan: SearchPlan) -> None:
         self._plan, self._space = plan, space
         self._candidates = {candidate.student: candidate for candidate in candidates}
-        self._places = {arm: places for arm in ARMS if (places := _places(candidates, arm))}
+        self._names = {arm: [c.student for c in candidates if arm in c.arms] for arm in ARMS}
         self._running: dict[int, tuple[Arm, optuna.Trial]] = {}
         _write_ahead(path)
-        self._studies = {arm: self._open(path, arm) for arm in self._places}
+        self._studies = {arm: self._open(path, arm) for arm in ARMS if self._names[arm]}
         self._recover()
 
     # ---- asking ----------------------------------------------------------------------------------------------
@@ -79,7 +78,8 @@ class Ledger:
         return self._plan.trials // 2 if arm in self._studies else 0
 
     def _student(self, trial: optuna.Trial, arm: Arm) -> str:
-        return self._places[arm].draw(trial)
+        """From the plain list; family and size in its place learnt more slowly (benchmarks/RESULTS.md)."""
+        return str(trial.suggest_categorical("student", self._names[arm]))
 
     def _recipe(self, trial: optuna.Trial, arm: Arm) -> Recipe:
         losses = self._space.recipe.distill.losses
@@ -94,7 +94,7 @@ class Ledger:
 
         Every loss draws all there is, because the sampler learns from parameters that all trials share.
         """
-        fields = {name: value for name, value in drawn.items() if name not in (FAMILY, SIZE)}
+        fields = {name: value for name, value in drawn.items() if name != "student"}
         if arm == "distill":
             fields = as_read({"loss": self._space.recipe.distill.losses[0], **fields})
         return Recipe(epochs=self._plan.epochs, batch_size=self._plan.batch_size, ema=self._plan.ema, **fields)
@@ -146,9 +146,9 @@ class Ledger:
         """First proposals that are not tried, because their student is no candidate of their arm."""
         return [
             f"The first proposal of {first['student']} is left out: it is no candidate of the {arm} arm."
-            for arm, places in self._places.items()
+            for arm in self._studies
             for first in self._space.firsts(arm)
-            if "student" in first and first["student"] not in places.names
+            if "student" in first and first["student"] not in self._names[arm]
         ]
 
     def importance(self) -> dict[str, dict[str, float]]:
@@ -173,7 +173,7 @@ class Ledger:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        name = f"{arm}-{digest(*self._places[arm].names, self._space, self._plan)}"
+        name = f"{arm}-{digest(*self._names[arm], self._space, self._plan)}"
         storage = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
         sampler_seed = (self._plan.seed * 1_000_003 + 2 * len(_numbers(storage)) + ARMS.index(arm)) % 2**31
         study = optuna.create_study(
@@ -193,11 +193,7 @@ class Ledger:
 
     def _firsts(self, arm: Arm) -> list[dict[str, Any]]:
         """Fixed parameters of an arm's first proposals; those of a student that is no candidate are skipped."""
-        places, found = self._places[arm], []
-        for first in self._space.firsts(arm):
-            student = first.pop("student", None)
-            if student is None or student in places.names:
-                found.append(first | (places.place(student) if student else {}))
+        found = [first for first in self._space.firsts(arm) if first.get("student") in (None, *self._names[arm])]
         return found[: self._plan.trials // 2]
 
     def _recover(self) -> None:
@@ -227,7 +223,7 @@ class Ledger:
         return any(t.state.name == "WAITING" and "number" in t.user_attrs for t in trials)
 
     def _record(self, arm: Arm, trial: optuna.trial.FrozenTrial) -> TrialRecord:
-        candidate = self._candidates[self._places[arm].at(trial.params)]
+        candidate = self._candidates[trial.params["student"]]
         seconds: dict[str, float] = trial.user_attrs.get("seconds", {})
         steps = trial.intermediate_values
         state: TrialState = _STATES[trial.state.name]
@@ -247,11 +243,6 @@ class Ledger:
             error=trial.user_attrs.get("error") if state == "failed" else None,
             note=trial.user_attrs.get("note", ""),
         )
-
-
-def _places(candidates: Sequence[Candidate], arm: Arm) -> Places | None:
-    students = [Student(c.student, c.family, c.parameters) for c in candidates if arm in c.arms]
-    return Places(students) if students else None
 
 
 _STATES: dict[str, TrialState] = {
