@@ -70,7 +70,7 @@ class Parts:
 
         device = resolve_device(config.device)
         source = self.teacher if self.teacher is not None else config.teacher
-        folder = prepare_task(config, input_size(source), listener, self.pair)
+        folder = prepare_task(config, input_size(source), listener, self.pair, trained=self.teacher is not None)
         hold = Hold(*cache_folders(folder))
         data = open_task(folder, device, config.loader_workers)
         sized = config.sized(len(data.train))

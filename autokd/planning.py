@@ -89,7 +89,7 @@ def _task(config: SearchConfig, parts: Parts, listener: Listener) -> tuple[Path,
     from autokd.teacher.prepare import input_size
 
     source = parts.teacher if parts.teacher is not None else config.teacher
-    folder = prepare_task(config, input_size(source), listener, parts.pair)
+    folder = prepare_task(config, input_size(source), listener, parts.pair, trained=parts.teacher is not None)
     return folder, open_task(folder).task
 
 

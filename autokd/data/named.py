@@ -53,7 +53,7 @@ def _read_digits() -> Parts:
         lambda i: Image.fromarray(pixels[i]),
     )
     classes = tuple(str(name) for name in bunch.target_names)
-    return Parts("digits", classes, part, None, None, "digits", flip=False, native_size=32)
+    return Parts("digits", classes, part, None, None, "digits", flip=False, native_size=8)
 
 
 def _read_torch(data: str, data_dir: Path | None) -> Parts:

@@ -24,6 +24,7 @@ from autokd.progress import Listener
 from autokd.records import Task, Transform
 from autokd.run import digest, read_json, write_bytes, write_text
 
+SMALL_NATIVE = 32  # pixels up to which images are shown at twice their size
 SMALL_IMAGE = 64  # up to this size crops are shifts; above it, random resized crops
 PATHS = "paths.txt"  # in a task's folder: where the images are, if they are streamed from files
 PHOTO_COLOUR = 0.2  # jitter of random resized crops by default
@@ -42,13 +43,17 @@ class TaskData:
     test: Indices
 
 
-def prepare_task(config: SearchConfig, teacher_input: int, listener: Listener, pair: Pair | None = None) -> Path:
+def prepare_task(
+    config: SearchConfig, teacher_input: int, listener: Listener, pair: Pair | None = None, trained: bool = False
+) -> Path:
     """Read, decode and split what the settings name; returns the folder of the task for `open_task`.
 
-    teacher_input: pixels a side that the teacher was made for. Raises DataError with the file or class at fault.
+    teacher_input: pixels a side that the teacher was made for. trained: it comes trained on these data, from Python.
+    Raises DataError with the file or class at fault.
     """
     parts = read_parts(config.data, config.data_dir, pair)
-    transform = choose_transform(config, parts, teacher_input)
+    own_file = config.teacher_weights not in (None, "scratch", "pretrained")
+    transform = choose_transform(config, parts, teacher_input, trained=trained or own_file)
     read = PartsReader(shipped_parts(parts), store_size(transform), transform.interpolation)
     resident = _is_resident(read, config, listener)
     if not (resident or parts.workers_can_reopen):
@@ -82,15 +87,18 @@ def _amount(size: float) -> str:
     return f"{size / 1e6:.3g} MB" if size < 1e9 else f"{size / 1e9:.3g} GB"
 
 
-def choose_transform(config: SearchConfig, parts: Parts, teacher_input: int) -> Transform:
-    """Image size: as asked, else what small images round up to (a multiple of 32), never above the teacher's own.
+def choose_transform(config: SearchConfig, parts: Parts, teacher_input: int, trained: bool = False) -> Transform:
+    """Image size: as asked, else what the images round up to (a multiple of 32), never above the teacher's own.
 
+    Images up to 32 px are shown at twice their size, since ordinary stems throw most of them away (measured by
+    benchmarks/bench_small_images.py), but not to a teacher that comes trained on these data: it knows them as they are.
     Resized crops are of photographs, whose light varies: they get colour jitter unless told otherwise.
     """
     size = config.image_size
     if size is None:
         native = parts.native_size or teacher_input
-        size = min(teacher_input, 32 * -(-native // 32))
+        shown = native if trained or native > SMALL_NATIVE else 2 * native
+        size = min(teacher_input, 32 * -(-shown // 32))
     flip = parts.flip if config.flip is None else config.flip
     small = size <= SMALL_IMAGE
     colour = (0.0 if small else PHOTO_COLOUR) if config.colour is None else config.colour

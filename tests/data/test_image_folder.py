@@ -159,7 +159,9 @@ def test_image_size_is_rounded_up_from_small_images_and_never_above_the_teachers
             (tmp_path / name / place).mkdir(parents=True)
             plain(1, (size, size)).save(tmp_path / name / place / "0.png")
     small, large = read_folder(tmp_path / "small"), read_folder(tmp_path / "large")
-    assert choose_transform(settings(), small, 224).image_size == 32
+    assert choose_transform(settings(), small, 224).image_size == 64  # shown at twice their size
+    assert choose_transform(settings(), small, 32).image_size == 32
+    assert choose_transform(settings(), small, 224, trained=True).image_size == 32
     assert choose_transform(settings(), small, 224).crop == "padded"
     assert choose_transform(settings(), large, 224).image_size == 224
     assert choose_transform(settings(), large, 224).crop == "resized"
@@ -269,7 +271,7 @@ def test_streamed_digits_are_opened_by_name():
 
 def test_streaming_survives_another_working_directory(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    place = prepare_task(settings(data="images", resident_gb=STREAM), 160, Silent())
+    place = prepare_task(settings(data="images", resident_gb=STREAM, image_size=32), 160, Silent())
     monkeypatch.chdir("/")
     assert open_task(place).images.take(np.array([3])).shape == (1, 3, 32, 32)
 

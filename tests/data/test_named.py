@@ -101,7 +101,7 @@ def test_torch_names_are_decoded_once_and_again_when_their_files_change(tmp_path
 
 def test_small_images_set_the_size_whatever_they_come_from(tmp_path):
     write_fashion(tmp_path)
-    assert prepared(settings(data="torch/fashion_mnist", data_dir=tmp_path)).task.transform.image_size == 32
+    assert prepared(settings(data="torch/fashion_mnist", data_dir=tmp_path)).task.transform.image_size == 64
 
 
 def test_an_unknown_torch_name_lists_the_known_ones():
@@ -156,7 +156,7 @@ def test_hfds_names_are_read_with_their_class_names(hf):
 
     labels = [i % 3 for i in range(60)]
     root = write_hf(hf / "made", labels, datasets.ClassLabel(names=["cat", "dog", "fox"]))
-    data = prepared(settings(data=f"hfds/{root}", data_dir=hf / "cache"))
+    data = prepared(settings(data=f"hfds/{root}", data_dir=hf / "cache", image_size=32))
     assert data.task.classes == ("cat", "dog", "fox")
     assert (data.task.train, data.task.val, data.task.test) == (60, 60, 60)
     assert data.labels.tolist() == labels * 3
@@ -230,7 +230,7 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_pairs_of_any_form_give_the_same_task(form):
-    reference, data = prepared(settings(), pair()), prepared(settings(), pair(form))
+    reference, data = (prepared(settings(image_size=32), each) for each in (pair(), pair(form)))
     assert data.task == reference.task
     assert data.task.test_is_separate
     assert data.labels.tolist() == [*(i % 3 for i in range(150)), *(i % 3 for i in range(30))]

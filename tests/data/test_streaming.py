@@ -242,7 +242,7 @@ def test_which_way_the_images_go_is_said_with_its_reason(tmp_path):
     said = {}
     for limit, workers in ((4.0, 3), (0.0004, 3), (0.0004, 1), (0.0004, 0)):
         listener = Recorder()
-        prepare_task(settings(data=str(root), resident_gb=limit, loader_workers=workers), 160, listener)
+        prepare_task(settings(data=str(root), resident_gb=limit, loader_workers=workers, image_size=32), 160, listener)
         (said[limit, workers],) = listener.notes
     assert said[4.0, 3] == "180 images are decoded once and kept in memory-mapped form (0.553 MB)"
     start = "180 images would take 0.553 MB decoded, more than the 0.0004 GB of --resident-gb: "
