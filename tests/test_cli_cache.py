@@ -243,7 +243,7 @@ def test_a_pretrained_teacher_comes_from_the_hub_again(call, cache, monkeypatch)
     made_up = labelverify.build
     monkeypatch.setattr(labelverify, "build", from_hub)
     assert "4 of them computed again" in call("verify", "--cache-dir", cache)[1]
-    assert asked == [("test_resnet", 3, 32, True)]
+    assert asked == [("test_resnet", 3, 64, True)]
 
     def unreachable(*_, **__):
         raise ConnectionResetError("connection reset by peer")

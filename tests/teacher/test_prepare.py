@@ -273,7 +273,7 @@ def test_a_module_with_the_wrong_outputs_is_refused(config, data, answer):
 
 
 def test_a_module_that_cannot_take_the_images_is_refused(config, data):
-    with pytest.raises(TeacherError, match=r"cannot take images \[2, 3, 32, 32\]") as caught:
+    with pytest.raises(TeacherError, match=r"cannot take images \[2, 3, 64, 64\]") as caught:
         prepare(config, data, given=nn.Sequential(nn.Flatten(), nn.Linear(7, 3)))
     assert "\n" not in str(caught.value)
 
