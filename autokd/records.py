@@ -32,11 +32,12 @@ Dollars = Annotated[float, BeforeValidator(lambda value: math.inf if value is No
 
 
 class Interval(Record):
-    """A mean with the two ends of its 95 % interval."""
+    """A mean with the two ends of its interval."""
 
     mean: Dollars
     low: Dollars
     high: Dollars
+    level: float = 0.95
 
 
 class Difference(Interval):

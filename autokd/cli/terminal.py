@@ -168,13 +168,14 @@ def print_result(result: SearchResult) -> None:
 
 def _options_table(result: SearchResult) -> Table:
     table = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 2, 0, 0))
+    level = f"{result.options.teacher.accuracy.level * 100:g} %"
     for column in (
         "option",
         "model",
         "params",
         "ratio",
-        "test accuracy (95 %)",
-        "retention (95 %)",
+        f"test accuracy ({level})",
+        f"retention ({level})",
         "$ per 1,000",
         "fits",
     ):

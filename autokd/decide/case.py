@@ -86,11 +86,13 @@ def build_case(evidence: Evidence) -> Case:
     return Case(
         evidence=evidence,
         teacher=_teacher(evidence),
-        teacher_accuracy=statistics.accuracy(evidence.teacher_correct[None]),
+        teacher_accuracy=statistics.accuracy(evidence.teacher_correct[None], evidence.level),
         students=students,
         twins=_twins(students),
         differences={
-            (a.number, b.number): statistics.difference(evidence.correct[a.number], evidence.correct[b.number])
+            (a.number, b.number): statistics.difference(
+                evidence.correct[a.number], evidence.correct[b.number], evidence.level
+            )
             for a in students
             for b in students
             if a.arm == "distill" and b.arm == "direct"
@@ -106,7 +108,7 @@ def _teacher(evidence: Evidence) -> Offer:
         name=evidence.teacher.name,
         cost=reading.cost_usd_per_1k,
         latency_ms=reading.latency_ms.p95 if reading.latency_ms else None,
-        retention=Interval(mean=1.0, low=1.0, high=1.0),
+        retention=Interval(mean=1.0, low=1.0, high=1.0, level=evidence.level),
         val_accuracy=evidence.teacher.val_accuracy,
         reading=reading,
     )
@@ -114,7 +116,7 @@ def _teacher(evidence: Evidence) -> Offer:
 
 def _student(evidence: Evidence, record: FinalistRecord) -> Student:
     correct = evidence.correct[record.number]
-    estimate = statistics.retention(correct, evidence.teacher_correct[None])
+    estimate = statistics.retention(correct, evidence.teacher_correct[None], evidence.level)
     return Student(
         number=record.number,
         arm=record.arm,
@@ -125,7 +127,7 @@ def _student(evidence: Evidence, record: FinalistRecord) -> Student:
         val_accuracy=record.val_accuracy,
         reading=record.reading,
         record=record,
-        accuracy=statistics.accuracy(correct),
+        accuracy=statistics.accuracy(correct, evidence.level),
         estimate=estimate,
     )
 

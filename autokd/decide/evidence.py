@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from autokd.decide.levels import LEVEL
 from autokd.decide.statistics import Correct
 from autokd.errors import RunError
 from autokd.records import CostModel, FinalistRecord, LeftOut, Reading, Record, SearchSummary, Task, Teacher
@@ -36,6 +37,7 @@ class Evidence:
     search: SearchSummary
     nearest: tuple[LeftOut, ...]  # students that were not trained but whose cost is known, cheapest first
     budget: float | None = None  # dollars per 1,000 requests of the search itself: dearer students were never tried
+    level: float = LEVEL  # of every interval of accuracies
 
 
 def read_evidence(run: Run) -> Evidence:

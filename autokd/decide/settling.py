@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from autokd.decide.levels import look_after
 from autokd.decide.statistics import Estimate
 from autokd.decide.wording import rounded_out
 
@@ -12,9 +13,13 @@ MOST_IMAGES = 1000.0  # times what there is
 
 
 def settled_by(estimate: Estimate, limit: float) -> str:
-    """A clause that says what would take the interval off `limit`, were the mean to stay where it is."""
+    """A clause that says what would take the interval off `limit`, were the mean to stay where it is.
+
+    More seeds are another look at the same images, whose interval is wider; more images are a search of their own.
+    """
     gap = abs(estimate.mean - limit)
-    ways = [way for way in (_seeds(estimate, gap), _images(estimate, gap)) if way]
+    seeds = seeds_to_settle(estimate, limit)
+    ways = [way for way in (f"{seeds} seeds" if seeds else None, _images(estimate, gap)) if way]
     if ways:
         return f"about {' or '.join(ways)} would settle it"
     both = _images(estimate.with_more(seeds=MOST_SEEDS), gap) if estimate.seeds > 1 else None
@@ -23,13 +28,17 @@ def settled_by(estimate: Estimate, limit: float) -> str:
     return "it lies so close to the limit that no affordable number of seeds or test images would settle it"
 
 
-def _seeds(estimate: Estimate, gap: float) -> str | None:
-    """The number of seeds that suffices on the same test images."""
+def seeds_to_settle(estimate: Estimate, limit: float) -> int | None:
+    """The number of seeds that suffices on the same test images; None where none does that anybody would train."""
     if estimate.seeds < 2:
         return None
-    enough = (n for n in range(estimate.seeds + 1, MOST_SEEDS + 1) if estimate.with_more(seeds=n).half_width < gap)
-    found = next(enough, None)
-    return None if found is None else f"{found} seeds"
+    level, gap = look_after(estimate.level), abs(estimate.mean - limit)
+    enough = (
+        n
+        for n in range(estimate.seeds + 1, MOST_SEEDS + 1)
+        if estimate.with_more(seeds=n, level=level).half_width < gap
+    )
+    return next(enough, None)
 
 
 def _images(estimate: Estimate, gap: float) -> str | None:

@@ -1,4 +1,6 @@
-"""Paired statistics over test images and training seeds: differences, ratios and accuracies with 95 % intervals.
+"""Paired statistics over test images and training seeds: differences, ratios and accuracies with their intervals.
+
+The level of an interval is 95 % unless evidence is looked at again after more seeds: see `levels.py`.
 
 A correctness array has one row a seed and one column a test image. Two sources of chance are kept apart:
 
@@ -21,8 +23,8 @@ before that is multiplied, which is narrower, covers 90.8 % with three seeds whe
 interval is 1.4 times as wide, with five 1.2 times.
 
 Arms that (almost) never disagree would get an interval of (almost) no width. The sum of squares over images is
-therefore at least z^2 = 3.84, which makes the half width z^2 / n when no image tells the arms apart: the upper end of
-Wilson's interval for no event in n, a little wider than the rule of three.
+therefore at least z^2 (3.84 at 95 %), which makes the half width z^2 / n when no image tells the arms apart: the upper
+end of Wilson's interval for no event in n, a little wider than the rule of three.
 """
 
 from __future__ import annotations
@@ -34,15 +36,14 @@ from math import inf, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.decide.levels import LEVEL
 from autokd.records import Difference, Interval, SeededInterval
 
 Floats = NDArray[np.float64]
 Values = NDArray[np.float64] | NDArray[np.int8]  # int8: -1, 0 and 1, whose squares stay in range
 Correct = NDArray[np.bool_]
 
-CONFIDENCE = 0.975  # both ends of a 95 % interval
 POWER = 0.8
-Z2 = 1.959964**2
 
 
 @dataclass(frozen=True)
@@ -55,29 +56,43 @@ class Estimate:
     images: int
     seeds: int  # 1: nothing is known about other seeds, or there is none to know
     shared: float = 0.0  # what of the seed part is in the image part already
+    level: float = LEVEL  # of the interval
 
     @property
     def half_width(self) -> float:
-        """Half of the 95 % interval."""
+        """Half of the interval."""
         return self._spread(0.0)
 
     @property
     def detectable(self) -> float:
-        """The smallest true value that would be told from 0 in four of five repetitions, two-sided at 5 %."""
+        """The smallest true value whose interval would leave 0 out in four of five repetitions."""
         return self._spread(POWER)
 
     @property
     def interval(self) -> Interval:
-        """Mean and 95 % interval."""
-        return Interval(mean=self.mean, low=self.mean - self.half_width, high=self.mean + self.half_width)
+        """Mean and both ends."""
+        half = self.half_width
+        return Interval(mean=self.mean, low=self.mean - half, high=self.mean + half, level=self.level)
 
     @property
     def difference(self) -> Difference:
-        """Mean, 95 % interval cut to what a difference of accuracies can be, and the detectable difference."""
+        """Mean, interval cut to what a difference of accuracies can be, and the detectable difference."""
         low, high = max(self.mean - self.half_width, -1.0), min(self.mean + self.half_width, 1.0)
-        return Difference(mean=self.mean, low=low, high=high, detectable=self.detectable)
+        return Difference(mean=self.mean, low=low, high=high, level=self.level, detectable=self.detectable)
 
-    def with_more(self, *, images: float = 1.0, seeds: int | None = None) -> Estimate:
+    @property
+    def p_value(self) -> float:
+        """The smallest error, two-sided, at which the interval would leave 0 out."""
+        if self.mean == 0:
+            return 1.0
+        low, high = 0.0, 1.0  # errors: at `low` the interval is the wider one
+        for _ in range(60):
+            middle = (low + high) / 2
+            wide = replace(self, level=1 - middle).half_width >= abs(self.mean)
+            low, high = (middle, high) if wide else (low, middle)
+        return high
+
+    def with_more(self, *, images: float = 1.0, seeds: int | None = None, level: float | None = None) -> Estimate:
         """What to expect of `images` times as many test images and of another number of seeds, at the same mean."""
         count = seeds or self.seeds
         return replace(
@@ -87,15 +102,16 @@ class Estimate:
             shared=self.shared / images * self.seeds / count,
             images=round(self.images * images),
             seeds=count,
+            level=level or self.level,
         )
 
     def _spread(self, power: float) -> float:
-        by_image = _quantile(self.images - 1, power) ** 2
-        seed = _quantile(self.seeds - 1, power) ** 2 * self.seed_part if self.seed_part > 0 else 0.0
+        by_image = _quantile(self.images - 1, self.level, power) ** 2
+        seed = _quantile(self.seeds - 1, self.level, power) ** 2 * self.seed_part if self.seed_part > 0 else 0.0
         return sqrt(by_image * self.image_part + max(seed - by_image * self.shared, 0.0))
 
 
-def difference(a: Correct, b: Correct) -> Estimate:
+def difference(a: Correct, b: Correct, level: float = LEVEL) -> Estimate:
     """Accuracy of `a` minus that of `b`, paired image by image.
 
     `a` is [seeds of a, images], `b` is [seeds of b, images]. Seeds are paired in their order where both have the same
@@ -104,20 +120,21 @@ def difference(a: Correct, b: Correct) -> Estimate:
     """
     _check(a, b)
     if len(a) == len(b):
-        return _estimate(a.view(np.int8) - b.view(np.int8), scale=1.0)
+        return _estimate(a.view(np.int8) - b.view(np.int8), 1.0, level)
     x, y = a.mean(axis=0), b.mean(axis=0)
     parts = [(*_seed_parts(arm.view(np.int8), mean), len(arm)) for arm, mean in ((a, x), (b, y)) if len(arm) > 1]
     return Estimate(
         mean=float(x.mean() - y.mean()),
-        image_part=_image_part(x - y, scale=1.0),
+        image_part=_image_part(x - y, 1.0, level),
         seed_part=sum((part for part, _, _ in parts), 0.0),
         images=a.shape[1],
         seeds=min((count for _, _, count in parts), default=1),
         shared=sum((shared for _, shared, _ in parts), 0.0),
+        level=level,
     )
 
 
-def retention(student: Correct, teacher: Correct) -> Estimate:
+def retention(student: Correct, teacher: Correct, level: float = LEVEL) -> Estimate:
     """Student accuracy / teacher accuracy; `student` is [seeds, images], `teacher` is [1, images].
 
     Linearised (delta method): the variance is that of (s - R t) / mean(t), image by image.
@@ -128,23 +145,30 @@ def retention(student: Correct, teacher: Correct) -> Estimate:
     if base == 0:
         raise ValueError("the teacher gets no test image right; retention has no meaning")
     ratio = float(student.mean()) / base
-    linear = _estimate((student - ratio * teacher.mean(axis=0)) / base, scale=1 / base)
+    linear = _estimate((student - ratio * teacher.mean(axis=0)) / base, 1 / base, level)
     return replace(linear, mean=ratio)
 
 
-def accuracy(correct: Correct) -> SeededInterval:
+def accuracy(correct: Correct, level: float = LEVEL) -> SeededInterval:
     """Accuracy of one arm over its seeds; `correct` is [seeds, images].
 
     Wilson's interval for the sample size whose plain interval would be as wide as that of the two parts, so that
     neither 0 % nor 100 % comes out as certain, and no end leaves [0, 1].
     """
     _check(correct, correct)
-    estimate = _estimate(correct.view(np.int8), scale=1.0)
+    estimate, z2 = _estimate(correct.view(np.int8), 1.0, level), z_squared(level)
     p, spread = estimate.mean, p_variance(estimate.mean)
-    size = min(spread * Z2 / estimate.half_width**2, correct.size) if spread > 0 else correct.shape[1]
-    centre = (p + Z2 / (2 * size)) / (1 + Z2 / size)
-    half = sqrt(Z2 * (spread / size + Z2 / (4 * size**2))) / (1 + Z2 / size)
-    return SeededInterval(mean=p, low=max(centre - half, 0.0), high=min(centre + half, 1.0), seeds=len(correct))
+    size = min(spread * z2 / estimate.half_width**2, correct.size) if spread > 0 else correct.shape[1]
+    low, high = wilson(p, size, level)
+    return SeededInterval(mean=p, low=low, high=high, level=level, seeds=len(correct))
+
+
+def wilson(share: float, size: float, level: float = LEVEL) -> tuple[float, float]:
+    """Both ends of Wilson's interval (JASA 1927) for a share seen in `size` independent cases."""
+    z2 = z_squared(level)
+    centre = (share + z2 / (2 * size)) / (1 + z2 / size)
+    half = sqrt(z2 * (p_variance(share) / size + z2 / (4 * size**2))) / (1 + z2 / size)
+    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def p_variance(p: float) -> float:
@@ -152,24 +176,25 @@ def p_variance(p: float) -> float:
     return p * (1 - p)
 
 
-def _estimate(values: Values, scale: float) -> Estimate:
+def _estimate(values: Values, scale: float, level: float) -> Estimate:
     per_image = values.mean(axis=0)
     seed_part, shared = _seed_parts(values, per_image)
     return Estimate(
         mean=float(per_image.mean()),
-        image_part=_image_part(per_image, scale),
+        image_part=_image_part(per_image, scale, level),
         seed_part=seed_part,
         images=values.shape[1],
         seeds=len(values),
         shared=shared,
+        level=level,
     )
 
 
-def _image_part(per_image: Floats, scale: float) -> float:
+def _image_part(per_image: Floats, scale: float, level: float) -> float:
     """Variance of the mean over images; `scale` is what one image can contribute."""
     n = len(per_image)
     squares = float(np.square(per_image - per_image.mean()).sum())
-    return max(squares / (n - 1) / n, Z2 * scale**2 / n**2)
+    return max(squares / (n - 1) / n, z_squared(level) * scale**2 / n**2)
 
 
 def _seed_parts(values: Values, per_image: Floats) -> tuple[float, float]:
@@ -188,15 +213,23 @@ def _seed_parts(values: Values, per_image: Floats) -> tuple[float, float]:
     return between_seeds / n / (seeds - 1) / seeds, interaction / n / seeds
 
 
-@lru_cache(maxsize=256)
-def _quantile(degrees: int, power: float) -> float:
-    """t quantile of the interval, plus that of the power where one is asked for."""
+@lru_cache(maxsize=1024)
+def _quantile(degrees: int, level: float, power: float) -> float:
+    """t quantile of both ends of an interval, plus that of the power where one is asked for."""
     from scipy.special import stdtrit
 
     if degrees < 1:
         return inf
-    reach = float(stdtrit(float(degrees), CONFIDENCE))
+    reach = float(stdtrit(float(degrees), (1 + level) / 2))
     return reach + (float(stdtrit(float(degrees), power)) if power else 0.0)
+
+
+@lru_cache(maxsize=64)
+def z_squared(level: float) -> float:
+    """Square of the normal quantile of both ends of an interval: 3.84 at 95 %."""
+    from scipy.special import ndtri
+
+    return float(ndtri((1 + level) / 2)) ** 2
 
 
 def _check(a: Correct, b: Correct) -> None:

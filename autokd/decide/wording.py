@@ -26,7 +26,7 @@ def percent_beside(fraction: float, limit: float) -> tuple[str, str]:
 
 def percent_range(interval: Interval) -> str:
     """95 % interval 96.4 to 97.7 %."""
-    return f"95 % interval {interval.low * 100:.1f} to {percent(interval.high)}"
+    return f"{level(interval.level)} interval {interval.low * 100:.1f} to {percent(interval.high)}"
 
 
 def points(difference: float) -> str:
@@ -37,7 +37,12 @@ def points(difference: float) -> str:
 
 def points_range(interval: Interval) -> str:
     """95 % interval +0.40 to +2.00 points."""
-    return f"95 % interval {interval.low * 100:+.2f} to {interval.high * 100:+.2f} points"
+    return f"{level(interval.level)} interval {interval.low * 100:+.2f} to {interval.high * 100:+.2f} points"
+
+
+def level(share: float) -> str:
+    """0.95 -> 95 %; as many digits as it has."""
+    return f"{share * 100:.6g} %"
 
 
 def usd(amount: float) -> str:

@@ -93,7 +93,7 @@ def _finding(title: str, difference: Difference, subject: str, outcomes: tuple[s
     return Finding(
         title=title,
         value=fmt.points(difference.mean),
-        interval=f"95{fmt.NBSP}% interval {fmt.points_interval(difference)}",
+        interval=f"{fmt.share(difference.level)} interval {fmt.points_interval(difference)}",
         meaning=f"{subject} {outcome} {seen}",
     )
 

@@ -172,8 +172,9 @@ def _description(report: Report, trials: Sequence[TrialRecord], drawn: Sequence[
     teacher = report.options.teacher
     return (
         f"{fmt.count(len(drawn))} trials by their accuracy on validation images, {len(report.finalists)} finalists and "
-        "the teacher by their accuracy on test images. Bars are 95 % intervals, hollow marks were not trained to the "
-        "end, and the arms are set slightly apart. "
+        "the teacher by their accuracy on test images. Bars are "
+        f"{fmt.share(teacher.accuracy.level)} intervals, hollow marks were not trained to the end, and the arms are "
+        "set slightly apart. "
         f"The teacher stands at {fmt.usd(teacher.cost_usd_per_1k)} and {fmt.percent(teacher.accuracy.mean)}, the "
         f"budget at {fmt.usd(report.policy.max_cost)}."
         + (f" {fmt.count(missing)} more trials cannot be drawn: they have no accuracy." if missing else "")

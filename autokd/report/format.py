@@ -39,7 +39,7 @@ def share(fraction: float) -> str:
 
 
 def percent_interval(interval: Interval, digits: int = 1) -> str:
-    """The two ends of a 95 % interval: 96.4 to 97.7 %."""
+    """The two ends of an interval: 96.4 to 97.7 %."""
     return _signed(f"{interval.low * 100:.{digits}f}") + f" to {percent(interval.high, digits)}"
 
 

@@ -50,7 +50,7 @@ TRIALS = (
 )  # fmt: skip
 FINALISTS = (
     Column("Finalist", True), Column("Arm"), Column("Role"), Column("Student"), Column("Starts from"),
-    Column("Test accuracy, %", True), Column("95 % interval"), Column("Retention, %", True),
+    Column("Test accuracy, %", True), Column("Interval"), Column("Retention, %", True),
     Column("Cost, $ per 1,000", True), Column("Validation accuracy, %", True), Column("Loss"), Column("T", True),
     Column("alpha", True), Column("Learning rate", True), Column("Epochs", True), Column("Seeds", True),
     Column("Seconds", True), Column("Remarks", prose=True),

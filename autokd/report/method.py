@@ -167,6 +167,7 @@ def _search(report: Report) -> tuple[Pair, ...]:
     search = report.search
     seeds = max((f.accuracy.seeds for f in report.finalists), default=0)
     untrained = sum(1 for f in report.finalists if f.role == "published")
+    level = fmt.share(report.options.teacher.accuracy.level)
     asides = f"; {untrained} of them published models, evaluated as they are" if untrained else ""
     states = ", ".join(f"{fmt.count(getattr(search, state))} {state}" for state in ("complete", "pruned", "failed"))
     return (
@@ -176,7 +177,7 @@ def _search(report: Report) -> tuple[Pair, ...]:
             f"{len(report.finalists)}, each trained again from {seeds} fresh seeds{asides}" if seeds else "none",
         ),
         ("Choice", "every choice is made on validation images; the test images may refuse a finalist, never rank them"),
-        ("Intervals", "95 %; differences are paired image by image over the seeds"),
+        ("Intervals", f"{level}; differences are paired image by image over the seeds"),
     )
 
 

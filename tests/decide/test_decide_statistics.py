@@ -24,7 +24,7 @@ def test_a_difference_of_single_models_is_the_paired_t_interval() -> None:
     found = statistics.difference(a, b)
     d = a[0].astype(float) - b[0]
     assert found.mean == pytest.approx(d.mean())
-    half = t.ppf(0.975, 9) * np.sqrt(max(d.var(ddof=1) / 10, statistics.Z2 / 100))
+    half = t.ppf(0.975, 9) * np.sqrt(max(d.var(ddof=1) / 10, statistics.z_squared(0.95) / 100))
     assert found.half_width == pytest.approx(half)
 
 
@@ -115,7 +115,8 @@ def test_retention_of_a_teacher_that_is_always_wrong_is_refused() -> None:
 def test_perfect_and_hopeless_accuracies_are_not_certain(share: float) -> None:
     found = statistics.accuracy(np.full((3, 300), bool(share)))
     assert found.mean == share
-    assert found.high - found.low == pytest.approx(statistics.Z2 / (300 + statistics.Z2))
+    z2 = statistics.z_squared(0.95)
+    assert found.high - found.low == pytest.approx(z2 / (300 + z2))
 
 
 def test_the_accuracy_of_one_model_has_a_wilson_interval() -> None:
@@ -205,3 +206,22 @@ def test_arms_that_are_alike_are_told_apart_in_at_most_one_of_twenty_repetitions
         found = statistics.difference(a, b).interval
         wrong += found.low > 0 or found.high < 0
     assert wrong / repetitions <= 0.05 + 2 * 0.0049  # two standard errors of 2,000 repetitions
+
+
+@pytest.mark.parametrize("level", [0.95, 0.975])
+def test_the_p_value_is_the_error_at_which_the_interval_ends_at_zero(level: float) -> None:
+    found = statistics.difference(*_arms(0.94, 0.92), level)
+    at_p = statistics.difference(*_arms(0.94, 0.92), 1 - found.p_value)
+    assert at_p.interval.low == pytest.approx(0, abs=1e-6)
+    assert (found.p_value < 1 - level) == (found.interval.low > 0)
+
+
+def test_a_higher_level_gives_a_wider_interval_and_says_so() -> None:
+    narrow, wide = (statistics.difference(*_arms(0.94, 0.92), level).interval for level in (0.95, 0.9875))
+    assert (narrow.level, wide.level) == (0.95, 0.9875)
+    assert wide.low < narrow.low < narrow.high < wide.high
+
+
+def _arms(a: float, b: float) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    draw = np.random.default_rng(0)
+    return draw.random((3, 2000)) < a, draw.random((3, 2000)) < b
