@@ -12,6 +12,7 @@ from autokd.records import Evaluation
 
 Logits = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 BINS = 15  # of the calibration error, as in Guo et al. 2017
 
@@ -43,6 +44,13 @@ def nll(logits: Logits, labels: Labels, temperature: float = 1.0) -> float:
 
     log_probabilities = log_softmax(logits.astype(np.float64) / temperature, axis=1)
     return float(-log_probabilities[np.arange(len(labels)), labels].mean())
+
+
+def entropy(logits: Logits) -> Floats:
+    """Entropy of each image's softmax at temperature 1, in nats; [n]."""
+    from scipy.special import entr, softmax
+
+    return np.asarray(entr(softmax(logits.astype(np.float64), axis=1)).sum(axis=1))
 
 
 def calibrating_temperature(logits: Logits, labels: Labels) -> float:

@@ -19,6 +19,7 @@ TrialState = Literal["running", "complete", "pruned", "failed"]
 Role = Literal["pick", "default", "twin", "longer", "published"]
 Verdict = Literal["distill", "use_small_model", "keep_teacher", "none"]
 Strength = Literal["strong", "weak"]
+Subject = Literal["teacher", "distilled", "direct", "twin"]
 
 
 class Record(BaseModel):
@@ -270,6 +271,11 @@ class FinalistRecord(Record):
         """Mean over seeds, the number by which an arm's pick is chosen."""
         return sum(s.val_accuracy for s in self.seeds) / len(self.seeds)
 
+    @property
+    def shipped(self) -> SeedResult:
+        """The training whose weights are kept and shipped: the best on validation, then the lowest seed."""
+        return max(self.seeds, key=lambda s: (s.val_accuracy, -s.seed))
+
 
 # ---- conditions of the verdict ---------------------------------------------------------------------------------
 
@@ -394,6 +400,96 @@ class Decision(Record):
     advantages: tuple[Advantage, ...]
 
 
+class Quality(Record):
+    """What is reported of a model beside its accuracy, as means over its seeds; None where a run has no such figure."""
+
+    subject: Subject
+    student: str  # the teacher's name for the teacher
+    finalist: int | None
+    seeds: int
+    nll: float | None  # nats
+    scaled_nll: float | None  # after temperature scaling on validation images
+    calibration_error: float | None
+    scaled_calibration_error: float | None
+    temperature: float | None  # of that scaling
+    agreement: float | None  # with the teacher's answers
+    negative_flips: float | None  # share of the images that the teacher has right and this model wrong
+    megabytes: float  # of the weights on disk, 10^6 bytes; of the teacher four bytes a parameter
+
+
+class ClassRow(Record):
+    """One class: the model that would be shipped beside the teacher; the means are over seeds."""
+
+    name: str
+    images: int
+    teacher_recall: float | None  # None for a class without test images
+    recall: Interval | None  # Wilson's
+    negative_flips: int  # images that the teacher has right and this model wrong
+    positive_flips: int
+    mean_negative_flips: float
+    mean_positive_flips: float
+    p: float | None  # exact McNemar test against the teacher, Holm's correction over the classes
+
+
+class ClassAudit(Record):
+    """One student class by class; `worse` and `better` than the teacher are those with p below 0.05."""
+
+    subject: Subject
+    student: str
+    finalist: int
+    seed: int  # that would be shipped, and that the tests are about
+    worse: tuple[str, ...]
+    better: tuple[str, ...]
+    lowest: str | None  # the class with the lowest recall
+    rows: tuple[ClassRow, ...]  # in the order of the labels
+
+
+class EntropyQuarter(Record):
+    """A quarter of the test images by the entropy of the teacher's answer at temperature 1, in nats."""
+
+    low: float
+    high: float
+    images: int
+    teacher_accuracy: float
+    accuracy: float  # of the distilled student, over its seeds
+    twin_accuracy: float
+    gain: Difference
+    p: float  # that distilling changed nothing, Holm's correction over the quarters
+
+
+class Ambiguity(Record):
+    """The gain by how sure the teacher is, from the surest quarter to the least sure; `seen` says it in words."""
+
+    distilled: int
+    twin: int
+    quarters: tuple[EntropyQuarter, ...]
+    seen: str
+
+
+class EqualTerms(Record):
+    """The distilled student's advantage on equal terms, with the device seconds of one training of either.
+
+    The distilled student's seconds include its share of the soft labels.
+    """
+
+    terms: Literal["trials", "device_seconds"]
+    distilled: int
+    direct: int
+    direct_student: str
+    advantage: Difference
+    distilled_seconds: float
+    direct_seconds: float
+
+
+class Audit(Record):
+    """What a buyer asks beside the accuracy; no part of it moves the verdict."""
+
+    quality: tuple[Quality, ...]
+    classes: tuple[ClassAudit, ...]
+    ambiguity: Ambiguity | None
+    equal_terms: tuple[EqualTerms, ...]
+
+
 class SearchSummary(Record):
     """What the search did and spent."""
 
@@ -440,3 +536,4 @@ class Report(Record):
     command: str
     student_path: str | None = None
     student_test_accuracy: float | None = None
+    audit: Audit | None = None

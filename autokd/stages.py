@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from autokd.candidates import find_candidates
 from autokd.config import SearchConfig
 from autokd.decide import decide, read_evidence
+from autokd.decide.audit import audit
 from autokd.errors import InterruptedRun, RunError
 from autokd.export.card import model_card
 from autokd.money import usd
@@ -334,7 +335,8 @@ def _keep_seconds(run: Run, stage: str, seconds: float) -> None:
 def conclude(state: State) -> None:
     """The verdict, the student that it recommends, and the report."""
     run, policy = state.run, state.config.policy()
-    decision = decide(read_evidence(run), policy)
+    evidence = read_evidence(run)
+    decision = decide(evidence, policy)
     shipped = _export(state, decision)
     report = assemble(
         run,
@@ -342,6 +344,7 @@ def conclude(state: State) -> None:
         policy,
         student_path="student" if shipped else None,
         student_test_accuracy=shipped.test_accuracy if shipped else None,
+        audit=audit(run, evidence, decision),
     )
     write_reports(run, report)
 
@@ -353,7 +356,7 @@ def _export(state: State, decision: Decision) -> SeedResult | None:
         return None
     records = [FinalistRecord.model_validate(entry) for entry in read_json(state.run.path / "finalists.json")]
     finalist = next(record for record in records if record.number == chosen.finalist)
-    best = max(finalist.seeds, key=lambda s: (s.val_accuracy, -s.seed))
+    best = finalist.shipped
     weights = state.run.finalist_path(finalist.number, best.seed) / "weights.safetensors"
     card = model_card(decision, finalist, best, state.prepared.task)
     state.parts.export(state.run, finalist, weights, state.prepared.task, card)

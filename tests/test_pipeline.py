@@ -57,6 +57,8 @@ def test_a_search_ends_with_a_verdict_and_the_whole_folder(config: SearchConfig,
     best = distilled.sort_values(["val_accuracy", "cost_usd_per_1k"], ascending=[False, True]).iloc[0]
     assert report["options"]["distilled"]["student"] == best["student"]
     assert result.path.joinpath("report.html").read_text().count(report["summary"].split(":")[0]) > 0
+    audit = result.report.audit
+    assert audit is not None and {q.subject for q in audit.quality} >= {"teacher", "distilled", "direct"}
     assert Run(result.path).manifest["status"] == "done"
 
 

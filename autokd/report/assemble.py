@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from autokd.errors import RunError
 from autokd.records import (
     SCHEMA_VERSION,
+    Audit,
     CostModel,
     Decision,
     FinalistRecord,
@@ -43,11 +44,13 @@ def assemble(
     *,
     student_path: str | None = None,
     student_test_accuracy: float | None = None,
+    audit: Audit | None = None,
 ) -> Report:
     """The whole result of a run under one decision; nothing is written.
 
     `student_path` names the folder of the recommended student, relative to the run; `student_test_accuracy` is the
-    fraction of test images that this very model gets right. Raises RunError where task, teacher or costs are missing.
+    fraction of test images that this very model gets right; `audit` stands beside the
+    verdict. Raises RunError where task, teacher or costs are missing.
     """
     manifest = run.manifest
     return Report(
@@ -66,6 +69,7 @@ def assemble(
         command=manifest.get("command", ""),
         student_path=student_path,
         student_test_accuracy=student_test_accuracy,
+        audit=audit,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from autokd.records import FinalistRecord, Option, Report, TrialRecord
 from autokd.report import format as fmt
+from autokd.report.beside import Beside, beside
 from autokd.report.comparison import Comparison, Finding, comparison, findings
 from autokd.report.listing import Table, finalists_table, left_out_table, trials_table
 from autokd.report.method import Group, asked, groups, importance, spending
@@ -41,6 +42,7 @@ class Page:
     would_change: tuple[str, ...]
     comparison: Comparison
     findings: tuple[Finding, ...]
+    beside: Beside | None
     finalists: Table
     trials: Table
     left_out: Table
@@ -83,6 +85,7 @@ def build_page(
         would_change=report.would_change,
         comparison=comparison(report),
         findings=findings(report),
+        beside=beside(report),
         finalists=finalists_table(report, finalists),
         trials=trials_table(trials),
         left_out=left_out_table(report.left_out),

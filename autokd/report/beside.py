@@ -1,0 +1,220 @@
+"""What stands beside the accuracy: calibration, equal terms, ambiguous images, single classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autokd.records import Ambiguity, Audit, ClassAudit, ClassRow, EntropyQuarter, EqualTerms, Quality, Report, Subject
+from autokd.report import format as fmt
+from autokd.report.listing import Column, Table
+
+CLASSES_SHOWN = 10
+NAMED = 5
+SHOWN = 0.05  # adjusted p below which a row is set off
+
+SUBJECTS: dict[Subject, str] = {
+    "teacher": "teacher",
+    "distilled": "distilled",
+    "direct": "direct",
+    "twin": "twin of the distilled",
+}
+TERMS = {"trials": "equal trials", "device_seconds": "equal device time"}
+
+QUALITY = (
+    Column("Model"), Column("Student"), Column("NLL, nats", True), Column("after scaling", True),
+    Column("Calibration error, %", True), Column("after scaling", True), Column("Temperature", True),
+    Column("Agreement, %", True), Column("Negative flips, %", True), Column("Weights, MB", True),
+)  # fmt: skip
+EQUAL = (
+    Column("On equal terms"), Column("Direct rival"), Column("Advantage, points", True), Column("Interval"),
+    Column("Seconds, distilled", True), Column("Seconds, direct", True),
+)  # fmt: skip
+QUARTERS = (
+    Column("Quarter"), Column("Entropy, nats"), Column("Images", True), Column("Teacher, %", True),
+    Column("Distilled, %", True), Column("Twin, %", True), Column("Gain, points", True), Column("95 % interval"),
+    Column("p", True),
+)  # fmt: skip
+CLASSES = (
+    Column("Class"), Column("Images", True), Column("Teacher's recall, %", True), Column("Recall, %", True),
+    Column("95 % interval"), Column("Lost", True), Column("Won", True), Column("Lost, mean", True),
+    Column("Won, mean", True), Column("p", True),
+)  # fmt: skip
+_SURENESS = ("first, surest", "second", "third", "fourth, least sure")
+
+
+@dataclass(frozen=True)
+class ByClass:
+    """One student class by class: a heading, what is seen, and the classes that lose most."""
+
+    title: str
+    seen: str
+    table: Table
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The whole section; a part that could not be formed is None or empty."""
+
+    quality: Table
+    equal: Table | None
+    quarters: Table | None
+    seen: str
+    classes: tuple[ByClass, ...]
+
+
+def beside(report: Report) -> Beside | None:
+    """What the audit found; None for a report without one, or where no student was confirmed."""
+    audit = report.audit
+    if audit is None or not audit.classes:
+        return None
+    return Beside(
+        quality=Table("quality", QUALITY, tuple(_quality(quality) for quality in audit.quality), sortable=False),
+        equal=_equal(audit),
+        quarters=_quarters(audit.ambiguity) if audit.ambiguity else None,
+        seen=audit.ambiguity.seen if audit.ambiguity else "",
+        classes=tuple(_by_class(found) for found in audit.classes),
+    )
+
+
+# ---- calibration, agreement, size ------------------------------------------------------------------------------
+
+
+def _quality(quality: Quality) -> tuple[str, ...]:
+    return (
+        SUBJECTS[quality.subject],
+        quality.student,
+        _number(quality.nll),
+        _number(quality.scaled_nll),
+        _percent(quality.calibration_error, 2),
+        _percent(quality.scaled_calibration_error, 2),
+        _number(quality.temperature, 2),
+        _percent(quality.agreement),
+        _percent(quality.negative_flips),
+        f"{quality.megabytes:,.1f}",
+    )
+
+
+# ---- equal terms -----------------------------------------------------------------------------------------------
+
+
+def _equal(audit: Audit) -> Table | None:
+    rows = tuple(_terms(terms) for terms in audit.equal_terms)
+    return Table("equal-terms", EQUAL, rows, sortable=False) if rows else None
+
+
+def _terms(terms: EqualTerms) -> tuple[str, ...]:
+    return (
+        TERMS[terms.terms],
+        f"{terms.direct_student}, finalist {terms.direct}",
+        _points(terms.advantage.mean),
+        f"{_points(terms.advantage.low)} to {_points(terms.advantage.high)}",
+        f"{terms.distilled_seconds:,.1f}",
+        f"{terms.direct_seconds:,.1f}",
+    )
+
+
+# ---- ambiguous images ------------------------------------------------------------------------------------------
+
+
+def _quarters(ambiguity: Ambiguity) -> Table:
+    rows = tuple(_quarter(sureness, quarter) for sureness, quarter in zip(_SURENESS, ambiguity.quarters, strict=True))
+    shown = frozenset(i for i, quarter in enumerate(ambiguity.quarters) if quarter.p < SHOWN)
+    return Table("entropy", QUARTERS, rows, shown, sortable=False)
+
+
+def _quarter(sureness: str, quarter: EntropyQuarter) -> tuple[str, ...]:
+    return (
+        sureness,
+        f"{quarter.low:.3f} to {quarter.high:.3f}",
+        fmt.count(quarter.images),
+        _percent(quarter.teacher_accuracy),
+        _percent(quarter.accuracy),
+        _percent(quarter.twin_accuracy),
+        _points(quarter.gain.mean),
+        f"{_points(quarter.gain.low)} to {_points(quarter.gain.high)}",
+        _p(quarter.p),
+    )
+
+
+# ---- classes ---------------------------------------------------------------------------------------------------
+
+
+def _by_class(found: ClassAudit) -> ByClass:
+    rows = sorted((row for row in found.rows if row.recall), key=_loss)[:CLASSES_SHOWN]
+    shown = frozenset(i for i, row in enumerate(rows) if row.p is not None and row.p < SHOWN)
+    return ByClass(
+        title=f"Class by class: {SUBJECTS[found.subject]}, {found.student}",
+        seen=_seen(found, len(rows)),
+        table=Table(f"classes-{found.subject}", CLASSES, tuple(_class(row) for row in rows), shown),
+    )
+
+
+def _loss(row: ClassRow) -> tuple[float, float]:
+    """Orders classes by the share of their images that the change loses, the largest first."""
+    lost = (row.negative_flips - row.positive_flips) / row.images
+    return -lost, 1.0 if row.p is None else row.p
+
+
+def _seen(found: ClassAudit, shown: int) -> str:
+    lowest = next((row for row in found.rows if row.name == found.lowest), None)
+    sentences = [_shown(found)]
+    if lowest and lowest.recall:
+        sentences.append(
+            f"Its lowest recall is {fmt.percent(lowest.recall.mean)}, on {lowest.name} "
+            f"(the teacher's there: {fmt.percent(lowest.teacher_recall)})."
+        )
+    if len(found.rows) > shown:
+        sentences.append(f"Listed are the {shown} of {fmt.count(len(found.rows))} classes that lose most.")
+    return " ".join(sentences)
+
+
+def _shown(found: ClassAudit) -> str:
+    if not found.worse and not found.better:
+        return "No class is shown to be worse or better than with the teacher."
+    parts = [
+        f"{len(names)} of {fmt.count(len(found.rows))} classes {'is' if len(names) == 1 else 'are'} shown to be {word} "
+        f"than with the teacher: {_named(names)}"
+        for names, word in ((found.worse, "worse"), (found.better, "better"))
+        if names
+    ]
+    return "; ".join(parts) + "."
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return fmt.listed([*names[:NAMED], f"{fmt.count(more)} more"] if more > 0 else names)
+
+
+def _class(row: ClassRow) -> tuple[str, ...]:
+    return (
+        row.name,
+        fmt.count(row.images),
+        _percent(row.teacher_recall),
+        _percent(row.recall.mean if row.recall else None),
+        f"{_percent(row.recall.low)} to {_percent(row.recall.high)}" if row.recall else fmt.NOTHING,
+        fmt.count(row.negative_flips),
+        fmt.count(row.positive_flips),
+        f"{row.mean_negative_flips:.1f}",
+        f"{row.mean_positive_flips:.1f}",
+        fmt.NOTHING if row.p is None else _p(row.p),
+    )
+
+
+# ---- cells -----------------------------------------------------------------------------------------------------
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return fmt.NOTHING if value is None else f"{value:.{digits}f}"
+
+
+def _percent(fraction: float | None, digits: int = 1) -> str:
+    return fmt.percent(fraction, digits).removesuffix(f"{fmt.NBSP}%")
+
+
+def _points(difference: float) -> str:
+    return fmt.points(difference).removesuffix(f"{fmt.NBSP}points")
+
+
+def _p(p: float) -> str:
+    return "below 0.001" if p < 0.001 else f"{p:.3f}"
