@@ -69,20 +69,27 @@ def beside(report: Report) -> Beside | None:
     if audit is None or not audit.classes:
         return None
     return Beside(
-        quality=Table("quality", QUALITY, tuple(_quality(quality) for quality in audit.quality), sortable=False),
+        quality=Table("quality", QUALITY, tuple(_quality(audit, quality) for quality in audit.quality), sortable=False),
         equal=_equal(audit),
         quarters=_quarters(audit.ambiguity) if audit.ambiguity else None,
         seen=audit.ambiguity.seen if audit.ambiguity else "",
-        classes=tuple(_by_class(found) for found in audit.classes),
+        classes=tuple(_by_class(audit, found) for found in audit.classes),
     )
 
 
 # ---- calibration, agreement, size ------------------------------------------------------------------------------
 
 
-def _quality(quality: Quality) -> tuple[str, ...]:
+def _subject(audit: Audit, found: Quality | ClassAudit) -> str:
+    """What a model is; the direct option may be the very twin of the distilled one."""
+    ambiguity = audit.ambiguity
+    both = found.subject == "direct" and ambiguity is not None and ambiguity.twin == found.finalist
+    return "direct and twin" if both else SUBJECTS[found.subject]
+
+
+def _quality(audit: Audit, quality: Quality) -> tuple[str, ...]:
     return (
-        SUBJECTS[quality.subject],
+        _subject(audit, quality),
         quality.student,
         _number(quality.nll),
         _number(quality.scaled_nll),
@@ -140,11 +147,11 @@ def _quarter(sureness: str, quarter: EntropyQuarter) -> tuple[str, ...]:
 # ---- classes ---------------------------------------------------------------------------------------------------
 
 
-def _by_class(found: ClassAudit) -> ByClass:
+def _by_class(audit: Audit, found: ClassAudit) -> ByClass:
     rows = sorted((row for row in found.rows if row.recall), key=_loss)[:CLASSES_SHOWN]
     shown = frozenset(i for i, row in enumerate(rows) if row.p is not None and row.p < SHOWN)
     return ByClass(
-        title=f"Class by class: {SUBJECTS[found.subject]}, {found.student}",
+        title=f"Class by class: {_subject(audit, found)}, {found.student}",
         seen=_seen(found, len(rows)),
         table=Table(f"classes-{found.subject}", CLASSES, tuple(_class(row) for row in rows), shown),
     )

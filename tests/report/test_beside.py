@@ -94,6 +94,16 @@ def test_of_many_classes_the_ten_worst_are_listed(tmp_path: Path) -> None:
     assert "No class is shown to be worse" in found.classes[0].seen  # 20 images a class prove nothing here
 
 
+def test_a_direct_option_that_is_the_twin_is_called_both(tmp_path: Path, audit: Audit) -> None:
+    assert audit.ambiguity is not None
+    twin = audit.ambiguity.model_copy(update={"twin": 103})
+    merged = {"quality": audit.quality[:3], "classes": audit.classes[:2], "ambiguity": twin}
+    found = beside(report_of(tmp_path / "run", audit.model_copy(update=merged)))
+    assert found is not None
+    assert [row[0] for row in found.quality.rows] == ["teacher", "distilled", "direct and twin"]
+    assert found.classes[1].title == "Class by class: direct and twin, mobilevit_s"
+
+
 def test_many_names_are_cut_and_better_classes_said(tmp_path: Path, audit: Audit) -> None:
     names = tuple("abcdefg")
     report = report_of(tmp_path / "run", changed(audit.classes[0], worse=names, better=("h",)))
