@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
 
 from autokd import metrics
 from autokd.decide.ambiguity import by_entropy
 from autokd.decide.classes import by_class
-from autokd.decide.evidence import Evidence, test_part
+from autokd.decide.evidence import Evidence
+from autokd.errors import RunError
 from autokd.records import (
     Ambiguity,
     Audit,
     Decision,
+    Difference,
     EqualTerms,
     Evaluation,
     FinalistRecord,
@@ -35,7 +41,7 @@ def audit(run: Run, evidence: Evidence, decision: Decision) -> Audit:
 
     Raises RunError where evidence.npz is missing or damaged.
     """
-    labels, logits = test_part(run.evidence_path)
+    labels, logits = _test_part(run.evidence_path, len(evidence.teacher_correct))
     students = _students(evidence, decision)
     return Audit(
         quality=(
@@ -56,6 +62,18 @@ def audit(run: Run, evidence: Evidence, decision: Decision) -> Audit:
         ambiguity=_ambiguity(evidence, decision, metrics.entropy(logits)),
         equal_terms=_equal_terms(run, evidence, decision),
     )
+
+
+def _test_part(path: Path, images: int) -> tuple[metrics.Labels, metrics.Logits]:
+    """Labels [images] and the teacher's logits [images, classes] of the test part."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            labels, logits = arrays["test_labels"], arrays["teacher_test_logits"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise RunError(f"{path} cannot be read ({error}); the run folder is damaged") from None
+    if labels.shape != (images,) or logits.ndim != 2 or len(logits) != images:
+        raise RunError(f"{path} does not hold labels and logits of the {images} test images; the folder is damaged")
+    return labels.astype(np.int64), logits
 
 
 def _students(evidence: Evidence, decision: Decision) -> dict[Subject, FinalistRecord]:
@@ -167,7 +185,9 @@ def _equal_terms(run: Run, evidence: Evidence, decision: Decision) -> tuple[Equa
                 "distilled": distilled.number,
                 "direct": rival.number,
                 "direct_student": rival.student,
-                "advantage": advantages[distilled.number, rival.number].model_dump(exclude={"distilled", "direct"}),
+                "advantage": advantages[distilled.number, rival.number].model_dump(
+                    include=set(Difference.model_fields)
+                ),
                 "distilled_seconds": seconds,
                 "direct_seconds": _seconds(rival),
             }

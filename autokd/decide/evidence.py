@@ -48,7 +48,7 @@ def read_evidence(run: Run) -> Evidence:
     teacher = _record(run.path / "teacher.json", Teacher)
     model, reading = _costs(run.path / "costs.json", teacher.name)
     finalists = _finalists(run.path / "finalists.json")
-    labels, logits = test_part(run.evidence_path)
+    labels, logits = _test_part(run.evidence_path)
     return Evidence(
         task=_record(run.path / "task.json", Task),
         teacher=teacher,
@@ -94,7 +94,7 @@ def _nearest(path: Path) -> tuple[LeftOut, ...]:
     return tuple(left for *_, left in sorted(known, key=lambda row: row[:2]))
 
 
-def test_part(path: Path) -> tuple[NDArray[np.int64], NDArray[np.floating[Any]]]:
+def _test_part(path: Path) -> tuple[NDArray[np.int64], NDArray[np.floating[Any]]]:
     """Labels [images] and the teacher's logits [images, classes] of the test part."""
     try:
         with np.load(path, allow_pickle=False) as arrays:

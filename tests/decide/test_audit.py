@@ -130,3 +130,10 @@ def test_missing_evidence_is_one_sentence(run: Run) -> None:
     run.evidence_path.unlink()
     with pytest.raises(RunError, match=r"evidence\.npz"):
         audit(run, found, decide(found, POLICY))
+
+
+def test_logits_of_other_images_are_refused(run: Run) -> None:
+    found = read_evidence(run)
+    np.savez(run.evidence_path, test_labels=np.zeros(IMAGES, dtype=int), teacher_test_logits=np.zeros((IMAGES - 1, 2)))
+    with pytest.raises(RunError, match=f"of the {IMAGES} test images"):
+        audit(run, found, decide(found, POLICY))
