@@ -15,6 +15,7 @@ SCHEMA_VERSION = 1
 
 Arm = Literal["distill", "direct"]
 Loss = Literal["kl", "kl_zscore", "dist", "dkd", "hard"]
+Schedule = Literal["cosine", "linear", "constant"]
 TrialState = Literal["running", "complete", "pruned", "failed"]
 Role = Literal["pick", "default", "twin", "longer", "published"]
 Verdict = Literal["distill", "use_small_model", "keep_teacher", "none"]
@@ -175,7 +176,9 @@ class Recipe(Record):
     loss: Loss = "kl"
     beta: float = 1.0  # of the loss dkd
     learning_rate: float
+    schedule: Schedule = "cosine"  # of the learning rate after its warm-up
     weight_decay: float = 0.05
+    label_smoothing: float = 0.0  # of the labels' own term alone
     mixup: float = 0.0  # parameter of its Beta distribution; 0 leaves it out
     cutmix: float = 0.0
     ema: float = 0.0  # decay of the moving average of weights that is evaluated and kept; 0 leaves it out

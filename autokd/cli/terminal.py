@@ -315,6 +315,7 @@ def print_space(outline: Outline) -> None:
         known = [(name in recipe, recipe.get(name)) for recipe in outline.recipes.values()]
         table.add_row(name, *(str(bounds or "by the number of classes") if given else "" for given, bounds in known))
     table.add_row("loss", ", ".join(outline.losses), "")
+    table.add_row("schedule", *(", ".join(schedules) for schedules in outline.schedules.values()))
     table.add_row("first proposals", *(str(count) for count in outline.first.values()))
     _print_table(table)
 

@@ -131,7 +131,7 @@ def _steps(training: Training, state: State, forward: Forward, epoch: int, accum
     stored = data.images.batches([data.train[positions] for positions in groups])
     for step, (positions, images) in enumerate(zip(groups, stored, strict=True)):
         done = (epoch - 1) * len(groups) + step
-        rate = recipe.learning_rate * learning_rate_factor(done, recipe.epochs * len(groups))
+        rate = recipe.learning_rate * learning_rate_factor(done, recipe.epochs * len(groups), recipe.schedule)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
         place = Place(epoch, step, view)

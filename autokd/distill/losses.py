@@ -16,12 +16,17 @@ from autokd.records import Loss
 EPSILON = 1e-7  # keeps a constant row of logits from dividing by zero
 
 
-def hard_loss(student: Tensor, labels: Tensor, mix: Mix | None = None) -> Tensor:
-    """Cross entropy with the labels, of both images of a mixed pair by their shares (Zhang et al. 2018, section 2)."""
-    own = F.cross_entropy(student.float(), labels)
+def hard_loss(student: Tensor, labels: Tensor, mix: Mix | None = None, smoothing: float = 0.0) -> Tensor:
+    """Cross entropy with the labels, of both images of a mixed pair by their shares (Zhang et al. 2018, section 2).
+
+    smoothing: the share of each label's mass that is spread evenly over all classes, its own included (Szegedy et al.
+    2016, arXiv:1512.00567, section 7).
+    """
+    own = F.cross_entropy(student.float(), labels, label_smoothing=smoothing)
     if mix is None:
         return own
-    return mix.share * own + (1 - mix.share) * F.cross_entropy(student.float(), labels[mix.partner])
+    other = F.cross_entropy(student.float(), labels[mix.partner], label_smoothing=smoothing)
+    return mix.share * own + (1 - mix.share) * other
 
 
 def soft_loss(
@@ -108,19 +113,24 @@ def training_loss(
     loss: Loss = "kl",
     beta: float = 1.0,
     mix: Mix | None = None,
+    *,
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """(1 - alpha) * hard_loss + alpha * soft_loss; alpha weighs the teacher, 0 leaves it out.
 
+    label_smoothing softens the labels alone: what the teacher says, its answer as a label included, stays as it is.
     Raises ValueError for an alpha outside 0 to 1, a temperature that is not positive, or a missing teacher.
     """
     if not (0 <= alpha <= 1 and temperature > 0):  # so that NaN is refused too
         raise ValueError(f"alpha {alpha} must lie in 0 to 1 and temperature {temperature} above 0")
     if alpha == 0:
-        return hard_loss(student, labels, mix)
+        return hard_loss(student, labels, mix, label_smoothing)
     if teacher is None:
         raise ValueError("alpha above 0 needs the teacher's logits")
     soft = soft_loss(student, teacher, temperature, loss, labels, beta, mix)
-    return soft if alpha == 1 else (1 - alpha) * hard_loss(student, labels, mix) + alpha * soft
+    if alpha == 1:
+        return soft
+    return (1 - alpha) * hard_loss(student, labels, mix, label_smoothing) + alpha * soft
 
 
 def _mixed(log_probabilities: Tensor, mix: Mix | None) -> Tensor:

@@ -93,4 +93,14 @@ def _loss(
     mix = draw_mix(recipe, view, training.seed, place.epoch, mixing)
     with autocast(training.device):
         logits = forward(normalise(mix_images(view, mix), *training.normalisation))
-    return training_loss(logits, labels, soft, recipe.temperature, recipe.alpha, recipe.loss, recipe.beta, mix)
+    return training_loss(
+        logits,
+        labels,
+        soft,
+        recipe.temperature,
+        recipe.alpha,
+        recipe.loss,
+        recipe.beta,
+        mix,
+        label_smoothing=recipe.label_smoothing,
+    )

@@ -44,16 +44,16 @@ class Table:
 
 TRIALS = (
     Column("Trial", True), Column("Arm"), Column("Student"), Column("Ratio", True), Column("Cost, $ per 1,000", True),
-    Column("Loss"), Column("T", True), Column("alpha", True), Column("Learning rate", True), Column("Epochs", True),
-    Column("State"),
+    Column("Loss"), Column("T", True), Column("alpha", True), Column("Learning rate", True), Column("Also"),
+    Column("Epochs", True), Column("State"),
     Column("Validation accuracy, %", True), Column("Seconds", True), Column("Remarks", prose=True),
 )  # fmt: skip
 FINALISTS = (
     Column("Finalist", True), Column("Arm"), Column("Role"), Column("Student"), Column("Starts from"),
     Column("Test accuracy, %", True), Column("Interval"), Column("Retention, %", True),
     Column("Cost, $ per 1,000", True), Column("Validation accuracy, %", True), Column("Loss"), Column("T", True),
-    Column("alpha", True), Column("Learning rate", True), Column("Epochs", True), Column("Seeds", True),
-    Column("Seconds", True), Column("Remarks", prose=True),
+    Column("alpha", True), Column("Learning rate", True), Column("Also"), Column("Epochs", True),
+    Column("Seeds", True), Column("Seconds", True), Column("Remarks", prose=True),
 )  # fmt: skip
 LEFT_OUT = (
     Column("Student"), Column("Parameters, M", True), Column("Ratio", True), Column("Cost, $ per 1,000", True),
@@ -114,7 +114,7 @@ def _finalist(summary: FinalistSummary, recipe: Recipe | None, pick: bool) -> tu
         f"{summary.retention.mean * 100:.1f}",
         _cost(summary.cost_usd_per_1k),
         _percent(summary.val_accuracy),
-        *(_recipe(recipe) if recipe else (fmt.NOTHING,) * 4),
+        *(_recipe(recipe) if recipe else (fmt.NOTHING,) * 5),
         str(recipe.epochs) if recipe else fmt.NOTHING,
         str(summary.accuracy.seeds),
         f"{summary.device_seconds:.1f}",
@@ -132,15 +132,24 @@ def _left_out(student: LeftOut) -> tuple[str, ...]:
     )
 
 
-def _recipe(recipe: Recipe) -> tuple[str, str, str, str]:
-    """Loss, temperature, alpha and learning rate; without a teacher the first two have no meaning."""
+def _recipe(recipe: Recipe) -> tuple[str, str, str, str, str]:
+    """Loss, temperature, alpha, learning rate and the rest; without a teacher the first two have no meaning."""
     if recipe.epochs == 0:
-        return (fmt.NOTHING,) * 4
+        return (fmt.NOTHING,) * 5
+    rate, also = f"{recipe.learning_rate:.2g}", _also(recipe)
     if recipe.alpha == 0:
-        return fmt.NOTHING, fmt.NOTHING, "0", f"{recipe.learning_rate:.2g}"
+        return fmt.NOTHING, fmt.NOTHING, "0", rate, also
     loss = f"dkd, beta {recipe.beta:.2g}" if recipe.loss == "dkd" else recipe.loss
     temperature = fmt.NOTHING if recipe.loss == "hard" else f"{recipe.temperature:.3g}"
-    return loss, temperature, f"{recipe.alpha:.2g}", f"{recipe.learning_rate:.2g}"
+    return loss, temperature, f"{recipe.alpha:.2g}", rate, also
+
+
+def _also(recipe: Recipe) -> str:
+    """What a recipe has beside the usual: smoothed labels, mixed images, another schedule."""
+    shares = {"smoothing": recipe.label_smoothing, "mixup": recipe.mixup, "cutmix": recipe.cutmix}
+    found = [f"{name} {value:.2g}" for name, value in shares.items() if value]
+    found += [recipe.schedule] if recipe.schedule != "cosine" else []
+    return ", ".join(found) or fmt.NOTHING
 
 
 def _role(summary: FinalistSummary, pick: bool) -> str:

@@ -20,8 +20,8 @@ from autokd.run import write_text
 
 TRIAL_COLUMNS = (
     "number", "arm", "student", "parameters", "ratio", "macs", "cost_usd_per_1k", "loss", "temperature", "alpha",
-    "beta", "learning_rate", "weight_decay", "mixup", "cutmix", "ema", "batch_size", "planned_epochs", "state",
-    "epochs", "val_accuracy", "seconds", "error", "note",
+    "beta", "learning_rate", "schedule", "weight_decay", "label_smoothing", "mixup", "cutmix", "ema", "batch_size",
+    "planned_epochs", "state", "epochs", "val_accuracy", "seconds", "error", "note",
 )  # fmt: skip
 _SHARES = (
     "nll", "calibration_error", "temperature_scaling", "scaled_nll", "scaled_calibration_error", "agreement",
@@ -29,15 +29,17 @@ _SHARES = (
 )  # fmt: skip
 FINALIST_COLUMNS = (
     "number", "arm", "role", "student", "twin_of", "trial", "seed", "loss", "temperature", "alpha", "beta",
-    "learning_rate", "weight_decay", "mixup", "cutmix", "ema", "batch_size", "epochs", "parameters", "ratio",
-    "cost_usd_per_1k", "val_accuracy", "test_accuracy", "device_seconds", "accumulate", *_SHARES, "weights",
-    "weights_fingerprint",
+    "learning_rate", "schedule", "weight_decay", "label_smoothing", "mixup", "cutmix", "ema", "batch_size", "epochs",
+    "parameters", "ratio", "cost_usd_per_1k", "val_accuracy", "test_accuracy", "device_seconds", "accumulate",
+    *_SHARES, "weights", "weights_fingerprint",
 )  # fmt: skip
 HISTORY_COLUMNS = ("epoch", "train_loss", "val_accuracy", "val_nll", "learning_rate", "seconds")
 
 _RECIPE = (
-    "loss", "temperature", "alpha", "beta", "learning_rate", "weight_decay", "mixup", "cutmix", "ema", "batch_size",
+    "loss", "temperature", "alpha", "beta", "learning_rate", "schedule", "weight_decay", "label_smoothing", "mixup",
+    "cutmix", "ema", "batch_size",
 )  # fmt: skip
+_LATER = ("schedule", "label_smoothing")  # columns that a table may have been written without
 _TEXT = ("student", "error", "note", "weights")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
@@ -99,7 +101,8 @@ def _trial_row(trial: TrialRecord) -> dict[str, object]:
 
 
 def _trial(row: Mapping[str, str]) -> TrialRecord:
-    recipe = {name: row[name] for name in _RECIPE} | {"epochs": row["planned_epochs"]}
+    recipe = {name: row[name] for name in _RECIPE if name in row or name not in _LATER}
+    recipe["epochs"] = row["planned_epochs"]
     fields = {name: row[name] for name in TRIAL_COLUMNS if name in TrialRecord.model_fields}
     return TrialRecord.model_validate(
         fields

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 
+from autokd.errors import RunError
 from autokd.metrics import evaluate
-from autokd.records import Candidate, EpochReport, FinalistRecord, SeedResult
+from autokd.records import Candidate, EpochReport, FinalistRecord, Proposal, SeedResult
 from autokd.run import Run, read_json, write_text
 from autokd.tune.batchparts import BatchParts
 from autokd.tune.engines.base import MAX_RETRIES, Job, Order, Outcome
@@ -162,11 +165,11 @@ def _job(run: Run, finalist: Finalist, seed: int) -> Job:
 def _forget_another(job: Job) -> None:
     """Clear a folder that an earlier session used for another proposal, before its search went on."""
     proposal = Path(job.folder) / "proposal.json"
-    content = job.proposal.model_dump_json(indent=1)
-    if proposal.exists() and proposal.read_text(encoding="utf-8") == content:
-        return
+    with suppress(RunError, ValidationError):
+        if Proposal.model_validate(read_json(proposal)) == job.proposal:
+            return
     shutil.rmtree(job.folder, ignore_errors=True)
-    write_text(proposal, content)
+    write_text(proposal, job.proposal.model_dump_json(indent=1))
 
 
 def _is_done(job: Job) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autokd.errors import RunError
 from autokd.records import Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
 from autokd.run import digest
 from autokd.tune.space import Space, as_read
@@ -41,6 +42,7 @@ class Ledger:
     """Proposals and results of a search; survives a kill at any moment."""
 
     def __init__(self, path: Path, space: Space, candidates: Sequence[Candidate], plan: SearchPlan) -> None:
+        """Open the ledger, or begin it; raises RunError where it was begun with another space."""
         self._plan, self._space = plan, space
         self._candidates = {candidate.student: candidate for candidate in candidates}
         self._names = {arm: [c.student for c in candidates if arm in c.arms] for arm in ARMS}
@@ -82,9 +84,11 @@ class Ledger:
         return str(trial.suggest_categorical("student", self._names[arm]))
 
     def _recipe(self, trial: optuna.Trial, arm: Arm) -> Recipe:
-        losses = self._space.recipe.distill.losses
+        losses, schedules = self._space.recipe.distill.losses, self._space.recipe.of(arm).schedules
         if arm == "distill" and len(losses) > 1:
             trial.suggest_categorical("loss", losses)
+        if len(schedules) > 1:
+            trial.suggest_categorical("schedule", schedules)
         for name, bounds in self._space.ranges(arm, self._plan.classes).items():
             trial.suggest_float(name, bounds.low, bounds.high, log=bounds.log)
         return self._recipe_of(trial.params, arm)
@@ -95,6 +99,7 @@ class Ledger:
         Every loss draws all there is, because the sampler learns from parameters that all trials share.
         """
         fields = {name: value for name, value in drawn.items() if name != "student"}
+        fields = {"schedule": self._space.recipe.of(arm).schedules[0], **fields}
         if arm == "distill":
             fields = as_read({"loss": self._space.recipe.distill.losses[0], **fields})
         return Recipe(epochs=self._plan.epochs, batch_size=self._plan.batch_size, ema=self._plan.ema, **fields)
@@ -175,6 +180,7 @@ class Ledger:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         name = f"{arm}-{digest(*self._names[arm], self._space, self._plan)}"
         storage = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
+        _refuse_another(path, arm, name, optuna.get_all_study_names(storage))
         sampler_seed = (self._plan.seed * 1_000_003 + 2 * len(_numbers(storage)) + ARMS.index(arm)) % 2**31
         study = optuna.create_study(
             study_name=name,
@@ -252,6 +258,15 @@ _STATES: dict[str, TrialState] = {
     "PRUNED": "pruned",
     "FAIL": "failed",
 }
+
+
+def _refuse_another(path: Path, arm: Arm, name: str, known: Sequence[str]) -> None:
+    """A run whose arm was begun with other choices is not silently begun anew."""
+    if name not in known and any(each.startswith(f"{arm}-") for each in known):
+        raise RunError(
+            f"{path} was begun with another search space (the file has changed, or autokd's own has with its version), "
+            "so its trials cannot be gone on with; start again in another --output"
+        )
 
 
 def _numbers(storage: optuna.storages.BaseStorage) -> list[int]:

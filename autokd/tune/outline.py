@@ -20,6 +20,7 @@ class Outline(Record):
     families: dict[str, tuple[str, ...]]  # students by family, the largest family first
     recipes: dict[Arm, dict[str, Range | None]]  # None: by the number of classes
     losses: tuple[str, ...]
+    schedules: dict[Arm, tuple[str, ...]]
     first: dict[Arm, int]  # first proposals
 
 
@@ -35,6 +36,7 @@ def outline(name: str) -> Outline:
         families=_by_family(students),
         recipes={arm: _recipe(space, arm) for arm in ARMS},
         losses=space.recipe.distill.losses,
+        schedules={arm: space.recipe.of(arm).schedules for arm in ARMS},
         first={arm: len(space.firsts(arm)) for arm in ARMS},
     )
 

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from autokd.records import Arm, Loss, Record
+from autokd.records import Arm, Loss, Record, Schedule
+
+LATER = frozenset({"label_smoothing", "schedules", "schedule"})  # keys that runs may have been begun without
 
 
 class Section(Record):
     """A table of the file. It is read strictly: neither a text nor `true` is a number."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """As if the later keys did not exist where a file does not use them.
+
+        The names of a run's studies hash this text, so a run that was begun without these keys can still go on.
+        """
+        unused = {name for name in LATER & type(self).model_fields.keys() if name not in self.model_fields_set}
+        return [(name, value) for name, value in super().__repr_args__() if name not in unused]
 
 
 # ---- recipes ---------------------------------------------------------------------------------------------------
@@ -55,6 +66,17 @@ def _one_value(value: Any) -> Any:
     raise ValueError("it takes a number, or a range such as { low = 0.1, high = 1.0 }")
 
 
+def _below(most: float) -> AfterValidator:
+    """An upper bound that is not itself allowed."""
+
+    def check(bounds: Range) -> Range:
+        if bounds.high >= most:
+            raise ValueError(f"it must be below {most:g}")
+        return bounds
+
+    return AfterValidator(check)
+
+
 def _within(least: float, most: float = math.inf, *, itself: bool = True, why: str = "") -> AfterValidator:
     """Bounds of a parameter, `most` included, `least` too where `itself` is."""
 
@@ -70,6 +92,7 @@ def _within(least: float, most: float = math.inf, *, itself: bool = True, why: s
 Searched = Annotated[Range, BeforeValidator(_one_value)]
 Positive = Annotated[Searched, _within(0, itself=False)]
 NotNegative = Annotated[Searched, _within(0)]
+BelowOne = Annotated[NotNegative, _below(1)]
 TeacherShare = Annotated[
     Searched, _within(0.3, 1, why="; below 0.3 the teacher hardly counts and the arms are no longer two")
 ]
@@ -82,7 +105,9 @@ class ArmSection(Section):
     """
 
     learning_rate: Positive = Range(low=3e-4, high=3e-3, log=True)
+    schedules: tuple[Schedule, ...] = Field(("cosine",), min_length=1, strict=False)
     weight_decay: NotNegative | None = None
+    label_smoothing: BelowOne | None = None
     mixup: NotNegative | None = None
     cutmix: NotNegative | None = None
 
@@ -139,12 +164,14 @@ class First(Values):
     arm: Arm = "distill"
     student: str | None = None
     loss: Loss | None = None
+    schedule: Schedule | None = None
 
 
 class Default(Values):
     """[default]: the recipe that each arm is confirmed with beside its own best ones."""
 
     loss: Loss | None = None
+    schedule: Schedule | None = None
 
 
 # ---- students --------------------------------------------------------------------------------------------------

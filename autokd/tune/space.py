@@ -50,12 +50,14 @@ class Space(Section):
         return found
 
     def firsts(self, arm: Arm) -> list[dict[str, Any]]:
-        """Parameters of an arm's first proposals, by the names of Recipe; `student` and `loss` where they are fixed."""
-        usual = {"loss": self.recipe.distill.losses[0]} if arm == "distill" else {}
+        """Parameters of an arm's first proposals, by the names of Recipe; `student` where it is fixed."""
+        usual: dict[str, Any] = {"loss": self.recipe.distill.losses[0]} if arm == "distill" else {}
+        if len(schedules := self.recipe.of(arm).schedules) > 1:
+            usual["schedule"] = schedules[0]
         found = []
         for first in self.first:
             if first.arm == arm:
-                own = {"student": first.student, "loss": first.loss, **first.values}
+                own = {"student": first.student, "loss": first.loss, "schedule": first.schedule, **first.values}
                 found.append(usual | {name: value for name, value in own.items() if value is not None})
         return found
 
@@ -67,6 +69,8 @@ class Space(Section):
         fields: dict[str, Any] = {
             name: values[name] for name in type(self.recipe.of(arm)).model_fields if name in values
         }
+        schedules = self.recipe.of(arm).schedules
+        fields["schedule"] = self.default.schedule or ("cosine" if "cosine" in schedules else schedules[0])
         if arm == "direct":
             return fields
         losses = self.recipe.distill.losses
@@ -75,8 +79,13 @@ class Space(Section):
 
 
 def as_read(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a distilling recipe without those that its loss does not read: equal trainings are equal recipes."""
-    unread = {*(["temperature"] if fields["loss"] == "hard" else []), *(["beta"] if fields["loss"] != "dkd" else [])}
+    """Fields of a distilling recipe without those that it does not read: equal trainings are equal recipes."""
+    reads = {
+        "temperature": fields["loss"] != "hard",
+        "beta": fields["loss"] == "dkd",
+        "label_smoothing": fields["alpha"] < 1,
+    }
+    unread = {name for name, read in reads.items() if not read}
     return {name: value for name, value in fields.items() if name not in unread}
 
 

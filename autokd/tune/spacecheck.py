@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from autokd.tune.space import Space
 
 
+ARMS: tuple[Arm, ...] = ("distill", "direct")
+
+
 class Problem(NamedTuple):
     """One thing to mend."""
 
@@ -34,7 +37,7 @@ def misfits(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
 
 def contradictions(space: Space) -> list[Problem]:
     """What fits by itself but not together."""
-    return [*_losses(space), *_firsts(space), *_default(space)]
+    return [*_losses(space), *_schedules(space), *_firsts(space), *_default(space)]
 
 
 def strangers(space: Space, students: Collection[str]) -> list[Problem]:
@@ -103,7 +106,11 @@ def _keys(model: type[BaseModel], place: Place) -> list[str]:
 
 def _parameters(*sections: type[ArmSection]) -> list[str]:
     """What the sections may give a range or a value, each name once."""
-    return list(dict.fromkeys(name for section in sections for name in section.model_fields if name != "losses"))
+    return list(
+        dict.fromkeys(
+            name for section in sections for name in section.model_fields if name not in ("losses", "schedules")
+        )
+    )
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -123,9 +130,22 @@ def _losses(space: Space) -> Iterator[Problem]:
         yield Problem(place, f"{spell(place)}: dkd needs one label an image; leave out dkd, or mixup and cutmix")
 
 
+def _schedules(space: Space) -> Iterator[Problem]:
+    for arm in ARMS:
+        schedules = space.recipe.of(arm).schedules
+        if len(set(schedules)) < len(schedules):
+            place = ("recipe", arm, "schedules")
+            yield Problem(place, f"{spell(place)} names one of them twice; once is enough")
+
+
 def _firsts(space: Space) -> Iterator[Problem]:
     for number, first in enumerate(space.first):
-        place: Place = ("first", number, "loss")
+        schedules = space.recipe.of(first.arm).schedules
+        if first.schedule and first.schedule not in schedules:
+            place: Place = ("first", number, "schedule")
+            text = f"{first.schedule} is not searched; add it to schedules in [recipe.{first.arm}] ("
+            yield Problem(place, f"{spell(place)}: {text}{', '.join(schedules)}), or name one of these")
+        place = ("first", number, "loss")
         if first.loss and first.arm == "direct":
             yield Problem(place, f"{spell(place)} is for the distill arm; leave it out")
         elif first.loss and first.loss not in space.recipe.distill.losses:

@@ -174,6 +174,25 @@ def test_within_an_epoch_the_loss_is_looked_at_now_and_then(monkeypatch):
     assert len(teacher.asked) == 1
 
 
+# ---- smoothed labels and schedules ---------------------------------------------------------------------------------
+
+
+def test_smoothed_labels_reach_the_training():
+    plain, smoothed = training(epochs=2), training(epochs=2, label_smoothing=0.3)
+    first, second = list(train(plain)), list(train(smoothed))
+    assert second[0].train_loss != first[0].train_loss
+    assert not same_weights(plain, smoothed)
+
+
+@pytest.mark.parametrize(("schedule", "last"), [("linear", 1 / 24), ("constant", 1.0)])
+def test_a_schedule_reaches_the_training(schedule, last):
+    """Nine epochs of three steps: the warm-up takes the first epoch."""
+    made = training(epochs=9, schedule=schedule)
+    rates = [report.learning_rate / made.recipe.learning_rate for report in train(made)]
+    assert rates[0] == 1.0
+    assert rates[-1] == pytest.approx(last)
+
+
 # ---- mixing and repeated views ------------------------------------------------------------------------------------
 
 

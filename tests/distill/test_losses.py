@@ -388,3 +388,37 @@ def test_a_mix_that_leaves_every_image_alone_changes_no_loss(loss):
     mix = Mix(torch.tensor([1, 0]), 1.0)
     plain, mixed = (training_loss(*tensors(), 2.0, 0.6, loss, mix=each) for each in (None, mix))
     assert mixed.item() == pytest.approx(plain.item(), rel=1e-6)
+
+
+# ---- smoothed labels --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+@pytest.mark.parametrize("alpha", [0.0, 0.7])
+def test_smoothed_labels_by_hand(smoothing, alpha):
+    """Each label keeps 1 - s + s / 3, each other class gets s / 3; the teacher's term is left as it is."""
+    total = 0.0
+    for i in (0, 1):
+        q = softmax(STUDENT[i])
+        target = [smoothing / 3 + (1 - smoothing) * (c == LABELS[i]) for c in range(3)]
+        total += -sum(p * math.log(each) for p, each in zip(target, q, strict=True)) / 2
+    student, labels, teacher = tensors()
+    expected = (1 - alpha) * total + alpha * soft_loss(student, teacher, TEMPERATURE).item()
+    found = training_loss(student, labels, teacher, TEMPERATURE, alpha, label_smoothing=smoothing)
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_smoothed_labels_of_a_mixed_pair_are_torchs_for_mixed_probabilities(share):
+    student, labels, _ = tensors()
+    mix = Mix(torch.tensor([1, 0]), share)
+    one_hot = nn.functional.one_hot(labels, 3).float()
+    mixed = share * one_hot + (1 - share) * one_hot[[1, 0]]
+    expected = nn.functional.cross_entropy(student, mixed, label_smoothing=0.2)
+    assert torch.allclose(training_loss(student, labels, None, mix=mix, label_smoothing=0.2), expected)
+
+
+@pytest.mark.parametrize("loss", ["kl", "kl_zscore", "dist", "dkd", "hard"])
+def test_smoothing_touches_no_teacher_term(loss):
+    plain, smoothed = (training_loss(*tensors(), 2.0, 1.0, loss, label_smoothing=each) for each in (0.0, 0.3))
+    assert torch.equal(plain, smoothed)

@@ -10,9 +10,10 @@ from autokd.distill.loop import steps_per_epoch
 from autokd.distill.schedule import learning_rate_factor
 
 
-@given(st.integers(1, 2000))
-def test_it_rises_over_the_first_tenth_and_then_falls(steps):
-    factors = [learning_rate_factor(step, steps) for step in range(steps)]
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "constant"])
+@given(steps=st.integers(1, 2000))
+def test_it_rises_over_the_first_tenth_and_never_again(schedule, steps):
+    factors = [learning_rate_factor(step, steps, schedule) for step in range(steps)]
     top = max(1, round(0.1 * steps)) - 1
     assert all(0 < factor <= 1 for factor in factors)
     assert factors[top] == 1
@@ -23,6 +24,9 @@ def test_it_rises_over_the_first_tenth_and_then_falls(steps):
 def test_values_by_hand():
     assert [learning_rate_factor(step, 20) for step in (0, 1, 2, 11)] == pytest.approx([0.5, 1.0, 1.0, 0.5])
     assert learning_rate_factor(999, 1000) < 1e-4
+    linear = [learning_rate_factor(step, 20, "linear") for step in (0, 1, 2, 11, 19)]
+    assert linear == pytest.approx([0.5, 1.0, 1.0, 0.5, 1 / 18])
+    assert [learning_rate_factor(step, 20, "constant") for step in (0, 1, 2, 19)] == [0.5, 1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize(("images", "batch", "steps"), [(100, 32, 3), (96, 32, 3), (31, 32, 1), (32, 32, 1)])

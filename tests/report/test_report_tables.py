@@ -39,6 +39,8 @@ TRIALS = st.builds(
         alpha=NUMBER,
         learning_rate=NUMBER,
         weight_decay=NUMBER,
+        label_smoothing=NUMBER,
+        schedule=st.sampled_from(["cosine", "linear", "constant"]),
         epochs=st.integers(1, 999),
     ),
     val_accuracy=st.none() | NUMBER,
@@ -84,6 +86,15 @@ def test_columns_of_trials(tmp_path: Path) -> None:
     assert lines[0].split(",") == list(TRIAL_COLUMNS)
     assert len(lines) == 4
     assert lines[1].startswith("0,distill,")
+
+
+def test_a_table_of_before_the_later_columns_is_read(tmp_path: Path) -> None:
+    path, trials = tmp_path / "trials.csv", make_trials(3)
+    write_trials(path, trials)
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    old = [name for name in TRIAL_COLUMNS if name not in ("schedule", "label_smoothing")]
+    path.write_text("\n".join([",".join(old), *(",".join(row[name] for name in old) for row in rows)]) + "\n")
+    assert read_trials(path) == tuple(trials)
 
 
 def test_no_trials(tmp_path: Path) -> None:

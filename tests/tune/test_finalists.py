@@ -87,12 +87,14 @@ def test_an_arm_without_complete_trials_has_no_finalists() -> None:
 
 def test_a_twin_keeps_all_but_the_teacher() -> None:
     changes = {"loss": "dkd", "beta": 3.0, "mixup": 0.2, "cutmix": 0.5, "ema": 0.99, "weight_decay": 0.1}
+    changes |= {"label_smoothing": 0.1, "schedule": "linear"}
     distilled = trial(0, "distill", "a", 0.95, 2.0)
     distilled = distilled.model_copy(update={"recipe": distilled.recipe.model_copy(update=changes)})
     finalists = choose_finalists([distilled], SPACE, 1, soft_label_seconds=0.0)
     (twin,) = [f for f in finalists if 0 in f.twin_of]
     assert twin.proposal.recipe == twin_recipe(distilled.recipe)
     kept = {"mixup": 0.2, "cutmix": 0.5, "ema": 0.99, "weight_decay": 0.1, "learning_rate": 2e-3}
+    kept |= {"label_smoothing": 0.1, "schedule": "linear"}
     assert {name: getattr(twin.proposal.recipe, name) for name in kept} == kept
     assert (twin.proposal.recipe.loss, twin.proposal.recipe.beta, twin.proposal.recipe.alpha) == ("kl", 1.0, 0.0)
 

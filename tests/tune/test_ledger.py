@@ -8,9 +8,11 @@ import textwrap
 from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
 
-from autokd.records import Candidate, EpochReport, Interval, Reading
+from autokd.errors import RunError
+from autokd.records import Candidate, EpochReport, Interval, Reading, Recipe
 from autokd.tune.ledger import Ledger, SearchPlan
 from autokd.tune.space import Space
 
@@ -101,6 +103,55 @@ def test_mixing_and_averaging_reach_both_arms(path: Path) -> None:
         ledger.finish(proposal.number, 0.5)
         recipe = proposal.recipe
         assert 0.1 <= recipe.mixup <= 0.4 and 0.5 <= recipe.cutmix <= 1.0 and recipe.ema == 0.99
+
+
+def test_smoothing_and_schedules_are_drawn_in_each_arm(path: Path) -> None:
+    searched = {"label_smoothing": {"low": 0.0, "high": 0.2}, "schedules": ["linear", "cosine"]}
+    space = Space.model_validate(
+        {
+            "students": {"include": ["a"]},
+            "recipe": {"distill": searched, "direct": searched},
+            "first": [{"arm": "direct", "label_smoothing": 0.1}, {"alpha": 1, "schedule": "cosine"}],
+        }
+    )
+    ledger = Ledger(path, space, BOTH, replace(PLAN, trials=40))
+    recipes: dict[str, list[Recipe]] = {"distill": [], "direct": []}
+    while proposal := ledger.next():
+        ledger.finish(proposal.number, proposal.number * 7 % 11 / 11)
+        recipes[proposal.arm].append(proposal.recipe)
+    assert (recipes["direct"][0].label_smoothing, recipes["direct"][0].schedule) == (0.1, "linear")
+    assert (recipes["distill"][0].label_smoothing, recipes["distill"][0].schedule) == (0.0, "cosine")  # reads no label
+    for drawn in recipes.values():
+        assert {recipe.schedule for recipe in drawn} == {"linear", "cosine"}
+        assert len({recipe.label_smoothing for recipe in drawn}) > 10
+        assert all(0 <= recipe.label_smoothing <= 0.2 for recipe in drawn)
+    assert [record.recipe for record in ledger.records() if record.arm == "direct"] == recipes["direct"]
+
+
+def test_a_single_schedule_is_used_and_not_searched(path: Path) -> None:
+    space = Space.model_validate(
+        {"students": {"include": ["a"]}, "recipe": {"direct": {"schedules": ["constant"], "label_smoothing": 0.1}}}
+    )
+    ledger = Ledger(path, space, BOTH, PLAN)
+    while proposal := ledger.next():
+        ledger.finish(proposal.number, proposal.recipe.learning_rate)
+        expected = ("constant", 0.1) if proposal.arm == "direct" else ("cosine", 0.0)
+        assert (proposal.recipe.schedule, proposal.recipe.label_smoothing) == expected
+    assert ledger.importance()["direct"].keys() == {"student", "learning_rate"}
+
+
+def test_studies_that_were_begun_before_the_later_keys_go_by_the_same_name(path: Path) -> None:
+    """The digits of a name that such a ledger really has: a space without the keys must go on being found."""
+    Ledger(path, SPACE, BOTH, PLAN)
+    names = optuna.get_all_study_names(f"sqlite:///{path}")
+    assert names == ["distill-26c0eed02963427c", "direct-b73f57bd5100cd72"]
+
+
+def test_a_ledger_of_another_space_is_refused_in_one_sentence(path: Path) -> None:
+    Ledger(path, SPACE, BOTH, PLAN)
+    changed = SPACE.model_copy(update={"first": ()})
+    with pytest.raises(RunError, match=r"begun with another search space .* start again in another --output"):
+        Ledger(path, changed, BOTH, PLAN)
 
 
 def test_an_empty_arm_leaves_the_other_its_own_trials(path: Path) -> None:

@@ -84,19 +84,39 @@ def test_beta_is_searched_with_dkd_alone() -> None:
 
 def test_the_default_recipe_is_what_is_said_else_what_is_fixed_else_the_usual(tmp_path: Path) -> None:
     plain = read_space(write(tmp_path, ONE))
-    assert plain.default_recipe("direct") == {"learning_rate": 0.001}
-    assert plain.default_recipe("distill") == {"learning_rate": 0.001, "temperature": 4, "alpha": 0.9, "loss": "kl"}
+    assert plain.default_recipe("direct") == {"learning_rate": 0.001, "schedule": "cosine"}
+    assert plain.default_recipe("distill") == {
+        "learning_rate": 0.001,
+        "schedule": "cosine",
+        "temperature": 4,
+        "alpha": 0.9,
+        "loss": "kl",
+    }
     fixed = "losses = ['dist']\nlearning_rate = 0.002\nweight_decay = 0.01\nmixup = { low = 0.1, high = 0.4 }\n"
     said = "[default]\ntemperature = 2\nweight_decay = 0.03\n"
-    space = read_space(write(tmp_path, f"{ONE}[recipe.distill]\n{fixed}[recipe.direct]\nmixup = 0.3\n{said}"))
-    assert space.default_recipe("direct") == {"learning_rate": 0.001, "weight_decay": 0.03, "mixup": 0.3}
+    direct = 'mixup = 0.3\nlabel_smoothing = 0.1\nschedules = ["linear", "constant"]\n'
+    space = read_space(write(tmp_path, f"{ONE}[recipe.distill]\n{fixed}[recipe.direct]\n{direct}{said}"))
+    assert space.default_recipe("direct") == {
+        "learning_rate": 0.001,
+        "schedule": "linear",
+        "weight_decay": 0.03,
+        "label_smoothing": 0.1,
+        "mixup": 0.3,
+    }
     assert space.default_recipe("distill") == {
         "learning_rate": 0.002,
+        "schedule": "cosine",
         "weight_decay": 0.03,
         "temperature": 2,
         "alpha": 0.9,
         "loss": "dist",
     }
+
+
+def test_a_distilled_recipe_without_labels_has_no_smoothing(tmp_path: Path) -> None:
+    smoothed = f"{ONE}[recipe.distill]\nlabel_smoothing = 0.1\n[default]\nalpha = "
+    assert read_space(write(tmp_path, smoothed + "0.9")).default_recipe("distill")["label_smoothing"] == 0.1
+    assert "label_smoothing" not in read_space(write(tmp_path, smoothed + "1")).default_recipe("distill")
 
 
 # ---- problems --------------------------------------------------------------------------------------------------
@@ -135,6 +155,28 @@ def test_the_default_recipe_is_what_is_said_else_what_is_fixed_else_the_usual(tm
             ONE + "[recipe.direct]\nlearning_rate = { low = 0, high = 1, log = true }",
             "line 4: `learning_rate` in [recipe.direct]: low 0 has no logarithm; raise it above 0",
         ),
+        (ONE + "[recipe.direct]\nlabel_smoothing = 1", "`label_smoothing` in [recipe.direct]: it must be below 1"),
+        (ONE + "[recipe.distill]\nlabel_smoothing = -0.1", "`label_smoothing` in [recipe.distill]: it must be 0 or"),
+        (
+            ONE + '[recipe.direct]\nschedules = ["cosine", "step"]',
+            "line 4: `schedules` in [recipe.direct] should be 'cosine', 'linear' or 'constant', not 'step'",
+        ),
+        (ONE + '[recipe.direct]\nschedule = "linear"', "is not a known key; did you mean schedules?"),
+        (ONE + "[recipe.direct]\nschedules = []", "line 4: `schedules` in [recipe.direct] is empty; add to it"),
+        (
+            ONE + '[recipe.distill]\nschedules = ["linear", "linear"]',
+            "line 4: `schedules` in [recipe.distill] names one of them twice",
+        ),
+        (
+            ONE + '[[first]]\narm = "direct"\nschedule = "linear"',
+            "line 5: `schedule` in [[first]]: linear is not searched; add it to schedules in [recipe.direct] (cosine)",
+        ),
+        (
+            ONE + "[recipe.direct]\nlabel_smoothing = { low = 0, high = 0.2 }\n"
+            '[[first]]\narm = "direct"\nlabel_smoothing = 0.3',
+            "0.3 is outside of what is searched (0 to 0.2)",
+        ),
+        (ONE + '[default]\nschedule = "fast"', "`schedule` in [default] should be 'cosine', 'linear' or 'constant'"),
         (ONE + "[recipe.direct]\nlearning_rate = 0", "`learning_rate` in [recipe.direct]: it must be above 0"),
         (ONE + "[recipe.direct]\ncutmix = { low = -1, high = 1 }", "it must be 0 or above"),
         (ONE + '[recipe.direct]\nweight_decay = "0.1"', "line 4: `weight_decay` in [recipe.direct]: it takes a number"),
@@ -229,13 +271,20 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
 def test_every_shipped_space_is_sound_and_searches_the_same_recipes(name: str) -> None:
     space = read_space(name)
     assert len(space.names()) >= 12
-    assert space.ranges("direct", 10).keys() == {"learning_rate"}
+    assert space.ranges("direct", 10).keys() == {"learning_rate", "label_smoothing", "mixup"}
+    assert (space.recipe.direct.schedules, space.recipe.distill.schedules) == (("cosine", "linear"), ("cosine",))
     assert space.ranges("distill", 10).keys() == {"temperature", "alpha", "learning_rate"}
     assert space.firsts("distill") == [
         {"loss": "kl", "temperature": 4.0, "alpha": 0.9},
         {"loss": "kl", "temperature": 1.0, "alpha": 0.5},
         {"loss": "kl", "temperature": 2.0, "alpha": 1.0},
         {"loss": "dist", "temperature": 1.0, "alpha": 0.67},
+    ]
+    assert space.firsts("direct") == [
+        {"schedule": "cosine", "label_smoothing": 0.0, "mixup": 0.0},
+        {"schedule": "cosine", "label_smoothing": 0.1, "mixup": 0.0},
+        {"schedule": "linear", "label_smoothing": 0.0, "mixup": 0.0},
+        {"schedule": "cosine", "label_smoothing": 0.1, "mixup": 0.2},
     ]
 
 
