@@ -97,7 +97,18 @@ class SearchConfig(BaseModel):
     )
     min_gain: float = Field(0.003, ge=0, lt=1, description="accuracy difference that matters")
     prefer: Literal["accuracy", "savings"] = Field("accuracy", description="what decides between good students")
+    max_negative_flips: float | None = Field(
+        None, ge=0, lt=1, description="share of the test images that the teacher gets right and a student may get wrong"
+    )
+    min_class_recall: float | None = Field(
+        None, gt=0, le=1, description="recall that a student must reach in every class"
+    )
     requests_per_month: float | None = Field(None, gt=0, description="request volume; turns cost into a monthly bill")
+    peak_to_mean: float = Field(3.0, ge=1, description="requests of the busiest hour / mean; counts with a volume")
+    target_utilization: float = Field(
+        0.7, gt=0, le=1, description="share of its capacity that a replica may serve at the peak; counts with a volume"
+    )
+    min_replicas: int = Field(1, ge=1, description="replicas that are always kept; counts with a volume")
     horizon_months: float = Field(12.0, gt=0, description="months in which a student has to pay for itself")
     adoption_usd: float = Field(0.0, ge=0, description="one-time money for adopting another model")
 

@@ -242,5 +242,6 @@ def write_evidence(run: Run, prepared: Prepared) -> None:
     run.write_json(run.path / "task.json", prepared.task.model_dump(mode="json"))
     run.write_json(run.path / "teacher.json", prepared.teacher.model_dump(mode="json"))
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **prepared.arrays)
+    correct = prepared.arrays["teacher_test_logits"].argmax(1) == prepared.arrays["test_labels"]
+    np.savez_compressed(buffer, **prepared.arrays, teacher_test_correct=correct)
     write_bytes(run.evidence_path, buffer.getvalue())

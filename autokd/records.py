@@ -294,6 +294,8 @@ class Policy(Record):
     requests_per_month: float | None = None
     horizon_months: float = 12.0
     adoption_usd: float = 0.0
+    max_negative_flips: float | None = None  # share of all test images that the teacher gets right, the student wrong
+    min_class_recall: float | None = None  # of every class, the worst one included
 
 
 class CostModel(Record):
@@ -326,6 +328,14 @@ class SeededInterval(Interval):
     """Accuracy over `seeds` trainings."""
 
     seeds: int
+
+
+class ClassRecall(Record):
+    """Recall of one class over all seeds."""
+
+    name: str
+    images: int
+    recall: SeededInterval
 
 
 class Option(Record):
@@ -378,11 +388,38 @@ class FinalistSummary(Record):
     weights: StartWeights | None = None
 
 
+class Economics(Record):
+    """What the recommended student costs once, and what it saves."""
+
+    one_time_usd: dict[str, float]  # by what was paid for: the stages of the run, and adoption
+    saving_usd_per_1k: Interval
+    saving_usd_per_month: Interval | None  # None without a volume
+    break_even_requests: Interval  # infinite where it may never pay
+    break_even_months: Interval | None  # None without a volume
+
+
+class VerdictMap(Record):
+    """The verdict over request volume and utilization, billed by whole replicas; all else as it is.
+
+    verdicts[i][j] belongs to utilization[i] (share of a replica's capacity that is used at the peak) and to
+    requests_per_month[j].
+    """
+
+    utilization: tuple[float, ...]
+    requests_per_month: tuple[float, ...]
+    verdicts: tuple[tuple[Verdict, ...], ...]
+
+
 class Advantage(Difference):
-    """Accuracy of a distilled finalist minus that of a direct one."""
+    """Accuracy of a distilled finalist minus that of a direct one.
+
+    The p-value is two-sided; `p_holm` is corrected for the number of contrasts that are reported (Holm 1979).
+    """
 
     distilled: int
     direct: int
+    p: float | None = None
+    p_holm: float | None = None
 
 
 class Decision(Record):
@@ -394,11 +431,14 @@ class Decision(Record):
     summary: str  # one sentence
     reasons: tuple[str, ...]
     weaknesses: tuple[str, ...]  # why it is weak, and what would settle it
+    settling_seeds: int | None = None  # seeds of every finalist that would settle all that seeds can settle
     would_change: tuple[str, ...]
     options: Options
     gain: Difference | None
     advantage: Difference | None
     break_even_requests: float | None
+    economics: Economics | None = None  # None where no student is recommended
+    verdict_map: VerdictMap | None = None  # None where cost does not depend on them
     finalists: tuple[FinalistSummary, ...]
     advantages: tuple[Advantage, ...]
 
@@ -520,6 +560,7 @@ class Report(Record):
     summary: str
     reasons: tuple[str, ...]
     weaknesses: tuple[str, ...]
+    settling_seeds: int | None = None
     would_change: tuple[str, ...]
     task: dict[str, Any]
     teacher: Teacher
@@ -529,6 +570,9 @@ class Report(Record):
     gain: Difference | None
     advantage: Difference | None
     break_even_requests: float | None
+    break_even_date: str | None = None  # ISO 8601; None without a volume, or where it may never be
+    economics: Economics | None = None
+    verdict_map: VerdictMap | None = None
     finalists: tuple[FinalistSummary, ...]
     advantages: tuple[Advantage, ...]
     search: SearchSummary

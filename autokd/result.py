@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from autokd.errors import RunError
+from autokd.decide import decide, read_evidence
+from autokd.decide.conditions import CONDITIONS, changed_model, changed_settings, under
+from autokd.errors import ConfigError, RunError
 from autokd.records import Options, Report, Strength, Verdict
-from autokd.report import read_report
+from autokd.report import assemble, read_report
 from autokd.run import Run
 
 if TYPE_CHECKING:
@@ -54,6 +56,26 @@ class SearchResult:
         path = self.path / "trials.csv"
         return pd.read_csv(path) if path.exists() else pd.DataFrame()
 
+    def decide(self, **conditions: Any) -> Report:
+        """The verdict under other conditions, from the stored evidence; nothing is trained, measured or written.
+
+        conditions: options of `autokd decide` as keywords (max_cost, min_retention, requests_per_month, utilization,
+        price_per_hour, ...); what is not given stays as the run had it. Raises UsageError for one that cannot be used.
+        """
+        if unknown := sorted(set(conditions) - set(CONDITIONS)):
+            raise ConfigError(f"{unknown[0]!r} is no condition of a verdict; there are {', '.join(CONDITIONS)}")
+        given = {name: value for name, value in conditions.items() if value is not None}
+        policy = changed_settings(self._run.settings, given).policy()
+        evidence = read_evidence(self._run)
+        evidence = under(evidence, changed_model(evidence.cost_model, given))
+        report = assemble(
+            self._run, decide(evidence, policy), policy, cost_model=evidence.cost_model, search=evidence.search
+        )
+        if recommended(report) != recommended(self.report):
+            return report
+        shipped = {name: getattr(self.report, name) for name in ("student_path", "student_test_accuracy")}
+        return report.model_copy(update=shipped)
+
     def student(self) -> nn.Module:
         """The recommended student with its weights, in evaluation mode.
 
@@ -68,6 +90,13 @@ class SearchResult:
 
     def __repr__(self) -> str:
         return f"<SearchResult {self.verdict} ({self.strength}): {self.summary} [{self.path}]>"
+
+
+def recommended(report: Report) -> int | None:
+    """The number of the finalist that a verdict recommends, where it recommends one."""
+    options = report.options
+    option = {"distill": options.distilled, "use_small_model": options.direct}.get(report.verdict)
+    return option.finalist if option else None
 
 
 def load_run(path: str | Path) -> SearchResult:

@@ -15,6 +15,8 @@ COMMANDS = {
     "estimate": "Say what a search would try, do and cost; train nothing.",
     "students": "List students of a teacher with ratio, parameters and MACs.",
     "spaces": "List, show or validate search spaces.",
+    "decide": "Give the verdict of other conditions from a run's evidence.",
+    "confirm": "Add seeds to the finalists of a run and decide again.",
     "report": "Render the report of a run again.",
     "cache": "List, verify or prune what searches keep.",
 }

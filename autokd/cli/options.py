@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from autokd.config import SearchConfig, read_config_file
+from autokd.decide.conditions import CONDITIONS
 from autokd.run import Run
 
 Command = Callable[..., Any]
@@ -36,6 +37,13 @@ def settings_options(command: Command) -> Command:
     )(command)
 
 
+def condition_options(command: Command) -> Command:
+    """Add an option for every condition of a verdict; without a value it stays as the run had it."""
+    for name in reversed(CONDITIONS):
+        command = _option(name, SearchConfig.model_fields[name], told=False)(command)
+    return command
+
+
 def settings(ctx: click.Context, resumed: Path | None = None) -> SearchConfig:
     """The settings of this call: command line > environment > file > default; of a resumed run, its own below them."""
     given = {name: value for name in SearchConfig.model_fields if (value := ctx.params.get(name)) is not None}
@@ -58,12 +66,13 @@ def _read_file(ctx: click.Context, _: click.Parameter, path: Path | None) -> Non
         ctx.default_map = {**(ctx.default_map or {}), **read_config_file(path)}
 
 
-def _option(name: str, field: Any) -> Callable[[Command], Command]:
+def _option(name: str, field: Any, told: bool = True) -> Callable[[Command], Command]:
+    """`told`: the help names the default."""
     flag = "--" + name.replace("_", "-")
     kind, default = _plain(field.annotation), field.default
     known = default is not None and not field.is_required() and field.default_factory is None
     help_text = f"{field.description[0].upper()}{field.description[1:]}."
-    if known:
+    if known and told:
         help_text += f"  [default: {default}]"
     if kind is bool:
         return click.option(f"{flag}/--no-{name.replace('_', '-')}", name, default=None, help=help_text)

@@ -22,7 +22,7 @@ from autokd.units import size as file_size
 if TYPE_CHECKING:
     from autokd.config import SearchConfig
     from autokd.planning import Estimate
-    from autokd.records import CostPrediction, Option
+    from autokd.records import CostPrediction, Option, Report
     from autokd.result import SearchResult
     from autokd.teacher.labelcache import Entry
     from autokd.teacher.labelverify import SetCheck
@@ -143,12 +143,24 @@ def _print_table(table: Table) -> None:
 def print_result(result: SearchResult) -> None:
     """Verdict, the three options, reasons, and where everything is."""
     console, report = _answer(), result.report
+    print_report(report, result.path)
     console.print()
-    console.print(Text(f"{VERDICTS[result.verdict]} ({result.strength})", style=f"bold {COLOURS[result.verdict]}"))
-    console.print(Text(result.summary))
+    console.print(Text(f"Report   {result.path / 'report.html'}"))
+    console.print(Text(f"Numbers  {result.path / 'report.json'}, trials.csv, finalists.csv"))
+    if report.student_path:
+        accuracy = f" ({report.student_test_accuracy:.1%} on test)" if report.student_test_accuracy is not None else ""
+        console.print(Text(f"Student  {result.path / report.student_path}{accuracy}"))
+
+
+def print_report(report: Report, path: Path) -> None:
+    """Verdict, the three options, reasons, and what would settle or change it; `path` is the run's."""
+    console = _answer()
+    console.print()
+    console.print(Text(f"{VERDICTS[report.verdict]} ({report.strength})", style=f"bold {COLOURS[report.verdict]}"))
+    console.print(Text(report.summary))
     if report.condition:
         console.print(Text(f"Condition: {report.condition}."))
-    _print_table(_options_table(result))
+    _print_table(_options_table(report))
     for title, lines in (
         ("Why", report.reasons),
         ("Weak because", report.weaknesses),
@@ -158,17 +170,13 @@ def print_result(result: SearchResult) -> None:
             console.print(Text(f"{title}:", style="bold"))
             for line in lines:
                 console.print(Text(f"  - {line}"))
-    console.print()
-    console.print(Text(f"Report   {result.path / 'report.html'}"))
-    console.print(Text(f"Numbers  {result.path / 'report.json'}, trials.csv, finalists.csv"))
-    if report.student_path:
-        accuracy = f" ({report.student_test_accuracy:.1%} on test)" if report.student_test_accuracy is not None else ""
-        console.print(Text(f"Student  {result.path / report.student_path}{accuracy}"))
+        if title == "Weak because" and report.settling_seeds:
+            console.print(Text(f"  autokd confirm {path} --seeds {report.settling_seeds}"))
 
 
-def _options_table(result: SearchResult) -> Table:
+def _options_table(report: Report) -> Table:
     table = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 2, 0, 0))
-    level = f"{result.options.teacher.accuracy.level * 100:g} %"
+    level = f"{report.options.teacher.accuracy.level * 100:g} %"
     for column in (
         "option",
         "model",
@@ -180,7 +188,7 @@ def _options_table(result: SearchResult) -> Table:
         "fits",
     ):
         table.add_column(column, justify="left" if column in {"option", "model"} else "right", no_wrap=True)
-    options = result.options
+    options = report.options
     for name, option in (("teacher", options.teacher), ("direct", options.direct), ("distilled", options.distilled)):
         table.add_row(name, *(_cells(option) if option else ["-", "", "", "", "", "", ""]))
     return table

@@ -34,6 +34,17 @@ def cost_usd_per_1k(capacity_rps: float, model: CostModel) -> float:
     return monthly_usd(capacity_rps, model) / model.requests_per_month * 1000
 
 
+def capacity_for(cost: float, model: CostModel) -> float:
+    """The lowest capacity, requests per second, that serves at `cost` or less; infinite where none does."""
+    if model.requests_per_month is None:
+        return replica_usd_per_hour(model) * 1000 / (3600 * cost * model.utilization) if cost > 0 else math.inf
+    month = replica_usd_per_hour(model) * HOURS_PER_MONTH
+    affordable = math.floor(cost * model.requests_per_month / 1000 / month * (1 + 1e-12))
+    if affordable < model.min_replicas:
+        return math.inf
+    return _peak_rps(model, model.requests_per_month) / (affordable * model.target_utilization)
+
+
 def monthly_usd(capacity_rps: float, model: CostModel) -> float:
     """The bill of one month of `model.requests_per_month`; infinite where the model can serve none.
 
@@ -48,8 +59,13 @@ def replicas(capacity_rps: float, model: CostModel) -> int:
     """Replicas for the peak, at least `min_replicas`; raises ValueError where there is no volume."""
     if model.requests_per_month is None:
         raise ValueError("a fleet needs a request volume: set requests_per_month")
-    peak_rps = model.requests_per_month / SECONDS_PER_MONTH * model.peak_to_mean
+    peak_rps = _peak_rps(model, model.requests_per_month)
     return max(model.min_replicas, math.ceil(peak_rps / (capacity_rps * model.target_utilization)))
+
+
+def _peak_rps(model: CostModel, requests_per_month: float) -> float:
+    """Requests per second of the busiest hour."""
+    return requests_per_month / SECONDS_PER_MONTH * model.peak_to_mean
 
 
 def replica_usd_per_hour(model: CostModel) -> float:

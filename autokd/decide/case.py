@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from autokd.decide import statistics
 from autokd.decide.economics import repriced
 from autokd.decide.evidence import Evidence
-from autokd.decide.statistics import Estimate
-from autokd.records import Arm, CostModel, FinalistRecord, Interval, Reading, SeededInterval
+from autokd.decide.statistics import Correct, Estimate
+from autokd.records import Arm, ClassRecall, CostModel, FinalistRecord, Interval, Reading, SeededInterval
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Student(Offer):
     record: FinalistRecord
     accuracy: SeededInterval
     estimate: Estimate  # of the retention
+    flips: SeededInterval  # negative flips, as a share of all test images
+    worst: ClassRecall  # the class with the lowest recall
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +133,21 @@ def _student(evidence: Evidence, record: FinalistRecord) -> Student:
         record=record,
         accuracy=statistics.accuracy(correct, evidence.level),
         estimate=estimate,
+        flips=statistics.accuracy(evidence.teacher_correct & ~correct, evidence.level),
+        worst=_worst_class(evidence, correct),
+    )
+
+
+def _worst_class(evidence: Evidence, correct: Correct) -> ClassRecall:
+    """The class with the lowest recall over all seeds among those with two test images or more, the first of equals."""
+    labels = evidence.labels
+    images = np.bincount(labels)
+    recall = np.bincount(labels, weights=correct.mean(axis=0)) / np.maximum(images, 1)
+    worst = int(np.where(images > 1, recall, np.inf).argmin())
+    return ClassRecall(
+        name=evidence.task.classes[worst],
+        images=int(images[worst]),
+        recall=statistics.accuracy(correct[:, labels == worst], evidence.level),
     )
 
 

@@ -76,6 +76,10 @@ def _dials(case: Case, policy: Policy) -> Iterator[Dial]:
     yield _retention(case, policy)
     if policy.max_latency_ms is not None:
         yield _latency(case, policy, policy.max_latency_ms)
+    if policy.max_negative_flips:
+        yield _share(case, policy, "max_negative_flips", "With a limit of {} on negative flips")
+    if policy.min_class_recall is not None:
+        yield _share(case, policy, "min_class_recall", "With a required recall of {} in every class")
     yield _price(case, policy)
     if case.evidence.cost_model.model == "measured":
         yield _utilization(case, policy)
@@ -112,6 +116,19 @@ def _retention(case: Case, policy: Policy) -> Dial:
         high=max(1.1, policy.min_retention),
         verdict=_asked(case, policy, "min_retention"),
         phrase=lambda value: f"With a required retention of {value}",
+        value=lambda value: f"{say.clean(value * 100)} %",
+    )
+
+
+def _share(case: Case, policy: Policy, field: str, phrase: str) -> Dial:
+    current = float(getattr(policy, field))
+    return Dial(
+        name=field,
+        current=current,
+        low=min(0.001, current),
+        high=1.0,
+        verdict=_asked(case, policy, field),
+        phrase=phrase.format,
         value=lambda value: f"{say.clean(value * 100)} %",
     )
 

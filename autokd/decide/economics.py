@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import inf
 
 from autokd.cost.dollars import cost_usd_per_1k
-from autokd.records import CostModel, Interval, Policy, Reading
+from autokd.records import CostModel, Economics, Interval, Policy, Reading, SearchSummary
 
 DIFFERENT = 0.10  # of the larger: costs closer than this are the same cost
 _ROUNDING = 1e-9
@@ -39,8 +39,7 @@ def one_time_usd(spent_usd: float, policy: Policy) -> float:
 
 def break_even_requests(one_time: float, teacher_cost: float, student_cost: float) -> float | None:
     """Requests after which the saving has paid the one-time cost; None where the student is not cheaper."""
-    saving = teacher_cost - student_cost
-    return one_time / saving * 1000 if saving > 0 else None
+    return _repaid(one_time, teacher_cost - student_cost) if student_cost < teacher_cost else None
 
 
 def horizon_saving_usd(teacher_cost: float, student_cost: float, policy: Policy) -> float | None:
@@ -48,6 +47,40 @@ def horizon_saving_usd(teacher_cost: float, student_cost: float, policy: Policy)
     if policy.requests_per_month is None:
         return None
     return (teacher_cost - student_cost) / 1000 * policy.requests_per_month * policy.horizon_months
+
+
+def economics(search: SearchSummary, policy: Policy, teacher: Interval, student: Interval) -> Economics:
+    """One-time cost by what it was paid for, and what a student saves; costs are dollars per 1,000 requests.
+
+    The ends of the saving take teacher and student at opposite ends of their intervals, which is as far apart as they
+    can be.
+    """
+    seconds = sum(search.stages.values())
+    once = {name: search.usd * spent / seconds for name, spent in search.stages.items() if spent} if seconds else {}
+    if policy.adoption_usd:
+        once["adoption"] = policy.adoption_usd
+    saving = Interval(mean=teacher.mean - student.mean, low=teacher.low - student.high, high=teacher.high - student.low)
+    total = one_time_usd(search.usd, policy)
+    requests = Interval(
+        mean=_repaid(total, saving.mean), low=_repaid(total, saving.high), high=_repaid(total, saving.low)
+    )
+    volume = policy.requests_per_month
+    return Economics(
+        one_time_usd=once,
+        saving_usd_per_1k=saving,
+        saving_usd_per_month=None if volume is None else _scaled(saving, volume / 1000),
+        break_even_requests=requests,
+        break_even_months=None if volume is None else _scaled(requests, 1 / volume),
+    )
+
+
+def _repaid(once: float, saving_per_1k: float) -> float:
+    """Requests after which a saving has paid the one-time cost; infinite where there is none."""
+    return once / saving_per_1k * 1000 if saving_per_1k > 0 else inf
+
+
+def _scaled(interval: Interval, factor: float) -> Interval:
+    return Interval(mean=interval.mean * factor, low=interval.low * factor, high=interval.high * factor)
 
 
 def monthly_usd(cost: float, requests_per_month: float | None) -> float | None:
@@ -66,5 +99,4 @@ def repriced(reading: Reading, old: CostModel, new: CostModel) -> Interval:
     else:
         before, after = cost_usd_per_1k(reading.capacity_rps, old), cost_usd_per_1k(reading.capacity_rps, new)
         factor = after / before if 0 < before < inf else 1.0
-    cost = reading.cost_usd_per_1k
-    return Interval(mean=cost.mean * factor, low=cost.low * factor, high=cost.high * factor)
+    return _scaled(reading.cost_usd_per_1k, factor)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from zipfile import BadZipFile
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from autokd.decide.levels import LEVEL
+from autokd.decide.levels import LEVEL, level_of_look
 from autokd.decide.statistics import Correct
 from autokd.errors import RunError
 from autokd.records import CostModel, FinalistRecord, LeftOut, Reading, Record, SearchSummary, Task, Teacher
@@ -24,7 +25,8 @@ R = TypeVar("R", bound=Record)
 class Evidence:
     """Everything that `decide` looks at; nothing in it depends on what the user asks of the verdict.
 
-    `teacher_correct` is [images]; `correct` maps a finalist's number to [seeds, images], seeds in its record's order.
+    `labels` (an index into the task's classes) and `teacher_correct` are [images]; `correct` maps a finalist's number
+    to [seeds, images], seeds in its record's order.
     """
 
     task: Task
@@ -32,10 +34,12 @@ class Evidence:
     teacher_reading: Reading
     cost_model: CostModel
     finalists: tuple[FinalistRecord, ...]
+    labels: NDArray[np.int64]
     teacher_correct: Correct
     correct: dict[int, Correct]
     search: SearchSummary
     nearest: tuple[LeftOut, ...]  # students that were not trained but whose cost is known, cheapest first
+    readings: Mapping[str, Reading] = field(default_factory=dict)  # of every model that was measured, by its name
     budget: float | None = None  # dollars per 1,000 requests of the search itself: dearer students were never tried
     level: float = LEVEL  # of every interval of accuracies
 
@@ -46,29 +50,33 @@ def read_evidence(run: Run) -> Evidence:
     Raises RunError where a file is missing or damaged.
     """
     teacher = _record(run.path / "teacher.json", Teacher)
-    model, reading = _costs(run.path / "costs.json", teacher.name)
+    model, readings = _costs(run.path / "costs.json", teacher.name)
     finalists = _finalists(run.path / "finalists.json")
-    labels, logits = _test_part(run.evidence_path)
+    labels, teacher_correct = _test_part(run.evidence_path)
     return Evidence(
         task=_record(run.path / "task.json", Task),
         teacher=teacher,
-        teacher_reading=reading,
+        teacher_reading=readings[teacher.name],
         cost_model=model,
         finalists=finalists,
-        teacher_correct=_teacher_correct(run.evidence_path, logits, labels),
+        labels=labels,
+        teacher_correct=teacher_correct,
         correct={finalist.number: _correct(run, finalist, labels) for finalist in finalists},
         search=_record(run.path / "search.json", SearchSummary),
         nearest=_nearest(run.path / "candidates.json"),
+        readings=readings,
         budget=run.settings.max_cost if run.manifest_path.exists() else None,
+        level=level_of_look(len(run.manifest.get("looks", ())) or 1) if run.manifest_path.exists() else LEVEL,
     )
 
 
-def _costs(path: Path, teacher: str) -> tuple[CostModel, Reading]:
+def _costs(path: Path, teacher: str) -> tuple[CostModel, dict[str, Reading]]:
     content = _mapping(path)
     readings = content.get("readings")
     if not isinstance(readings, dict) or teacher not in readings:
         raise RunError(f"{path} holds no reading of the teacher {teacher}; the run folder is damaged")
-    return _valid(path, content.get("cost_model"), CostModel), _valid(path, readings[teacher], Reading)
+    model = _valid(path, content.get("cost_model"), CostModel)
+    return model, {name: _valid(path, reading, Reading) for name, reading in readings.items()}
 
 
 def _finalists(path: Path) -> tuple[FinalistRecord, ...]:
@@ -94,34 +102,47 @@ def _nearest(path: Path) -> tuple[LeftOut, ...]:
     return tuple(left for *_, left in sorted(known, key=lambda row: row[:2]))
 
 
-def _test_part(path: Path) -> tuple[NDArray[np.int64], NDArray[np.floating[Any]]]:
-    """Labels [images] and the teacher's logits [images, classes] of the test part."""
+def _test_part(path: Path) -> tuple[NDArray[np.int64], Correct]:
+    """Labels of the test images, and which of them the teacher gets right; both [images].
+
+    A run says itself what the teacher gets right; its logits, which may be large, are read only where it does not.
+    """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            labels, logits = arrays["test_labels"], arrays["teacher_test_logits"]
+            labels = arrays["test_labels"]
+            known = arrays.get("teacher_test_correct")
+            logits = arrays["teacher_test_logits"] if known is None else None
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise RunError(f"{path} cannot be read ({error}); the run folder is damaged") from None
     if labels.ndim != 1 or len(labels) < 2 or not np.issubdtype(labels.dtype, np.integer):
         raise RunError(f"{path} holds no list of test labels; the run folder is damaged")
-    return labels.astype(np.int64), logits
-
-
-def _teacher_correct(path: Path, logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> Correct:
-    correct = _hits(path, logits, labels)
+    labels = labels.astype(np.int64)
+    correct = _hits(path, logits, labels) if logits is not None else _outcomes(path, known, labels)
     if not correct.any():
         raise RunError(f"{path}: the teacher gets no test image right, so no student can be compared with it")
-    return correct
+    return labels, correct
 
 
 def _correct(run: Run, finalist: FinalistRecord, labels: NDArray[np.int64]) -> Correct:
     """[seeds, images] of one finalist."""
-    paths = [run.finalist_path(finalist.number, result.seed) / "test_logits.npy" for result in finalist.seeds]
-    return np.stack([_hits(path, _array(path), labels) for path in paths])
+    return np.stack([_seed(run.finalist_path(finalist.number, result.seed), labels) for result in finalist.seeds])
 
 
-def _array(path: Path) -> NDArray[np.floating[Any]]:
+def _seed(folder: Path, labels: NDArray[np.int64]) -> Correct:
+    """Which test images one training gets right, from its outcomes, else from its logits; [images]."""
+    outcomes, logits = folder / "test_correct.npy", folder / "test_logits.npy"
+    return _outcomes(outcomes, _array(outcomes), labels) if outcomes.exists() else _hits(logits, _array(logits), labels)
+
+
+def _outcomes(path: Path, correct: Any, labels: NDArray[np.int64]) -> Correct:
+    if not isinstance(correct, np.ndarray) or correct.shape != labels.shape or correct.dtype != np.bool_:
+        raise RunError(f"{path} does not hold one outcome for each of the {len(labels)} test images")
+    return correct
+
+
+def _array(path: Path) -> NDArray[Any]:
     try:
-        content: NDArray[np.floating[Any]] = np.load(path, allow_pickle=False)
+        content: NDArray[Any] = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise RunError(f"{path} cannot be read ({error}); the run folder is damaged") from None
     return content

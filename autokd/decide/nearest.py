@@ -11,7 +11,7 @@ from autokd.decide.case import Case, Offer, Student
 from autokd.decide.changes import Change
 from autokd.decide.economics import within
 from autokd.decide.refusals import limits_missed, refusals
-from autokd.decide.rules import Judgement, fast_enough, retains
+from autokd.decide.rules import Judgement, fast_enough, flips_little, knows_all, retains
 from autokd.records import LeftOut, Policy
 
 
@@ -55,13 +55,12 @@ def _teacher(case: Case, policy: Policy) -> Miss:
 
 
 def _finalist(judged: Judgement, student: Student) -> Miss:
-    policy, low = judged.policy, max(student.retention.low, 1e-9)
-    kept = 0.0 if retains(student, policy) else log(policy.min_retention / low)
+    policy = judged.policy
     return Miss(
         name=f"finalist {student.number} ({student.name})",
-        shortfall=_over(student.cost.mean, policy.max_cost) + _late(student, policy) + kept,
+        shortfall=_over(student.cost.mean, policy.max_cost) + _late(student, policy) + _short(student, policy),
         why=say.listed(list(refusals(judged, student))),
-        remedy=_remedy([*_needs(student, policy), *_retention_need(student, policy)], f"for {student.name}"),
+        remedy=_remedy([*_needs(student, policy), *_shortcoming_needs(student, policy)], f"for {student.name}"),
     )
 
 
@@ -103,9 +102,26 @@ def _needs(offer: Offer, policy: Policy) -> Iterator[str]:
         yield f"a latency limit of {say.clean(say.rounded_out(offer.latency_ms, up=True))} ms"
 
 
-def _retention_need(student: Student, policy: Policy) -> Iterator[str]:
+def _short(student: Student, policy: Policy) -> float:
+    """How far a student is from being good enough."""
+    short = 0.0
+    if not retains(student, policy):
+        short += log(policy.min_retention / max(student.retention.low, 1e-9))
+    if not flips_little(student, policy):
+        short += log(student.flips.high / max(policy.max_negative_flips or 0.0, 1e-9))
+    if policy.min_class_recall is not None and not knows_all(student, policy):
+        short += log(policy.min_class_recall / max(student.worst.recall.low, 1e-9))
+    return short
+
+
+def _shortcoming_needs(student: Student, policy: Policy) -> Iterator[str]:
     if not retains(student, policy):
         yield f"a required retention of {say.clean(say.rounded_out(student.retention.low, up=False) * 100)} %"
+    if not flips_little(student, policy):
+        yield f"a limit of {say.clean(say.rounded_out(student.flips.high, up=True) * 100)} % on negative flips"
+    if not knows_all(student, policy):
+        recall = say.rounded_out(student.worst.recall.low, up=False)
+        yield f"a required recall of {say.clean(recall * 100)} % in every class"
 
 
 def _remedy(needs: list[str], whom: str) -> str:

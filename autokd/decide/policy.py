@@ -5,13 +5,15 @@ from __future__ import annotations
 from autokd.decide import wording as say
 from autokd.decide.case import Case, Offer, Student, build_case
 from autokd.decide.changes import changes
-from autokd.decide.economics import monthly_usd
+from autokd.decide.economics import economics, monthly_usd
 from autokd.decide.evidence import Evidence
+from autokd.decide.paired_tests import holm
 from autokd.decide.reasons import closest, reasons, summary
 from autokd.decide.refusals import limits_missed, refusals
 from autokd.decide.rules import Judgement, judge
 from autokd.decide.strength import weaknesses
-from autokd.records import Advantage, Arm, Decision, FinalistSummary, Option, Options, Policy, SeededInterval
+from autokd.decide.verdictmap import verdict_map
+from autokd.records import Advantage, Arm, Decision, Economics, FinalistSummary, Option, Options, Policy, SeededInterval
 
 
 def decide(evidence: Evidence, policy: Policy) -> Decision:
@@ -25,12 +27,15 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         condition=_condition(judged),
         summary=summary(judged, found),
         reasons=reasons(judged, found),
-        weaknesses=weak,
+        weaknesses=tuple(weakness.sentence for weakness in weak),
+        settling_seeds=max((weakness.seeds for weakness in weak if weakness.seeds), default=None),
         would_change=tuple(change.sentence for change in found),
         options=_options(judged),
         gain=judged.gain.difference if judged.gain else None,
         advantage=judged.advantage.difference if judged.advantage else None,
         break_even_requests=judged.break_even(judged.pick) if judged.pick else None,
+        economics=_economics(judged),
+        verdict_map=verdict_map(judged),
         finalists=tuple(_finalist(judged, student) for student in judged.case.students),
         advantages=_advantages(judged.case),
     )
@@ -44,10 +49,21 @@ def _condition(judged: Judgement) -> str | None:
     return f"above {say.count(requests)} requests" if requests else None
 
 
+def _economics(judged: Judgement) -> Economics | None:
+    if judged.pick is None:
+        return None
+    case = judged.case
+    return economics(case.evidence.search, judged.policy, case.teacher.cost, judged.pick.cost)
+
+
 def _advantages(case: Case) -> tuple[Advantage, ...]:
+    """Every contrast of the arms, with p-values corrected for their number."""
+    p_values = [estimate.p_value for estimate in case.differences.values()]
     return tuple(
-        Advantage(**estimate.difference.model_dump(), distilled=distilled, direct=direct)
-        for (distilled, direct), estimate in case.differences.items()
+        Advantage(**estimate.difference.model_dump(), distilled=distilled, direct=direct, p=p, p_holm=float(adjusted))
+        for ((distilled, direct), estimate), p, adjusted in zip(
+            case.differences.items(), p_values, holm(p_values), strict=True
+        )
     )
 
 

@@ -32,6 +32,7 @@ def reasons(judged: Judgement, found: Sequence[Change]) -> tuple[str, ...]:
         _teacher(judged.case, judged.policy),
         *_beaten(judged.case),
         *(_arm(judged, arm) for arm in ADJECTIVES),
+        *_outdone(judged),
         *_contest(judged),
         *_payback(judged),
         *_miss(judged, found),
@@ -132,12 +133,28 @@ def _arm(judged: Judgement, arm: Arm) -> str:
     best = closest(judged.case.arm(arm), judged)
     if best is None:
         return f"There is no {word} finalist."
+    if arm == "direct" and judged.outdone:
+        return "Every worthwhile direct finalist is dearer and less accurate than the distilled pick."
     nearest = f"the nearest, finalist {best.number} ({best.name}), {_refused(judged, best)}"
     return f"No {word} finalist is worthwhile: {nearest}."
 
 
 def _refused(judged: Judgement, student: Student) -> str:
     return say.listed(list(refusals(judged, student)))
+
+
+def _outdone(judged: Judgement) -> Iterator[str]:
+    """A direct finalist that validation preferred and the test refuses."""
+    first, distilled = judged.outdone, judged.distilled
+    if first is None or distilled is None or judged.direct is None:
+        return
+    behind = judged.case.differences[distilled.number, first.number].difference
+    yield (
+        f"Finalist {first.number}, {first.name}, did better on validation, but is dearer "
+        f"({say.usd(first.cost.mean)} against {say.usd(distilled.cost.mean)} per 1,000 requests) and less accurate "
+        f"than the distilled pick ({say.points(-behind.mean)}, the interval ends at {say.points(-behind.low)}), so the "
+        "next one stands for the direct arm."
+    )
 
 
 def _contest(judged: Judgement) -> Iterator[str]:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from autokd.decide import wording as say
 from autokd.decide.case import Case, Offer, Student
 from autokd.decide.economics import cheaper, horizon_saving_usd, one_time_usd, within
-from autokd.decide.rules import Judgement, fast_enough, retains
+from autokd.decide.rules import Judgement, fast_enough, flips_little, knows_all, retains
 from autokd.records import Policy
 
 
 def refusals(judged: Judgement, student: Student) -> tuple[str, ...]:
     """Why a finalist is not worthwhile."""
-    found = [*limits_missed(student, judged.policy), *_retention(student, judged.policy)]
+    found = [*limits_missed(student, judged.policy), *_shortcomings(student, judged.policy)]
     if not found and student.number not in judged.worthwhile:
         found.append(_payback(judged.case, judged.policy, student))
     return tuple(found)
@@ -31,6 +31,24 @@ def limits_missed(offer: Offer, policy: Policy) -> Iterator[str]:
     else:
         latency, limit = say.beside(offer.latency_ms, policy.max_latency_ms)
         yield f"has a p95 latency of {latency} ms, over the limit of {limit} ms"
+
+
+def _shortcomings(student: Student, policy: Policy) -> Iterator[str]:
+    """Where a student is not shown to be good enough."""
+    yield from _retention(student, policy)
+    if policy.max_negative_flips is not None and not flips_little(student, policy):
+        share, limit = say.percent_beside(student.flips.high, policy.max_negative_flips)
+        yield (
+            f"gets {say.percent(student.flips.mean)} of the test images wrong that the teacher gets right, which is "
+            f"not shown to be {limit} or less (the interval ends at {share})"
+        )
+    if policy.min_class_recall is not None and not knows_all(student, policy):
+        worst = student.worst
+        share, limit = say.percent_beside(worst.recall.low, policy.min_class_recall)
+        yield (
+            f"recognises {say.percent(worst.recall.mean)} of class {worst.name}, which is not shown to be {limit} or "
+            f"more (the interval begins at {share}, from {worst.images:,} test images)"
+        )
 
 
 def _retention(student: Student, policy: Policy) -> Iterator[str]:

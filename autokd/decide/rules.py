@@ -30,6 +30,9 @@ class Judgement:
     worthwhile: frozenset[int]
     distilled: Student | None  # the pick of the distill arm
     direct: Student | None  # the pick of the direct arm
+    outdone: (
+        Student | None
+    )  # what the direct arm would have picked, were it not dearer and worse than the distilled pick
 
     @property
     def pick(self) -> Student | None:
@@ -71,9 +74,13 @@ class Judgement:
 def judge(case: Case, policy: Policy, admitted: Collection[int] = ()) -> Judgement:
     """The verdict on a case; finalists `admitted` count as keeping enough accuracy, whatever their interval says."""
     teacher_eligible = affordable(case.teacher, policy)
-    eligible = [s for s in case.students if affordable(s, policy) and (s.number in admitted or retains(s, policy))]
+    eligible = [s for s in case.students if affordable(s, policy) and (s.number in admitted or keeps_up(s, policy))]
     worthwhile = [s for s in eligible if not teacher_eligible or pays(s, case, policy)]
-    distilled, direct = (arm_pick([s for s in worthwhile if s.arm == arm], policy) for arm in _ARMS)
+    distilled, first = (arm_pick([s for s in worthwhile if s.arm == arm], policy) for arm in _ARMS)
+    direct = first
+    if distilled and first and is_outdone(case, first, distilled):
+        left = [s for s in worthwhile if s.arm == "direct" and not is_outdone(case, s, distilled)]
+        direct = arm_pick(left, policy)
     return Judgement(
         case=case,
         policy=policy,
@@ -83,6 +90,7 @@ def judge(case: Case, policy: Policy, admitted: Collection[int] = ()) -> Judgeme
         worthwhile=frozenset(s.number for s in worthwhile),
         distilled=distilled,
         direct=direct,
+        outdone=None if first is direct else first,
     )
 
 
@@ -101,9 +109,33 @@ def fast_enough(offer: Offer, policy: Policy) -> bool:
     return offer.latency_ms is not None and within(offer.latency_ms, policy.max_latency_ms)
 
 
+def keeps_up(student: Student, policy: Policy) -> bool:
+    """Whether a student is shown to be good enough: in accuracy, and in whatever else was given a limit."""
+    return retains(student, policy) and flips_little(student, policy) and knows_all(student, policy)
+
+
 def retains(student: Student, policy: Policy) -> bool:
     """Whether even the lower end of the retention keeps enough."""
     return student.retention.low >= policy.min_retention - _ROUNDING
+
+
+def flips_little(student: Student, policy: Policy) -> bool:
+    """Whether even the upper end of the negative flips is within its limit, where there is one."""
+    return policy.max_negative_flips is None or student.flips.high <= policy.max_negative_flips + _ROUNDING
+
+
+def knows_all(student: Student, policy: Policy) -> bool:
+    """Whether even the lower end of the worst class's recall is enough, where that was asked for."""
+    return policy.min_class_recall is None or student.worst.recall.low >= policy.min_class_recall - _ROUNDING
+
+
+def could_keep_up(student: Student, policy: Policy) -> bool:
+    """Whether no interval rules out that the student is good enough."""
+    return (
+        student.retention.high >= policy.min_retention
+        and (policy.max_negative_flips is None or student.flips.low <= policy.max_negative_flips)
+        and (policy.min_class_recall is None or student.worst.recall.high >= policy.min_class_recall)
+    )
 
 
 # ---- 2: worthwhile ---------------------------------------------------------------------------------------------
@@ -133,6 +165,16 @@ def arm_pick(worthwhile: list[Student], policy: Policy) -> Student | None:
     best = max(s.val_accuracy for s in worthwhile)
     near = [s for s in worthwhile if s.val_accuracy >= best - policy.min_gain - _ROUNDING]
     return min(near, key=lambda s: (s.cost.mean, -s.val_accuracy, s.number))
+
+
+def is_outdone(case: Case, direct: Student, distilled: Student) -> bool:
+    """Whether a direct finalist is dearer than the distilled pick and less accurate with its whole interval.
+
+    Nobody should be told to take it. What remains for the direct arm is its next choice, as a rule the distilled
+    pick's twin, so that a distilled student is still recommended only for what distilling did.
+    """
+    ahead = case.differences[distilled.number, direct.number].interval.low > 0
+    return ahead and cheaper(distilled.cost.mean, direct.cost.mean)
 
 
 # ---- 4 and 5: the verdict --------------------------------------------------------------------------------------

@@ -7,21 +7,43 @@ where the verdict stays, it does not rest on it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import compress, product
 
 from autokd.decide import wording as say
 from autokd.decide.case import Offer, Student
 from autokd.decide.economics import cheaper, within
-from autokd.decide.rules import Judgement, affordable, could_be_ahead, decided_by_cost, judge
-from autokd.decide.settling import settled_by
+from autokd.decide.rules import (
+    Judgement,
+    affordable,
+    could_be_ahead,
+    could_keep_up,
+    decided_by_cost,
+    flips_little,
+    judge,
+    keeps_up,
+    retains,
+)
+from autokd.decide.settling import seeds_to_settle, settled_by
 from autokd.decide.statistics import Estimate
 from autokd.records import Interval, Policy, Verdict
 
 
-def weaknesses(judged: Judgement) -> tuple[str, ...]:
-    """Sentences, each a weakness with its remedy; none of them: the verdict is strong."""
-    sources = (_trouble, _test_seen, _untried, _noise, _few_seeds, _retention, _contest, _costs, _volume)
-    return tuple(sentence for source in sources for sentence in source(judged))
+@dataclass(frozen=True)
+class Weakness:
+    """Why a verdict is weak, and what would settle it; `seeds` where more of them would."""
+
+    sentence: str
+    seeds: int | None = None
+
+
+def weaknesses(judged: Judgement) -> tuple[Weakness, ...]:
+    """None of them: the verdict is strong."""
+    sources = (_trouble, _test_seen, _untried, _noise, _costs, _volume)
+    return (
+        *(Weakness(sentence) for source in sources for sentence in source(judged)),
+        *(weakness for source in (_few_seeds, _shortcomings, _contest) for weakness in source(judged)),
+    )
 
 
 # ---- how the evidence came about -------------------------------------------------------------------------------
@@ -69,20 +91,21 @@ def _noise(judged: Judgement) -> Iterator[str]:
         yield f"The cost {which} noisy; measuring again on an idle machine would settle it."
 
 
-def _few_seeds(judged: Judgement) -> Iterator[str]:
+def _few_seeds(judged: Judgement) -> Iterator[Weakness]:
     rests = {s.number: s for s in (*judged.picks, judged.twin) if s is not None}
     single = [f"{s.number} ({s.name})" for s in rests.values() if s.accuracy.seeds < 2 and s.record.recipe.epochs]
     if single:
         which = "Finalist" if len(single) == 1 else "Finalists"
-        yield f"{which} {say.listed(single)} had one seed, which says nothing about others; 3 seeds would settle it."
+        yield Weakness(
+            f"{which} {say.listed(single)} had one seed, which says nothing about others; 3 seeds would settle it.", 3
+        )
 
 
 # ---- comparisons that an interval leaves open ------------------------------------------------------------------
 
 
-def _retention(judged: Judgement) -> Iterator[str]:
-    """Finalists refused for a retention whose interval does not rule it out, where their admission matters."""
-    limit = judged.policy.min_retention
+def _shortcomings(judged: Judgement) -> Iterator[Weakness]:
+    """Finalists refused as not good enough though their intervals do not rule it out, where their admission matters."""
     alone = [({s.number}, s) for s in judged.case.students if _undecided(s, judged.policy)]
     together = {number for numbers, _ in alone for number in numbers}
     matter = [(n, s) for n, s in alone if _admitting(judged, n) != judged.verdict]
@@ -92,11 +115,28 @@ def _retention(judged: Judgement) -> Iterator[str]:
         return
     admitted, likely = max(matter, key=lambda pair: (pair[1].retention.mean, -pair[1].number))
     others = f" (and {len(matter) - 1} more)" if len(matter) > 1 else ""
-    yield (
-        f"Whether finalist {likely.number} ({likely.name}){others} keeps {say.percent(limit)} of the teacher's "
-        f"accuracy is open ({say.percent_range(likely.retention)}); if it does, the verdict is "
-        f"{_admitting(judged, admitted)}; {settled_by(likely.estimate, limit)}."
+    question, remedy, seeds = _open_question(likely, judged.policy)
+    yield Weakness(
+        f"Whether finalist {likely.number} ({likely.name}){others} {question}; if it does, the verdict is "
+        f"{_admitting(judged, admitted)}; {remedy}.",
+        seeds,
     )
+
+
+def _open_question(student: Student, policy: Policy) -> tuple[str, str, int | None]:
+    """What is open about a student, what would settle it, and the seeds that would."""
+    if not retains(student, policy):
+        kept = f"keeps {say.percent(policy.min_retention)} of the teacher's accuracy is open"
+        question = f"{kept} ({say.percent_range(student.retention)})"
+        limit = policy.min_retention
+        return question, settled_by(student.estimate, limit), seeds_to_settle(student.estimate, limit)
+    more = "more test images would settle it"
+    if policy.max_negative_flips is not None and not flips_little(student, policy):
+        limited = f"gets at most {say.percent(policy.max_negative_flips)} wrong of what the teacher gets right is open"
+        return f"{limited} ({say.percent_range(student.flips)})", more, None
+    worst = student.worst
+    known = f"recognises {say.percent(policy.min_class_recall or 0)} of class {worst.name} is open"
+    return f"{known} ({say.percent_range(worst.recall)}, {worst.images:,} test images)", more, None
 
 
 def _admitting(judged: Judgement, numbers: set[int]) -> Verdict:
@@ -104,11 +144,10 @@ def _admitting(judged: Judgement, numbers: set[int]) -> Verdict:
 
 
 def _undecided(student: Student, policy: Policy) -> bool:
-    retention = student.retention
-    return affordable(student, policy) and retention.low < policy.min_retention <= retention.high
+    return affordable(student, policy) and not keeps_up(student, policy) and could_keep_up(student, policy)
 
 
-def _contest(judged: Judgement) -> Iterator[str]:
+def _contest(judged: Judgement) -> Iterator[Weakness]:
     """The direct pick won because the distilled one was not shown to be better; could it be?"""
     distilled, direct, policy = judged.distilled, judged.direct, judged.policy
     if judged.verdict != "use_small_model" or not distilled or not direct:
@@ -116,20 +155,22 @@ def _contest(judged: Judgement) -> Iterator[str]:
     if decided_by_cost(policy, distilled, direct) or not could_be_ahead(judged.case, policy, distilled, direct):
         return
     if judged.gain is None or judged.advantage is None:
-        yield (
+        yield Weakness(
             f"Finalist {distilled.number} ({distilled.name}) has no twin, so what distilling did cannot be told; "
             "training the same student without the teacher from as many seeds would settle it."
         )
     elif judged.gain.interval.low <= 0:
-        yield (
+        yield Weakness(
             f"That distilling does nothing for {distilled.name} is not shown either (gain "
-            f"{_spelled(judged.gain)}); {settled_by(judged.gain, 0.0)}."
+            f"{_spelled(judged.gain)}); {settled_by(judged.gain, 0.0)}.",
+            seeds_to_settle(judged.gain, 0.0),
         )
     else:
         line = _line(policy, distilled, direct, judged.advantage.mean)
-        yield (
+        yield Weakness(
             "The advantage of the distilled pick over the direct pick is open "
-            f"({_spelled(judged.advantage)}); {settled_by(judged.advantage, line)}."
+            f"({_spelled(judged.advantage)}); {settled_by(judged.advantage, line)}.",
+            seeds_to_settle(judged.advantage, line),
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from autokd.errors import RunError
 from autokd.records import Report, TrialRecord
 from autokd.report.assemble import assemble, read_finalists, read_report, write_json
 from autokd.report.html import write_html
@@ -21,6 +22,7 @@ __all__ = [
     "read_report",
     "read_trials",
     "render",
+    "write_copy",
     "write_finalists",
     "write_reports",
     "write_trials",
@@ -35,6 +37,18 @@ def write_reports(run: Run, report: Report) -> None:
     write_json(run, report)
     write_finalists(run.path / "finalists.csv", finalists)
     write_html(run, report, _stored_trials(run), finalists)
+
+
+def write_copy(run: Run, report: Report, folder: Path) -> None:
+    """Write report.json and report.html of another verdict on a run into a folder of their own.
+
+    Raises RunError where the folder holds anything.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(f"{folder} is not empty; choose another --output")
+    folder.mkdir(parents=True, exist_ok=True)
+    run.write_json(folder / "report.json", report.model_dump(mode="json"))
+    write_html(run, report, _stored_trials(run), read_finalists(run), folder)
 
 
 def render(run: Run, format: Format) -> Path | str:  # noqa: A002 - the name of the option

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from autokd.cost.dollars import HOURS_PER_MONTH
 from autokd.errors import RunError
 from autokd.records import (
     SCHEMA_VERSION,
@@ -42,6 +44,8 @@ def assemble(
     decision: Decision,
     policy: Policy,
     *,
+    cost_model: CostModel | None = None,
+    search: SearchSummary | None = None,
     student_path: str | None = None,
     student_test_accuracy: float | None = None,
     audit: Audit | None = None,
@@ -49,19 +53,21 @@ def assemble(
     """The whole result of a run under one decision; nothing is written.
 
     `student_path` names the folder of the recommended student, relative to the run; `student_test_accuracy` is the
-    fraction of test images that this very model gets right; `audit` stands beside the
-    verdict. Raises RunError where task, teacher or costs are missing.
+    fraction of test images that this very model gets right; `audit` stands beside the verdict. `cost_model` and
+    `search` are the run's own unless given: the decision may be one of other conditions. Raises RunError where task,
+    teacher or costs are missing.
     """
-    manifest = run.manifest
+    manifest, created = run.manifest, now()
     return Report(
         run=manifest.get("id", run.path.name),
-        created=now(),
+        created=created,
+        break_even_date=_break_even_date(created, decision),
         **{name: getattr(decision, name) for name in Decision.model_fields},
         task=task_summary(read_record(run, "task.json", Task)),
         teacher=read_record(run, "teacher.json", Teacher),
         policy=policy,
-        cost_model=_cost_model(run),
-        search=_search(run),
+        cost_model=cost_model or _cost_model(run),
+        search=search or _search(run),
         left_out=_left_out(run),
         formula=FORMULA,
         versions=_texts(manifest.get("versions")),
@@ -71,6 +77,18 @@ def assemble(
         student_test_accuracy=student_test_accuracy,
         audit=audit,
     )
+
+
+def _break_even_date(created: str, decision: Decision) -> str | None:
+    """The day on which the one-time cost is paid back, were the student to serve from now on."""
+    economics = decision.economics
+    if economics is None or economics.break_even_months is None:
+        return None
+    hours = economics.break_even_months.mean * HOURS_PER_MONTH
+    try:
+        return (datetime.fromisoformat(created) + timedelta(hours=hours)).date().isoformat()
+    except OverflowError:  # in more than some thousand years
+        return None
 
 
 def write_json(run: Run, report: Report) -> None:

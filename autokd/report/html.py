@@ -25,9 +25,13 @@ def write_html(
     report: Report,
     trials: Sequence[TrialRecord] = (),
     finalists: Sequence[FinalistRecord] = (),
+    folder: Path | None = None,
 ) -> Path:
-    """Write report.html into the run folder and return its path; learning curves come from trials/<n>/history.csv."""
-    path = run.path / "report.html"
+    """Write report.html into the run folder, or another, and return its path.
+
+    Learning curves come from the run's trials/<n>/history.csv.
+    """
+    path = (folder or run.path) / "report.html"
     config = run.path / "config.toml"
     text = render_html(
         report,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from autokd.errors import RunError
 from autokd.metrics import evaluate
 from autokd.records import Candidate, EpochReport, FinalistRecord, Proposal, SeedResult
-from autokd.run import Run, read_json, write_text
+from autokd.run import Run, read_json, write_bytes, write_text
 from autokd.tune.batchparts import BatchParts
 from autokd.tune.engines.base import MAX_RETRIES, Job, Order, Outcome
 from autokd.tune.finalists import Finalist
@@ -134,15 +135,18 @@ def collect(
 
 
 def _evaluated(run: Run, path: Path) -> SeedResult:
-    """A seed's result with what its logits say, where the workshop has left them."""
+    """A seed's result with what its logits say, where there are any; test_correct.npy is kept beside them."""
     result = SeedResult.model_validate(read_json(path))
     val, test = path.parent / "val_logits.npy", path.parent / "test_logits.npy"
     if not (val.exists() and test.exists()):
         return result
+    logits = np.load(test)
     with np.load(run.evidence_path) as known:
-        evaluation = evaluate(
-            np.load(test), known["test_labels"], known["teacher_test_logits"], np.load(val), known["val_labels"]
-        )
+        labels = known["test_labels"]
+        evaluation = evaluate(logits, labels, known["teacher_test_logits"], np.load(val), known["val_labels"])
+    buffer = io.BytesIO()
+    np.save(buffer, logits.argmax(1) == labels)
+    write_bytes(path.parent / "test_correct.npy", buffer.getvalue())
     return result.model_copy(update={"evaluation": evaluation})
 
 

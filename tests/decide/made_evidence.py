@@ -102,6 +102,7 @@ def made_evidence(
         teacher_reading=made_reading("big_net", teacher_cost, teacher_p95, teacher_noisy, teacher_spread),
         cost_model=model or made_cost_model(),
         finalists=tuple(made_record(made, correct[made.number]) for made in finalists),
+        labels=np.arange(images) % 2,
         teacher_correct=hardness < teacher_accuracy,
         correct=correct,
         search=SearchSummary(

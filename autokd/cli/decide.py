@@ -1,0 +1,42 @@
+"""autokd decide"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from autokd.cli.options import condition_options
+
+
+@click.command("decide", epilog="autokd decide reports/RUN --max-cost 0.002 --requests-per-month 3e6")
+@click.argument("run", type=click.Path(path_type=Path))
+@condition_options
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Write report.json and report.html into this new folder."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
+@click.pass_context
+def command(ctx: click.Context, /, run: Path, output: Path | None, as_json: bool, **conditions: Any) -> None:
+    """Give the verdict that the evidence of RUN supports under other conditions.
+
+    What is not given stays as it was in the search. Nothing is trained or measured, and nothing is written without
+    --output. Exit code 0: a verdict; 3: nothing meets the budget.
+    """
+    from autokd.result import load_run
+
+    result = load_run(run)
+    report = result.decide(**conditions)
+    if output is not None:
+        from autokd.report import write_copy
+        from autokd.run import Run
+
+        write_copy(Run.open(run), report, output)
+    if as_json:
+        click.echo(report.model_dump_json(indent=2))
+    else:
+        from autokd.cli import terminal
+
+        terminal.print_report(report, run)
+    ctx.exit(3 if report.verdict == "none" else 0)

@@ -1,0 +1,98 @@
+"""The same evidence under other conditions of serving: another price, utilization, fleet or volume.
+
+What was measured stays (capacity, latency, accuracy); what it costs is computed anew. Nothing is trained or measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from autokd.config import SearchConfig
+from autokd.cost.dollars import capacity_for, cost_usd_per_1k
+from autokd.cost.prices import price_of
+from autokd.decide.economics import repriced
+from autokd.decide.evidence import Evidence
+from autokd.errors import ConfigError
+from autokd.records import CostModel, LeftOut, Policy, Reading
+
+FLEET = ("accelerators_per_replica", "requests_per_month", "min_replicas", "peak_to_mean", "target_utilization")
+SERVING = ("price_per_hour", "instance", "utilization", *FLEET)  # what a cost measured on hardware depends on
+CONDITIONS = tuple(dict.fromkeys((*Policy.model_fields, *SERVING, "train_price_per_hour")))
+
+
+def changed_model(model: CostModel, given: Mapping[str, Any]) -> CostModel:
+    """A run's cost model with those settings changed that are given, by their names in SearchConfig.
+
+    Raises ConfigError for an unknown instance, and for prices of hardware where parameters were priced.
+    """
+    dead = [name for name in SERVING if name in given and name != "requests_per_month"]
+    if model.model == "params" and dead:
+        flag = "--" + dead[0].replace("_", "-")
+        raise ConfigError(f"{flag} changes nothing here: this run was priced by parameters; search with measured cost")
+    update = {name: given[name] for name in ("utilization", *FLEET) if name in given}
+    if "instance" in given:
+        row = price_of(given["instance"])
+        update |= {"price_usd_per_hour": row.share_usd_per_hour, "price_source": row.source}
+        update |= {"price_date": row.date, "instance": f"{row.label}, at the speed of {model.instance}"}
+    if "price_per_hour" in given:
+        update |= {"price_usd_per_hour": given["price_per_hour"]}
+        update |= {"price_source": "--price-per-hour", "price_date": "as given"}
+    if "train_price_per_hour" in given:
+        update |= {"train_price_usd_per_hour": given["train_price_per_hour"]}
+    return model.model_copy(update=update)
+
+
+def under(evidence: Evidence, model: CostModel) -> Evidence:
+    """The evidence with every cost computed under another cost model."""
+    old = evidence.cost_model
+    if model == old:
+        return evidence
+
+    def priced(reading: Reading) -> Reading:
+        return reading.model_copy(update={"cost_usd_per_1k": repriced(reading, old, model)})
+
+    readings = {name: priced(reading) for name, reading in evidence.readings.items()}
+    nearest = [_left_out(left, readings.get(left.student), old, model) for left in evidence.nearest]
+    search = evidence.search
+    factor = model.train_price_usd_per_hour / old.train_price_usd_per_hour
+    return replace(
+        evidence,
+        cost_model=model,
+        teacher_reading=priced(evidence.teacher_reading),
+        finalists=tuple(f.model_copy(update={"reading": priced(f.reading)}) for f in evidence.finalists),
+        readings=readings,
+        nearest=tuple(left for left in nearest if left.cost_usd_per_1k is not None),
+        search=search.model_copy(update={"usd": search.usd * factor}),
+        budget=None if evidence.budget is None else _translated(evidence.budget, old, model),
+    )
+
+
+def _left_out(left: LeftOut, reading: Reading | None, old: CostModel, new: CostModel) -> LeftOut:
+    """A student that was not trained; its cost is dropped where it was predicted and a fleet rounds it."""
+    cost: float | None = None
+    if reading is not None:
+        cost = reading.cost_usd_per_1k.mean
+    elif left.cost_usd_per_1k is not None and old.requests_per_month is None:
+        cost = _translated(left.cost_usd_per_1k, old, new)
+    return left.model_copy(update={"cost_usd_per_1k": cost})
+
+
+def _translated(cost: float, old: CostModel, new: CostModel) -> float:
+    """What the slowest model within `cost` under the old cost model costs under the new one."""
+    if old.model == "params":
+        return cost * new.usd_per_1k_per_billion / old.usd_per_1k_per_billion
+    return cost_usd_per_1k(capacity_for(cost, old), new)
+
+
+def changed_settings(settings: SearchConfig, given: Mapping[str, Any]) -> SearchConfig:
+    """The settings of a run with some of them changed; raises ConfigError for a value that cannot be used.
+
+    A price that is given replaces the instance that the run was priced as, and the other way round.
+    """
+    stored = settings.model_dump()
+    for one, other in (("price_per_hour", "instance"), ("instance", "price_per_hour")):
+        if one in given and other not in given:
+            stored[other] = None
+    return SearchConfig.of(**{**stored, **given})

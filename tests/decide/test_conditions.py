@@ -1,0 +1,128 @@
+"""The same evidence under other prices, loads and volumes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_evidence import direct, distilled, left_out, made_cost_model, made_evidence, twin
+
+from autokd.config import SearchConfig
+from autokd.cost.dollars import capacity_for, cost_usd_per_1k
+from autokd.decide import Evidence, decide
+from autokd.decide.conditions import changed_model, changed_settings, under
+from autokd.errors import ConfigError
+from autokd.records import Policy
+
+STUDENTS = (distilled(accuracy=0.94), direct(accuracy=0.925), twin(accuracy=0.92))
+
+
+def evidence(**more: Any) -> Evidence:
+    made = made_evidence(*STUDENTS, budget=0.001, nearest=(left_out("dear_net", 0.002),), **more)
+    return replace(made, readings={"big_net": made.teacher_reading})
+
+
+def test_twice_the_price_is_twice_every_cost_and_the_same_budget_in_machines() -> None:
+    made = evidence()
+    dear = under(made, changed_model(made.cost_model, {"price_per_hour": 2.4}))
+    assert dear.teacher_reading.cost_usd_per_1k.mean == pytest.approx(2 * made.teacher_reading.cost_usd_per_1k.mean)
+    assert [f.reading.cost_usd_per_1k.mean for f in dear.finalists] == pytest.approx(
+        [2 * f.reading.cost_usd_per_1k.mean for f in made.finalists]
+    )
+    assert dear.budget == pytest.approx(0.002)
+    assert dear.nearest[0].cost_usd_per_1k == pytest.approx(0.004)
+    assert dear.cost_model.price_source == "--price-per-hour"
+
+
+def test_half_the_utilization_is_twice_the_cost() -> None:
+    made = evidence()
+    idle = under(made, changed_model(made.cost_model, {"utilization": 0.15}))
+    assert idle.finalists[0].reading.cost_usd_per_1k.mean == pytest.approx(
+        2 * made.finalists[0].reading.cost_usd_per_1k.mean
+    )
+
+
+def test_dearer_training_is_dearer_once_and_serves_alike() -> None:
+    made = evidence(usd=2.0)
+    dear = under(made, changed_model(made.cost_model, {"train_price_per_hour": 3.6}))
+    assert dear.search.usd == pytest.approx(6.0)
+    assert dear.teacher_reading == made.teacher_reading
+
+
+def test_at_a_volume_that_one_replica_serves_nothing_is_saved() -> None:
+    made = evidence()
+    given = {"requests_per_month": 1e5}
+    small = under(made, changed_model(made.cost_model, given))
+    readings = [small.teacher_reading, *(finalist.reading for finalist in small.finalists)]
+    assert [r.cost_usd_per_1k.mean for r in readings] == pytest.approx([1.2 * 730 / 100] * len(readings))
+    decision = decide(small, Policy(max_cost=10.0, **given))
+    assert decision.verdict == "keep_teacher"
+
+
+def test_costs_that_were_predicted_are_dropped_where_a_fleet_would_round_them() -> None:
+    model = made_cost_model(requests_per_month=1e9)
+    made = evidence(model=model)
+    assert under(made, model.model_copy(update={"price_usd_per_hour": 2.4})).nearest == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(1e-6, 1e-1), st.sampled_from([None, 1e5, 1e7, 1e9]))
+def test_the_capacity_for_a_cost_is_the_lowest_that_keeps_to_it(cost: float, volume: float | None) -> None:
+    model = made_cost_model(requests_per_month=volume)
+    capacity = capacity_for(cost, model)
+    if math.isinf(capacity):
+        assert cost_usd_per_1k(1e12, model) > cost
+        return
+    assert cost_usd_per_1k(capacity * (1 + 1e-9), model) <= cost * (1 + 1e-6)
+    assert cost_usd_per_1k(capacity * 0.99, model) > cost or volume is None
+
+
+def test_hardware_prices_mean_nothing_where_parameters_are_priced() -> None:
+    with pytest.raises(ConfigError, match="--price-per-hour changes nothing here"):
+        changed_model(made_cost_model(model="params"), {"price_per_hour": 1.0})
+
+
+def test_a_given_price_replaces_the_instance() -> None:
+    settings = SearchConfig.of(teacher="t", max_cost=1.0, instance="c7i.large")
+    assert changed_settings(settings, {"price_per_hour": 1.0}).instance is None
+    with pytest.raises(ConfigError, match="exclude each other"):
+        changed_settings(settings, {"price_per_hour": 1.0, "instance": "c7i.large"})
+
+
+def test_economics_add_up() -> None:
+    policy = Policy(max_cost=0.01, requests_per_month=1e8, adoption_usd=10.0)
+    decision = decide(evidence(teacher_spread=0.1, usd=2.0), policy)
+    money = decision.economics
+    assert money is not None
+    assert money.one_time_usd == {"search": 2.0, "adoption": 10.0}
+    saving = money.saving_usd_per_1k
+    assert saving.mean == pytest.approx(0.0025 - 0.0003)
+    assert (saving.low, saving.high) == pytest.approx((0.00225 - 0.0003, 0.00275 - 0.0003))
+    assert money.saving_usd_per_month is not None
+    assert money.saving_usd_per_month.mean == pytest.approx(220.0)
+    assert money.break_even_requests.mean == pytest.approx(12 / saving.mean * 1000)
+    assert money.break_even_requests.mean == pytest.approx(decision.break_even_requests)
+    assert money.break_even_months is not None
+    assert money.break_even_months.high == pytest.approx(12 / saving.low * 1000 / 1e8)
+
+
+def test_the_map_agrees_with_asking_each_of_its_conditions() -> None:
+    made = evidence()
+    policy = Policy(max_cost=0.01)
+    found = decide(made, policy).verdict_map
+    assert found is not None
+    assert len({verdict for row in found.verdicts for verdict in row}) > 1
+    for i, j in ((0, 0), (2, 5), (6, 9), (8, 11)):
+        given = {"requests_per_month": found.requests_per_month[j], "target_utilization": found.utilization[i]}
+        asked = policy.model_copy(update={"requests_per_month": given["requests_per_month"]})
+        assert decide(under(made, changed_model(made.cost_model, given)), asked).verdict == found.verdicts[i][j]
+
+
+def test_there_is_no_map_where_cost_follows_parameters_alone() -> None:
+    made = evidence()
+    by_size = replace(made, cost_model=made_cost_model(model="params"))
+    assert decide(by_size, Policy(max_cost=0.01)).verdict_map is None
