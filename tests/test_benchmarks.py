@@ -106,6 +106,19 @@ def test_the_loop_is_compared_with_the_bare_step(capsys: pytest.CaptureFixture[s
     assert "convolution" in text and "tottime" in text
 
 
+def test_the_verdict_is_judged_on_made_up_predictions(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--runs", "2", "--images", "200", "300", "--most-images", "200", "--look-images", "200"]
+    bench("bench_verdict").main([*sizes, "--fronts", "one student"])
+    text = capsys.readouterr().out
+    says, reasons, alone, saves, intervals, power, selection, looks, speed = tables(text)
+    assert [len(rows) for rows in (says, reasons, alone, saves, looks)] == [1, 1, 1, 1, 3]
+    assert [row["test images"] for row in power] == ["200", "300"] * 4
+    assert [row["test images"] for row in intervals] == ["200"] * 6 + ["300"] * 6
+    assert all(float(row["width of accuracy, points"]) > 0 for row in intervals)
+    assert [row["seeds differ"] for row in selection] == ["image by image", "as a whole", "both"]
+    assert all(is_ratio(row["times a bare mean"]) for row in speed)
+
+
 class Computed:
     """The teacher's logits where the training asks for them."""
 

@@ -1,0 +1,134 @@
+"""What is repeated to judge the verdict: one repetition each, through autokd's own statistics and rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from fronts import Front
+from simulated import Chance, Outcome, hardness, outcomes, with_own
+from simulated_runs import OWN, TEACHER_ACCURACY, first_seeds, made_run
+
+from autokd.decide import Evidence, decide, rules, statistics
+from autokd.decide.case import build_case
+from autokd.decide.levels import level_of_look
+from autokd.decide.strength import weaknesses
+from autokd.records import Policy
+
+ACCURACY = Policy(max_cost=0.01)
+SAVINGS = Policy(max_cost=0.01, prefer="savings")
+LOOKS = (3, 4, 5, 6, 8, 10)  # seeds at each look
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Size of the evidence, and how seeds differ."""
+
+    images: int
+    seeds: int
+    chance: Chance
+
+
+@dataclass(frozen=True)
+class RunCell(Cell):
+    """The same with students to choose from."""
+
+    front: Front
+
+
+def equal_arms(cell: RunCell, rng: np.random.Generator) -> Outcome:
+    """One run in which distilling may do nothing.
+
+    Says distill; does so strongly; does so because the direct arm has no pick; would say so over a direct pick if the
+    twin were not asked; with savings: says distill, does so because of the costs, does that strongly.
+    """
+    case = build_case(made_run(cell.front, cell.images, cell.seeds, cell.chance, rng))
+    judged, saving = rules.judge(case, ACCURACY), rules.judge(case, SAVINGS)
+    says, saves = judged.verdict == "distill", saving.verdict == "distill"
+    ahead = len(judged.picks) == 2 and rules.is_ahead(case, ACCURACY, *judged.picks)
+    by_cost = saves and len(saving.picks) == 2 and rules.decided_by_cost(SAVINGS, *saving.picks)
+    return (
+        says,
+        says and not weaknesses(judged),
+        says and judged.direct is None,
+        ahead,
+        saves,
+        by_cost,
+        by_cost and not weaknesses(saving),
+    )
+
+
+COVERED = ("difference", "retention", "accuracy")
+TRUE_ACCURACY, TRUE_GAIN = 0.93, 0.01
+
+
+def covered(cell: Cell, rng: np.random.Generator) -> Outcome:
+    """Whether each of the three intervals holds the truth, then their widths."""
+    hard = hardness(rng, cell.images)
+    a = outcomes(rng, TRUE_ACCURACY, with_own(rng, hard, OWN), cell.seeds, cell.chance)
+    b = outcomes(rng, TRUE_ACCURACY - TRUE_GAIN, with_own(rng, hard, OWN), cell.seeds, cell.chance)
+    found = (
+        (statistics.difference(a, b).interval, TRUE_GAIN),
+        (statistics.retention(a, hard[None] < TEACHER_ACCURACY).interval, TRUE_ACCURACY / TEACHER_ACCURACY),
+        (statistics.accuracy(a), TRUE_ACCURACY),
+    )
+    hits = [interval.low <= truth <= interval.high for interval, truth in found]
+    return *hits, *(interval.high - interval.low for interval, _ in found)
+
+
+def decided(cell: RunCell, rng: np.random.Generator) -> Outcome:
+    """One run of the whole decision: it says distill, does so strongly, is strong whatever it says."""
+    decision = decide(made_run(cell.front, cell.images, cell.seeds, cell.chance, rng), ACCURACY)
+    distil, strong = decision.verdict == "distill", decision.strength == "strong"
+    return distil, distil and strong, strong
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Equal trials, the best of which is confirmed."""
+
+    chance: Chance
+    trials: int = 30
+    val: int = 6000
+    test: int = 10_000
+    seeds: int = 3
+    finalists: int = 3
+
+
+def selected(cell: Contest, rng: np.random.Generator) -> Outcome:
+    """By how much accuracies look too good: of the best trial on validation; of the same proposal, confirmed from fresh
+    seeds, on test; of the pick among confirmed finalists, on validation and on test; its gain over a twin, on test."""
+    hard = hardness(rng, cell.val + cell.test)
+    val = hard[: cell.val]
+    trials = [outcomes(rng, TRUE_ACCURACY, with_own(rng, val, OWN), 1, cell.chance).mean() for _ in range(cell.trials)]
+    students = [with_own(rng, hard, OWN) for _ in range(cell.finalists)]
+    finalists = [outcomes(rng, TRUE_ACCURACY, own, cell.seeds, cell.chance) for own in students]
+    on_val = [seen[:, : cell.val].mean() for seen in finalists]
+    pick = int(np.argmax(on_val))
+    twin = outcomes(rng, TRUE_ACCURACY, students[pick], cell.seeds, cell.chance)[:, cell.val :]
+    confirmed, picked = finalists[0][:, cell.val :], finalists[pick][:, cell.val :]
+    return (
+        max(trials) - TRUE_ACCURACY,
+        statistics.accuracy(confirmed).mean - TRUE_ACCURACY,
+        on_val[pick] - TRUE_ACCURACY,
+        statistics.accuracy(picked).mean - TRUE_ACCURACY,
+        statistics.difference(picked, twin).mean,
+    )
+
+
+def looked_at_again(cell: RunCell, rng: np.random.Generator) -> Outcome:
+    """For all looks at 95 %, then for the levels that looking again costs: whether each look says distill; whether it
+    does so over a direct pick; whether it shows a gain over the twin, which is one of the two proofs of distill."""
+    evidence = made_run(cell.front, cell.images, max(LOOKS), cell.chance, rng)
+    answers: list[bool] = []
+    for numbers in ((1,) * len(LOOKS), range(1, 1 + len(LOOKS))):
+        looks = [_look(evidence, seeds, number) for seeds, number in zip(LOOKS, numbers, strict=True)]
+        answers += [judged.verdict == "distill" for judged in looks]
+        answers += [judged.verdict == "distill" and judged.direct is not None for judged in looks]
+        answers += [judged.gain is not None and judged.gain.interval.low > 0 for judged in looks]
+    return tuple(answers)
+
+
+def _look(evidence: Evidence, seeds: int, number: int) -> rules.Judgement:
+    seen = replace(first_seeds(evidence, seeds), level=level_of_look(number))
+    return rules.judge(build_case(seen), ACCURACY)

@@ -1,0 +1,169 @@
+"""Made-up runs: the evidence that a search and a confirmation over a known front of students would leave."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from fronts import Front, searched
+from simulated import Chance, Correct, Hardness, hardness, outcomes, with_own
+
+from autokd.decide import Evidence
+from autokd.records import (
+    Arm,
+    CostModel,
+    FinalistRecord,
+    Interval,
+    Reading,
+    SearchSummary,
+    SeedResult,
+    Task,
+    Teacher,
+    Transform,
+)
+from autokd.tune.finalists import Finalist
+
+TEACHER = "big_net"
+TEACHER_ACCURACY = 0.95
+TEACHER_COST = 0.0025
+OWN = 0.2  # share of the images whose hardness is a student's own
+COST_MODEL = CostModel(
+    model="params",
+    price_usd_per_hour=1.0,
+    price_source="made up",
+    price_date="2026-01-01",
+    instance="made up",
+    train_price_usd_per_hour=1.0,
+    device="cpu",
+    image_size=32,
+)
+
+
+def made_run(front: Front, images: int, seeds: int, chance: Chance, rng: np.random.Generator) -> Evidence:
+    """The evidence of one run with so many test images and seeds."""
+    hard = hardness(rng, front.val + images)
+    by_student = _hardness_by_student(front, hard, rng)
+    finalists = searched(front, {key: each[: front.val] for key, each in by_student.items()}, chance, rng)
+    seen = {f.proposal.number: _confirmed(front, f, by_student, seeds, chance, rng) for f in finalists}
+    correct = {number: np.ascontiguousarray(each[:, front.val :]) for number, each in seen.items()}
+    teacher = hard < TEACHER_ACCURACY
+    return Evidence(
+        task=_task(front.val, images),
+        teacher=_teacher(teacher[: front.val], teacher[front.val :]),
+        teacher_reading=_reading(TEACHER, TEACHER_COST),
+        cost_model=COST_MODEL,
+        finalists=tuple(_record(front, f, seen[f.proposal.number]) for f in finalists),
+        teacher_correct=teacher[front.val :],
+        correct=correct,
+        search=_summary(front),
+        nearest=(),
+    )
+
+
+def first_seeds(evidence: Evidence, seeds: int) -> Evidence:
+    """The same run before it had more than so many seeds."""
+    return replace(
+        evidence,
+        finalists=tuple(f.model_copy(update={"seeds": f.seeds[:seeds]}) for f in evidence.finalists),
+        correct={number: rows[:seeds] for number, rows in evidence.correct.items()},
+    )
+
+
+def _hardness_by_student(front: Front, hard: Hardness, rng: np.random.Generator) -> dict[tuple[str, Arm], Hardness]:
+    """Twins find the same images hard, unless distilling moves errors."""
+    found: dict[tuple[str, Arm], Hardness] = {}
+    for student in dict.fromkeys((*front.direct, *front.distill)):
+        own = with_own(rng, hard, OWN)
+        found[student.name, "direct"] = own
+        found[student.name, "distill"] = with_own(rng, own, front.moved) if front.moved else own
+    return found
+
+
+def _confirmed(
+    front: Front,
+    finalist: Finalist,
+    hard: dict[tuple[str, Arm], Hardness],
+    seeds: int,
+    chance: Chance,
+    rng: np.random.Generator,
+) -> Correct:
+    """Validation and test images, one after the other, by the same seeds; [seeds, images]."""
+    proposal = finalist.proposal
+    accuracy = front.accuracy(proposal.student, proposal.recipe)
+    return outcomes(rng, accuracy, hard[proposal.student, proposal.arm], seeds, chance)
+
+
+def _record(front: Front, finalist: Finalist, seen: Correct) -> FinalistRecord:
+    proposal = finalist.proposal
+    val, test = seen[:, : front.val].mean(axis=1), seen[:, front.val :].mean(axis=1)
+    return FinalistRecord(
+        number=proposal.number,
+        arm=proposal.arm,
+        role=finalist.role,
+        student=proposal.student,
+        twin_of=finalist.twin_of,
+        trial=finalist.trial,
+        recipe=proposal.recipe,
+        parameters=5_000_000,
+        ratio=12.0,
+        macs=100_000_000,
+        reading=_reading(proposal.student, front.student(proposal.student).cost),
+        seeds=tuple(
+            SeedResult(seed=number, val_accuracy=float(v), test_accuracy=float(t), device_seconds=60.0)
+            for number, (v, t) in enumerate(zip(val, test, strict=True))
+        ),
+    )
+
+
+def _reading(model: str, cost: float) -> Reading:
+    return Reading(
+        model=model,
+        capacity_rps=None,
+        latency_ms=None,
+        cost_usd_per_1k=Interval(mean=cost, low=cost, high=cost),
+        noisy=False,
+        batch_size=None,
+        rounds=0,
+    )
+
+
+def _task(val: int, test: int) -> Task:
+    return Task(
+        data="made up",
+        fingerprint="made up",
+        classes=("a", "b"),
+        train=50_000,
+        val=val,
+        test=test,
+        transform=Transform(image_size=32, crop="padded", flip=False),
+        split_note="made up",
+        test_is_separate=True,
+    )
+
+
+def _teacher(val: Correct, test: Correct) -> Teacher:
+    return Teacher(
+        name=TEACHER,
+        weights="made up",
+        fingerprint="made up",
+        parameters=60_000_000,
+        macs=11_000_000_000,
+        val_accuracy=float(val.mean()),
+        test_accuracy=float(test.mean()),
+        temperature=1.0,
+        seconds=0.0,
+        own_weights=False,
+    )
+
+
+def _summary(front: Front) -> SearchSummary:
+    return SearchSummary(
+        trials=2 * front.trials,
+        complete=2 * front.trials,
+        pruned=0,
+        failed=0,
+        device_seconds=3600.0,
+        usd=2.0,
+        stages={"search": 3600.0},
+        importance={},
+    )
