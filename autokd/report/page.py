@@ -11,6 +11,7 @@ from autokd.report.beside import Beside, beside
 from autokd.report.comparison import Comparison, Finding, comparison, findings
 from autokd.report.listing import Table, finalists_table, left_out_table, trials_table
 from autokd.report.method import Group, asked, groups, importance, spending
+from autokd.report.savings import Map, Savings, savings, verdict_map
 from autokd.report.starts import is_untrained
 
 
@@ -40,6 +41,8 @@ class Page:
     reasons: tuple[str, ...]
     weaknesses: tuple[str, ...]
     would_change: tuple[str, ...]
+    verdict_map: Map | None
+    savings: Savings | None
     comparison: Comparison
     findings: tuple[Finding, ...]
     beside: Beside | None
@@ -83,6 +86,8 @@ def build_page(
         reasons=report.reasons,
         weaknesses=report.weaknesses,
         would_change=report.would_change,
+        verdict_map=verdict_map(report),
+        savings=savings(report),
         comparison=comparison(report),
         findings=findings(report),
         beside=beside(report),

@@ -1,0 +1,90 @@
+"""Money and the map of verdicts on the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from believable_run import make_decision, make_policy, make_run
+from made_savings import REQUESTS, UTILIZATION, make_economics, make_map
+
+from autokd.records import Policy, Report
+from autokd.report import assemble
+from autokd.report.html import render_html
+from autokd.report.savings import savings, verdict_map
+
+
+def report_of(path: Path, policy: Policy | None = None, **changes: object) -> Report:
+    report = assemble(make_run(path, [], histories=False), make_decision(), policy or make_policy())
+    return report.model_copy(update=changes)
+
+
+def test_the_one_time_cost_is_listed_by_stage_and_adds_up(tmp_path: Path) -> None:
+    found = savings(report_of(tmp_path / "run", economics=make_economics()))
+    assert found is not None
+    assert found.once.rows == (
+        ("Teacher", "$0.25"),
+        ("Soft labels", "$0.05"),
+        ("Search", "$0.50"),
+        ("Confirmation", "$0.40"),
+        ("Together", "$1.20"),
+    )
+
+
+def test_savings_carry_their_ends_and_the_day(tmp_path: Path) -> None:
+    report = report_of(tmp_path / "run", economics=make_economics(), break_even_date="2026-06-01")
+    found = savings(report)
+    assert found is not None
+    assert found.saving.rows == (
+        ("Per 1,000 requests", "$0.0012", "$0.0008 to $0.0016"),
+        ("Per month", "$2.40", "$1.60 to $3.20"),
+        ("Paid back after, requests", "1\u00a0M", "750\u00a0k to 1.5\u00a0M"),
+        ("Paid back after, months", "0.5", "below 0.1 to 0.8"),
+        ("Paid back on", "2026-06-01", "–"),
+    )
+
+
+def test_what_may_never_pay_says_so_and_no_volume_has_no_months(tmp_path: Path) -> None:
+    found = savings(report_of(tmp_path / "run", economics=make_economics(volume=False, pays=False)))
+    assert found is not None
+    assert [row[0] for row in found.saving.rows] == ["Per 1,000 requests", "Paid back after, requests"]
+    assert found.saving.rows[0][2] == "−$0.0001 to $0.0016"
+    assert found.saving.rows[1][2] == "750\u00a0k to never"
+
+
+def test_the_map_has_high_utilization_on_top_and_marks_what_was_asked(tmp_path: Path) -> None:
+    report = report_of(tmp_path / "run", make_policy(requests_per_month=2_500_000), verdict_map=make_map())
+    found = verdict_map(report)
+    assert found is not None
+    assert [label for label, _ in found.rows] == [f"{share}\u00a0%" for share in (90, 70, 50, 30, 10)]
+    assert found.columns[:3] == ("10\u00a0k", "100\u00a0k", "1\u00a0M")
+    marked = [(label, j) for label, row in found.rows for j, square in enumerate(row) if square.here]
+    assert marked == [("70\u00a0%", 3)]  # 3 M is nearer to 2.5 M than 1 M is
+    assert found.rows[0][1][-1].text == "distil" and found.rows[-1][1][0].text == "none"
+    cells = len(REQUESTS) * len(UTILIZATION)
+    assert f"In 15 of {cells} cells it is that of this report." in found.seen
+    assert found.seen.endswith("is outlined.")
+
+
+def test_without_a_volume_nothing_is_outlined(tmp_path: Path) -> None:
+    found = verdict_map(report_of(tmp_path / "run", make_policy(requests_per_month=None), verdict_map=make_map()))
+    assert found is not None
+    assert not any(square.here for _, row in found.rows for square in row)
+    assert "outlined" not in found.seen
+
+
+def test_one_verdict_everywhere_is_said(tmp_path: Path) -> None:
+    same = make_map().model_copy(update={"verdicts": (("distill",) * len(REQUESTS),) * len(UTILIZATION)})
+    found = verdict_map(report_of(tmp_path / "run", verdict_map=same))
+    assert found is not None and "In all 40 cells it is that of this report." in found.seen
+
+
+def test_the_page_shows_both_or_neither(tmp_path: Path) -> None:
+    report = report_of(tmp_path / "run", economics=make_economics(), verdict_map=make_map())
+    page = render_html(report)
+    assert page.index("What would change it") < page.index('id="map"') < page.index("The three options")
+    assert page.index("The three options") < page.index("What it costs once, and what it saves")
+    assert page.count('class="use_small_model') == 10
+    bare = render_html(report.model_copy(update={"economics": None, "verdict_map": None}))
+    assert 'id="map"' not in bare and "What it costs once" not in bare
+    alone = render_html(report.model_copy(update={"would_change": ()}))
+    assert 'id="map"' in alone
