@@ -53,6 +53,7 @@ def made_run(front: Front, images: int, seeds: int, chance: Chance, rng: np.rand
         teacher_reading=_reading(TEACHER, TEACHER_COST),
         cost_model=COST_MODEL,
         finalists=tuple(_record(front, f, seen[f.proposal.number]) for f in finalists),
+        labels=np.arange(images) % 2,
         teacher_correct=teacher[front.val :],
         correct=correct,
         search=_summary(front),
