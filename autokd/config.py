@@ -44,6 +44,9 @@ class SearchConfig(BaseModel):
         None, ge=0, le=1, description="colour jitter of training images; default: 0.2 for random resized crops, else 0"
     )
     erase: float = Field(0.0, ge=0, le=1, description="probability of erasing a part of a training image")
+    label_fraction: float | None = Field(
+        None, gt=0, le=1, description="share of the training labels that students may see; default: all of them"
+    )
     resident_gb: float = Field(4.0, gt=0, description="decoded images up to this many GB are kept, above it streamed")
     loader_workers: int | None = Field(
         None, ge=0, description="processes that decode streamed images; default: the usable cores less one"

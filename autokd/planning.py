@@ -13,9 +13,9 @@ from autokd.progress import Listener, Silent
 from autokd.records import Candidate, CostModel, CostPrediction, LeftOut, Reading, Record, Task, Teacher
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import nn
+
+    from autokd.data.task import TaskData
 
 TIMED_STUDENTS = 3
 
@@ -54,7 +54,8 @@ def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = 
     listener = listener or Silent()
     parts.check(config)
     listener.stage("Data")
-    folder, task = _task(config, parts, listener)
+    data = _data(config, parts, listener)
+    folder, task = data.folder, data.task
     config = config.sized(task.train)
     model = _teacher_model(config, parts, task)
     teacher = _untrained_teacher(config, model, task)
@@ -64,7 +65,7 @@ def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = 
     found = find_candidates(prepared, config, parts, cost_model, listener)
     listener.stage("Timing")
     given = parts.teacher is not None or _is_given(config, task)
-    stages = _stages(config, task, model, found.candidates, cost_model, given)
+    stages = _stages(config, data, model, found.candidates, cost_model, given)
     disk = disk_of(config, folder, task, model, found.candidates, trained_here=not given)
     return Estimate(
         task=task,
@@ -84,13 +85,13 @@ def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = 
     )
 
 
-def _task(config: SearchConfig, parts: Parts, listener: Listener) -> tuple[Path, Task]:
+def _data(config: SearchConfig, parts: Parts, listener: Listener) -> TaskData:
     from autokd.data.task import open_task, prepare_task
     from autokd.teacher.prepare import input_size
 
     source = parts.teacher if parts.teacher is not None else config.teacher
     folder = prepare_task(config, input_size(source), listener, parts.pair, trained=parts.teacher is not None)
-    return folder, open_task(folder).task
+    return open_task(folder)
 
 
 def _teacher_model(config: SearchConfig, parts: Parts, task: Task) -> nn.Module:
@@ -128,7 +129,7 @@ def _is_given(config: SearchConfig, task: Task) -> bool:
 
 def _stages(
     config: SearchConfig,
-    task: Task,
+    data: TaskData,
     model: nn.Module,
     candidates: list[Candidate],
     cost_model: CostModel,
@@ -139,10 +140,13 @@ def _stages(
     trials, epochs, seeds, finalists = config.trials, config.epochs, config.seeds, config.finalists
     if not (trials and epochs and seeds and finalists):
         raise ConfigError("an estimate needs trials, epochs, seeds and finalists; leave them out to take the defaults")
+    task, taught = data.task, len(data.unhidden().train)
     teacher_step, student_step = _step_seconds(config, task, model, candidates)
     from_scratch = weights_mode(config) == "scratch"
-    passes = 0 if given else teacher_epochs(config, task.train, from_scratch) * task.train
+    passes = 0 if given else teacher_epochs(config, taught, from_scratch) * taught
+    distilled, direct = task.train, _direct_images(task, config.batch_size or task.train)
     trainings = (3 * finalists + 4) * seeds if candidates else 0
+    with_teacher = (finalists + 1) * seeds if candidates else 0
     trials = trials if candidates else 0
     planned = [
         (
@@ -157,14 +161,30 @@ def _stages(
             epochs * task.train if candidates else 0,
             teacher_step / 3,
         ),
-        ("search", f"{trials} trials of {epochs} epochs, before pruning", trials * epochs * task.train, student_step),
-        ("confirmation", f"up to {trainings} trainings", trainings * epochs * task.train, student_step),
+        (
+            "search",
+            f"{trials} trials of {epochs} epochs, before pruning",
+            trials * epochs * (distilled + direct) // 2,
+            student_step,
+        ),
+        (
+            "confirmation",
+            f"up to {trainings} trainings",
+            epochs * (with_teacher * distilled + (trainings - with_teacher) * direct),
+            student_step,
+        ),
     ]
     price = cost_model.train_price_usd_per_hour / 3600
     return tuple(
         Stage(name=name, work=work, image_passes=count, seconds=count * step, usd=count * step * price)
         for name, work, count, step in planned
     )
+
+
+def _direct_images(task: Task, batch_size: int) -> int:
+    """Images of an epoch of the direct arm: as many as of the other, unless the labelled ones do not fill a batch."""
+    batch = min(batch_size, task.train)
+    return task.train * min(batch, task.train - task.unlabelled) // batch
 
 
 def _step_seconds(

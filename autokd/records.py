@@ -74,15 +74,33 @@ class Task(Record):
     """What is being solved: data, classes and the three splits."""
 
     data: str
-    fingerprint: str  # of images, labels, class order and splits
+    fingerprint: str  # of images, labels, class order, splits, and of which labels are hidden
     classes: tuple[str, ...]
-    train: int
+    train: int  # with or without a label
     val: int
     test: int
     transform: Transform
     split_note: str  # where validation and test come from, in one sentence
     test_is_separate: bool  # the data set ships its own test part
     skipped: tuple[str, ...] = ()  # corrupt files left out on request
+    labelled: int | None = None  # training images whose label students see; None: all of them
+    unhidden_fingerprint: str | None = None  # as it would be with no label hidden; None: none is
+
+    @property
+    def unlabelled(self) -> int:
+        """Training images whose label students do not see."""
+        return 0 if self.labelled is None else self.train - self.labelled
+
+    @property
+    def shared_fingerprint(self) -> str:
+        """That of all tasks which differ in hidden labels only; teachers trained here and soft labels belong to it."""
+        return self.unhidden_fingerprint or self.fingerprint
+
+    @property
+    def training_images(self) -> str:
+        """How many there are, in words."""
+        of_them = f", {self.labelled:,} of them labelled" if self.unlabelled else ""
+        return f"{self.train:,} training images{of_them}"
 
 
 class Teacher(Record):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from autokd.candidates import find_candidates
 from autokd.config import SearchConfig
+from autokd.data.labels import label_remarks
 from autokd.decide import decide, read_evidence
 from autokd.decide.audit import audit
 from autokd.errors import InterruptedRun, RunError
@@ -81,9 +82,10 @@ def prepare(run: Run, config: SearchConfig, parts: Parts, listener: Listener) ->
             f"the teacher of {run.path} is no longer the same (its weights differ); start again in another --output"
         )
     listener.note(
-        f"{task.data}: {len(task.classes)} classes at {task.transform.image_size} px; "
-        f"{task.train:,} training, {task.val:,} validation and {task.test:,} test images. {task.split_note}"
+        f"{task.data}: {len(task.classes)} classes at {task.transform.image_size} px; {_sizes(task)}. {task.split_note}"
     )
+    for remark in label_remarks(task):
+        listener.note(remark)
     if task.skipped:
         listener.note(f"{len(task.skipped)} unreadable images were skipped (first: {task.skipped[0]}).")
     listener.note(
@@ -93,6 +95,12 @@ def prepare(run: Run, config: SearchConfig, parts: Parts, listener: Listener) ->
     write_evidence(run, prepared)
     _keep_seconds(run, "teacher", max(teacher.seconds, run.manifest.get("stages", {}).get("teacher", 0.0)))
     return prepared
+
+
+def _sizes(task: Task) -> str:
+    if not task.unlabelled:
+        return f"{task.train:,} training, {task.val:,} validation and {task.test:,} test images"
+    return f"{task.training_images}, {task.val:,} validation and {task.test:,} test images"
 
 
 def candidates_of(
@@ -321,6 +329,7 @@ def summarise(
                 [
                     *manifest.get("soft_label_set", {}).get("remarks", ()),
                     *([start_remark(state.candidates, state.config.student_weights)] if state.candidates else []),
+                    *label_remarks(state.prepared.task),
                     *remarks,
                 ]
             )

@@ -24,8 +24,9 @@ from timing import about, interleave, ratio, spread, table, timed
 from autokd.config import SearchConfig
 from autokd.data.images import Indices
 from autokd.data.task import TaskData, open_task, prepare_task
+from autokd.distill.batches import steps_per_epoch
 from autokd.distill.evaluate import accuracy, predict
-from autokd.distill.loop import Training, steps_per_epoch, train
+from autokd.distill.loop import Training, train
 from autokd.progress import Silent
 from autokd.records import EpochReport, Recipe
 from autokd.teacher.prepare import ReadyTeacher, prepare_teacher

@@ -12,8 +12,9 @@ from torch.optim import AdamW
 
 from autokd.data.images import Indices
 from autokd.data.views import make_view, normalise
+from autokd.distill.batches import steps_per_epoch
 from autokd.distill.evaluate import accuracy, predict
-from autokd.distill.loop import Training, steps_per_epoch
+from autokd.distill.loop import Training
 from autokd.distill.precision import autocast
 from autokd.distill.schedule import learning_rate_factor
 

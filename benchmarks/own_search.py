@@ -15,7 +15,7 @@ import optuna
 
 from autokd import stages
 from autokd.config import SearchConfig
-from autokd.distill.loop import steps_per_epoch
+from autokd.distill.batches import steps_per_epoch
 from autokd.parts import Parts
 from autokd.progress import Silent
 from autokd.records import Candidate, TrialRecord

@@ -227,9 +227,7 @@ def print_config(config: SearchConfig, sources: dict[str, str]) -> None:
 def print_estimate(estimate: Estimate) -> None:
     """Candidates, then the plan."""
     console, task = _answer(), estimate.task
-    console.print(
-        f"{task.data}: {task.train:,} training images, {len(task.classes)} classes, {task.transform.image_size} px"
-    )
+    console.print(f"{task.data}: {task.training_images}, {len(task.classes)} classes, {task.transform.image_size} px")
     teacher = estimate.teacher_reading
     console.print(
         f"Teacher {estimate.teacher}: {estimate.teacher_parameters / 1e6:.1f} M parameters, "

@@ -1,10 +1,10 @@
-"""Image folders: `train/`, `val/`, `test/` with a folder a class below them, or class folders alone."""
+"""Image folders: `train/`, `val/`, `test/` with a folder a class below them, or class folders alone; `unlabelled/`."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from timm.utils.misc import natural_key
 
-from autokd.data.parts import PackedNames, Part, Parts, common_size
+from autokd.data.parts import UNLABELLED, Labels, PackedNames, Part, Parts, common_size
 from autokd.errors import DataError
 from autokd.run import digest
 
@@ -22,18 +22,26 @@ SYNONYMS = {
     "val": ("val", "valid", "validation"),
     "test": ("test", "testing"),
 }
+UNLABELLED_FOLDER = "unlabelled"
 
 
 def read_folder(root: Path) -> Parts:
     """The parts below `root`; classes are the folders of the training part in natural order (1, 2, 10).
 
-    Raises DataError for a folder without images, with fewer than two classes, or with a class that training lacks.
+    Raises DataError for a folder without images, with fewer than two classes, with a class that training lacks, or
+    with unlabelled images beside class folders.
     """
     if not root.is_dir():
         raise DataError(f"--data {root} is no folder; give an image folder, digits, torch/NAME or hfds/NAME")
     folders = {part: _existing(root, names) for part, names in SYNONYMS.items()}
     if folders["train"] is None and (folders["val"] or folders["test"]):
         raise DataError(f"{root} has no train/ beside its other parts; put the training images into {root / 'train'}")
+    unlabelled = _scan_unlabelled(root)
+    if folders["train"] is None and unlabelled:
+        raise DataError(
+            f"{root / UNLABELLED_FOLDER} lies beside no train/; put the class folders into {root / 'train'}, this one "
+            "too if it is a class"
+        )
     train_root = folders["train"] or root
     found = {path: _scan_classes(path) for path in (train_root, folders["val"], folders["test"]) if path}
     classes = _class_names(train_root, found[train_root])
@@ -46,8 +54,13 @@ def read_folder(root: Path) -> Parts:
         train=train,
         val=val,
         test=test,
-        identity=digest(*classes, *(scanned[name].stamp for scanned in found.values() for name in sorted(scanned))),
+        identity=digest(
+            *classes,
+            *(scanned[name].stamp for scanned in found.values() for name in sorted(scanned)),
+            *([unlabelled.stamp] if unlabelled else []),
+        ),
         native_size=common_size(train),
+        unlabelled=_files([unlabelled], np.array([UNLABELLED]), root) if unlabelled else None,
     )
 
 
@@ -79,6 +92,13 @@ def _scan(folder: str) -> _Class:
         paths += path
         count += 1
     return _Class(bytes(paths), count, hasher.hexdigest())
+
+
+def _scan_unlabelled(root: Path) -> _Class | None:
+    """The images of `unlabelled/`, flat or in any folders; None without one."""
+    folder = root.absolute() / UNLABELLED_FOLDER
+    found = _scan(str(folder)) if folder.is_dir() else None
+    return found if found and found.count else None
 
 
 def _images(folder: str) -> Iterator[os.DirEntry[str]]:
@@ -115,9 +135,14 @@ def _part(root: Path, scanned: dict[str, _Class], classes: tuple[str, ...], data
         )
     if not scanned:
         raise DataError(f"{root} holds no images; remove the folder or fill it")
-    own = [scanned.get(name) for name in classes]
-    labels = np.repeat(np.arange(len(classes), dtype=np.int64), [one.count if one else 0 for one in own])
-    text = np.frombuffer(b"".join(one.paths for one in own if one), dtype=np.uint8)
+    present = [label for label, name in enumerate(classes) if name in scanned]
+    return _files([scanned[classes[label]] for label in present], np.array(present), data_root)
+
+
+def _files(folders: Sequence[_Class], labels: Labels, data_root: Path) -> Part:
+    """The images of these folders, each folder with its label."""
+    labels = np.repeat(labels.astype(np.int64), [folder.count for folder in folders])
+    text = np.frombuffer(b"".join(folder.paths for folder in folders), dtype=np.uint8)
     paths = PackedNames(text)
     names = PackedNames(text, skip=len(os.path.join(data_root.absolute(), "")))  # noqa: PTH118
     return Part(names, labels, lambda i: open_image(paths[i]), paths)

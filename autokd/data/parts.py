@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 Labels = npt.NDArray[np.int64]
+UNLABELLED = -1
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what Pillow raises
 
 
@@ -42,7 +43,7 @@ class PackedNames(Sequence[str]):
 
 @dataclass(frozen=True)
 class Part:
-    """Labelled images of one part.
+    """Images of one part with their labels; UNLABELLED where they have none.
 
     `read(i)` decodes image i (any mode, any size) and raises one of UNREADABLE for one that cannot be read;
     `names[i]` tells the user which one that was. `paths` is set where the images are plain files, absolute.
@@ -81,3 +82,9 @@ class Parts:
     flip: bool = True  # whether a mirrored image still shows its class
     native_size: int | None = None  # pixels of the longer side where all images are alike
     workers_can_reopen: bool = True
+    unlabelled: Part | None = None  # more images to distil on
+
+    @property
+    def shipped(self) -> list[Part]:
+        """The parts that there are, in the order in which images are numbered."""
+        return [part for part in (self.train, self.val, self.test, self.unlabelled) if part is not None]

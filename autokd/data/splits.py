@@ -17,7 +17,10 @@ MIN_TEST = 20
 
 @dataclass(frozen=True)
 class Splits:
-    """Indices into the images of all parts laid end to end: train, val, test as the data set ships them."""
+    """Indices into the images of all parts laid end to end, as the data set ships them.
+
+    train holds the unlabelled images too, at its end.
+    """
 
     labels: Labels
     train: Labels
@@ -32,12 +35,13 @@ def make_splits(parts: Parts) -> Splits:
 
     Raises DataError where a class has no training image, or the splits are too small to say anything.
     """
-    shipped = [part for part in (parts.train, parts.val, parts.test) if part is not None]
+    shipped = parts.shipped
     starts = np.cumsum([0, *(len(part) for part in shipped)])
     ranges = iter(np.arange(a, b) for a, b in pairwise(starts))
     train = next(ranges)
     val = next(ranges) if parts.val is not None else None
     test = next(ranges) if parts.test is not None else None
+    unlabelled = next(ranges, np.arange(0))
     labels = np.concatenate([part.labels for part in shipped])
     _check(parts, labels, train)
     total = len(train)
@@ -50,6 +54,7 @@ def make_splits(parts: Parts) -> Splits:
             f"{parts.data} leaves {len(val)} validation and {len(test)} test images, too few to compare models "
             f"(at least {MIN_TEST} of each are needed); add images"
         )
+    train = np.concatenate([train, unlabelled])
     return Splits(labels, train, val, test, _note(parts, len(val), len(test)), parts.test is not None)
 
 

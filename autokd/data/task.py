@@ -13,8 +13,9 @@ import numpy as np
 from autokd.config import SearchConfig
 from autokd.data.decoding import decode_all
 from autokd.data.images import ImageStore, Indices, ResidentImages
+from autokd.data.labels import labelled_share
 from autokd.data.named import Pair, read_parts
-from autokd.data.parts import Part, Parts
+from autokd.data.parts import UNLABELLED, Part, Parts
 from autokd.data.pieces import worker_count
 from autokd.data.splits import Splits, make_splits
 from autokd.data.streaming import FileReader, PartsReader, StreamedImages
@@ -37,10 +38,22 @@ class TaskData:
     task: Task
     folder: Path
     images: ImageStore
-    labels: Indices
+    labels: Indices  # UNLABELLED for training images that have none, or whose label students may not see
     train: Indices
     val: Indices
     test: Indices
+    all_labels: Indices | None = None  # the hidden ones too; None: no label is hidden
+
+    @property
+    def labelled(self) -> Indices:
+        """Positions of those training images whose label is seen."""
+        return np.flatnonzero(self.labels[self.train] != UNLABELLED)
+
+    def unhidden(self) -> TaskData:
+        """What a teacher is trained on: all labels that there are, and only images that have one."""
+        labels = self.labels if self.all_labels is None else self.all_labels
+        train = self.train[labels[self.train] != UNLABELLED]
+        return replace(self, labels=labels, train=train, all_labels=None)
 
 
 def prepare_task(
@@ -54,7 +67,7 @@ def prepare_task(
     parts = read_parts(config.data, config.data_dir, pair)
     own_file = config.teacher_weights not in (None, "scratch", "pretrained")
     transform = choose_transform(config, parts, teacher_input, trained=trained or own_file)
-    read = PartsReader(shipped_parts(parts), store_size(transform), transform.interpolation)
+    read = PartsReader(parts.shipped, store_size(transform), transform.interpolation)
     resident = _is_resident(read, config, listener)
     if not (resident or parts.workers_can_reopen):
         raise DataError("data= from Python is too large to keep decoded; write it to an image folder and name that")
@@ -113,8 +126,13 @@ def open_task(folder: Path, device: str = "cpu", loader_workers: int | None = No
     task = Task.model_validate(content["task"])
     with np.load(folder / "arrays.npz") as arrays:
         labels, train, val, test = (arrays[name] for name in ("labels", "train", "val", "test"))
+        hidden = arrays["hidden"] if "hidden" in arrays.files else None
     images = _open_images(folder, content["images"], task, device, loader_workers)
-    return TaskData(task, folder, images, labels, train, val, test)
+    if hidden is None:
+        return TaskData(task, folder, images, labels, train, val, test)
+    seen = labels.copy()
+    seen[hidden] = UNLABELLED
+    return TaskData(task, folder, images, seen, train, val, test, all_labels=labels)
 
 
 def _open_images(
@@ -126,7 +144,7 @@ def _open_images(
     if (folder / PATHS).exists():
         return StreamedImages(FileReader(folder / PATHS, size, interpolation), device, loader_workers)
     parts = read_parts(task.data, Path(d) if (d := images["data_dir"]) else None)
-    return StreamedImages(PartsReader(shipped_parts(parts), size, interpolation), device, loader_workers)
+    return StreamedImages(PartsReader(parts.shipped, size, interpolation), device, loader_workers)
 
 
 def _judge_corrupt(names: list[str], config: SearchConfig) -> tuple[str, ...]:
@@ -144,7 +162,7 @@ def _intact(parts: Parts, corrupt: set[int]) -> Parts:
         return parts
     start = 0
     kept: dict[str, Any] = {}
-    for name in ("train", "val", "test"):
+    for name in ("train", "val", "test", "unlabelled"):
         part: Part | None = getattr(parts, name)
         if part is None:
             continue
@@ -174,7 +192,11 @@ def _write(
     skipped: tuple[str, ...],
 ) -> Path:
     arrays = {"labels": splits.labels, "train": splits.train, "val": splits.val, "test": splits.test}
-    fingerprint = digest(content, transform, *parts.classes, *(digest(array.tobytes()) for array in arrays.values()))
+    whole = digest(content, transform, *parts.classes, *(digest(array.tobytes()) for array in arrays.values()))
+    hidden = _hidden(splits, config.label_fraction)
+    fingerprint = digest(whole, digest(hidden.tobytes())) if len(hidden) else whole
+    if len(hidden):
+        arrays["hidden"] = hidden
     task = Task(
         data=parts.data,
         fingerprint=fingerprint,
@@ -186,13 +208,15 @@ def _write(
         split_note=splits.note,
         test_is_separate=splits.test_is_separate,
         skipped=skipped,
+        labelled=int((splits.labels[splits.train] != UNLABELLED).sum()) - len(hidden),
+        unhidden_fingerprint=whole if len(hidden) else None,
     )
     folder = config.cache_dir / "tasks" / fingerprint
     folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     write_bytes(folder / "arrays.npz", buffer.getvalue())
-    files = [part.paths for part in shipped_parts(parts) if part.paths is not None]
+    files = [part.paths for part in parts.shipped if part.paths is not None]
     if path is None and files:
         write_bytes(folder / PATHS, b"".join(paths.text.tobytes() for paths in files))
     array = None if path is None else f"../../images/{path.parent.name}/{path.name}"
@@ -201,6 +225,9 @@ def _write(
     return folder
 
 
-def shipped_parts(parts: Parts) -> list[Part]:
-    """Those that there are, in the order in which images are numbered."""
-    return [part for part in (parts.train, parts.val, parts.test) if part is not None]
+def _hidden(splits: Splits, fraction: float | None) -> Indices:
+    """Training images whose label students may not see."""
+    if fraction is None:
+        return np.arange(0)
+    own = splits.train[splits.labels[splits.train] != UNLABELLED]
+    return np.setdiff1d(own, labelled_share(own, splits.labels, fraction))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autokd.data.images import Indices
+from autokd.distill.batches import batch_images, batches
 from autokd.distill.checkpoint import State, load_checkpoint, save_checkpoint, weights_of
 from autokd.distill.evaluate import accuracy, nll, predict
 from autokd.distill.schedule import learning_rate_factor
@@ -20,7 +20,7 @@ from autokd.errors import TrainingError
 from autokd.records import EpochReport
 from autokd.run import Stopwatch
 
-__all__ = ["TeacherLogits", "Training", "steps_per_epoch", "train"]
+__all__ = ["TeacherLogits", "Training", "train"]
 
 CHECK_EVERY = 100  # steps between two looks at the loss, which wait for the device
 DIVERGED = 10.0  # times the loss of the beginning, or that of a guess where a model began with less
@@ -53,11 +53,6 @@ def train(training: Training) -> Iterator[EpochReport]:
         yield report
 
 
-def steps_per_epoch(images: int, batch_size: int) -> int:
-    """Full batches only, so that batch normalisation never sees a handful; one batch of all where they are few."""
-    return max(1, images // batch_size)
-
-
 def _fresh(training: Training) -> State:
     from timm.utils import ModelEmaV3
 
@@ -78,7 +73,7 @@ def _restored(training: Training, beginning: dict[str, Tensor]) -> State:
 
 
 def _halved(training: Training, accumulate: int) -> int:
-    batch = min(training.recipe.batch_size, len(training.data.train))
+    batch = batch_images(training.data, training.recipe)
     if batch // (2 * accumulate) < 2:
         raise TrainingError(f"a batch of {batch // accumulate} images does not fit into the memory of the device")
     return 2 * accumulate
@@ -124,28 +119,20 @@ def _epoch(training: Training, state: State, forward: Forward, accumulate: int) 
 def _steps(training: Training, state: State, forward: Forward, epoch: int, accumulate: int) -> tuple[float, float]:
     """The epoch's mean loss and its last learning rate."""
     data, recipe = training.data, training.recipe
-    groups = _batches(training, epoch)
-    view = (epoch - 1) % (training.views or epoch)
+    groups = batches(training, epoch)
     guard = _Guard(training, state)
     training.model.train()
-    stored = data.images.batches([data.train[positions] for positions in groups])
-    for step, (positions, images) in enumerate(zip(groups, stored, strict=True)):
+    stored = data.images.batches([data.train[group.positions] for group in groups])
+    for step, (group, images) in enumerate(zip(groups, stored, strict=True)):
         done = (epoch - 1) * len(groups) + step
         rate = recipe.learning_rate * learning_rate_factor(done, recipe.epochs * len(groups), recipe.schedule)
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
-        place = Place(epoch, step, view)
-        guard.add(take_step(training, forward, state.optimizer, positions, images, place, accumulate))
+        for parameters in state.optimizer.param_groups:
+            parameters["lr"] = rate
+        place = Place(epoch, step, group.view)
+        guard.add(take_step(training, forward, state.optimizer, group.positions, images, place, accumulate))
         if state.average is not None:
             state.average.update(training.model, step=done + 1)
     return guard.mean(), rate
-
-
-def _batches(training: Training, epoch: int) -> list[Indices]:
-    """Positions of training images, shuffled by (seed, epoch)."""
-    count, size = len(training.data.train), training.recipe.batch_size
-    order = np.random.default_rng([training.seed, epoch]).permutation(count)
-    return [order[step * size : (step + 1) * size] for step in range(steps_per_epoch(count, size))]
 
 
 class _Guard:

@@ -1,7 +1,7 @@
 """Losses of a training, all computed in float32 whatever the model computes in.
 
-Shapes: logits [n, classes] of any float type, labels int64 [n]. Every loss is a scalar, the mean over the batch. T is
-the temperature, p the teacher's and q the student's softmax of logits / T.
+Shapes: logits [n, classes] of any float type, labels int64 [n], weights [n] of the images, None for 1 each. Every loss
+is a scalar, the mean over the batch. T is the temperature, p the teacher's and q the student's softmax of logits / T.
 """
 
 from __future__ import annotations
@@ -10,23 +10,42 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from autokd.data.parts import UNLABELLED
 from autokd.distill.mixing import Mix
 from autokd.records import Loss
 
 EPSILON = 1e-7  # keeps a constant row of logits from dividing by zero
 
 
-def hard_loss(student: Tensor, labels: Tensor, mix: Mix | None = None, smoothing: float = 0.0) -> Tensor:
+def hard_loss(
+    student: Tensor,
+    labels: Tensor,
+    mix: Mix | None = None,
+    smoothing: float = 0.0,
+    weights: Tensor | None = None,
+) -> Tensor:
     """Cross entropy with the labels, of both images of a mixed pair by their shares (Zhang et al. 2018, section 2).
 
     smoothing: the share of each label's mass that is spread evenly over all classes, its own included (Szegedy et al.
-    2016, arXiv:1512.00567, section 7).
+    2016, arXiv:1512.00567, section 7). With weights a label may be UNLABELLED: it adds nothing, and the mean is over
+    all images as ever.
     """
+    if weights is not None:
+        return (weights * _cross_entropies(student.float(), labels, mix, smoothing)).mean()
     own = F.cross_entropy(student.float(), labels, label_smoothing=smoothing)
     if mix is None:
         return own
     other = F.cross_entropy(student.float(), labels[mix.partner], label_smoothing=smoothing)
     return mix.share * own + (1 - mix.share) * other
+
+
+def _cross_entropies(student: Tensor, labels: Tensor, mix: Mix | None, smoothing: float) -> Tensor:
+    """[n], 0 for an image without a label."""
+
+    def of(targets: Tensor) -> Tensor:
+        return F.cross_entropy(student, targets, ignore_index=UNLABELLED, reduction="none", label_smoothing=smoothing)
+
+    return of(labels) if mix is None else mix.share * of(labels) + (1 - mix.share) * of(labels[mix.partner])
 
 
 def soft_loss(
@@ -37,35 +56,43 @@ def soft_loss(
     labels: Tensor | None = None,
     beta: float = 1.0,
     mix: Mix | None = None,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """The teacher's term of a training; `teacher` holds raw logits and gets no gradient.
 
-    labels and beta are read by `dkd` alone. Of a mixed pair the tempered probabilities are mixed, never the logits.
+    labels and beta are read by `dkd` alone, for which the teacher's answer stands in for a missing label. `dist` weighs
+    its part over images, which belongs to all of them, by the mean of the weights. Of a mixed pair the tempered
+    probabilities are mixed, never the logits.
     Raises ValueError for `dkd` without labels or with a mix: its formula knows one label an image.
     """
     student, teacher = student.float(), teacher.detach().float()
     if loss == "hard":
-        return hard_loss(student, teacher.argmax(dim=-1), mix)
+        return hard_loss(student, teacher.argmax(dim=-1), mix, weights=weights)
     if loss == "dkd":
         if labels is None or mix is not None:
             raise ValueError("dkd needs one label an image, so it excludes mixup and cutmix")
-        return dkd(student, teacher, temperature, labels, beta)
+        if weights is not None:
+            labels = torch.where(labels == UNLABELLED, teacher.argmax(dim=-1), labels)
+        return dkd(student, teacher, temperature, labels, beta, weights)
     if loss == "kl_zscore":
         student, teacher = standardised(student), standardised(teacher)
     target = _mixed(F.log_softmax(teacher / temperature, dim=-1), mix)
     if loss == "dist":
-        return dist(F.softmax(student / temperature, dim=-1), target.exp())
-    return kl(student, target, temperature)
+        return dist(F.softmax(student / temperature, dim=-1), target.exp(), weights)
+    return kl(student, target, temperature, weights)
 
 
-def kl(student: Tensor, target: Tensor, temperature: float) -> Tensor:
+def kl(student: Tensor, target: Tensor, temperature: float, weights: Tensor | None = None) -> Tensor:
     """T^2 * sum over classes of p * log(p / q), in nats; `target` is log p.
 
     Hinton, Vinyals, Dean 2015 (arXiv:1503.02531), section 2: T^2 keeps the gradient's size independent of T. With
     `standardised` logits this is the loss of Sun et al. 2024.
     """
     student_log = F.log_softmax(student / temperature, dim=-1)
-    return F.kl_div(student_log, target, reduction="batchmean", log_target=True) * temperature**2
+    if weights is None:
+        return F.kl_div(student_log, target, reduction="batchmean", log_target=True) * temperature**2
+    divergences = F.kl_div(student_log, target, reduction="none", log_target=True).sum(dim=-1)
+    return (weights * divergences).mean() * temperature**2
 
 
 def standardised(logits: Tensor) -> Tensor:
@@ -78,16 +105,21 @@ def standardised(logits: Tensor) -> Tensor:
     return (logits - logits.mean(dim=-1, keepdim=True)) / (deviation + EPSILON)
 
 
-def dist(student: Tensor, teacher: Tensor) -> Tensor:
+def dist(student: Tensor, teacher: Tensor, weights: Tensor | None = None) -> Tensor:
     """(1 - r over classes, mean over images) + (1 - r over images, mean over classes); r is Pearson's correlation.
 
     Arguments are probabilities [n, classes]. Huang et al. 2022 (arXiv:2205.10536), equations 8 to 10, with weights of
     1. Unlike their code without the factor T^2: a correlation does not shrink with T, so neither does its gradient.
     """
-    return (1 - _pearson(student, teacher)).mean() + (1 - _pearson(student.T, teacher.T)).mean()
+    over_classes, over_images = 1 - _pearson(student, teacher), 1 - _pearson(student.T, teacher.T)
+    if weights is None:
+        return over_classes.mean() + over_images.mean()
+    return (weights * over_classes).mean() + weights.mean() * over_images.mean()
 
 
-def dkd(student: Tensor, teacher: Tensor, temperature: float, labels: Tensor, beta: float) -> Tensor:
+def dkd(
+    student: Tensor, teacher: Tensor, temperature: float, labels: Tensor, beta: float, weights: Tensor | None = None
+) -> Tensor:
     """T^2 * (TCKD + beta * NCKD).
 
     TCKD is KL between (p_label, 1 - p_label) and the same of q, NCKD is KL between p and q over the other classes,
@@ -101,7 +133,8 @@ def dkd(student: Tensor, teacher: Tensor, temperature: float, labels: Tensor, be
     target = p_label.exp() * (p_label - q_label) + p_other.exp() * (p_other - q_other)
     p_rest, q_rest = ((each - other[:, None]).masked_fill(chosen, 0.0) for each, other in ((p, p_other), (q, q_other)))
     rest = (p_rest.exp() * (p_rest - q_rest)).sum(dim=-1)  # 0 at the label, where both are 0
-    return (target + beta * rest).mean() * temperature**2
+    losses = target + beta * rest
+    return (losses if weights is None else weights * losses).mean() * temperature**2
 
 
 def training_loss(
@@ -115,22 +148,36 @@ def training_loss(
     mix: Mix | None = None,
     *,
     label_smoothing: float = 0.0,
+    seen: Tensor | None = None,
 ) -> Tensor:
     """(1 - alpha) * hard_loss + alpha * soft_loss; alpha weighs the teacher, 0 leaves it out.
 
     label_smoothing softens the labels alone: what the teacher says, its answer as a label included, stays as it is.
+    seen: float [n], 1 for an image with a label, 0 for one that is UNLABELLED; None: all have one. Without a label an
+    image has its soft loss alone, at weight 1, so that every image weighs the same. A mixed pair of which one has a
+    label is between the two, by its share.
+
     Raises ValueError for an alpha outside 0 to 1, a temperature that is not positive, or a missing teacher.
     """
     if not (0 <= alpha <= 1 and temperature > 0):  # so that NaN is refused too
         raise ValueError(f"alpha {alpha} must lie in 0 to 1 and temperature {temperature} above 0")
     if alpha == 0:
-        return hard_loss(student, labels, mix, label_smoothing)
+        return hard_loss(student, labels, mix, label_smoothing, None if seen is None else torch.ones_like(seen))
     if teacher is None:
         raise ValueError("alpha above 0 needs the teacher's logits")
+    if seen is not None:
+        weights = 1 - (1 - alpha) * _shared(seen, mix)
+        soft = soft_loss(student, teacher, temperature, loss, labels, beta, mix, weights)
+        return hard_loss(student, labels, mix, label_smoothing, torch.full_like(seen, 1 - alpha)) + soft
     soft = soft_loss(student, teacher, temperature, loss, labels, beta, mix)
     if alpha == 1:
         return soft
     return (1 - alpha) * hard_loss(student, labels, mix, label_smoothing) + alpha * soft
+
+
+def _shared(seen: Tensor, mix: Mix | None) -> Tensor:
+    """How much of each image has a label, 0 to 1."""
+    return seen if mix is None else mix.share * seen + (1 - mix.share) * seen[mix.partner]
 
 
 def _mixed(log_probabilities: Tensor, mix: Mix | None) -> Tensor:

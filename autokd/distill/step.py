@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from autokd.data.images import Indices
+from autokd.data.parts import UNLABELLED
 from autokd.data.views import make_view, normalise
 from autokd.distill.losses import training_loss
 from autokd.distill.mixing import draw_mix, mix_images
@@ -58,9 +59,10 @@ def take_step(
     """
     optimizer.zero_grad(set_to_none=True)
     total = torch.zeros((), device=training.device)
-    for number, part in enumerate(np.array_split(np.arange(len(positions)), accumulate)):
+    parts = min(accumulate, max(1, len(positions) // 2))  # a batch may be all the labelled images, and these be few
+    for number, part in enumerate(np.array_split(np.arange(len(positions)), parts)):
         share = len(part) / len(positions)
-        images = stored if accumulate == 1 else stored[part[0] : part[-1] + 1]
+        images = stored if parts == 1 else stored[part[0] : part[-1] + 1]
         mixing = place.step * accumulate + number
         loss = _loss(training, forward, positions[part], images, place, mixing) * share
         loss.backward()  # type: ignore[no-untyped-call]
@@ -88,7 +90,7 @@ def _loss(
     data, recipe = training.data, training.recipe
     indices = data.train[positions]
     view = make_view(stored, indices, data.task.transform, training.views_seed, place.view)
-    labels = torch.from_numpy(data.labels[indices]).to(training.device, non_blocking=True)
+    labels, seen = _labels(data.labels[indices], training.device)
     soft = training.teacher.logits(place.view, positions, view) if training.teacher and recipe.alpha > 0 else None
     mix = draw_mix(recipe, view, training.seed, place.epoch, mixing)
     with autocast(training.device):
@@ -103,4 +105,14 @@ def _loss(
         recipe.beta,
         mix,
         label_smoothing=recipe.label_smoothing,
+        seen=seen,
     )
+
+
+def _labels(labels: Indices, device: str) -> tuple[Tensor, Tensor | None]:
+    """Labels on the device and, where some are missing, 1 for each that is not."""
+    moved = torch.from_numpy(labels).to(device, non_blocking=True)
+    known = labels != UNLABELLED
+    if known.all():
+        return moved, None
+    return moved, torch.from_numpy(known.astype(np.float32)).to(device, non_blocking=True)

@@ -29,7 +29,7 @@ tags:
 
 | | |
 |---|---|
-| data | {task.data}, {len(task.classes)} classes, {task.train:,} training images |
+| data | {task.data}, {len(task.classes)} classes, {task.training_images} |
 | input | RGB, {task.transform.image_size} x {task.transform.image_size} px |
 | parameters | {finalist.parameters:,} ({finalist.ratio:.1f}x fewer than the teacher) |
 | starts from | {start} |

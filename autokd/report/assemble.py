@@ -35,6 +35,10 @@ FORMULA = (
     "T^2 * (TCKD + beta * NCKD), which parts the label's class from the others; hard is CE(student, the teacher's "
     "answer)"
 )
+WITHOUT_LABEL = (
+    ". An image without a label has the teacher's term alone, at weight 1; in dkd the teacher's answer stands in for "
+    "its label"
+)
 
 R = TypeVar("R", bound=Record)
 
@@ -58,18 +62,19 @@ def assemble(
     teacher or costs are missing.
     """
     manifest, created = run.manifest, now()
+    task = read_record(run, "task.json", Task)
     return Report(
         run=manifest.get("id", run.path.name),
         created=created,
         break_even_date=_break_even_date(created, decision),
         **{name: getattr(decision, name) for name in Decision.model_fields},
-        task=task_summary(read_record(run, "task.json", Task)),
+        task=task_summary(task),
         teacher=read_record(run, "teacher.json", Teacher),
         policy=policy,
         cost_model=cost_model or _cost_model(run),
         search=search or _search(run),
         left_out=_left_out(run),
-        formula=FORMULA,
+        formula=FORMULA + (WITHOUT_LABEL if task.unlabelled else ""),
         versions=_texts(manifest.get("versions")),
         hardware=_texts(manifest.get("hardware")),
         command=manifest.get("command", ""),
@@ -126,7 +131,7 @@ def read_record(run: Run, name: str, kind: type[R]) -> R:
 
 
 def task_summary(task: Task) -> dict[str, Any]:
-    """The task as report.json carries it; `labelled` counts the training images whose label was used."""
+    """The task as report.json carries it; `labelled` counts the training images whose label students have seen."""
     return {
         "data": task.data,
         "classes": list(task.classes),
@@ -134,7 +139,7 @@ def task_summary(task: Task) -> dict[str, Any]:
         "val": task.val,
         "test": task.test,
         "image_size": task.transform.image_size,
-        "labelled": task.train,
+        "labelled": task.train - task.unlabelled,
         "split_note": task.split_note,
         "test_is_separate": task.test_is_separate,
         "fingerprint": task.fingerprint,

@@ -85,6 +85,8 @@ def importance(report: Report) -> Table:
 def _data(task: dict[str, Any]) -> Iterable[Pair]:
     yield "Data", str(task.get("data", fmt.NOTHING))
     yield "Images", ", ".join(f"{fmt.count(task.get(part))} {word}" for part, word in _PARTS)
+    if unlabelled := task.get("train", 0) - task.get("labelled", task.get("train", 0)):
+        yield "Training images", f"{fmt.count(task['labelled'])} labelled, {fmt.count(unlabelled)} unlabelled"
     yield "Where the parts come from", str(task.get("split_note", fmt.NOTHING))
     yield "Classes", _classes(task.get("classes", []))
     yield "Image size", f"{task.get('image_size')} px"

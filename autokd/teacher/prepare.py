@@ -207,10 +207,11 @@ def _trained(
     weights: str,
     learning_rate: float,
 ) -> _Origin:
-    """Train on the task, or take what an earlier run has trained in just this way."""
+    """Train on all labels of the task, or take what an earlier run has trained in just this way."""
+    data = data.unhidden()
     epochs = teacher_epochs(config, len(data.train), source == "scratch")
     recipe = Recipe(learning_rate=learning_rate, epochs=epochs, batch_size=config.batch_size or 64)
-    key = digest(FORMAT, config.teacher, source, data.task.fingerprint, recipe)
+    key = digest(FORMAT, config.teacher, source, data.task.shared_fingerprint, recipe)
     folder = config.cache_dir / "teachers" / key
     hold, source_file = Hold(folder), f"teachers/{key}/weights.safetensors"
     weights = f"{weights}, {epochs} epochs"

@@ -117,7 +117,7 @@ def _key(teacher: ReadyTeacher, data: TaskData, views_seed: int, device: str) ->
         teacher.record.name,  # equal tensors can mean different networks
         teacher.record.fingerprint,
         teacher.normalisation,
-        data.task.fingerprint,
+        data.task.shared_fingerprint,
         views_seed,
         "fp16",
         kind,

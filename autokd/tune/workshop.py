@@ -12,8 +12,9 @@ from torch import nn
 
 from autokd.data.pieces import worker_count
 from autokd.data.task import TaskData, open_task
+from autokd.distill.batches import batch_images, steps_per_epoch
 from autokd.distill.evaluate import Normalisation, accuracy, predict
-from autokd.distill.loop import TeacherLogits, Training, steps_per_epoch, train
+from autokd.distill.loop import TeacherLogits, Training, train
 from autokd.distill.timing import Compilation, try_compile
 from autokd.records import EpochReport, SeedResult
 from autokd.run import read_json, usable_cores, write_bytes, write_text
@@ -147,7 +148,7 @@ class TrainingWorkshop:
         if known.exists():
             return Compilation.model_validate(read_json(known))
         recipe = job.proposal.recipe
-        key = (job.proposal.student, recipe.batch_size // job.accumulate)
+        key = (job.proposal.student, batch_images(self._data, recipe) // job.accumulate)
         if key not in self._compilations:
             steps = recipe.epochs * steps_per_epoch(len(self._data.train), recipe.batch_size) * job.accumulate
             size = self._data.task.transform.image_size

@@ -18,7 +18,7 @@ from autokd.data import decoding
 from autokd.data.decoding import decode_all
 from autokd.data.folder import read_folder
 from autokd.data.streaming import PartsReader
-from autokd.data.task import prepare_task, shipped_parts
+from autokd.data.task import prepare_task
 from autokd.progress import Silent
 
 
@@ -30,7 +30,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def reader(folder: Path) -> PartsReader:
-    return PartsReader(shipped_parts(read_folder(folder)), 32, "bicubic")
+    return PartsReader(read_folder(folder).shipped, 32, "bicubic")
 
 
 @pytest.mark.parametrize("resident", [True, False])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.distill.loop import steps_per_epoch
+from autokd.distill.batches import steps_per_epoch
 from autokd.distill.schedule import learning_rate_factor
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import torch
-from helpers_images import Recorder
+from helpers_images import Recorder, prepared
 from helpers_teachers import Oracle
 from safetensors.torch import save_file
 from torch import nn
@@ -101,6 +102,18 @@ def test_other_epochs_or_data_make_another_teacher(config, data):
     prepare(config, data)
     prepare(config.model_copy(update={"teacher_epochs": 4}), data)
     assert len(kept(config)) == 4
+
+
+def test_labels_hidden_from_students_make_no_other_teacher(config, data):
+    first = prepare(config, data)
+    few = config.model_copy(update={"label_fraction": 0.1})
+    listener = Recorder()
+    second = prepare(few, prepared(few), listener)
+    assert listener.steps == []
+    assert second.record == first.record.model_copy(update={"seconds": 0.0})
+    shutil.rmtree(config.cache_dir / "teachers")
+    third = prepare(few, prepared(few))
+    assert third.record.fingerprint == first.record.fingerprint
 
 
 def test_a_teacher_that_learnt_nothing_is_refused(config, data):

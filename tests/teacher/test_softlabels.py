@@ -283,6 +283,16 @@ def test_whatever_changes_the_logits_changes_the_folder(tmp_path, change):
     assert second.reused == 0
 
 
+def test_labels_hidden_from_students_make_no_other_soft_labels(tmp_path):
+    first = soft_labels(tmp_path, 2)
+    task = DATA.task.model_copy(
+        update={"fingerprint": "hidden", "unhidden_fingerprint": DATA.task.fingerprint, "labelled": 6}
+    )
+    hidden = dataclasses.replace(DATA, task=task, labels=np.full_like(DATA.labels, -1))
+    second = soft_labels(tmp_path, 2, data=hidden)
+    assert (second.folder, second.reused, second.seconds) == (first.folder, 2, 0.0)
+
+
 def test_other_versions_are_a_miss(tmp_path, monkeypatch):
     first = soft_labels(tmp_path, 1)
     monkeypatch.setattr(torch, "__version__", "99.0")

@@ -1,0 +1,94 @@
+"""Searches whose students see some labels only: what is shared, what is said, and that resuming keeps to it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from fakes import Hearing
+from helpers_images import plain, write_pattern_folder
+
+import autokd
+from autokd.cli import cli
+from autokd.config import default_cache_dir
+from autokd.errors import RunError
+from autokd.teacher.labelcache import entries
+
+QUICK: dict[str, Any] = {
+    "teacher": "resnet10t",
+    "max_cost": 1.0,
+    "cost_model": "params",
+    "trials": 2,
+    "epochs": 2,
+    "seeds": 2,
+    "finalists": 1,
+    "teacher_epochs": 4,
+    "min_retention": 0.05,
+}
+
+
+@pytest.mark.slow
+def test_searches_at_several_shares_have_teacher_and_soft_labels_in_common(space_file: Path, tmp_path: Path) -> None:
+    runs, heard = {}, {}
+    for share in (0.1, None):
+        heard[share] = Hearing()
+        runs[share] = autokd.search(
+            **QUICK, space=str(space_file), output=tmp_path / str(share), label_fraction=share, listener=heard[share]
+        )
+    tenth, whole = runs[0.1], runs[None]
+    assert whole.report.teacher.fingerprint == tenth.report.teacher.fingerprint
+    assert "Reusing the teacher" in " ".join(heard[None].notes)
+    assert "2 views, 2 of them kept from an earlier run." in heard[None].notes
+    assert whole.report.search.stages["teacher"] == whole.report.search.stages["soft_labels"] == 0
+    assert sorted(entry.kind for entry in entries(default_cache_dir())) == ["images", "soft labels", "teacher"]
+
+    assert (tenth.report.task["labelled"], whole.report.task["labelled"]) == (109, 1078)
+    assert "digits: 10 classes at 32 px; 1,078 training images, 109 of them labelled" in " ".join(heard[0.1].notes)
+    assert any("the labels of 109 of 1,078 training images" in remark for remark in tenth.report.search.remarks)
+    assert not any("labels of" in remark for remark in whole.report.search.remarks)
+    page = (tenth.path / "report.html").read_text()
+    assert "109 labelled, 969 unlabelled" in page
+    assert "An image without a label has the teacher" in page
+    assert "An image without a label" not in whole.report.formula
+    assert {trial.state for trial in tenth.trials.itertuples()} <= {"complete", "pruned"}
+    assert {finalist.arm for finalist in tenth.report.finalists} == {"distill", "direct"}
+
+    with pytest.raises(RunError, match="was started with another --label-fraction"):
+        autokd.search(**QUICK, space=str(space_file), output=tenth.path, resume=True, label_fraction=0.2)
+    stored = json.loads((tenth.path / "task.json").read_text())
+    assert (stored["labelled"], stored["unhidden_fingerprint"]) == (109, whole.report.task["fingerprint"])
+
+    checked = CliRunner().invoke(cli, ["cache", "verify"])
+    assert checked.exit_code == 0, checked.output
+
+
+@pytest.mark.slow
+def test_a_search_with_unlabelled_images(space_file: Path, tmp_path: Path) -> None:
+    few, held_out = dict.fromkeys("abc", 10), dict.fromkeys("abc", 12)
+    folder = write_pattern_folder(tmp_path / "pictures", {"train": few, "val": held_out, "test": held_out})
+    (folder / "unlabelled").mkdir()
+    for number in range(50):
+        plain(number).save(folder / "unlabelled" / f"{number}.png")
+    settings = {**QUICK, "data": str(folder), "teacher_weights": "scratch", "teacher_epochs": 20, "batch_size": 16}
+    result = autokd.search(**settings, space=str(space_file), output=tmp_path / "run")
+    assert {key: result.report.task[key] for key in ("train", "labelled")} == {"train": 80, "labelled": 30}
+    (labels,) = [entry for entry in entries(default_cache_dir()) if entry.kind == "soft labels"]
+    assert labels.images == 80
+    (remark,) = [remark for remark in result.report.search.remarks if "Students see" in remark]
+    assert "hidden" not in remark
+
+
+def test_an_estimate_counts_what_each_arm_goes_through(space_file: Path, tmp_path: Path) -> None:
+    settings = {**QUICK, "space": str(space_file)}
+    tenth, two = (autokd.estimate(**settings, label_fraction=share) for share in (0.1, 0.01))
+    assert (tenth.task.labelled, two.task.labelled) == (109, 20)  # two of every class
+    images = {stage.name: stage.image_passes / 1078 for stage in tenth.stages}
+    assert images == {"teacher": 4, "soft labels": 2, "search": 4, "confirmation": 28}
+    fewer = {stage.name: stage.image_passes for stage in two.stages}
+    direct = 1078 * 20 // 64  # batches of 20 in place of 64
+    assert fewer["search"] == 2 * 1 * (1078 + direct)
+    assert fewer["confirmation"] == 2 * (4 * 1078 + 10 * direct)
+    assert fewer["teacher"] == 4 * 1078
