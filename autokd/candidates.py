@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from autokd.beyond import affordable_first, nearest_beyond
 from autokd.config import SearchConfig
 from autokd.cost.predict import FEWEST, Prediction, fit, spread_out
 from autokd.money import usd
@@ -36,6 +37,7 @@ class Found:
     candidates: list[Candidate] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     readings: dict[str, Reading] = field(default_factory=dict)
+    edges: list[Candidate] = field(default_factory=list)  # just beyond the range of ratios, where they are asked for
     prediction: CostPrediction | None = None  # None where every student was measured or priced by its parameters
 
 
@@ -58,13 +60,20 @@ def find_candidates(
     for name, why in without_weights(arms, parts.supply(config)).items():
         listing.leave_out(name, why)
         del arms[name]
-    parameters = {teacher.name: teacher.parameters} | {name: counts[name].parameters for name in arms}
+    beyond = nearest_beyond(counts, arms, teacher.parameters, config, parts.supply(config).lacks)
+    named = [*arms, *(name for names in beyond.values() for name in names)]
+    parameters = {teacher.name: teacher.parameters} | {name: counts[name].parameters for name in named}
     meter = parts.meter(prepared, parameters, config, model)
     if model.model == "params" or len(arms) <= SHORT:
         found.readings = meter.read(list(arms), listener)
         listing.sort(list(arms), {})
     else:
         _read_some(listing, meter, listener)
+    for names in beyond.values():
+        if unread := [name for name in names if name not in found.readings]:
+            found.readings = meter.read(unread, listener)
+        edge = affordable_first(names, found.readings, config.max_cost)
+        found.edges += [listing.candidate(edge)] if edge else []
     return found
 
 
@@ -89,18 +98,21 @@ class _Listing:
             if not self.fits(name):
                 self.leave_out(name, _why_not(self.found.readings.get(name), self.config))
                 continue
-            count = self.counts[name]
-            candidate = Candidate(
-                student=name,
-                family=count.family,
-                parameters=count.parameters,
-                ratio=self.teacher_parameters / count.parameters,
-                macs=count.macs,
-                arms=self.arms[name],
-                reading=self.found.readings[name],
-                predicted_usd_per_1k=predicted.get(name),
-            )
-            self.found.candidates.append(candidate)
+            self.found.candidates.append(self.candidate(name, predicted.get(name)))
+
+    def candidate(self, name: str, predicted: float | None = None) -> Candidate:
+        """A measured student with all that is known of it; one beyond the range enters no arm."""
+        count = self.counts[name]
+        return Candidate(
+            student=name,
+            family=count.family,
+            parameters=count.parameters,
+            ratio=self.teacher_parameters / count.parameters,
+            macs=count.macs,
+            arms=self.arms.get(name, ()),
+            reading=self.found.readings[name],
+            predicted_usd_per_1k=predicted,
+        )
 
     def leave_out(self, name: str, reason: str) -> None:
         """Not a candidate, with the measured cost where there is one."""

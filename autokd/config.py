@@ -67,6 +67,7 @@ class SearchConfig(BaseModel):
     space: str = Field("default", description="search space: a name from search_spaces/ or a TOML file")
     min_ratio: float = Field(5.0, ge=1, description="smallest compression ratio worth distilling")
     max_ratio: float = Field(20.0, gt=1, description="largest compression ratio that distilling can bridge")
+    probe_edges: bool = Field(False, description="also confirm one student just beyond each end of the ratio range")
     trials: int | None = Field(None, ge=2, description="trials over both arms, split equally")
     epochs: int | None = Field(None, ge=1, description="epochs of every trial")
     seeds: int | None = Field(None, ge=2, description="seeds of every finalist")

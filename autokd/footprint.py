@@ -39,11 +39,15 @@ def disk_of(
     teacher: nn.Module,
     candidates: Sequence[Candidate],
     trained_here: bool,
+    edges: Sequence[Candidate] = (),
 ) -> Disk:
     """What a search with these settings takes; the images are decoded already."""
-    weights, checkpoint = _largest(config, task, candidates)
+    from autokd.tune.finalists import most_trainings
+
+    every = {student.student: student for student in (*candidates, *edges)}.values() if candidates else ()
+    weights, checkpoint = _largest(config, task, list(every))
     workers = worker_count(config) if candidates else 0
-    finalists = 3 * (config.finalists or 0) + 4 if candidates else 0
+    finalists = most_trainings(config.finalists or 0, 1, len(edges)) if candidates else 0
     logits = (config.seeds or 0) * (task.val + task.test) * len(task.classes) * 4
     own, own_checkpoint = _bytes(teacher, 0.0) if trained_here else (0, 0)
     return Disk(
@@ -53,7 +57,7 @@ def disk_of(
         soft_labels=_soft_labels(config, task) if candidates else 0,
         checkpoints=2 * workers * checkpoint,
         finalists=finalists * (weights + logits) + (workers + 1) * weights,
-        student_weights=_student_weights(config, candidates),
+        student_weights=_student_weights(config, list(every)),
     )
 
 

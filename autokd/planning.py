@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autokd.candidates import find_candidates
+from autokd.candidates import Found, find_candidates
 from autokd.config import SearchConfig
 from autokd.errors import ConfigError
 from autokd.footprint import Disk, disk_of
@@ -65,8 +65,8 @@ def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = 
     found = find_candidates(prepared, config, parts, cost_model, listener)
     listener.stage("Timing")
     given = parts.teacher is not None or _is_given(config, task)
-    stages = _stages(config, data, model, found.candidates, cost_model, given)
-    disk = disk_of(config, folder, task, model, found.candidates, trained_here=not given)
+    stages = _stages(config, data, model, found, cost_model, given)
+    disk = disk_of(config, folder, task, model, found.candidates, trained_here=not given, edges=found.edges)
     return Estimate(
         task=task,
         teacher=config.teacher,
@@ -131,11 +131,14 @@ def _stages(
     config: SearchConfig,
     data: TaskData,
     model: nn.Module,
-    candidates: list[Candidate],
+    found: Found,
     cost_model: CostModel,
     given: bool,
 ) -> tuple[Stage, ...]:
     from autokd.teacher.prepare import teacher_epochs, weights_mode
+    from autokd.tune.finalists import most_trainings
+
+    candidates = found.candidates
 
     trials, epochs, seeds, finalists = config.trials, config.epochs, config.seeds, config.finalists
     if not (trials and epochs and seeds and finalists):
@@ -145,8 +148,9 @@ def _stages(
     from_scratch = weights_mode(config) == "scratch"
     passes = 0 if given else teacher_epochs(config, taught, from_scratch) * taught
     distilled, direct = task.train, _direct_images(task, config.batch_size or task.train)
-    trainings = (3 * finalists + 4) * seeds if candidates else 0
-    with_teacher = (finalists + 1) * seeds if candidates else 0
+    trainings = most_trainings(finalists, seeds, len(found.edges)) if candidates else 0
+    with_teacher = (finalists + 1 + len(found.edges)) * seeds if candidates else 0
+    beyond = f", {2 * len(found.edges) * seeds} of them beyond the ratio range" if found.edges and candidates else ""
     trials = trials if candidates else 0
     planned = [
         (
@@ -169,7 +173,7 @@ def _stages(
         ),
         (
             "confirmation",
-            f"up to {trainings} trainings",
+            f"up to {trainings} trainings{beyond}",
             epochs * (with_teacher * distilled + (trainings - with_teacher) * direct),
             student_step,
         ),

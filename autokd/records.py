@@ -17,7 +17,8 @@ Arm = Literal["distill", "direct"]
 Loss = Literal["kl", "kl_zscore", "dist", "dkd", "hard"]
 Schedule = Literal["cosine", "linear", "constant"]
 TrialState = Literal["running", "complete", "pruned", "failed"]
-Role = Literal["pick", "default", "twin", "longer", "published"]
+Role = Literal["pick", "default", "twin", "longer", "published", "edge"]
+Side = Literal["below", "above"]  # of the range of ratios in which students are distilled
 Verdict = Literal["distill", "use_small_model", "keep_teacher", "none"]
 Strength = Literal["strong", "weak"]
 Subject = Literal["teacher", "distilled", "direct", "twin"]
@@ -440,6 +441,23 @@ class Advantage(Difference):
     p_holm: float | None = None
 
 
+class Edge(Record):
+    """A student beyond the range of ratios, distilled and not: whether the range holds on this very task."""
+
+    side: Side
+    limit: float  # the end of the range that its ratio lies beyond
+    ratio: float
+    student: str
+    finalist: int
+    twin: int
+    accuracy: SeededInterval
+    twin_accuracy: SeededInterval
+    gain: Difference
+    inside: int | None  # the finalist within the range that has the same recipe
+    inside_gain: Difference | None
+    lead: Difference | None  # the gain within the range minus the gain beyond it, paired
+
+
 class Decision(Record):
     """What the policy makes of the evidence."""
 
@@ -459,6 +477,7 @@ class Decision(Record):
     verdict_map: VerdictMap | None = None  # None where cost does not depend on them
     finalists: tuple[FinalistSummary, ...]
     advantages: tuple[Advantage, ...]
+    edges: tuple[Edge, ...] = ()
 
 
 class Quality(Record):
@@ -593,6 +612,7 @@ class Report(Record):
     verdict_map: VerdictMap | None = None
     finalists: tuple[FinalistSummary, ...]
     advantages: tuple[Advantage, ...]
+    edges: tuple[Edge, ...] = ()
     search: SearchSummary
     left_out: tuple[LeftOut, ...]
     formula: str

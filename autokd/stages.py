@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from autokd.beyond import edge_remarks
 from autokd.candidates import find_candidates
 from autokd.config import SearchConfig
 from autokd.data.labels import label_remarks
@@ -34,7 +35,7 @@ from autokd.records import (
 )
 from autokd.report import assemble, write_finalists, write_reports, write_trials
 from autokd.run import Run, read_json
-from autokd.tune.finalists import Finalist, choose_finalists
+from autokd.tune.finalists import Finalist, choose_finalists, most_trainings
 from autokd.tune.starts import check_weights_again, give_weights, start_remark
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ class State:
     def keep_seconds(self, stage: str, seconds: float) -> None:
         """Record the device seconds of a stage."""
         _keep_seconds(self.run, stage, seconds)
+
+    @property
+    def edges(self) -> list[Candidate]:
+        """Students just beyond the ratio range, where they were asked for."""
+        return _edges(self.run)
 
     @property
     def spent(self) -> float:
@@ -111,19 +117,27 @@ def candidates_of(
     if costs.exists() and listing.exists():
         model = CostModel.model_validate(read_json(costs)["cost_model"])
         candidates = [Candidate.model_validate(entry) for entry in read_json(listing)["candidates"]]
-        check_weights_again(candidates, parts.supply(config), prepared.task, config.cache_dir, prepared.hold)
+        check_weights_again(
+            [*candidates, *_edges(run)], parts.supply(config), prepared.task, config.cache_dir, prepared.hold
+        )
     else:
         model = parts.cost_model(config, prepared.task.transform.image_size)
         found = find_candidates(prepared, config, parts, model, listener)
-        candidates, unavailable = give_weights(
-            found.candidates, parts.supply(config), prepared.task, config.cache_dir, listener, prepared.hold
+        known = {candidate.student for candidate in found.candidates}
+        wanted = [*found.candidates, *(edge for edge in found.edges if edge.student not in known)]
+        given, unavailable = give_weights(
+            wanted, parts.supply(config), prepared.task, config.cache_dir, listener, prepared.hold
         )
+        candidates = [student for student in given if student.student in known]
+        edges = [student for student in given if student.student in {edge.student for edge in found.edges}]
+        unavailable = [entry for entry in unavailable if entry.student in known]
         readings = {name: reading.model_dump(mode="json") for name, reading in found.readings.items()}
         run.write_json(costs, {"cost_model": model.model_dump(mode="json"), "readings": readings})
         run.write_json(
             listing,
             {
                 "candidates": [candidate.model_dump(mode="json") for candidate in candidates],
+                "edges": [edge.model_dump(mode="json") for edge in edges],
                 "left_out": [entry.model_dump(mode="json") for entry in [*found.left_out, *unavailable]],
                 "prediction": found.prediction.model_dump(mode="json") if found.prediction else None,
             },
@@ -133,6 +147,11 @@ def candidates_of(
     count = {arm: sum(1 for c in candidates if arm in c.arms) for arm in ("distill", "direct")}
     listener.note(f"{count['distill']} students may be distilled, {count['direct']} trained directly.")
     return model, candidates
+
+
+def _edges(run: Run) -> list[Candidate]:
+    listed = read_json(run.path / "candidates.json")
+    return [Candidate.model_validate(entry) for entry in listed.get("edges", [])]
 
 
 def _price_note(model: CostModel) -> str:
@@ -155,7 +174,7 @@ def soft_labels(state: State) -> tuple[SoftLabelSet, WorkshopFactory]:
     state.run.update(soft_label_set=labels.model_dump(mode="json"))
     if not labels.live:
         state.listener.note(f"{labels.views} views, {labels.reused} of them kept from an earlier run.")
-    return labels, state.parts.factory(state.prepared, labels, state.config, state.candidates)
+    return labels, state.parts.factory(state.prepared, labels, state.config, [*state.candidates, *state.edges])
 
 
 def _limits(state: State, epochs_after: int) -> Limits:
@@ -193,7 +212,7 @@ def search_trials(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
     )
     ledger = Ledger(state.run.study_path, read_space(config.space), state.candidates, plan)
     source = TrialSource(ledger, state.run, plan)
-    trainings = (3 * config.finalists + 4) * config.seeds
+    trainings = most_trainings(config.finalists, config.seeds, len(state.edges))
     state.listener.note(
         f"{config.trials} trials of {config.epochs} epochs, batch {config.batch_size}; "
         f"then up to {trainings} trainings of the finalists ({config.seeds} seeds each)."
@@ -251,7 +270,8 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
     assert config.finalists and config.seeds  # noqa: S101
     published = _published(state, factory)
     space = read_space(config.space)
-    finalists = choose_finalists(trials, space, config.finalists, soft_label_seconds, published)
+    edges = state.edges
+    finalists = choose_finalists(trials, space, config.finalists, soft_label_seconds, published, edges)
     seeds = fresh_seeds(config.seed, config.seeds)
     source = FinalistSource(state.run, finalists, seeds)
     state.listener.note(_finalists_note(finalists, source.total, len(seeds)))
@@ -263,7 +283,7 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
     engine.run(watched, factory)
     while source.waiting and not state.stop():  # handed back when the engine had stopped asking
         engine.run(watched, factory)
-    candidates = {candidate.student: candidate for candidate in state.candidates}
+    candidates = {candidate.student: candidate for candidate in [*edges, *state.candidates]}
     records = collect(state.run, finalists, seeds, candidates)
     state.keep_seconds("confirmation", sum(s.device_seconds for r in records for s in r.seeds))
     if state.stop():
@@ -271,7 +291,9 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
     state.run.write_json(state.run.path / "finalists.json", [record.model_dump(mode="json") for record in records])
     write_finalists(state.run.path / "finalists.csv", records)
     summary = SearchSummary.model_validate(read_json(state.run.path / "search.json"))
-    summary = summarise(state, trials, [*summary.notes, *source.failed], summary.importance, summary.remarks)
+    distilled = any(trial.arm == "distill" and trial.state == "complete" for trial in trials)
+    remarks = [*summary.remarks, *edge_remarks(config, edges, distilled), *source.failed_beyond]
+    summary = summarise(state, trials, [*summary.notes, *source.failed], summary.importance, remarks)
     state.run.write_json(state.run.path / "search.json", summary.model_dump(mode="json"))
 
 

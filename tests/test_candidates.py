@@ -78,11 +78,14 @@ def found(
     max_cost: float,
     trials: int = 24,
     cost_model: str = "measured",
+    probe_edges: bool = False,
 ) -> Found:
     names = list(meter.counts)
     monkeypatch.setattr("autokd.tune.space.read_space", lambda _: SimpleNamespace(names=lambda: names))
     monkeypatch.setattr("autokd.zoo.count.count_all", lambda *_: (meter.counts, {}))
-    config = SearchConfig.of(teacher="resnet152", max_cost=max_cost, trials=trials, cost_model=cost_model)
+    config = SearchConfig.of(
+        teacher="resnet152", max_cost=max_cost, trials=trials, cost_model=cost_model, probe_edges=probe_edges
+    )
     parts = MeasuringParts(made=meter)
     prepared = parts.prepare(config, Silent())
     teacher = prepared.teacher.model_copy(update={"name": "resnet152", "parameters": TEACHER})

@@ -109,6 +109,48 @@ def test_no_candidate_ends_in_a_verdict(space_file: Path, tmp_path: Path) -> Non
     assert "comes nearest" in result.summary
 
 
+EDGES = {"min_ratio": 8.2, "max_ratio": 13.15, "probe_edges": True}  # lcnet_050 is below, test_resnet above
+
+
+def test_students_beyond_the_range_are_confirmed_and_leave_the_verdict_alone(space_file: Path, tmp_path: Path) -> None:
+    parts = FakeParts()
+    probed = search(make_config(space_file, tmp_path, **EDGES), tmp_path / "probed", parts).report
+    plain = search(make_config(space_file, tmp_path, **EDGES | {"probe_edges": False}), tmp_path / "plain").report
+    below, above = probed.edges
+    assert (below.side, below.student, above.side, above.student) == ("below", "lcnet_050", "above", "test_resnet")
+    numbers = {number for edge in probed.edges for number in (edge.finalist, edge.twin)}
+    seeds = [key for key in parts.trained if any(key.startswith(f"finalist-{number}-") for number in numbers)]
+    assert len(seeds) == 4 * 3
+    assert (probed.verdict, probed.strength) == (plain.verdict, plain.strength)
+    assert (probed.reasons, probed.gain, probed.would_change) == (plain.reasons, plain.gain, plain.would_change)
+    assert [f for f in probed.finalists if f.number not in numbers] == list(plain.finalists)
+    assert not any(f.eligible for f in probed.finalists if f.number in numbers)
+    assert plain.edges == ()
+    assert "Beyond the range" in (tmp_path / "probed" / "report.html").read_text()
+    assert "Beyond the range" not in (tmp_path / "plain" / "report.html").read_text()
+    again = FakeParts()
+    search(make_config(space_file, tmp_path, **EDGES), tmp_path / "probed", again, resume=True)
+    assert not again.trained
+
+
+def test_an_edge_that_fails_is_told_and_weakens_nothing(space_file: Path, tmp_path: Path) -> None:
+    def explode(job: Job) -> float:
+        if job.proposal.student == "test_resnet":  # beyond the range, so in no trial
+            raise RuntimeError("out of memory")
+        return default_quality(job)
+
+    report = search(make_config(space_file, tmp_path, **EDGES), tmp_path / "run", FakeParts(quality=explode)).report
+    assert [edge.student for edge in report.edges] == ["lcnet_050"]
+    assert report.strength == "strong", report.weaknesses
+    assert any("test_resnet" in remark and "out of memory" in remark for remark in report.search.remarks)
+
+
+def test_an_edge_that_is_not_there_is_told(space_file: Path, tmp_path: Path) -> None:
+    report = search(make_config(space_file, tmp_path, probe_edges=True), tmp_path / "run").report
+    assert report.edges == ()
+    assert sum("was not probed there" in remark for remark in report.search.remarks) == 2
+
+
 def test_failing_trials_are_recorded_and_make_the_verdict_weak(config: SearchConfig, tmp_path: Path) -> None:
     def explode(job: Job) -> float:
         if job.key == "trial-2":

@@ -33,6 +33,19 @@ def test_the_plan_counts_every_image_and_its_money(estimate: Estimate) -> None:
     assert estimate.usd == pytest.approx(estimate.seconds / 3600 * price)
 
 
+def test_edges_are_counted(space_file: Path) -> None:
+    settings = {"teacher": "resnet10t", "max_cost": 1.0, "space": str(space_file), "cost_model": "params"}
+    sizes = {"trials": 4, "epochs": 3, "seeds": 2, "finalists": 1, "min_ratio": 8.2, "max_ratio": 13.15}
+    plain, probed = (autokd.estimate(**settings, **sizes, probe_edges=probe) for probe in (False, True))
+    (work,) = [stage.work for stage in probed.stages if stage.name == "confirmation"]
+    assert work == "up to 22 trainings, 8 of them beyond the ratio range"
+    images = {stage.name: stage.image_passes / plain.task.train for stage in probed.stages}
+    assert images["confirmation"] == 22 * 3
+    assert images["search"] == 4 * 3
+    assert probed.disk.finalists > plain.disk.finalists
+    assert [c.student for c in probed.candidates] == [c.student for c in plain.candidates]
+
+
 def test_the_disk_is_bounded_part_by_part(estimate: Estimate) -> None:
     disk, parameters = estimate.disk, max(c.parameters for c in estimate.candidates)
     task = estimate.task

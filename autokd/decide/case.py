@@ -6,7 +6,7 @@ would change the verdict is found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,6 +55,7 @@ class Case:
     students: tuple[Student, ...]  # by number
     twins: Mapping[int, int]  # distilled finalist -> its twin
     differences: Mapping[tuple[int, int], Estimate]  # (distilled, direct) -> accuracy of the first minus the second's
+    beyond: tuple[Student, ...] = ()  # finalists beyond the range of ratios and their twins: no verdict looks at them
 
     @property
     def spent_usd(self) -> float:
@@ -86,9 +87,11 @@ class Case:
 
 def build_case(evidence: Evidence) -> Case:
     """Compute every statistic that the verdict may need."""
-    students = tuple(_student(evidence, record) for record in sorted(evidence.finalists, key=lambda f: f.number))
+    everybody = [_student(evidence, record) for record in sorted(evidence.finalists, key=lambda f: f.number)]
+    beyond = _beyond(evidence.finalists)
+    students = tuple(student for student in everybody if student.number not in beyond)
     return Case(
-        evidence=evidence,
+        evidence=_without_spending(evidence, beyond),
         teacher=_teacher(evidence),
         teacher_accuracy=statistics.accuracy(evidence.teacher_correct[None], evidence.level),
         students=students,
@@ -101,7 +104,25 @@ def build_case(evidence: Evidence) -> Case:
             for b in students
             if a.arm == "distill" and b.arm == "direct"
         },
+        beyond=tuple(student for student in everybody if student.number in beyond),
     )
+
+
+def _beyond(finalists: Sequence[FinalistRecord]) -> set[int]:
+    """Numbers of the finalists beyond the range of ratios, and of the twins that were trained for them alone."""
+    edges = {finalist.number for finalist in finalists if finalist.role == "edge"}
+    return edges | {f.number for f in finalists if f.role == "twin" and f.twin_of and edges.issuperset(f.twin_of)}
+
+
+def _without_spending(evidence: Evidence, beyond: Collection[int]) -> Evidence:
+    """The evidence as if nothing had been spent on these finalists, which no student that may be picked has cost."""
+    if not beyond:
+        return evidence
+    search = evidence.search
+    seconds = sum(r.device_seconds for f in evidence.finalists if f.number in beyond for r in f.seeds)
+    usd = search.usd - seconds / 3600 * evidence.cost_model.train_price_usd_per_hour
+    stages = {name: spent - seconds if name == "confirmation" else spent for name, spent in search.stages.items()}
+    return replace(evidence, search=search.model_copy(update={"usd": usd, "stages": stages}))
 
 
 def _teacher(evidence: Evidence) -> Offer:

@@ -41,6 +41,7 @@ class Evidence:
     nearest: tuple[LeftOut, ...]  # students that were not trained but whose cost is known, cheapest first
     readings: Mapping[str, Reading] = field(default_factory=dict)  # of every model that was measured, by its name
     budget: float | None = None  # dollars per 1,000 requests of the search itself: dearer students were never tried
+    ratios: tuple[float, float] = (5.0, 20.0)  # within which students were distilled
     level: float = LEVEL  # of every interval of accuracies
 
 
@@ -66,8 +67,15 @@ def read_evidence(run: Run) -> Evidence:
         nearest=_nearest(run.path / "candidates.json"),
         readings=readings,
         budget=run.settings.max_cost if run.manifest_path.exists() else None,
+        ratios=_ratios(run),
         level=level_of_look(len(run.manifest.get("looks", ())) or 1) if run.manifest_path.exists() else LEVEL,
     )
+
+
+def _ratios(run: Run) -> tuple[float, float]:
+    if not run.manifest_path.exists():
+        return Evidence.ratios
+    return run.settings.min_ratio, run.settings.max_ratio
 
 
 def _costs(path: Path, teacher: str) -> tuple[CostModel, dict[str, Reading]]:

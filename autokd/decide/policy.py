@@ -6,6 +6,7 @@ from autokd.decide import wording as say
 from autokd.decide.case import Case, Offer, Student, build_case
 from autokd.decide.changes import changes
 from autokd.decide.economics import economics, monthly_usd
+from autokd.decide.edges import edges
 from autokd.decide.evidence import Evidence
 from autokd.decide.paired_tests import holm
 from autokd.decide.reasons import closest, reasons, summary
@@ -36,8 +37,9 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         break_even_requests=judged.break_even(judged.pick) if judged.pick else None,
         economics=_economics(judged),
         verdict_map=verdict_map(judged),
-        finalists=tuple(_finalist(judged, student) for student in judged.case.students),
+        finalists=tuple(_finalist(judged, student) for student in (*judged.case.students, *judged.case.beyond)),
         advantages=_advantages(judged.case),
+        edges=edges(judged.case),
     )
 
 

@@ -13,6 +13,11 @@ from autokd.records import Policy
 
 def refusals(judged: Judgement, student: Student) -> tuple[str, ...]:
     """Why a finalist is not worthwhile."""
+    if student in judged.case.beyond:
+        low, high = judged.case.evidence.ratios
+        return (
+            f"was trained to look beyond the ratios of {low:g} to {high:g} that were searched, and is never picked",
+        )
     found = [*limits_missed(student, judged.policy), *_shortcomings(student, judged.policy)]
     if not found and student.number not in judged.worthwhile:
         found.append(_payback(judged.case, judged.policy, student))

@@ -134,6 +134,22 @@ def difference(a: Correct, b: Correct, level: float = LEVEL) -> Estimate:
     )
 
 
+def difference_of_differences(
+    first: tuple[Correct, Correct], second: tuple[Correct, Correct], level: float = LEVEL
+) -> Estimate:
+    """(accuracy of first[0] - first[1]) - (accuracy of second[0] - second[1]), paired image by image and seed by seed.
+
+    All four are [seeds, images]; where they have different numbers of seeds, the first ones that all have are taken.
+    The interval is not cut to what a difference of two accuracies can be.
+    """
+    arrays = (*first, *second)
+    for each in arrays[1:]:
+        _check(arrays[0], each)
+    seeds = min(len(each) for each in arrays)
+    a, b, c, d = (each[:seeds].astype(np.int8) for each in arrays)
+    return _estimate((a - b) - (c - d), 2.0, level)
+
+
 def retention(student: Correct, teacher: Correct, level: float = LEVEL) -> Estimate:
     """Student accuracy / teacher accuracy; `student` is [seeds, images], `teacher` is [1, images].
 

@@ -25,6 +25,7 @@ ROLES: dict[Role, str] = {
     "twin": "twin",
     "longer": "longer training",
     "published": "published weights as they are",
+    "edge": "beyond the range",
 }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from autokd.records import FinalistRecord, Option, Report, TrialRecord
 from autokd.report import format as fmt
 from autokd.report.beside import Beside, beside
+from autokd.report.beyond import Beyond, beyond
 from autokd.report.comparison import Comparison, Finding, comparison, findings
 from autokd.report.listing import Table, finalists_table, left_out_table, trials_table
 from autokd.report.method import Group, asked, groups, importance, spending
@@ -46,6 +47,7 @@ class Page:
     comparison: Comparison
     findings: tuple[Finding, ...]
     beside: Beside | None
+    beyond: Beyond | None
     finalists: Table
     trials: Table
     left_out: Table
@@ -91,6 +93,7 @@ def build_page(
         comparison=comparison(report),
         findings=findings(report),
         beside=beside(report),
+        beyond=beyond(report),
         finalists=finalists_table(report, finalists),
         trials=trials_table(trials),
         left_out=left_out_table(report.left_out),

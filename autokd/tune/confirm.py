@@ -38,7 +38,14 @@ class FinalistSource:
         self._parts = BatchParts(run)
         self._running: dict[str, tuple[Job, int]] = {}  # epochs so far
         self._deaths: dict[str, int] = {}
+        edges = {finalist.proposal.number for finalist in finalists if finalist.role == "edge"}
+        self._beyond = edges | {
+            finalist.proposal.number
+            for finalist in finalists
+            if finalist.role == "twin" and edges.issuperset(finalist.twin_of)
+        }
         self.failed: list[str] = []
+        self.failed_beyond: list[str] = []  # of the ratio range: no verdict rests on these
 
     @property
     def waiting(self) -> bool:
@@ -75,9 +82,8 @@ class FinalistSource:
         if retry and self._deaths[key] <= MAX_RETRIES:
             self._waiting.insert(0, job)
             return
-        self.failed.append(
-            f"finalist {job.proposal.number} ({job.proposal.student}) failed from seed {job.seed}: {error}"
-        )
+        failed = self.failed_beyond if job.proposal.number in self._beyond else self.failed
+        failed.append(f"finalist {job.proposal.number} ({job.proposal.student}) failed from seed {job.seed}: {error}")
         write_text(Path(job.folder) / "error.txt", error + "\n")
 
     def _train_again(self, student: str) -> None:

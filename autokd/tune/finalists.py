@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autokd.records import Arm, Proposal, Recipe, Record, Role, TrialRecord
+from autokd.records import Arm, Candidate, Proposal, Recipe, Record, Role, TrialRecord
 from autokd.tune.ledger import ARMS
 from autokd.tune.space import Space
 
@@ -26,11 +26,13 @@ def choose_finalists(
     limit: int,
     soft_label_seconds: float,
     published: Sequence[TrialRecord] = (),
+    edges: Sequence[Candidate] = (),
 ) -> list[Finalist]:
     """Picks of both arms, the default recipe of each, one longer direct one, and every distilled one's twin.
 
     soft_label_seconds: device seconds of all soft labels, which the distill arm's trials share. published: models that
-    can be used untrained, of which the best become direct finalists too.
+    can be used untrained, of which the best become direct finalists too. edges: students beyond the range of ratios,
+    which get the best distilled trial's recipe; they come last, so that the others are the same with and without them.
     """
     chosen: list[tuple[Arm, str, Recipe, Role, int | None]] = []
     fronts = {arm: front([t for t in trials if t.arm == arm], limit) for arm in ARMS}
@@ -46,7 +48,18 @@ def choose_finalists(
         Finalist(proposal=Proposal(number=i, arm=arm, student=student, recipe=recipe), role=role, trial=trial)
         for i, (arm, student, recipe, role, trial) in enumerate(_distinct(chosen))
     ]
-    return _with_twins(finalists)
+    finalists = _with_twins(finalists)
+    for edge in edges if fronts["distill"] else ():
+        best = fronts["distill"][0]
+        proposal = Proposal(number=len(finalists), arm="distill", student=edge.student, recipe=best.recipe)
+        probe = Finalist(proposal=proposal, role="edge", trial=best.number)
+        finalists = _with_twin([*finalists, probe], probe)
+    return finalists
+
+
+def most_trainings(limit: int, seeds: int, edges: int = 0) -> int:
+    """The most trainings that the confirmation of so many proposals an arm, and of so many edges, may take."""
+    return (3 * limit + 4 + 2 * edges) * seeds
 
 
 def front(trials: Sequence[TrialRecord], limit: int) -> list[TrialRecord]:
@@ -98,13 +111,16 @@ def _with_twins(finalists: list[Finalist]) -> list[Finalist]:
     """Every distilled finalist gets a twin; a direct finalist that is one already serves as it."""
     found = list(finalists)
     for distilled in [f for f in finalists if f.proposal.arm == "distill"]:
-        student, recipe = distilled.proposal.student, twin_recipe(distilled.proposal.recipe)
-        own = distilled.proposal.number
-        for i, other in enumerate(found):
-            if other.proposal.arm == "direct" and (other.proposal.student, other.proposal.recipe) == (student, recipe):
-                found[i] = other.model_copy(update={"twin_of": (*other.twin_of, own)})
-                break
-        else:
-            proposal = Proposal(number=len(found), arm="direct", student=student, recipe=recipe)
-            found.append(Finalist(proposal=proposal, role="twin", trial=distilled.trial, twin_of=(own,)))
+        found = _with_twin(found, distilled)
     return found
+
+
+def _with_twin(finalists: list[Finalist], distilled: Finalist) -> list[Finalist]:
+    student, recipe = distilled.proposal.student, twin_recipe(distilled.proposal.recipe)
+    own = distilled.proposal.number
+    for i, other in enumerate(finalists):
+        if other.proposal.arm == "direct" and (other.proposal.student, other.proposal.recipe) == (student, recipe):
+            known = other.model_copy(update={"twin_of": (*other.twin_of, own)})
+            return [*finalists[:i], known, *finalists[i + 1 :]]
+    proposal = Proposal(number=len(finalists), arm="direct", student=student, recipe=recipe)
+    return [*finalists, Finalist(proposal=proposal, role="twin", trial=distilled.trial, twin_of=(own,))]

@@ -50,6 +50,8 @@ class Made:
     spread: float = 0.0  # relative half width of the cost's interval
     like: int | None = None  # the very predictions of another finalist
     weights: StartWeights | None = None
+    ratio: float = 12.0
+    trial: int | None = None  # its own number where left out
 
 
 def distilled(number: int = 1, accuracy: float = 0.94, **more: Any) -> Made:
@@ -139,7 +141,7 @@ def made_record(made: Made, correct: np.ndarray[Any, Any]) -> FinalistRecord:
         role=made.role,
         student=made.student,
         twin_of=made.twin_of,
-        trial=made.number,
+        trial=made.number if made.trial is None else made.trial,
         recipe=Recipe(
             learning_rate=0.01,
             epochs=0 if made.role == "published" else 3,
@@ -147,7 +149,7 @@ def made_record(made: Made, correct: np.ndarray[Any, Any]) -> FinalistRecord:
             alpha=0.5 if made.arm == "distill" else 0.0,
         ),
         parameters=5_000_000,
-        ratio=12.0,
+        ratio=made.ratio,
         macs=100_000_000,
         reading=made_reading(made.student, made.cost, made.p95, made.noisy, made.spread),
         seeds=seeds,

@@ -19,7 +19,7 @@ from believable_run import (
     teacher_option,
 )
 
-from autokd.records import LeftOut, Options, Report
+from autokd.records import Difference, Edge, LeftOut, Options, Report, SeededInterval
 from autokd.report import assemble, write_reports
 from autokd.report.html import json_script, render_html
 from autokd.report.listing import ROWS_ON_PAGE
@@ -198,6 +198,43 @@ def test_an_interval_below_zero_is_said_to_do_harm(tmp_path: Path) -> None:
     assert "The teacher did harm." in words
     assert "The direct pick is the more accurate one." in words
     assert "−2.00 points" in words
+
+
+def make_edge(side: str, gain: float, lead: Difference | None) -> Edge:
+    accuracy = SeededInterval(mean=0.94, low=0.93, high=0.95, seeds=3)
+    return Edge(
+        side=side,
+        limit=5.0 if side == "below" else 20.0,
+        ratio=4.2 if side == "below" else 24.7,
+        student="resnet18" if side == "below" else "starnet_s100",
+        finalist=105,
+        twin=106,
+        accuracy=accuracy,
+        twin_accuracy=accuracy.model_copy(update={"mean": 0.94 - gain}),
+        gain=Difference(mean=gain, low=gain - 0.004, high=gain + 0.004, detectable=0.006),
+        inside=100 if lead else None,
+        inside_gain=Difference(mean=0.014, low=0.005, high=0.023, detectable=0.008) if lead else None,
+        lead=lead,
+    )
+
+
+@pytest.mark.parametrize(
+    ("side", "lead", "says"),
+    [
+        ("above", (0.002, 0.010), "Above 20× distilling brings starnet_s100 +0.20 points, within the range +1.40"),
+        ("above", (0.002, 0.010), "the range holds there, distilling does less beyond it."),
+        ("below", (-0.010, -0.002), "the range does not hold there, distilling does more beyond it."),
+        ("below", (-0.010, 0.002), "that is open, as this test could have told apart 0.70 points or more."),
+        ("below", None, "Below 5× distilling brings resnet18 +0.20 points, and there is no gain within the range to"),
+    ],
+)
+def test_what_lies_beyond_the_range_is_said(
+    tmp_path: Path, side: str, lead: tuple[float, float] | None, says: str
+) -> None:
+    ends = None if lead is None else Difference(mean=sum(lead) / 2, low=lead[0], high=lead[1], detectable=0.007)
+    reading = Reading(render_html(report_of(tmp_path / "run", edges=(make_edge(side, 0.002, ends),))))
+    assert "Beyond the range" in reading.headings
+    assert says in reading.words
 
 
 def test_no_text_of_a_user_becomes_markup(tmp_path: Path) -> None:

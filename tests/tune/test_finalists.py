@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from autokd.records import Recipe, TrialRecord
-from autokd.tune.finalists import Finalist, choose_finalists, front, twin_recipe
+from autokd.records import Candidate, Interval, Reading, Recipe, TrialRecord
+from autokd.tune.finalists import Finalist, choose_finalists, front, most_trainings, twin_recipe
 from autokd.tune.space import Space
 
 SPACE = Space.model_validate({"students": {"include": ["a"]}})
@@ -83,6 +83,41 @@ def test_an_arm_without_complete_trials_has_no_finalists() -> None:
     finalists = choose_finalists([trial(1, "direct", "b", 0.94, 2.0)], SPACE, 2, soft_label_seconds=5.0)
     assert {f.proposal.arm for f in finalists} == {"direct"}
     assert choose_finalists([], SPACE, 2, soft_label_seconds=5.0) == []
+
+
+def edge(student: str, ratio: float) -> Candidate:
+    cost = Interval(mean=1.0, low=1.0, high=1.0)
+    reading = Reading(
+        model=student, capacity_rps=1.0, latency_ms=None, cost_usd_per_1k=cost, noisy=False, batch_size=1, rounds=1
+    )
+    return Candidate(student=student, family="f", parameters=1, ratio=ratio, macs=1, arms=(), reading=reading)
+
+
+def test_edges_come_last_with_the_best_recipe_and_a_twin_of_their_own() -> None:
+    trials = [trial(0, "distill", "a", 0.95, 2.0), trial(1, "direct", "b", 0.94, 2.0)]
+    plain = choose_finalists(trials, SPACE, 1, 30.0)
+    probed = choose_finalists(trials, SPACE, 1, 30.0, edges=[edge("large", 4.0), edge("tiny", 25.0)])
+    assert probed[: len(plain)] == plain
+    for probe, twin in zip(probed[len(plain) :: 2], probed[len(plain) + 1 :: 2], strict=True):
+        assert (probe.role, probe.trial, probe.proposal.recipe) == ("edge", 0, trials[0].recipe)
+        assert (twin.role, twin.twin_of) == ("twin", (probe.proposal.number,))
+        assert twin.proposal.student == probe.proposal.student
+        assert twin.proposal.recipe == twin_recipe(trials[0].recipe)
+    assert [f.proposal.number for f in probed] == list(range(len(plain) + 4))
+    assert len(probed) * 3 <= most_trainings(1, 3, edges=2) == most_trainings(1, 3) + 12
+
+
+def test_a_direct_finalist_may_be_the_twin_of_an_edge() -> None:
+    large = trial(1, "direct", "large", 0.94, 2.0)
+    probed = choose_finalists([trial(0, "distill", "a", 0.95, 2.0), large], SPACE, 1, 0.0, edges=[edge("large", 4.0)])
+    (probe,) = [f for f in probed if f.role == "edge"]
+    (pick,) = by_role(probed, "direct", "pick")
+    assert pick.twin_of == (probe.proposal.number,)
+
+
+def test_without_a_distilled_trial_no_edge_has_a_recipe() -> None:
+    finalists = choose_finalists([trial(1, "direct", "b", 0.94, 2.0)], SPACE, 1, 0.0, edges=[edge("large", 4.0)])
+    assert "edge" not in {f.role for f in finalists}
 
 
 def test_a_twin_keeps_all_but_the_teacher() -> None:

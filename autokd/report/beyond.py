@@ -1,0 +1,71 @@
+"""Beyond the range of ratios, where that was probed: a table, and whether the range holds on this task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autokd.records import Edge, Report
+from autokd.report import format as fmt
+from autokd.report.listing import Column, Table
+
+COLUMNS = (
+    Column("Beyond"), Column("Student"), Column("Ratio", True), Column("Finalists"), Column("Distilled, %", True),
+    Column("Twin, %", True), Column("Gain, points", True), Column("Its interval"),
+    Column("Gain within, points", True), Column("Within minus beyond, points", True), Column("Its interval"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """A row an edge, and the answer in a sentence."""
+
+    table: Table
+    answer: str
+
+
+def beyond(report: Report) -> Beyond | None:
+    """The edges of a report; None where none was probed."""
+    if not report.edges:
+        return None
+    rows = tuple(_row(edge) for edge in report.edges)
+    said = "; ".join(_said(edge) for edge in report.edges)
+    return Beyond(Table("beyond", COLUMNS, rows, sortable=False), f"Does the range hold on this task? {said}.")
+
+
+def _row(edge: Edge) -> tuple[str, ...]:
+    inside, lead = edge.inside_gain, edge.lead
+    return (
+        f"{edge.side} {edge.limit:g}\u00d7",
+        edge.student,
+        f"{edge.ratio:.1f}",
+        f"{edge.finalist}, twin {edge.twin}",
+        f"{edge.accuracy.mean * 100:.2f}",
+        f"{edge.twin_accuracy.mean * 100:.2f}",
+        _points(edge.gain.mean),
+        f"{_points(edge.gain.low)} to {_points(edge.gain.high)}",
+        _points(inside.mean) if inside else fmt.NOTHING,
+        _points(lead.mean) if lead else fmt.NOTHING,
+        f"{_points(lead.low)} to {_points(lead.high)}" if lead else fmt.NOTHING,
+    )
+
+
+def _points(fraction: float) -> str:
+    return fmt.points(fraction).removesuffix(f"{fmt.NBSP}points")
+
+
+def _said(edge: Edge) -> str:
+    """The gain beyond one end beside that within, and what follows."""
+    where = (
+        f"{edge.side.capitalize()} {edge.limit:g}\u00d7 distilling brings {edge.student} {fmt.points(edge.gain.mean)}"
+    )
+    if edge.inside_gain is None or edge.lead is None:
+        return f"{where}, and there is no gain within the range to compare that with"
+    compared = f"{where}, within the range {fmt.points(edge.inside_gain.mean)} with the same recipe"
+    if edge.lead.low > 0:
+        return f"{compared}: the range holds there, distilling does less beyond it"
+    if edge.lead.high < 0:
+        return f"{compared}: the range does not hold there, distilling does more beyond it"
+    return (
+        f"{compared}: that is open, as this test could have told apart "
+        f"{fmt.points(edge.lead.detectable).removeprefix('+')} or more"
+    )
