@@ -278,7 +278,7 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
     engine = state.parts.engine(config, state.run)
     limits = _limits(state, 0)
     limits.timeout = limits.max_spend = None  # what was searched is always confirmed
-    watched = Watched(source, "confirmation", limits, state.listener)
+    watched = Watched(source, "confirmation", limits, state.listener, source.beyond)
     watched.begin(source.over, {})
     engine.run(watched, factory)
     while source.waiting and not state.stop():  # handed back when the engine had stopped asking

@@ -113,12 +113,14 @@ EDGES = {"min_ratio": 8.2, "max_ratio": 13.15, "probe_edges": True}  # lcnet_050
 
 
 def test_students_beyond_the_range_are_confirmed_and_leave_the_verdict_alone(space_file: Path, tmp_path: Path) -> None:
-    parts = FakeParts()
-    probed = search(make_config(space_file, tmp_path, **EDGES), tmp_path / "probed", parts).report
+    parts, hearing = FakeParts(), Hearing()
+    probed = search(make_config(space_file, tmp_path, **EDGES), tmp_path / "probed", parts, listener=hearing).report
     plain = search(make_config(space_file, tmp_path, **EDGES | {"probe_edges": False}), tmp_path / "plain").report
     below, above = probed.edges
     assert (below.side, below.student, above.side, above.student) == ("below", "lcnet_050", "above", "test_resnet")
     numbers = {number for edge in probed.edges for number in (edge.finalist, edge.twin)}
+    best = hearing.tallies[-1].best["distill"]
+    assert best == pytest.approx(0.955)  # of mobilenetv3_small_050; the edge lcnet_050 reaches 0.96
     seeds = [key for key in parts.trained if any(key.startswith(f"finalist-{number}-") for number in numbers)]
     assert len(seeds) == 4 * 3
     assert (probed.verdict, probed.strength) == (plain.verdict, plain.strength)

@@ -28,8 +28,8 @@ def beyond(report: Report) -> Beyond | None:
     if not report.edges:
         return None
     rows = tuple(_row(edge) for edge in report.edges)
-    said = "; ".join(_said(edge) for edge in report.edges)
-    return Beyond(Table("beyond", COLUMNS, rows, sortable=False), f"Does the range hold on this task? {said}.")
+    said = " ".join(f"{_said(edge)}." for edge in report.edges)
+    return Beyond(Table("beyond", COLUMNS, rows, sortable=False), f"Does the range hold on this task? {said}")
 
 
 def _row(edge: Edge) -> tuple[str, ...]:
@@ -66,6 +66,6 @@ def _said(edge: Edge) -> str:
     if edge.lead.high < 0:
         return f"{compared}: the range does not hold there, distilling does more beyond it"
     return (
-        f"{compared}: that is open, as this test could have told apart "
-        f"{fmt.points(edge.lead.detectable).removeprefix('+')} or more"
+        f"{compared}: whether it holds there is open, as the smallest difference of the two that this test could have "
+        f"shown is {fmt.points(edge.lead.detectable).removeprefix('+')}"
     )

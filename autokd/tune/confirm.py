@@ -39,7 +39,7 @@ class FinalistSource:
         self._running: dict[str, tuple[Job, int]] = {}  # epochs so far
         self._deaths: dict[str, int] = {}
         edges = {finalist.proposal.number for finalist in finalists if finalist.role == "edge"}
-        self._beyond = edges | {
+        self.beyond = edges | {
             finalist.proposal.number
             for finalist in finalists
             if finalist.role == "twin" and edges.issuperset(finalist.twin_of)
@@ -82,7 +82,7 @@ class FinalistSource:
         if retry and self._deaths[key] <= MAX_RETRIES:
             self._waiting.insert(0, job)
             return
-        failed = self.failed_beyond if job.proposal.number in self._beyond else self.failed
+        failed = self.failed_beyond if job.proposal.number in self.beyond else self.failed
         failed.append(f"finalist {job.proposal.number} ({job.proposal.student}) failed from seed {job.seed}: {error}")
         write_text(Path(job.folder) / "error.txt", error + "\n")
 

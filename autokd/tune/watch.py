@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -36,11 +36,17 @@ class Limits:
 
 
 class Watched:
-    """Wraps a source; see JobSource. `ended_by` says in a sentence which limit ended it early, if one did."""
+    """Wraps a source; see JobSource. `ended_by` says in a sentence which limit ended it early, if one did.
 
-    def __init__(self, source: CountedSource, stage: str, limits: Limits, listener: Listener) -> None:
+    aside: numbers of proposals that do not stand for their arm, so that its best is not one of theirs.
+    """
+
+    def __init__(
+        self, source: CountedSource, stage: str, limits: Limits, listener: Listener, aside: Collection[int] = ()
+    ) -> None:
+        self._aside = aside
         self._source, self._limits, self._listener = source, limits, listener
-        self._jobs: dict[str, tuple[Arm, float]] = {}  # running: arm, device seconds so far
+        self._jobs: dict[str, Job] = {}  # running
         self._epoch_seconds: list[float] = []
         self.seconds = 0.0
         self.ended_by: str | None = None
@@ -58,14 +64,12 @@ class Watched:
             return None
         job = self._source.next()
         if job:
-            self._jobs[job.key] = (job.proposal.arm, 0.0)
+            self._jobs[job.key] = job
             self._tell()
         return job
 
     def report(self, key: str, report: EpochReport) -> Order:
         """See JobSource."""
-        arm, seconds = self._jobs[key]
-        self._jobs[key] = (arm, seconds + report.seconds)
         self.seconds += report.seconds
         self._epoch_seconds.append(report.seconds)
         order = self._source.report(key, report)
@@ -81,9 +85,10 @@ class Watched:
     def finish(self, key: str, outcome: Outcome) -> None:
         """See JobSource."""
         self._source.finish(key, outcome)
-        arm, _ = self._jobs.pop(key)
-        best = self.tally.best.get(arm)
-        self.tally.best[arm] = outcome.val_accuracy if best is None else max(best, outcome.val_accuracy)
+        proposal = self._jobs.pop(key).proposal
+        if proposal.number not in self._aside:
+            best = self.tally.best.get(proposal.arm, outcome.val_accuracy)
+            self.tally.best[proposal.arm] = max(best, outcome.val_accuracy)
         self.tally.done += 1
         self._tell()
 

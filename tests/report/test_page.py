@@ -224,7 +224,11 @@ def make_edge(side: str, gain: float, lead: Difference | None) -> Edge:
         ("above", (0.002, 0.010), "Above 20× distilling brings starnet_s100 +0.20 points, within the range +1.40"),
         ("above", (0.002, 0.010), "the range holds there, distilling does less beyond it."),
         ("below", (-0.010, -0.002), "the range does not hold there, distilling does more beyond it."),
-        ("below", (-0.010, 0.002), "that is open, as this test could have told apart 0.70 points or more."),
+        (
+            "below",
+            (-0.010, 0.002),
+            "the smallest difference of the two that this test could have shown is 0.70 points.",
+        ),
         ("below", None, "Below 5× distilling brings resnet18 +0.20 points, and there is no gain within the range to"),
     ],
 )
