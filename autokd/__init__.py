@@ -4,6 +4,7 @@ The public API, loaded when first used:
 
     result = autokd.search(teacher="resnet152", max_cost=0.01)
     result = autokd.load_run("reports/...")
+    result = autokd.confirm("reports/...", seeds=5)
     plan = autokd.estimate(teacher="resnet152", max_cost=0.01)
 """
 
@@ -13,15 +14,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autokd.api import estimate, search
+    from autokd.api import confirm, estimate, search
     from autokd.config import SearchConfig
     from autokd.result import SearchResult, load_run
 
-__all__ = ["SearchConfig", "SearchResult", "__version__", "estimate", "load_run", "search"]
+__all__ = ["SearchConfig", "SearchResult", "__version__", "confirm", "estimate", "load_run", "search"]
 
 _HOMES = {
     "SearchConfig": "autokd.config",
     "SearchResult": "autokd.result",
+    "confirm": "autokd.api",
     "estimate": "autokd.api",
     "load_run": "autokd.result",
     "search": "autokd.api",

@@ -1,4 +1,4 @@
-"""search() and estimate() as Python calls: every option of the command line is a keyword."""
+"""search(), confirm() and estimate() as Python calls: every option of the command line is a keyword."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from autokd.config import SearchConfig
 from autokd.parts import Parts
-from autokd.pipeline import run_search
+from autokd.pipeline import confirm_run, run_search
 from autokd.planning import Estimate, plan_search
 from autokd.progress import Listener
 
@@ -44,6 +44,26 @@ def search(
         listener=listener,
         parts=parts,
         command=command,
+    )
+
+
+def confirm(
+    path: str | Path,
+    seeds: int,
+    *,
+    teacher: nn.Module | None = None,
+    data: Pair | None = None,
+    listener: Listener | None = None,
+    **placement: Any,
+) -> SearchResult:
+    """Train the finalists of a finished run from more seeds, so that each has `seeds`, and decide again.
+
+    teacher and data: what `search` was given as a module and as a pair, where it was. placement: options of
+    `autokd confirm` that say where trainings are placed (engine, workers, ...). Every look at the evidence after the
+    first has wider intervals. Raises UsageError (autokd.errors) for what the caller can mend.
+    """
+    return confirm_run(
+        Path(path), seeds, placement=placement, listener=listener, parts=Parts(teacher=teacher, pair=data)
     )
 
 

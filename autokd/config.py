@@ -17,9 +17,8 @@ from autokd.errors import ConfigError
 from autokd.records import Policy
 
 # What may differ between a run and its resumption: where the work is placed and when it stops, never what is computed.
-PLACEMENT = frozenset(
-    {"engine", "ray_address", "workers", "gpus_per_trial", "timeout", "max_spend", "loader_workers", "resident_gb"}
-)
+ENGINE = ("engine", "ray_address", "workers", "gpus_per_trial", "loader_workers")
+PLACEMENT = frozenset({*ENGINE, "timeout", "max_spend", "resident_gb"})
 
 
 class SearchConfig(BaseModel):

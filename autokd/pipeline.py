@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from autokd import stages
+from autokd import confirmation, stages
 from autokd.config import SearchConfig
 from autokd.errors import AutokdError, InterruptedRun, RunError
 from autokd.parts import Parts
@@ -48,6 +50,44 @@ def run_search(
             raise
         run.update(status="done", ended=now())
     return load_run(run.path)
+
+
+def confirm_run(
+    path: Path,
+    seeds: int,
+    *,
+    placement: Mapping[str, Any] | None = None,
+    listener: Listener | None = None,
+    stop: Stop = lambda: False,
+    parts: Parts | None = None,
+) -> SearchResult:
+    """Train the finalists of a finished run from more seeds, so that each has `seeds`, and decide again.
+
+    placement: settings that say where trainings are placed, by their names in SearchConfig. What an interrupted call
+    has left is taken up. Raises UsageError for what the user can mend, InterruptedRun where `stop` said so.
+    """
+    run = Run.open(path)
+    config = SearchConfig.of(**{**run.settings.model_dump(), **(placement or {})})
+    with run.lock():
+        confirmation.check(run, seeds)
+        heard = Interruptible(Both(RunLog(run), listener or Silent()), stop)
+        heard.note(f"Run folder: {run.path}")
+        _confirm_again(run, config, parts or Parts(), heard, stop, seeds)
+    return load_run(run.path)
+
+
+def _confirm_again(run: Run, config: SearchConfig, parts: Parts, listener: Listener, stop: Stop, seeds: int) -> None:
+    listener.stage("Task and teacher")
+    prepared = stages.prepare(run, config, parts, listener)
+    config = config.sized(prepared.task.train)
+    cost_model, candidates = stages.candidates_of(run, config, parts, prepared, listener)
+    state = State(run, config, parts, prepared, cost_model, candidates, listener, stop)
+    listener.stage("Soft labels")
+    _, factory = stages.soft_labels(state)
+    listener.stage("Confirmation")
+    confirmation.add_seeds(state, factory, seeds)
+    listener.stage("Verdict")
+    stages.conclude(state)
 
 
 def _search(run: Run, config: SearchConfig, parts: Parts, listener: Listener, stop: Stop) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import click
 from click.core import ParameterSource
 
-from autokd.config import SearchConfig, read_config_file
+from autokd.config import ENGINE, SearchConfig, read_config_file
 from autokd.decide.conditions import CONDITIONS
 from autokd.run import Run
 
@@ -40,6 +40,13 @@ def settings_options(command: Command) -> Command:
 def condition_options(command: Command) -> Command:
     """Add an option for every condition of a verdict; without a value it stays as the run had it."""
     for name in reversed(CONDITIONS):
+        command = _option(name, SearchConfig.model_fields[name], told=False)(command)
+    return command
+
+
+def placement_options(command: Command) -> Command:
+    """Add the options that say where trainings are placed."""
+    for name in reversed(ENGINE):
         command = _option(name, SearchConfig.model_fields[name], told=False)(command)
     return command
 

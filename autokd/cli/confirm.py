@@ -1,0 +1,36 @@
+"""autokd confirm"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from autokd.cli.options import placement_options
+
+
+@click.command("confirm", epilog="autokd confirm reports/RUN --seeds 5")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--seeds", type=click.IntRange(2), required=True, help="Seeds that every finalist shall have in the end.")
+@placement_options
+@click.option("--json", "as_json", is_flag=True, help="Print report.json on stdout.")
+@click.pass_context
+def command(ctx: click.Context, /, run: Path, seeds: int, as_json: bool, **placement: Any) -> None:
+    """Train the finalists of the finished RUN from more seeds and decide again.
+
+    The same proposals are trained as before. Every look at the evidence after the first has wider intervals (97.5 %,
+    98.75 %, ...), so that looking again does not make a chance result likelier. Interrupted, the same command goes on.
+    Exit code 0: a verdict; 3: nothing meets the budget; 130: interrupted.
+    """
+    from autokd.cli import terminal
+    from autokd.pipeline import confirm_run
+
+    given = {name: value for name, value in placement.items() if value is not None}
+    with terminal.Screen() as screen, terminal.polite_interrupt(screen) as stop:
+        result = confirm_run(run, seeds, placement=given, listener=screen, stop=stop)
+    if as_json:
+        click.echo(result.report.model_dump_json(indent=2))
+    else:
+        terminal.print_result(result)
+    ctx.exit(3 if result.verdict == "none" else 0)

@@ -1,0 +1,159 @@
+"""Other conditions on a stored run: `autokd decide`, and more seeds for it: `autokd confirm`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from fakes import FakeParts, Hearing
+
+from autokd.cli import cli
+from autokd.config import SearchConfig
+from autokd.errors import InterruptedRun, RunError, UsageError
+from autokd.pipeline import confirm_run, run_search
+from autokd.result import SearchResult, load_run
+from autokd.run import Run
+
+
+@pytest.fixture
+def done(space_file: Path, tmp_path: Path) -> SearchResult:
+    """A finished run that says distill."""
+    config = SearchConfig.of(
+        teacher="resnet10t", max_cost=1.0, space=str(space_file), epochs=6, trials=8, cache_dir=tmp_path / "cache"
+    )
+    return run_search(config, output=tmp_path / "run", parts=FakeParts())
+
+
+def run(*arguments: object) -> Any:
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Every file below a folder by its hash."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+# ---- decide ----------------------------------------------------------------------------------------------------
+
+
+def test_the_same_conditions_give_the_same_verdict_and_write_nothing(done: SearchResult) -> None:
+    before = content(done.path)
+    report = done.decide()
+    assert content(done.path) == before
+    assert report.model_copy(update={"created": done.report.created, "audit": done.report.audit}) == done.report
+
+
+def test_a_budget_below_all_costs_is_none_and_the_named_fix_fixes_it(done: SearchResult) -> None:
+    cheapest = min(f.cost_usd_per_1k for f in done.report.finalists)
+    report = done.decide(max_cost=cheapest / 2)
+    assert report.verdict == "none"
+    assert "The smallest change that would fix it" in report.reasons[-1]
+    assert done.decide(max_cost=cheapest * 1.0001).verdict != "none"
+
+
+def test_other_conditions_flip_the_verdict_as_the_run_said_they_would(done: SearchResult) -> None:
+    assert done.verdict == "distill"
+    kept = done.decide(min_retention=1.2, max_cost=1e6)
+    assert kept.verdict == "keep_teacher"
+    assert kept.student_path is None
+    assert done.decide(adoption_usd=1.0).student_path == "student"
+
+
+def test_unknown_conditions_are_named() -> None:
+    with pytest.raises(UsageError, match="'trials' is no condition of a verdict"):
+        SearchResult(Run(Path("x")), None).decide(trials=3)  # type: ignore[arg-type]
+
+
+def test_a_bad_value_is_one_sentence(done: SearchResult) -> None:
+    with pytest.raises(UsageError, match="--utilization 2"):
+        done.decide(utilization=2.0)
+
+
+def test_the_command_prints_the_verdict_and_its_exit_code(done: SearchResult) -> None:
+    fine = run("decide", done.path, "--min-gain", "0.001")
+    assert fine.exit_code == 0, fine.output
+    assert fine.stdout.strip().startswith("DISTIL")
+    none = run("decide", done.path, "--max-cost", "1e-12", "--json")
+    assert none.exit_code == 3
+    assert json.loads(none.stdout)["verdict"] == "none"
+
+
+def test_only_output_writes(done: SearchResult, tmp_path: Path) -> None:
+    before, copy = content(done.path), tmp_path / "copy"
+    assert run("decide", done.path, "--prefer", "savings", "--output", copy).exit_code == 0
+    assert content(done.path) == before
+    assert {path.name for path in copy.iterdir()} == {"report.json", "report.html"}
+    again = run("decide", done.path, "--output", copy)
+    assert isinstance(again.exception, RunError)
+    assert "is not empty" in str(again.exception)
+
+
+def test_decide_loads_neither_torch_nor_timm(done: SearchResult) -> None:
+    code = (
+        "import sys; from autokd.cli import cli; "
+        f"cli.main(['decide', {str(done.path)!r}, '--max-cost', '0.5'], standalone_mode=False); "
+        "sys.exit(sum(name in sys.modules for name in ('torch', 'timm', 'optuna', 'ray')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+# ---- confirm ---------------------------------------------------------------------------------------------------
+
+
+def test_more_seeds_are_added_to_every_finalist_and_the_error_is_spent(done: SearchResult) -> None:
+    before = {f.number: f.accuracy for f in done.report.finalists}
+    hearing = Hearing()
+    more = confirm_run(done.path, 5, parts=FakeParts(), listener=hearing)
+    assert {f.number for f in more.report.finalists} == before.keys()
+    assert {f.accuracy.seeds for f in more.report.finalists} == {5}
+    assert {f.accuracy.level for f in more.report.finalists} == {0.975}
+    assert more.report.gain is not None
+    assert more.report.gain.level == 0.975
+    assert any("97.5 % interval" in reason for reason in more.report.reasons)
+    assert sum("look 2" in remark for remark in more.report.search.remarks) == 1
+    assert more.report.search.usd > done.report.search.usd
+    assert Run(done.path).manifest["looks"] == [3, 5]
+    third = confirm_run(done.path, 6, parts=FakeParts())
+    assert {f.accuracy.level for f in third.report.finalists} == {0.9875}
+    assert sum("look" in remark for remark in third.report.search.remarks) == 1
+
+
+def test_no_seed_is_trained_twice(done: SearchResult) -> None:
+    parts = FakeParts()
+    confirm_run(done.path, 4, parts=parts)
+    finalists = len(done.report.finalists)
+    assert len(parts.trained) == finalists
+    assert {key.rpartition("-")[2] for key in parts.trained} == {"4"}
+
+
+def test_as_many_seeds_as_there_are_is_refused(done: SearchResult) -> None:
+    with pytest.raises(RunError, match="have 3 seeds already; ask for more, such as --seeds 5"):
+        confirm_run(done.path, 3, parts=FakeParts())
+
+
+def test_an_interrupted_confirmation_keeps_the_old_verdict_and_goes_on(done: SearchResult) -> None:
+    parts = FakeParts()
+    with pytest.raises(InterruptedRun):
+        confirm_run(done.path, 5, parts=parts, stop=lambda: len(parts.trained) >= 3)
+    assert load_run(done.path).report == done.report
+    rest = FakeParts()
+    result = confirm_run(done.path, 5, parts=rest)
+    assert {f.accuracy.seeds for f in result.report.finalists} == {5}
+    assert Run(done.path).manifest["looks"] == [3, 5]
+    assert len(parts.trained) + len(rest.trained) <= 2 * len(done.report.finalists) + 1
+
+
+def test_a_run_without_finalists_has_nothing_to_confirm(space_file: Path, tmp_path: Path) -> None:
+    config = SearchConfig.of(
+        teacher="resnet10t", max_cost=1e-12, space=str(space_file), epochs=6, trials=8, cache_dir=tmp_path / "cache"
+    )
+    nothing = run_search(config, output=tmp_path / "run", parts=FakeParts())
+    with pytest.raises(RunError, match="there is nothing to confirm"):
+        confirm_run(nothing.path, 5, parts=FakeParts())
