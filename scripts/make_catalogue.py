@@ -87,9 +87,31 @@ def count_one(name: str, known: Entry | None) -> Raw:
     sizes = sorted({native, *(SIZES if (parameters[0] or 0) <= LARGE else (224,))})
     few = {size: known.count(FEW, size) if known else None for size in sizes}
     missing = [size for size, count in few.items() if count is None]
-    counts = few | (_counts(name, FEW, missing) if missing else {})
     many = (known.count(MANY, native) if known else None) or counted(name, MANY, native)
+    fresh = _counts(name, FEW, missing) if missing else {}
+    counts = {size: count for size, count in (few | fresh).items() if count is not None}
+    if not _grows_alike(name, counts[native], many, {s: c for s, c in fresh.items() if s != native}):
+        counts = {native: counts[native]}
     return {"parameters": parameters, "few": {str(s): _plain(c) for s, c in counts.items()}, "many": _plain(many)}
+
+
+def _grows_alike(name: str, few: Count | str, many: Count | str, fresh: dict[int, Count | str | None]) -> bool:
+    """Whether a class adds as much at another image size as at the native one.
+
+    It does not where the head scores every patch (VOLO) or pools with as many positions as there are (CLIP's ResNets);
+    such a model's other sizes are left out of the file and counted when somebody asks for them.
+    """
+    elsewhere = next((size for size, count in fresh.items() if isinstance(count, Count)), None)
+    if elsewhere is None or isinstance(few, str) or isinstance(many, str):
+        return True
+    here, there = fresh[elsewhere], counted(name, MANY, elsewhere)
+    assert isinstance(here, Count)  # noqa: S101
+    return isinstance(there, Count) and _added(here, there) == _added(few, many)
+
+
+def _added(few: Count, many: Count) -> tuple[int, int]:
+    """MACs and activations that so many more classes add."""
+    return many.macs - few.macs, many.activations - few.activations
 
 
 def _counts(name: str, classes: int, sizes: list[int]) -> dict[int, Count | str | None]:
