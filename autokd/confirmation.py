@@ -40,7 +40,7 @@ def add_seeds(state: State, factory: WorkshopFactory, seeds: int) -> None:
         )
         for f in stored
     ]
-    failed = stages.train_finalists(state, factory, finalists, seeds)
+    failed, failed_beyond = stages.train_finalists(state, factory, finalists, seeds)
     looks = run.manifest.get("looks") or [max(len(finalist.seeds) for finalist in stored)]
     if looks[-1] != seeds:
         looks = [*looks, seeds]
@@ -57,6 +57,6 @@ def add_seeds(state: State, factory: WorkshopFactory, seeds: int) -> None:
         "device_seconds": sum(spent.values()),
         "usd": state.spent,
         "notes": (*summary.notes, *failed),
-        "remarks": (*earlier, remark),
+        "remarks": (*earlier, *failed_beyond, remark),
     }
     run.write_json(run.path / "search.json", summary.model_copy(update=update).model_dump(mode="json"))

@@ -262,20 +262,37 @@ def _arm_note(arm: str, trials: Sequence[TrialRecord], planned: int, ended_by: s
 
 def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord], soft_label_seconds: float) -> None:
     """Train the finalists from fresh seeds; leaves finalists.json, finalists.csv and their folders."""
-    from autokd.tune.confirm import FinalistSource, collect, fresh_seeds
     from autokd.tune.space import read_space
-    from autokd.tune.watch import Watched
 
     config = state.config
     assert config.finalists and config.seeds  # noqa: S101
     published = _published(state, factory)
-    space = read_space(config.space)
     edges = state.edges
-    finalists = choose_finalists(trials, space, config.finalists, soft_label_seconds, published, edges)
-    seeds = fresh_seeds(config.seed, config.seeds)
-    source = FinalistSource(state.run, finalists, seeds)
-    state.listener.note(_finalists_note(finalists, source.total, len(seeds)))
-    engine = state.parts.engine(config, state.run)
+    finalists = choose_finalists(
+        trials, read_space(config.space), config.finalists, soft_label_seconds, published, edges
+    )
+    failed, failed_beyond = train_finalists(state, factory, finalists, config.seeds)
+    summary = SearchSummary.model_validate(read_json(state.run.path / "search.json"))
+    distilled = any(trial.arm == "distill" and trial.state == "complete" for trial in trials)
+    remarks = [*summary.remarks, *edge_remarks(config, edges, distilled), *failed_beyond]
+    summary = summarise(state, trials, [*summary.notes, *failed], summary.importance, remarks)
+    state.run.write_json(state.run.path / "search.json", summary.model_dump(mode="json"))
+
+
+def train_finalists(
+    state: State, factory: WorkshopFactory, finalists: Sequence[Finalist], seeds: int
+) -> tuple[list[str], list[str]]:
+    """Train what is missing to so many seeds; leaves finalists.json and finalists.csv.
+
+    Returns what failed among those that the verdict rests on, and among those beyond the ratio range.
+    """
+    from autokd.tune.confirm import FinalistSource, collect, fresh_seeds
+    from autokd.tune.watch import Watched
+
+    fresh = fresh_seeds(state.config.seed, seeds)
+    source = FinalistSource(state.run, finalists, fresh)
+    state.listener.note(_finalists_note(finalists, source.total, seeds))
+    engine = state.parts.engine(state.config, state.run)
     limits = _limits(state, 0)
     limits.timeout = limits.max_spend = None  # what was searched is always confirmed
     watched = Watched(source, "confirmation", limits, state.listener, source.beyond)
@@ -283,18 +300,14 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
     engine.run(watched, factory)
     while source.waiting and not state.stop():  # handed back when the engine had stopped asking
         engine.run(watched, factory)
-    candidates = {candidate.student: candidate for candidate in [*edges, *state.candidates]}
-    records = collect(state.run, finalists, seeds, candidates)
+    candidates = {candidate.student: candidate for candidate in [*state.edges, *state.candidates]}
+    records = collect(state.run, finalists, fresh, candidates)
     state.keep_seconds("confirmation", sum(s.device_seconds for r in records for s in r.seeds))
     if state.stop():
         raise InterruptedRun("stopped during the confirmation; everything finished is saved, --resume goes on")
     state.run.write_json(state.run.path / "finalists.json", [record.model_dump(mode="json") for record in records])
     write_finalists(state.run.path / "finalists.csv", records)
-    summary = SearchSummary.model_validate(read_json(state.run.path / "search.json"))
-    distilled = any(trial.arm == "distill" and trial.state == "complete" for trial in trials)
-    remarks = [*summary.remarks, *edge_remarks(config, edges, distilled), *source.failed_beyond]
-    summary = summarise(state, trials, [*summary.notes, *source.failed], summary.importance, remarks)
-    state.run.write_json(state.run.path / "search.json", summary.model_dump(mode="json"))
+    return source.failed, source.failed_beyond
 
 
 def _published(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
