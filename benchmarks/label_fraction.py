@@ -85,15 +85,21 @@ def _search(run: Path, share: float, options: Sequence[str]) -> SearchResult:
 
 
 def _row(run: SearchResult) -> dict[str, object]:
+    """Gain and advantage are of the options shown, also where none of them is good enough for the verdict."""
     report, options = run.report, run.options
+    distilled, direct = (option.finalist if option else None for option in (options.distilled, options.direct))
+    twin = next((f.number for f in report.finalists if distilled in f.twin_of), None)
+    differences: dict[tuple[int | None, int | None], Interval] = {
+        (each.distilled, each.direct): each for each in report.advantages
+    }
     return {
         "labels": f"{report.task['labelled']:,} of {report.task['train']:,}",
         "verdict": f"{run.verdict} ({run.strength})",
         "teacher": _option(options.teacher),
         "direct": _option(options.direct),
         "distilled": _option(options.distilled),
-        "gain, points": _points(report.gain),
-        "advantage, points": _points(report.advantage),
+        "gain, points": _points(differences.get((distilled, twin))),
+        "advantage, points": _points(differences.get((distilled, direct))),
     }
 
 

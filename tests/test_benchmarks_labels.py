@@ -34,6 +34,7 @@ def test_two_shares_with_one_teacher(
     first = capfd.readouterr()
     assert [row["labels"] for row in rows] == ["30 of 260", "260 of 260"]
     assert all(str(row["teacher"]).startswith("resnet10t ") for row in rows)
+    assert all(str(row["gain, points"])[0] in "+-" for row in rows)
     assert first.out.count("\n| ") == 3
     assert "Reusing the teacher" in first.err
     assert {path.name for path in (tmp_path / "runs").iterdir()} == {"images", "labels-0.1", "labels-1"}
