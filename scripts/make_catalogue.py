@@ -20,6 +20,7 @@ import csv
 import json
 import random
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,16 +91,21 @@ def count_one(name: str, known: Entry | None) -> Raw:
     many = (known.count(MANY, native) if known else None) or counted(name, MANY, native)
     fresh = _counts(name, FEW, missing) if missing else {}
     counts = {size: count for size, count in (few | fresh).items() if count is not None}
+    each: dict[str, tuple[int, int]] = {}
     if not _grows_alike(name, counts[native], many, {s: c for s, c in fresh.items() if s != native}):
-        counts = {native: counts[native]}
-    return {"parameters": parameters, "few": {str(s): _plain(c) for s, c in counts.items()}, "many": _plain(many)}
+        each = _shares(name, fresh)
+    return {
+        "each": each,
+        "parameters": parameters,
+        "few": {str(s): _plain(c) for s, c in counts.items()},
+        "many": _plain(many),
+    }
 
 
 def _grows_alike(name: str, few: Count | str, many: Count | str, fresh: dict[int, Count | str | None]) -> bool:
     """Whether a class adds as much at another image size as at the native one.
 
-    It does not where the head scores every patch (VOLO) or pools with as many positions as there are (CLIP's ResNets);
-    such a model's other sizes are left out of the file and counted when somebody asks for them.
+    It does not where the head scores every patch (VOLO) or pools with as many positions as there are (CLIP's ResNets).
     """
     elsewhere = next((size for size, count in fresh.items() if isinstance(count, Count)), None)
     if elsewhere is None or isinstance(few, str) or isinstance(many, str):
@@ -107,6 +113,20 @@ def _grows_alike(name: str, few: Count | str, many: Count | str, fresh: dict[int
     here, there = fresh[elsewhere], counted(name, MANY, elsewhere)
     assert isinstance(here, Count)  # noqa: S101
     return isinstance(there, Count) and _added(here, there) == _added(few, many)
+
+
+def _shares(name: str, few: dict[int, Count | str | None]) -> dict[str, tuple[int, int]]:
+    """MACs and activations that one class adds, by image size."""
+    working = {size: count for size, count in few.items() if isinstance(count, Count)}
+    many = _counts(name, MANY, sorted(working))
+    found = {}
+    for size, count in working.items():
+        there = many[size]
+        assert isinstance(there, Count)  # noqa: S101
+        macs, activations = (divmod(added, MANY - FEW) for added in _added(count, there))
+        assert not (macs[1] or activations[1])  # noqa: S101
+        found[str(size)] = (macs[0], activations[0])
+    return found
 
 
 def _added(few: Count, many: Count) -> tuple[int, int]:
@@ -146,15 +166,24 @@ def entry(name: str, raw: Raw, published: dict[str, dict[str, float]]) -> dict[s
     if "img_size" in build_arguments(name, native):
         found["takes_size"] = True
     found |= {"parameters": few[0] - FEW * each[0], "layers": few[3], "per_class": each}
-    found["sizes"] = {size: _packed(count, each, found) for size, count in raw["few"].items()}
+    own = raw.get("each", {})
+    found["sizes"] = {size: _packed(count, each, found, own.get(size)) for size, count in raw["few"].items()}
     return found | _weights(name, native, published.get(name, {}))
 
 
-def _packed(count: Numbers | str, each: list[int], found: dict[str, Any]) -> Numbers | int:
-    """A reason's number; MACs and activations without classes; or all four where the others are not the model's."""
+def _packed(
+    count: Numbers | str, each: list[int], found: dict[str, Any], own_each: Sequence[int] | None = None
+) -> Numbers | int:
+    """A reason's number; MACs and activations without classes; all four numbers where the others are not the model's.
+
+    Where a class adds other MACs and activations at this size than at the native one, those two follow.
+    """
     if isinstance(count, str):
         return next((n for n, reason in enumerate(REASONS) if count.startswith(reason)), 0)
-    parameters, macs, activations = (value - FEW * share for value, share in zip(count[:3], each, strict=True))
+    shares = [each[0], *own_each] if own_each else each
+    parameters, macs, activations = (value - FEW * share for value, share in zip(count[:3], shares, strict=True))
+    if own_each and shares != each:
+        return [parameters, macs, activations, count[3], *own_each]
     own = (parameters, count[3]) == (found["parameters"], found["layers"])
     return [macs, activations] if own else [parameters, macs, activations, count[3]]
 

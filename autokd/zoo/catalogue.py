@@ -35,7 +35,8 @@ class Entry:
     """What is known of one timm model.
 
     `sizes` has, for every image size that was tried, parameters without classes, MACs, activations and layers, or the
-    reason for which the model cannot be used at it. `per_class` is what one class adds to the first three.
+    reason for which the model cannot be used at it. `per_class` is what one class adds to the first three; a size at
+    which it adds other MACs and activations, because the head grows with the image, has these two as well.
     A model that gives no scores at its native size has its parameters only.
     """
 
@@ -46,7 +47,7 @@ class Entry:
     takes_size: bool  # is built for an image size (`img_size`), on which its parameters may depend
     body: int  # parameters without classes at the native size
     per_class: tuple[int, int, int]
-    sizes: dict[int, tuple[int, int, int, int] | str]
+    sizes: dict[int, tuple[int, ...] | str]
     weights: dict[str, str]  # tags of published weights, timm's default first, with their licence where timm knows it
     inputs: dict[str, int]  # image size of those weights for which it is not the native one
     top1: dict[str, float]  # ImageNet top-1 in percent, by tag
@@ -61,9 +62,8 @@ class Entry:
             )
         if known is None:
             return None
-        parameters, macs, activations = (
-            value + classes * each for value, each in zip(known[:3], self.per_class, strict=True)
-        )
+        shares = (self.per_class[0], *known[4:]) if len(known) > 4 else self.per_class
+        parameters, macs, activations = (value + classes * each for value, each in zip(known[:3], shares, strict=True))
         return Count(parameters, macs, activations, known[3], self.family)
 
     def parameters(self, classes: int, image_size: int) -> int | None:
@@ -118,13 +118,10 @@ class Catalogue:
             top1=content.get("top1", {}),
         )
 
-    def _size(self, content: dict[str, Any], known: list[int] | int | str) -> tuple[int, int, int, int] | str:
-        """MACs and activations, or all four numbers where the others are not the model's own; or a reason's number."""
+    def _size(self, content: dict[str, Any], known: list[int] | int | str) -> tuple[int, ...] | str:
+        """MACs and activations; all numbers where the others are not the model's own; or a reason's number."""
         if isinstance(known, list):
-            parameters, macs, activations, layers = (
-                known if len(known) == 4 else (content["parameters"], *known, content["layers"])
-            )
-            return parameters, macs, activations, layers
+            return tuple(known) if len(known) > 2 else (content["parameters"], *known, content["layers"])
         return known if isinstance(known, str) else self._reasons[known]
 
     def _holds(self, family: str) -> bool:
