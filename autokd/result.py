@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autokd.decide import decide, read_evidence
+from autokd.decide.audit import audit
 from autokd.decide.conditions import CONDITIONS, changed_model, changed_settings, under
 from autokd.errors import ConfigError, RunError
-from autokd.records import Options, Report, Strength, Verdict
-from autokd.report import assemble, read_report
+from autokd.records import Decision, Options, Report, Strength, Verdict
+from autokd.report import assemble, read_report, write_copy
 from autokd.run import Run
 
 if TYPE_CHECKING:
@@ -75,6 +76,15 @@ class SearchResult:
             return report
         shipped = {name: getattr(self.report, name) for name in ("student_path", "student_test_accuracy")}
         return report.model_copy(update=shipped)
+
+    def write(self, report: Report, folder: Path) -> None:
+        """Write report.json and report.html of a verdict that `decide` gave into a folder of their own.
+
+        What stands beside the accuracy is read from the run for it. Raises RunError where the folder holds anything.
+        """
+        decision = Decision(**{name: getattr(report, name) for name in Decision.model_fields})
+        beside = audit(self._run, read_evidence(self._run), decision)
+        write_copy(self._run, report.model_copy(update={"audit": beside}), folder)
 
     def student(self) -> nn.Module:
         """The recommended student with its weights, in evaluation mode.

@@ -90,6 +90,7 @@ def test_only_output_writes(done: SearchResult, tmp_path: Path) -> None:
     assert run("decide", done.path, "--prefer", "savings", "--output", copy).exit_code == 0
     assert content(done.path) == before
     assert {path.name for path in copy.iterdir()} == {"report.json", "report.html"}
+    assert json.loads((copy / "report.json").read_text())["audit"]["quality"]
     again = run("decide", done.path, "--output", copy)
     assert isinstance(again.exception, RunError)
     assert "is not empty" in str(again.exception)

@@ -29,10 +29,7 @@ def command(ctx: click.Context, /, run: Path, output: Path | None, as_json: bool
     result = load_run(run)
     report = result.decide(**conditions)
     if output is not None:
-        from autokd.report import write_copy
-        from autokd.run import Run
-
-        write_copy(Run.open(run), report, output)
+        result.write(report, output)
     if as_json:
         click.echo(report.model_dump_json(indent=2))
     else:
