@@ -103,8 +103,8 @@ def test_a_direct_student_finds_none_of_it(digits):
 
 
 def test_with_alpha_the_wrong_way_round_the_class_stays_unknown(digits, teacher, monkeypatch):
-    def swapped(student, labels, soft, temperature, alpha, *rest):
-        return training_loss(student, labels, soft, temperature, 1 - alpha, *rest)
+    def swapped(student, labels, soft, temperature, alpha, *rest, **more):
+        return training_loss(student, labels, soft, temperature, 1 - alpha, *rest, **more)
 
     monkeypatch.setattr(autokd.distill.step, "training_loss", swapped)
     student = trained(without_threes(digits), network(16, 7), DISTILLED, teacher=teacher)
