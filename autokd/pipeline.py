@@ -72,7 +72,10 @@ def confirm_run(
         confirmation.check(run, seeds)
         heard = Interruptible(Both(RunLog(run), listener or Silent()), stop)
         heard.note(f"Run folder: {run.path}")
-        _confirm_again(run, config, parts or Parts(), heard, stop, seeds)
+        try:
+            _confirm_again(run, config, parts or Parts(), heard, stop, seeds)
+        except InterruptedRun:
+            raise InterruptedRun("stopped; what was finished is saved, and the same command goes on") from None
     return load_run(run.path)
 
 

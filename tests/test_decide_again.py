@@ -141,7 +141,7 @@ def test_as_many_seeds_as_there_are_is_refused(done: SearchResult) -> None:
 
 def test_an_interrupted_confirmation_keeps_the_old_verdict_and_goes_on(done: SearchResult) -> None:
     parts = FakeParts()
-    with pytest.raises(InterruptedRun):
+    with pytest.raises(InterruptedRun, match="the same command goes on"):
         confirm_run(done.path, 5, parts=parts, stop=lambda: len(parts.trained) >= 3)
     assert load_run(done.path).report == done.report
     rest = FakeParts()
