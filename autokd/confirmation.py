@@ -19,18 +19,21 @@ if TYPE_CHECKING:
 
 def check(run: Run, seeds: int) -> None:
     """Raises RunError where a run has no verdict yet, nothing to confirm, or as many seeds already."""
-    report = read_report(run)
-    had = max((finalist.accuracy.seeds for finalist in report.finalists), default=0)
+    had = _seeds_of_verdict(run)
     if not had:
         raise RunError(f"{run.path} has no finalists, so there is nothing to confirm; search with a larger --max-cost")
     if seeds <= had:
         raise RunError(f"the finalists of {run.path} have {had} seeds already; ask for more, such as --seeds {had + 2}")
 
 
+def _seeds_of_verdict(run: Run) -> int:
+    """Seeds of the finalists that the stored verdict is about; after a kill finalists.json may have more already."""
+    return max((finalist.accuracy.seeds for finalist in read_report(run).finalists), default=0)
+
+
 def add_seeds(state: State, factory: WorkshopFactory, seeds: int) -> None:
     """Train what is missing to so many seeds; leaves finalists.json and search.json, and the look in run.json."""
     run = state.run
-    stored = read_finalists(run)
     finalists = [
         Finalist(
             proposal=Proposal(number=f.number, arm=f.arm, student=f.student, recipe=f.recipe),
@@ -38,10 +41,10 @@ def add_seeds(state: State, factory: WorkshopFactory, seeds: int) -> None:
             trial=f.trial,
             twin_of=f.twin_of,
         )
-        for f in stored
+        for f in read_finalists(run)
     ]
     failed, failed_beyond = stages.train_finalists(state, factory, finalists, seeds)
-    looks = run.manifest.get("looks") or [max(len(finalist.seeds) for finalist in stored)]
+    looks = run.manifest.get("looks") or [_seeds_of_verdict(run)]
     if looks[-1] != seeds:
         looks = [*looks, seeds]
         run.update(looks=looks)
@@ -56,7 +59,7 @@ def add_seeds(state: State, factory: WorkshopFactory, seeds: int) -> None:
         "stages": spent,
         "device_seconds": sum(spent.values()),
         "usd": state.spent,
-        "notes": (*summary.notes, *failed),
-        "remarks": (*earlier, *failed_beyond, remark),
+        "notes": tuple(dict.fromkeys([*summary.notes, *failed])),
+        "remarks": tuple(dict.fromkeys([*earlier, *failed_beyond, remark])),
     }
     run.write_json(run.path / "search.json", summary.model_copy(update=update).model_dump(mode="json"))
