@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 SCHEMA_VERSION = 1
 
 Arm = Literal["distill", "direct"]
+ARMS: tuple[Arm, ...] = ("distill", "direct")
 Loss = Literal["kl", "kl_zscore", "dist", "dkd", "hard"]
 Schedule = Literal["cosine", "linear", "constant"]
 TrialState = Literal["running", "complete", "pruned", "failed"]

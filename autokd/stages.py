@@ -22,6 +22,7 @@ from autokd.money import usd
 from autokd.parts import Parts, Prepared, worker_count, write_evidence
 from autokd.progress import Listener
 from autokd.records import (
+    ARMS,
     Arm,
     Candidate,
     CostModel,
@@ -194,7 +195,7 @@ def _limits(state: State, epochs_after: int) -> Limits:
 
 def search_trials(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
     """Both arms' trials, as the ledger has them in the end; leaves trials.csv and search.json."""
-    from autokd.tune.ledger import ARMS, Ledger, SearchPlan
+    from autokd.tune.ledger import Ledger, SearchPlan
     from autokd.tune.search import TrialSource
     from autokd.tune.space import read_space
     from autokd.tune.watch import Watched

@@ -77,6 +77,13 @@ def test_a_bad_value_is_one_sentence(done: SearchResult) -> None:
         done.decide(utilization=2.0)
 
 
+def test_a_latency_limit_that_was_not_measured_for_makes_the_verdict_weak(done: SearchResult) -> None:
+    assert done.report.strength == "strong"
+    report = done.decide(max_latency_ms=1e6)
+    assert (report.verdict, report.strength) == (done.verdict, "weak")
+    assert any("measured for no latency limit, not for a limit of 1e+06 ms" in each for each in report.weaknesses)
+
+
 def test_the_command_prints_the_verdict_and_its_exit_code(done: SearchResult) -> None:
     fine = run("decide", done.path, "--min-gain", "0.001")
     assert fine.exit_code == 0, fine.output

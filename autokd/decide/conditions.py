@@ -69,6 +69,24 @@ def under(evidence: Evidence, model: CostModel) -> Evidence:
     )
 
 
+def with_latency(evidence: Evidence, measured: float | None, asked: float | None) -> Evidence:
+    """The evidence with a note, which makes a verdict weak, where another latency limit is asked for than was measured.
+
+    Limits are milliseconds, None for none. A capacity is what a replica serves within the limit that it was measured
+    for; what it would be within another one is not in the evidence.
+    """
+    if asked == measured:
+        return evidence
+    known, wanted = ("no latency limit" if limit is None else f"a limit of {limit:g} ms" for limit in (measured, asked))
+    flag = "without --max-latency-ms" if asked is None else f"with --max-latency-ms {asked:g}"
+    note = (
+        f"Capacities, and with them costs, were measured for {known}, not for {wanted}; a new search {flag} would "
+        "settle what they are then."
+    )
+    search = evidence.search.model_copy(update={"notes": (*evidence.search.notes, note)})
+    return replace(evidence, search=search)
+
+
 def _left_out(left: LeftOut, reading: Reading | None, old: CostModel, new: CostModel) -> LeftOut:
     """A student that was not trained; its cost is dropped where it was predicted and a fleet rounds it."""
     cost: float | None = None

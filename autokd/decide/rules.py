@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from autokd.decide.case import Case, Offer, Student
 from autokd.decide.economics import break_even_requests, cheaper, costs_differ, horizon_saving_usd, one_time_usd, within
 from autokd.decide.statistics import Estimate
-from autokd.records import Arm, Policy, Verdict
+from autokd.records import ARMS, Policy, Verdict
 
 _ROUNDING = 1e-9
-_ARMS: tuple[Arm, Arm] = ("distill", "direct")
 HALF = 0.5  # of the teacher's cost: where no volume is known, a saving that large is taken to pay
 
 
@@ -30,9 +29,7 @@ class Judgement:
     worthwhile: frozenset[int]
     distilled: Student | None  # the pick of the distill arm
     direct: Student | None  # the pick of the direct arm
-    outdone: (
-        Student | None
-    )  # what the direct arm would have picked, were it not dearer and worse than the distilled pick
+    outdone: Student | None  # the direct arm's first choice, where it is dearer and worse than the distilled pick
 
     @property
     def pick(self) -> Student | None:
@@ -76,7 +73,7 @@ def judge(case: Case, policy: Policy, admitted: Collection[int] = ()) -> Judgeme
     teacher_eligible = affordable(case.teacher, policy)
     eligible = [s for s in case.students if affordable(s, policy) and (s.number in admitted or keeps_up(s, policy))]
     worthwhile = [s for s in eligible if not teacher_eligible or pays(s, case, policy)]
-    distilled, first = (arm_pick([s for s in worthwhile if s.arm == arm], policy) for arm in _ARMS)
+    distilled, first = (arm_pick([s for s in worthwhile if s.arm == arm], policy) for arm in ARMS)
     direct = first
     if distilled and first and is_outdone(case, first, distilled):
         left = [s for s in worthwhile if s.arm == "direct" and not is_outdone(case, s, distilled)]

@@ -114,8 +114,8 @@ def _terms(terms: EqualTerms) -> tuple[str, ...]:
     return (
         TERMS[terms.terms],
         f"{terms.direct_student}, finalist {terms.direct}",
-        _points(terms.advantage.mean),
-        f"{_points(terms.advantage.low)} to {_points(terms.advantage.high)}",
+        fmt.bare_points(terms.advantage.mean),
+        f"{fmt.bare_points(terms.advantage.low)} to {fmt.bare_points(terms.advantage.high)}",
         f"{terms.distilled_seconds:,.1f}",
         f"{terms.direct_seconds:,.1f}",
     )
@@ -138,8 +138,8 @@ def _quarter(sureness: str, quarter: EntropyQuarter) -> tuple[str, ...]:
         _percent(quarter.teacher_accuracy),
         _percent(quarter.accuracy),
         _percent(quarter.twin_accuracy),
-        _points(quarter.gain.mean),
-        f"{_points(quarter.gain.low)} to {_points(quarter.gain.high)}",
+        fmt.bare_points(quarter.gain.mean),
+        f"{fmt.bare_points(quarter.gain.low)} to {fmt.bare_points(quarter.gain.high)}",
         _p(quarter.p),
     )
 
@@ -217,10 +217,6 @@ def _number(value: float | None, digits: int = 3) -> str:
 
 def _percent(fraction: float | None, digits: int = 1) -> str:
     return fmt.percent(fraction, digits).removesuffix(f"{fmt.NBSP}%")
-
-
-def _points(difference: float) -> str:
-    return fmt.points(difference).removesuffix(f"{fmt.NBSP}points")
 
 
 def _p(p: float) -> str:

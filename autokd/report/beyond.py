@@ -41,16 +41,12 @@ def _row(edge: Edge) -> tuple[str, ...]:
         f"{edge.finalist}, twin {edge.twin}",
         f"{edge.accuracy.mean * 100:.2f}",
         f"{edge.twin_accuracy.mean * 100:.2f}",
-        _points(edge.gain.mean),
-        f"{_points(edge.gain.low)} to {_points(edge.gain.high)}",
-        _points(inside.mean) if inside else fmt.NOTHING,
-        _points(lead.mean) if lead else fmt.NOTHING,
-        f"{_points(lead.low)} to {_points(lead.high)}" if lead else fmt.NOTHING,
+        fmt.bare_points(edge.gain.mean),
+        f"{fmt.bare_points(edge.gain.low)} to {fmt.bare_points(edge.gain.high)}",
+        fmt.bare_points(inside.mean) if inside else fmt.NOTHING,
+        fmt.bare_points(lead.mean) if lead else fmt.NOTHING,
+        f"{fmt.bare_points(lead.low)} to {fmt.bare_points(lead.high)}" if lead else fmt.NOTHING,
     )
-
-
-def _points(fraction: float) -> str:
-    return fmt.points(fraction).removesuffix(f"{fmt.NBSP}points")
 
 
 def _said(edge: Edge) -> str:

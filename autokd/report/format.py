@@ -49,6 +49,11 @@ def points(difference: float, digits: int = 2) -> str:
     return _signed(f"{difference * 100:+.{digits}f}") + f"{NBSP}points"
 
 
+def bare_points(difference: float) -> str:
+    """The same without its unit, for a column that names it."""
+    return points(difference).removesuffix(f"{NBSP}points")
+
+
 def points_interval(interval: Interval, digits: int = 2) -> str:
     """The two ends of a difference's interval: +0.60 to +1.80 points."""
     return _signed(f"{interval.low * 100:+.{digits}f}") + f" to {points(interval.high, digits)}"

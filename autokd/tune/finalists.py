@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autokd.records import Arm, Candidate, Proposal, Recipe, Record, Role, TrialRecord
-from autokd.tune.ledger import ARMS
+from autokd.records import ARMS, Arm, Candidate, Proposal, Recipe, Record, Role, TrialRecord
 from autokd.tune.space import Space
 
 MAX_LONGER = 4  # times the epochs of a trial; beyond that more training is not what decides

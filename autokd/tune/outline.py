@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from autokd.records import Arm, Record
+from autokd.records import ARMS, Arm, Record
 from autokd.tune.sections import Range
 from autokd.tune.space import Space, read_space, space_path
 from autokd.zoo.names import family_of
-
-ARMS: tuple[Arm, ...] = ("distill", "direct")
 
 
 class Outline(Record):

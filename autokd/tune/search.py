@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autokd.records import EpochReport
+from autokd.records import ARMS, EpochReport
 from autokd.run import Run, write_text
 from autokd.tune.batchparts import BatchParts
 from autokd.tune.engines.base import MAX_RETRIES, Job, Order, Outcome
-from autokd.tune.ledger import ARMS, Ledger, SearchPlan
+from autokd.tune.ledger import Ledger, SearchPlan
 
 
 class TrialSource:

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from autokd.records import Arm
+from autokd.records import ARMS, Arm
 from autokd.tune.sections import ArmSection, Default, DirectSection, DistillSection, First, Range, Values
 from autokd.tune.tomllines import Place
 
 if TYPE_CHECKING:
     from autokd.tune.space import Space
-
-
-ARMS: tuple[Arm, ...] = ("distill", "direct")
 
 
 class Problem(NamedTuple):
