@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -153,6 +154,20 @@ class SearchConfig(BaseModel):
         if self.ray_address is not None and self.engine != "ray":
             raise ValueError("--ray-address needs --engine ray")
         return self
+
+    def changed(self, given: Mapping[str, Any]) -> Self:
+        """These settings with some of them changed; raises ConfigError for a value that cannot be used.
+
+        What only made sense beside a setting that is changed goes with it: the address of a cluster with Ray, a price
+        with an instance, and the other way round.
+        """
+        stored = self.model_dump()
+        if given.get("engine", "ray") != "ray":
+            stored["ray_address"] = None
+        for one, other in (("price_per_hour", "instance"), ("instance", "price_per_hour")):
+            if one in given and other not in given:
+                stored[other] = None
+        return type(self).of(**{**stored, **given})
 
     def sized(self, train_images: int) -> SearchConfig:
         """Fill in the settings that depend on the number of training images.

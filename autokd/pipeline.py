@@ -67,7 +67,7 @@ def confirm_run(
     has left is taken up. Raises UsageError for what the user can mend, InterruptedRun where `stop` said so.
     """
     run = Run.open(path)
-    config = SearchConfig.of(**{**run.settings.model_dump(), **(placement or {})})
+    config = run.settings.changed(placement or {})
     with run.lock():
         confirmation.check(run, seeds)
         heard = Interruptible(Both(RunLog(run), listener or Silent()), stop)
@@ -107,7 +107,7 @@ def _search(run: Run, config: SearchConfig, parts: Parts, listener: Listener, st
         listener.stage("Search")
         trials = stages.search_trials(state, factory)
         listener.stage("Confirmation")
-        stages.confirm(state, factory, trials, labels.total_seconds)
+        confirmation.confirm(state, factory, trials, labels.total_seconds)
     else:
         stages.train_nothing(state)
     listener.stage("Verdict")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from autokd.decide import decide, read_evidence
 from autokd.decide.audit import audit
-from autokd.decide.conditions import CONDITIONS, changed_model, changed_settings, under, with_latency
+from autokd.decide.conditions import CONDITIONS, changed_model, under, with_latency
 from autokd.errors import ConfigError, RunError
 from autokd.records import Decision, Options, Report, Strength, Verdict
 from autokd.report import assemble, read_report, write_copy
@@ -67,7 +67,7 @@ class SearchResult:
             raise ConfigError(f"{unknown[0]!r} is no condition of a verdict; there are {', '.join(CONDITIONS)}")
         given = {name: value for name, value in conditions.items() if value is not None}
         settings = self._run.settings
-        policy = changed_settings(settings, given).policy()
+        policy = settings.changed(given).policy()
         evidence = read_evidence(self._run)
         evidence = under(evidence, changed_model(evidence.cost_model, given))
         evidence = with_latency(evidence, settings.max_latency_ms, policy.max_latency_ms)

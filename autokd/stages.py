@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from autokd.beyond import edge_remarks
 from autokd.candidates import find_candidates
 from autokd.config import SearchConfig
 from autokd.data.labels import label_remarks
@@ -34,9 +33,9 @@ from autokd.records import (
     Teacher,
     TrialRecord,
 )
-from autokd.report import assemble, write_finalists, write_reports, write_trials
+from autokd.report import assemble, write_reports, write_trials
 from autokd.run import Run, read_json
-from autokd.tune.finalists import Finalist, choose_finalists, most_trainings
+from autokd.tune.finalists import most_trainings
 from autokd.tune.starts import check_weights_again, give_weights, start_remark
 
 if TYPE_CHECKING:
@@ -178,7 +177,7 @@ def soft_labels(state: State) -> tuple[SoftLabelSet, WorkshopFactory]:
     return labels, state.parts.factory(state.prepared, labels, state.config, [*state.candidates, *state.edges])
 
 
-def _limits(state: State, epochs_after: int) -> Limits:
+def limits_of(state: State, epochs_after: int) -> Limits:
     from autokd.tune.watch import Limits
 
     config = state.config
@@ -222,7 +221,7 @@ def search_trials(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
         state.listener.note(remark)
     engine = state.parts.engine(config, state.run)
     state.keep_seconds("search", sum(r.seconds for r in ledger.records() if r.state != "running"))
-    watched = Watched(source, "search", _limits(state, trainings * config.epochs), state.listener)
+    watched = Watched(source, "search", limits_of(state, trainings * config.epochs), state.listener)
     watched.begin(source.over, _best(ledger.records()))
     engine.run(watched, factory)
     trials = ledger.records()
@@ -261,83 +260,10 @@ def _arm_note(arm: str, trials: Sequence[TrialRecord], planned: int, ended_by: s
     return None
 
 
-def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord], soft_label_seconds: float) -> None:
-    """Train the finalists from fresh seeds; leaves finalists.json, finalists.csv and their folders."""
-    from autokd.tune.space import read_space
-
-    config = state.config
-    assert config.finalists and config.seeds  # noqa: S101
-    published = _published(state, factory)
-    edges = state.edges
-    finalists = choose_finalists(
-        trials, read_space(config.space), config.finalists, soft_label_seconds, published, edges
-    )
-    failed, failed_beyond = train_finalists(state, factory, finalists, config.seeds)
-    summary = SearchSummary.model_validate(read_json(state.run.path / "search.json"))
-    distilled = any(trial.arm == "distill" and trial.state == "complete" for trial in trials)
-    remarks = [*summary.remarks, *edge_remarks(config, edges, distilled), *failed_beyond]
-    summary = summarise(state, trials, [*summary.notes, *failed], summary.importance, remarks)
-    state.run.write_json(state.run.path / "search.json", summary.model_dump(mode="json"))
-
-
-def train_finalists(
-    state: State, factory: WorkshopFactory, finalists: Sequence[Finalist], seeds: int
-) -> tuple[list[str], list[str]]:
-    """Train what is missing to so many seeds; leaves finalists.json and finalists.csv.
-
-    Returns what failed among those that the verdict rests on, and among those beyond the ratio range.
-    """
-    from autokd.tune.confirm import FinalistSource, collect, fresh_seeds
-    from autokd.tune.watch import Watched
-
-    fresh = fresh_seeds(state.config.seed, seeds)
-    source = FinalistSource(state.run, finalists, fresh)
-    state.listener.note(_finalists_note(finalists, source.total, seeds))
-    engine = state.parts.engine(state.config, state.run)
-    limits = _limits(state, 0)
-    limits.timeout = limits.max_spend = None  # what was searched is always confirmed
-    watched = Watched(source, "confirmation", limits, state.listener, source.beyond)
-    watched.begin(source.over, {})
-    engine.run(watched, factory)
-    while source.waiting and not state.stop():  # handed back when the engine had stopped asking
-        engine.run(watched, factory)
-    candidates = {candidate.student: candidate for candidate in [*state.edges, *state.candidates]}
-    records = collect(state.run, finalists, fresh, candidates)
-    state.keep_seconds("confirmation", sum(s.device_seconds for r in records for s in r.seeds))
-    if state.stop():
-        raise InterruptedRun("stopped during the confirmation; everything finished is saved, --resume goes on")
-    state.run.write_json(state.run.path / "finalists.json", [record.model_dump(mode="json") for record in records])
-    write_finalists(state.run.path / "finalists.csv", records)
-    return source.failed, source.failed_beyond
-
-
-def _published(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
-    """Published models of the task's own classes, evaluated on validation; leaves published.json."""
-    from autokd.tune.published import PublishedSource
-
-    path = state.run.path / "published.json"
-    if path.exists():
-        return [TrialRecord.model_validate(entry) for entry in read_json(path)]
-    source = PublishedSource(state.run, state.candidates, state.stop)
-    if not source.total:
-        return []
-    state.listener.note(f"{source.total} published models of these very classes are evaluated as they are.")
-    state.parts.engine(state.config, state.run).run(source, factory)
-    if state.stop():
-        raise InterruptedRun("stopped during the confirmation; everything finished is saved, --resume goes on")
-    state.run.write_json(path, [record.model_dump(mode="json") for record in source.records()])
-    return source.records()
-
-
 def train_nothing(state: State) -> None:
     """Where there is no candidate: an empty search, for the verdict to say so."""
     notes = ["No student fits both the compression range and the budget, so nothing was trained."]
     state.run.write_json(state.run.path / "search.json", summarise(state, [], notes, {}).model_dump(mode="json"))
-
-
-def _finalists_note(finalists: Sequence[Finalist], total: int, seeds: int) -> str:
-    roles = [f"{f.proposal.student} ({f.proposal.arm}, {f.role})" for f in finalists]
-    return f"{len(finalists)} finalists from {seeds} seeds, {total} trainings: {'; '.join(roles)}."
 
 
 def summarise(

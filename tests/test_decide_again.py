@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from fakes import FakeParts, Hearing
 
-from autokd import stages
+from autokd import confirmation
 from autokd.cli import cli
 from autokd.config import SearchConfig
 from autokd.errors import InterruptedRun, RunError, UsageError
@@ -162,14 +162,14 @@ def test_an_interrupted_confirmation_keeps_the_old_verdict_and_goes_on(done: Sea
 def test_a_kill_before_the_look_is_on_record_does_not_make_it_free(
     done: SearchResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = stages.train_finalists
+    train = confirmation.train_finalists
 
     def killed(*arguments: Any) -> Any:
         train(*arguments)
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="killed"):
-        patched.setattr(stages, "train_finalists", killed)
+        patched.setattr(confirmation, "train_finalists", killed)
         confirm_run(done.path, 5, parts=FakeParts())
     result = confirm_run(done.path, 5, parts=FakeParts())
     assert Run(done.path).manifest["looks"] == [3, 5]

@@ -54,10 +54,7 @@ def placement_options(command: Command) -> Command:
 def settings(ctx: click.Context, resumed: Path | None = None) -> SearchConfig:
     """The settings of this call: command line > environment > file > default; of a resumed run, its own below them."""
     given = {name: value for name in SearchConfig.model_fields if (value := ctx.params.get(name)) is not None}
-    if resumed is not None:
-        stored = Run.open(resumed).settings.model_dump()
-        given = {**stored, **given}
-    return SearchConfig.of(**given)
+    return SearchConfig.of(**given) if resumed is None else Run.open(resumed).settings.changed(given)
 
 
 def sources(ctx: click.Context) -> dict[str, str]:

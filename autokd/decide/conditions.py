@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from autokd.config import SearchConfig
 from autokd.cost.dollars import capacity_for, cost_usd_per_1k
 from autokd.cost.prices import price_of
 from autokd.decide.economics import repriced
@@ -102,15 +101,3 @@ def _translated(cost: float, old: CostModel, new: CostModel) -> float:
     if old.model == "params":
         return cost * new.usd_per_1k_per_billion / old.usd_per_1k_per_billion
     return cost_usd_per_1k(capacity_for(cost, old), new)
-
-
-def changed_settings(settings: SearchConfig, given: Mapping[str, Any]) -> SearchConfig:
-    """The settings of a run with some of them changed; raises ConfigError for a value that cannot be used.
-
-    A price that is given replaces the instance that the run was priced as, and the other way round.
-    """
-    stored = settings.model_dump()
-    for one, other in (("price_per_hour", "instance"), ("instance", "price_per_hour")):
-        if one in given and other not in given:
-            stored[other] = None
-    return SearchConfig.of(**{**stored, **given})

@@ -14,7 +14,7 @@ from made_evidence import direct, distilled, left_out, made_cost_model, made_evi
 from autokd.config import SearchConfig
 from autokd.cost.dollars import capacity_for, cost_usd_per_1k
 from autokd.decide import Evidence, decide
-from autokd.decide.conditions import changed_model, changed_settings, under
+from autokd.decide.conditions import changed_model, under
 from autokd.errors import ConfigError
 from autokd.records import Policy
 
@@ -88,9 +88,15 @@ def test_hardware_prices_mean_nothing_where_parameters_are_priced() -> None:
 
 def test_a_given_price_replaces_the_instance() -> None:
     settings = SearchConfig.of(teacher="t", max_cost=1.0, instance="c7i.large")
-    assert changed_settings(settings, {"price_per_hour": 1.0}).instance is None
+    assert settings.changed({"price_per_hour": 1.0}).instance is None
     with pytest.raises(ConfigError, match="exclude each other"):
-        changed_settings(settings, {"price_per_hour": 1.0, "instance": "c7i.large"})
+        settings.changed({"price_per_hour": 1.0, "instance": "c7i.large"})
+
+
+def test_another_engine_leaves_the_clusters_address_behind() -> None:
+    settings = SearchConfig.of(teacher="t", max_cost=1.0, engine="ray", ray_address="ray://host:1")
+    assert settings.changed({"engine": "local"}).ray_address is None
+    assert settings.changed({"workers": 2}).ray_address == "ray://host:1"
 
 
 def test_economics_add_up() -> None:
