@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from fronts import Front
 from simulated import Chance, Outcome, hardness, outcomes, with_own
-from simulated_runs import OWN, TEACHER_ACCURACY, first_seeds, made_run
+from simulated_runs import OWN, TEACHER_ACCURACY, TEACHER_COST, first_seeds, made_run
 
 from autokd.decide import Evidence, decide, rules, statistics
 from autokd.decide.case import build_case
@@ -17,6 +17,7 @@ from autokd.records import Policy
 
 ACCURACY = Policy(max_cost=0.01)
 SAVINGS = Policy(max_cost=0.01, prefer="savings")
+TEACHER_TOO_DEAR = Policy(max_cost=TEACHER_COST / 1.25)
 LOOKS = (3, 4, 5, 6, 8, 10)  # seeds at each look
 
 
@@ -39,22 +40,25 @@ class RunCell(Cell):
 def equal_arms(cell: RunCell, rng: np.random.Generator) -> Outcome:
     """One run in which distilling may do nothing.
 
-    Says distill; does so strongly; does so because the direct arm has no pick; would say so over a direct pick if the
-    twin were not asked; with savings: says distill, does so because of the costs, does that strongly.
+    Says distill; does so strongly; keeps the teacher only because a distilled pick without a direct one has no shown
+    gain; would say distill over a direct pick if the twin were not asked; with savings: says distill, does so because
+    of the costs, does that strongly; with a teacher over the budget: says distill, does so strongly.
     """
     case = build_case(made_run(cell.front, cell.images, cell.seeds, cell.chance, rng))
-    judged, saving = rules.judge(case, ACCURACY), rules.judge(case, SAVINGS)
+    judged, saving, needed = (rules.judge(case, policy) for policy in (ACCURACY, SAVINGS, TEACHER_TOO_DEAR))
     says, saves = judged.verdict == "distill", saving.verdict == "distill"
     ahead = len(judged.picks) == 2 and rules.is_ahead(case, ACCURACY, *judged.picks)
     by_cost = saves and len(saving.picks) == 2 and rules.decided_by_cost(SAVINGS, *saving.picks)
     return (
         says,
         says and not weaknesses(judged),
-        says and judged.direct is None,
+        judged.unproven,
         ahead,
         saves,
         by_cost,
         by_cost and not weaknesses(saving),
+        needed.verdict == "distill",
+        needed.verdict == "distill" and not weaknesses(needed),
     )
 
 

@@ -79,6 +79,7 @@ FRONTS = (
         _students((0.93,) * 4, (4.0, 3.0, 2.0, 1.4), "small"),
     ),
     Front("retention near its limit", _students((0.912, 0.911, 0.910, 0.909), (4.0, 3.0, 2.0, 1.4))),
+    Front("retention above its limit", _students((0.916, 0.915, 0.914, 0.913), (4.0, 3.0, 2.0, 1.4))),
 )
 
 

@@ -77,6 +77,9 @@ def _kept(case: Case, policy: Policy) -> str:
 
 
 def _no_student(judged: Judgement) -> str:
+    if judged.distilled is not None:
+        alone = f"finalist {judged.distilled.number} ({judged.distilled.name}, distilled)"
+        return f"no student is shown to be worth the change: {alone} keeps enough, but no gain from distilling is shown"
     best = closest(judged.case.students, judged)
     if best is None:
         return "there is no trained student to replace it"
@@ -167,9 +170,21 @@ def _contest(judged: Judgement) -> Iterator[str]:
     else:
         yield _gain(distilled, judged.gain.difference)
     if direct is None or judged.advantage is None:
+        yield from _unrivalled(judged, distilled)
         return
     yield _advantage(distilled, direct, judged.advantage.difference)
     yield _conclusion(judged.case, judged.policy, distilled, direct)
+
+
+def _unrivalled(judged: Judgement, distilled: Student) -> Iterator[str]:
+    """What no shown gain means where the direct arm has no pick."""
+    if judged.unproven:
+        yield (
+            f"Without a gain above 0, chance may be why {distilled.name} passes when distilled and no direct finalist "
+            "does; the teacher can be kept, which needs no proof."
+        )
+    elif not gains(judged.case, distilled) and not judged.outdone:
+        yield "The teacher cannot be kept and nothing else meets the limits, so the distilled pick is taken all the same."
 
 
 def _gain(distilled: Student, gain: Difference) -> str:

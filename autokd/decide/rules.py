@@ -37,6 +37,11 @@ class Judgement:
         return {"distill": self.distilled, "use_small_model": self.direct}.get(self.verdict)
 
     @property
+    def unproven(self) -> bool:
+        """Whether the teacher is kept beside a distilled pick, because distilling is not shown to have done anything."""
+        return self.verdict == "keep_teacher" and self.distilled is not None
+
+    @property
     def picks(self) -> list[Student]:
         """The picks there are, distilled before direct."""
         return [pick for pick in (self.distilled, self.direct) if pick]
@@ -78,16 +83,19 @@ def judge(case: Case, policy: Policy, admitted: Collection[int] = ()) -> Judgeme
     if distilled and first and is_outdone(case, first, distilled):
         left = [s for s in worthwhile if s.arm == "direct" and not is_outdone(case, s, distilled)]
         direct = arm_pick(left, policy)
+    outdone = None if first is direct else first
+    if teacher_eligible and first is None:
+        distilled = arm_pick([s for s in worthwhile if s.arm == "distill" and gains(case, s)], policy) or distilled
     return Judgement(
         case=case,
         policy=policy,
-        verdict=_verdict(case, policy, teacher_eligible, distilled, direct),
+        verdict=_verdict(case, policy, teacher_eligible, distilled, direct, outdone),
         teacher_eligible=teacher_eligible,
         eligible=frozenset(s.number for s in eligible),
         worthwhile=frozenset(s.number for s in worthwhile),
         distilled=distilled,
         direct=direct,
-        outdone=None if first is direct else first,
+        outdone=outdone,
     )
 
 
@@ -178,12 +186,22 @@ def is_outdone(case: Case, direct: Student, distilled: Student) -> bool:
 
 
 def _verdict(
-    case: Case, policy: Policy, teacher_eligible: bool, distilled: Student | None, direct: Student | None
+    case: Case,
+    policy: Policy,
+    teacher_eligible: bool,
+    distilled: Student | None,
+    direct: Student | None,
+    outdone: Student | None,
 ) -> Verdict:
+    """The simpler way needs no proof: a direct pick beside a distilled one, and a teacher that could be kept.
+
+    Where the teacher cannot be kept, a distilled student that alone meets the limits is all there is. Where a direct
+    finalist was outdone, the distilled pick is shown to be better than what the direct arm has.
+    """
     if distilled and direct:
         return _between(case, policy, distilled, direct)
     if distilled:
-        return "distill"
+        return "keep_teacher" if teacher_eligible and not outdone and not gains(case, distilled) else "distill"
     if direct:
         return "use_small_model"
     return "keep_teacher" if teacher_eligible else "none"
@@ -207,6 +225,12 @@ def gains(case: Case, distilled: Student) -> bool:
     return twin is not None and case.differences[distilled.number, twin.number].interval.low > 0
 
 
+def could_gain(case: Case, distilled: Student) -> bool:
+    """Whether it is open that more evidence would show a gain; so it is without a twin."""
+    twin = case.twin_of(distilled)
+    return twin is None or case.differences[distilled.number, twin.number].interval.high > 0
+
+
 def is_ahead(case: Case, policy: Policy, distilled: Student, direct: Student) -> bool:
     """Whether the distilled pick is shown to be more accurate by enough, or as accurate at a lower cost."""
     advantage = case.differences[distilled.number, direct.number].interval
@@ -217,8 +241,7 @@ def is_ahead(case: Case, policy: Policy, distilled: Student, direct: Student) ->
 
 def could_be_ahead(case: Case, policy: Policy, distilled: Student, direct: Student) -> bool:
     """Whether the intervals of gain and advantage leave it open that more evidence would say distill."""
-    twin = case.twin_of(distilled)
-    if twin is not None and case.differences[distilled.number, twin.number].interval.high <= 0:
+    if not could_gain(case, distilled):
         return False
     advantage = case.differences[distilled.number, direct.number].interval
     if advantage.high > max(policy.min_gain, 0.0):

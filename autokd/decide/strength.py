@@ -17,6 +17,7 @@ from autokd.decide.rules import (
     Judgement,
     affordable,
     could_be_ahead,
+    could_gain,
     could_keep_up,
     decided_by_cost,
     flips_little,
@@ -148,23 +149,16 @@ def _undecided(student: Student, policy: Policy) -> bool:
 
 
 def _contest(judged: Judgement) -> Iterator[Weakness]:
-    """The direct pick won because the distilled one was not shown to be better; could it be?"""
+    """The direct pick won, or the teacher is kept, because nothing more was shown for the distilled one; could it be?"""
     distilled, direct, policy = judged.distilled, judged.direct, judged.policy
+    if judged.unproven and distilled and could_gain(judged.case, distilled):
+        yield _unproven_gain(judged, distilled)
     if judged.verdict != "use_small_model" or not distilled or not direct:
         return
     if decided_by_cost(policy, distilled, direct) or not could_be_ahead(judged.case, policy, distilled, direct):
         return
-    if judged.gain is None or judged.advantage is None:
-        yield Weakness(
-            f"Finalist {distilled.number} ({distilled.name}) has no twin, so what distilling did cannot be told; "
-            "training the same student without the teacher from as many seeds would settle it."
-        )
-    elif judged.gain.interval.low <= 0:
-        yield Weakness(
-            f"That distilling does nothing for {distilled.name} is not shown either (gain "
-            f"{_spelled(judged.gain)}); {settled_by(judged.gain, 0.0)}.",
-            seeds_to_settle(judged.gain, 0.0),
-        )
+    if judged.gain is None or judged.advantage is None or judged.gain.interval.low <= 0:
+        yield _unproven_gain(judged, distilled)
     else:
         line = _line(policy, distilled, direct, judged.advantage.mean)
         yield Weakness(
@@ -172,6 +166,20 @@ def _contest(judged: Judgement) -> Iterator[Weakness]:
             f"({_spelled(judged.advantage)}); {settled_by(judged.advantage, line)}.",
             seeds_to_settle(judged.advantage, line),
         )
+
+
+def _unproven_gain(judged: Judgement, distilled: Student) -> Weakness:
+    """What distilling did is open."""
+    if judged.gain is None:
+        return Weakness(
+            f"Finalist {distilled.number} ({distilled.name}) has no twin, so what distilling did cannot be told; "
+            "training the same student without the teacher from as many seeds would settle it."
+        )
+    return Weakness(
+        f"That distilling does nothing for {distilled.name} is not shown either (gain "
+        f"{_spelled(judged.gain)}); {settled_by(judged.gain, 0.0)}.",
+        seeds_to_settle(judged.gain, 0.0),
+    )
 
 
 def _spelled(estimate: Estimate) -> str:

@@ -12,10 +12,12 @@ from made_evidence import Made, direct, distilled, left_out, made_evidence, twin
 from autokd.decide import Evidence, decide
 from autokd.decide.case import build_case
 from autokd.decide.rules import arm_pick, judge
+from autokd.decide.strength import weaknesses
 from autokd.records import Policy, Verdict
 
 BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925), twin(accuracy=0.92))
 ALIKE = (distilled(accuracy=0.94), direct(accuracy=0.94), twin(accuracy=0.94))
+LONE = (distilled(accuracy=0.9404), twin(accuracy=0.939))  # retention begins at 98.70 % and at 98.68 %
 WEAK_STUDENTS = (distilled(accuracy=0.85), direct(accuracy=0.85), twin(accuracy=0.84))
 
 
@@ -30,6 +32,7 @@ def priced(made: tuple[Made, ...], cost: float) -> tuple[Made, ...]:
 
 DEAR_TEACHER: dict[str, Any] = {}
 CHEAP_TEACHER: dict[str, Any] = {"max_cost": 0.01}
+AT_THE_LIMIT: dict[str, Any] = {"min_retention": 0.987}
 
 CASES: dict[str, tuple[tuple[Made, ...], dict[str, Any], Verdict]] = {
     # two picks
@@ -87,6 +90,18 @@ CASES: dict[str, tuple[tuple[Made, ...], dict[str, Any], Verdict]] = {
     ),
     # the teacher could be kept
     "half the cost, no volume": (priced(BETTER, 0.00125), CHEAP_TEACHER, "distill"),
+    "only a distilled one keeps enough, with a gain": (
+        (distilled(accuracy=0.94), direct(accuracy=0.88), twin(accuracy=0.88)),
+        CHEAP_TEACHER,
+        "distill",
+    ),
+    "only a distilled one keeps enough, no gain shown": (LONE, CHEAP_TEACHER | AT_THE_LIMIT, "keep_teacher"),
+    "only a distilled one keeps enough, no gain shown, the teacher is too dear": (
+        LONE,
+        DEAR_TEACHER | AT_THE_LIMIT,
+        "distill",
+    ),
+    "only a distilled one keeps enough, no twin": ((distilled(accuracy=0.94),), CHEAP_TEACHER, "keep_teacher"),
     "over half the cost, no volume": (priced(BETTER, 0.00126), CHEAP_TEACHER, "keep_teacher"),
     "over half the cost, but better than the teacher": (
         priced((distilled(accuracy=0.97), direct(accuracy=0.93), twin(accuracy=0.92)), 0.002),
@@ -340,3 +355,38 @@ def test_judging_again_is_cheap_because_statistics_are_kept() -> None:
     case = build_case(made_evidence(*BETTER))
     assert judge(case, policy()).verdict == "distill"
     assert judge(case, policy(max_cost=1e-4)).verdict == "none"
+
+
+# ---- a distilled pick without a direct one -----------------------------------------------------------------------
+
+
+def test_a_lone_distilled_pick_without_a_shown_gain_says_what_is_open() -> None:
+    asked = policy(**CHEAP_TEACHER, **AT_THE_LIMIT)
+    decision = decide(made_evidence(*LONE), asked)
+    assert decision.strength == "weak"
+    assert "keeps enough, but no gain from distilling is shown" in decision.summary
+    assert any("chance may be why" in reason for reason in decision.reasons)
+    assert any("distilling does nothing" in weakness for weakness in decision.weaknesses)
+    assert decision.options.distilled is not None
+    assert decision.options.distilled.worthwhile
+
+
+def test_harm_that_is_shown_leaves_nothing_open() -> None:
+    alone = (distilled(accuracy=0.94), twin(accuracy=0.96, cost=0.002))
+    judged = judge(build_case(made_evidence(*alone)), policy(max_cost=0.01, requests_per_month=100_000))
+    assert (judged.verdict, judged.unproven) == ("keep_teacher", True)
+    assert weaknesses(judged) == ()
+
+
+def test_among_lone_distilled_finalists_the_one_with_a_gain_is_the_pick() -> None:
+    made = (
+        distilled(1, 0.9404, val=0.95),
+        twin(2, 0.939, of=(1,)),
+        distilled(3, 0.9404, val=0.94, student="other_net"),
+        twin(4, 0.92, of=(3,), student="other_net"),
+    )
+    asked = policy(**CHEAP_TEACHER, **AT_THE_LIMIT)
+    judged = judge(build_case(made_evidence(*made)), asked)
+    assert judged.verdict == "distill"
+    assert judged.pick is not None
+    assert judged.pick.number == 3

@@ -91,13 +91,10 @@ def test_repetitions_are_the_same_for_any_number_of_workers() -> None:
 
 @pytest.mark.parametrize("name", FRONTS)
 def test_where_distilling_does_nothing_distill_is_said_in_at_most_one_of_twenty_runs(name: str) -> None:
-    """Strongly at all, and over a direct pick; a distilled student that alone meets the limits needs no proof."""
     for kind in KINDS:
         chance = simulated.Chance(kind)
         found = repeated(experiments.equal_arms, 50, images=1000, seeds=3, chance=chance, front=FRONTS[name])
-        says, strong, without_rival = found[:3]
-        assert says - without_rival <= surely_above(0.05, 50), kind
-        assert strong <= surely_above(0.05, 50), kind
+        assert found[0] <= surely_above(0.05, 50), kind
 
 
 def test_without_the_twin_a_choice_of_student_would_be_taken_for_a_gain(monkeypatch: pytest.MonkeyPatch) -> None:
