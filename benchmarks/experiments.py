@@ -81,10 +81,13 @@ def covered(cell: Cell, rng: np.random.Generator) -> Outcome:
 
 
 def decided(cell: RunCell, rng: np.random.Generator) -> Outcome:
-    """One run of the whole decision: it says distill, does so strongly, is strong whatever it says."""
+    """One run of the whole decision: it says distill, does so strongly, is strong whatever it says; it keeps the
+    teacher beside a worthwhile distilled student, for want of a shown gain."""
     decision = decide(made_run(cell.front, cell.images, cell.seeds, cell.chance, rng), ACCURACY)
     distil, strong = decision.verdict == "distill", decision.strength == "strong"
-    return distil, distil and strong, strong
+    offered = decision.options.distilled
+    unproven = decision.verdict == "keep_teacher" and offered is not None and offered.worthwhile
+    return distil, distil and strong, strong, unproven
 
 
 @dataclass(frozen=True)

@@ -184,7 +184,7 @@ def _unrivalled(judged: Judgement, distilled: Student) -> Iterator[str]:
             "does; the teacher can be kept, which needs no proof."
         )
     elif not gains(judged.case, distilled) and not judged.outdone:
-        yield "The teacher cannot be kept and nothing else meets the limits, so the distilled pick is taken all the same."
+        yield "The teacher cannot be kept and nothing else meets the limits: the distilled pick is taken all the same."
 
 
 def _gain(distilled: Student, gain: Difference) -> str:

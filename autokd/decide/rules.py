@@ -38,7 +38,7 @@ class Judgement:
 
     @property
     def unproven(self) -> bool:
-        """Whether the teacher is kept beside a distilled pick, because distilling is not shown to have done anything."""
+        """Whether the teacher is kept beside a distilled pick, for want of a shown gain."""
         return self.verdict == "keep_teacher" and self.distilled is not None
 
     @property

@@ -149,7 +149,7 @@ def _undecided(student: Student, policy: Policy) -> bool:
 
 
 def _contest(judged: Judgement) -> Iterator[Weakness]:
-    """The direct pick won, or the teacher is kept, because nothing more was shown for the distilled one; could it be?"""
+    """The distilled pick gave way to the direct one, or to the teacher, for want of proof; could there be one?"""
     distilled, direct, policy = judged.distilled, judged.direct, judged.policy
     if judged.unproven and distilled and could_gain(judged.case, distilled):
         yield _unproven_gain(judged, distilled)
