@@ -83,10 +83,10 @@ def covered(cell: Cell, rng: np.random.Generator) -> Outcome:
 def decided(cell: RunCell, rng: np.random.Generator) -> Outcome:
     """One run of the whole decision: it says distill, does so strongly, is strong whatever it says; it keeps the
     teacher beside a worthwhile distilled student, for want of a shown gain."""
-    decision = decide(made_run(cell.front, cell.images, cell.seeds, cell.chance, rng), ACCURACY)
+    evidence = made_run(cell.front, cell.images, cell.seeds, cell.chance, rng)
+    decision = decide(evidence, ACCURACY)
     distil, strong = decision.verdict == "distill", decision.strength == "strong"
-    offered = decision.options.distilled
-    unproven = decision.verdict == "keep_teacher" and offered is not None and offered.worthwhile
+    unproven = decision.verdict == "keep_teacher" and rules.judge(build_case(evidence), ACCURACY).unproven
     return distil, distil and strong, strong, unproven
 
 

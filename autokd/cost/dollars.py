@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import math
 
-from autokd.records import CostModel
+from autokd.records import CostModel, Interval
 
 HOURS_PER_MONTH = 730
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
+_ROUNDING = 1e-12  # of floating point must not cost a replica
 
 
 def cost_usd_per_1k(capacity_rps: float, model: CostModel) -> float:
@@ -34,12 +35,22 @@ def cost_usd_per_1k(capacity_rps: float, model: CostModel) -> float:
     return monthly_usd(capacity_rps, model) / model.requests_per_month * 1000
 
 
+def cost_interval(capacity: Interval, model: CostModel) -> Interval:
+    """Dollars per 1,000 requests of a capacity that is known within an interval; replicas are whole at both ends."""
+    return Interval(
+        mean=cost_usd_per_1k(capacity.mean, model),
+        low=cost_usd_per_1k(capacity.high, model),
+        high=cost_usd_per_1k(capacity.low, model),
+        level=capacity.level,
+    )
+
+
 def capacity_for(cost: float, model: CostModel) -> float:
     """The lowest capacity, requests per second, that serves at `cost` or less; infinite where none does."""
     if model.requests_per_month is None:
         return replica_usd_per_hour(model) * 1000 / (3600 * cost * model.utilization) if cost > 0 else math.inf
     month = replica_usd_per_hour(model) * HOURS_PER_MONTH
-    affordable = math.floor(cost * model.requests_per_month / 1000 / month * (1 + 1e-12))
+    affordable = math.floor(cost * model.requests_per_month / 1000 / month * (1 + _ROUNDING))
     if affordable < model.min_replicas:
         return math.inf
     return _peak_rps(model, model.requests_per_month) / (affordable * model.target_utilization)
@@ -57,10 +68,14 @@ def monthly_usd(capacity_rps: float, model: CostModel) -> float:
 
 def replicas(capacity_rps: float, model: CostModel) -> int:
     """Replicas for the peak, at least `min_replicas`; raises ValueError where there is no volume."""
+    return max(model.min_replicas, math.ceil(unrounded_replicas(capacity_rps, model) * (1 - _ROUNDING)))
+
+
+def unrounded_replicas(capacity_rps: float, model: CostModel) -> float:
+    """Replicas that the peak keeps busy, were they not whole; raises ValueError where there is no volume."""
     if model.requests_per_month is None:
         raise ValueError("a fleet needs a request volume: set requests_per_month")
-    peak_rps = _peak_rps(model, model.requests_per_month)
-    return max(model.min_replicas, math.ceil(peak_rps / (capacity_rps * model.target_utilization)))
+    return _peak_rps(model, model.requests_per_month) / (capacity_rps * model.target_utilization)
 
 
 def _peak_rps(model: CostModel, requests_per_month: float) -> float:

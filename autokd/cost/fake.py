@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from autokd.cost.dollars import cost_usd_per_1k
+from autokd.cost.dollars import cost_interval
 from autokd.progress import Listener
 from autokd.records import CostModel, Interval, Latency, Reading
 
@@ -32,17 +32,15 @@ class FakeMeter:
         return dict(self._readings)
 
     def _reading(self, name: str) -> Reading:
-        capacity = RPS_AT_A_MILLION / math.sqrt(self._parameters[name] / 1e6)
-        milliseconds = self._cost_model.batch_size / capacity * 1000
+        mean = RPS_AT_A_MILLION / math.sqrt(self._parameters[name] / 1e6)
+        capacity = Interval(mean=mean, low=mean * (1 - SPREAD), high=mean * (1 + SPREAD))
+        milliseconds = self._cost_model.batch_size / mean * 1000
         return Reading(
             model=name,
-            capacity_rps=capacity,
+            capacity_rps=mean,
+            capacity_interval=capacity,
             latency_ms=Latency(p50=milliseconds, p95=1.1 * milliseconds, p99=1.2 * milliseconds),
-            cost_usd_per_1k=Interval(
-                mean=cost_usd_per_1k(capacity, self._cost_model),
-                low=cost_usd_per_1k(capacity * (1 + SPREAD), self._cost_model),
-                high=cost_usd_per_1k(capacity * (1 - SPREAD), self._cost_model),
-            ),
+            cost_usd_per_1k=cost_interval(capacity, self._cost_model),
             noisy=False,
             batch_size=self._cost_model.batch_size,
             rounds=1,

@@ -25,7 +25,7 @@ import torch
 from torch import nn
 
 from autokd.cost.capacity import capacity_within
-from autokd.cost.dollars import cost_usd_per_1k
+from autokd.cost.dollars import cost_interval
 from autokd.cost.spread import latency, median_interval, percentile, relative_half_width
 from autokd.errors import ConfigError, UsageError
 from autokd.progress import Listener, Silent
@@ -203,17 +203,13 @@ def _reading(
         sizes = {size: s * scale for size, s in timed.by_batch.items() if size <= batch}
         return capacity_within(sizes, max_latency_ms)
 
-    served = capacity(ratio.mean)
-    cost = Interval(
-        mean=cost_usd_per_1k(served, model),
-        low=cost_usd_per_1k(capacity(ratio.low), model),
-        high=cost_usd_per_1k(capacity(ratio.high), model),
-    )
+    served = Interval(mean=capacity(ratio.mean), low=capacity(ratio.high), high=capacity(ratio.low), level=ratio.level)
     return Reading(
         model=timed.name,
-        capacity_rps=served,
+        capacity_rps=served.mean,
+        capacity_interval=served,
         latency_ms=waits,
-        cost_usd_per_1k=cost,
+        cost_usd_per_1k=cost_interval(served, model),
         noisy=relative_half_width(ratio) > WIDTH,
         batch_size=batch,
         rounds=rounds,

@@ -165,13 +165,13 @@ def _ambiguity(evidence: Evidence, decision: Decision, entropy: metrics.Floats) 
 def _equal_terms(run: Run, evidence: Evidence, decision: Decision) -> tuple[EqualTerms, ...]:
     """The distilled option beside the direct one (equal trials) and beside the longer training (equal seconds).
 
-    Where the direct option is the longer training itself, the most accurate of the searched ones on validation stands
-    for equal trials.
+    Where the direct option is no searched one (the longer training, a published model, a twin), the most accurate of
+    those on validation stands for equal trials.
     """
     distilled, direct = _record(evidence, decision.options.distilled), _record(evidence, decision.options.direct)
     if not distilled:
         return ()
-    if direct and direct.role == "longer":
+    if direct and direct.role != "pick":
         searched = [f for f in evidence.finalists if f.arm == "direct" and f.role == "pick"]
         direct = max(searched, key=lambda f: (f.val_accuracy, -f.number), default=None)
     longer = [finalist for finalist in evidence.finalists if finalist.role == "longer"]

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from autokd.decide import statistics
 from autokd.decide.economics import repriced
 from autokd.decide.evidence import Evidence
-from autokd.decide.statistics import Correct, Estimate
+from autokd.decide.recalls import Recalls
+from autokd.decide.statistics import Estimate
 from autokd.records import Arm, ClassRecall, CostModel, FinalistRecord, Interval, Reading, SeededInterval
 
 
@@ -42,7 +41,12 @@ class Student(Offer):
     accuracy: SeededInterval
     estimate: Estimate  # of the retention
     flips: SeededInterval  # negative flips, as a share of all test images
-    worst: ClassRecall  # the class with the lowest recall
+    recalls: Recalls
+
+    @property
+    def worst(self) -> ClassRecall:
+        """The class whose recall is shown to be high least."""
+        return self.recalls.worst
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,27 +152,14 @@ def _student(evidence: Evidence, record: FinalistRecord) -> Student:
         name=record.student,
         cost=record.reading.cost_usd_per_1k,
         latency_ms=record.reading.latency_ms.p95 if record.reading.latency_ms else None,
-        retention=estimate.interval,
+        retention=estimate.cut(0.0, 1 / float(evidence.teacher_correct.mean())),
         val_accuracy=record.val_accuracy,
         reading=record.reading,
         record=record,
         accuracy=statistics.accuracy(correct, evidence.level),
         estimate=estimate,
         flips=statistics.accuracy(evidence.teacher_correct & ~correct, evidence.level),
-        worst=_worst_class(evidence, correct),
-    )
-
-
-def _worst_class(evidence: Evidence, correct: Correct) -> ClassRecall:
-    """The class with the lowest recall over all seeds among those with two test images or more, the first of equals."""
-    labels = evidence.labels
-    images = np.bincount(labels)
-    recall = np.bincount(labels, weights=correct.mean(axis=0)) / np.maximum(images, 1)
-    worst = int(np.where(images > 1, recall, np.inf).argmin())
-    return ClassRecall(
-        name=evidence.task.classes[worst],
-        images=int(images[worst]),
-        recall=statistics.accuracy(correct[:, labels == worst], evidence.level),
+        recalls=Recalls(correct, evidence.labels, evidence.task.classes, evidence.level),
     )
 
 

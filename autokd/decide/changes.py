@@ -8,18 +8,21 @@ that giving them does what the sentence says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from math import log
 
+from autokd.cost.dollars import unrounded_replicas
 from autokd.decide import wording as say
 from autokd.decide.case import Case
 from autokd.decide.rules import Judgement, judge
-from autokd.records import Policy, Verdict
+from autokd.records import CostModel, Policy, Verdict
 
 STEPS = 64  # of a dial's walk in one direction
 REGIONS = 2  # in one direction; what lies beyond needs no sentence
-VOLUMES = (1e3, 1e11)  # requests a month
+VOLUMES = (1.0, 1e11)  # requests a month
+REPLICAS = range(1, 65)  # of one model, at whose coming a walk looks; beyond, one more changes a cost by less than 2 %
+CLOSE, SLIVER = 1e-9, 1e-3  # relative
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Dial:
     verdict: Callable[[float], Verdict]
     phrase: Callable[[str], str]  # a value, or a range of values, in words
     value: Callable[[float], str]
+    breaks: tuple[float, ...] = ()  # values at which a fleet gains or loses a replica
     less: str = "less"
     aside: str = ""  # what to know about values above the current one
 
@@ -65,7 +69,21 @@ def changes(judged: Judgement) -> tuple[Change, ...]:
     """Every flip of the verdict within a sensible range of each dial, dial by dial; nearest first within one."""
     case, policy = judged.case, judged.policy
     found = [change for dial in _dials(case, policy) for change in _turned(dial)]
-    return (*found, *_volume_changes(case, policy))
+    return (*found, *volume_changes(case, policy))
+
+
+def at_volume(case: Case, policy: Policy, volume: float, admitted: Collection[int] = ()) -> Judgement:
+    """The verdict at so many requests a month, billed as a fleet is where costs can be; `admitted` as for `judge`."""
+    model = case.evidence.cost_model
+    known = policy.model_copy(update={"requests_per_month": volume})
+    billed = case.priced(model.model_copy(update={"requests_per_month": volume})) if _fleet(case, policy) else case
+    return judge(billed, known, admitted)
+
+
+def _fleet(case: Case, policy: Policy) -> bool:
+    """Whether a volume is billed by whole replicas."""
+    model = case.evidence.cost_model
+    return model.model == "measured" and (policy.requests_per_month is None or model.requests_per_month is not None)
 
 
 # ---- the dials -------------------------------------------------------------------------------------------------
@@ -165,46 +183,47 @@ def _price(case: Case, policy: Policy) -> Dial:
 def _utilization(case: Case, policy: Policy) -> Dial:
     model = case.evidence.cost_model
     field = "utilization" if model.requests_per_month is None else "target_utilization"
-    current = float(getattr(model, field))
+    current, name = float(getattr(model, field)), field.replace("_", " ")
     return Dial(
         name="utilization",
         current=current,
         low=min(0.01, current),
         high=1.0,
         verdict=_priced(case, policy, field),
-        phrase=lambda value: f"At a utilization of {value} instead of {say.clean(current * 100)} %",
+        breaks=tuple(current * size / k for size in _sizes(case, model) for k in REPLICAS),
+        phrase=lambda value: f"At a {name} of {value} instead of {say.clean(current * 100)} %",
         value=lambda value: f"{say.clean(value * 100)} %",
     )
 
 
-def _volume(case: Case, policy: Policy, current: float) -> Dial:
-    model = case.evidence.cost_model
-
-    fleet = model.model == "measured" and (policy.requests_per_month is None or model.requests_per_month is not None)
-
-    def verdict(volume: float) -> Verdict:
-        known = policy.model_copy(update={"requests_per_month": volume})
-        billed = case.priced(model.model_copy(update={"requests_per_month": volume})) if fleet else case
-        return judge(billed, known).verdict
-
+def _volume(case: Case, policy: Policy, current: float, admitted: Collection[int]) -> Dial:
+    billed = ", billed by whole replicas," if _fleet(case, policy) else ""
+    for_one = case.evidence.cost_model.model_copy(update={"requests_per_month": 1.0})
     return Dial(
         name="volume",
         current=current,
         low=min(VOLUMES[0], current),
         high=max(VOLUMES[1], current),
-        verdict=verdict,
-        phrase=lambda value: f"With {value} requests a month" + (", billed by whole replicas," if fleet else ""),
+        verdict=lambda volume: at_volume(case, policy, volume, admitted).verdict,
+        breaks=tuple(k / size for size in _sizes(case, for_one) for k in REPLICAS) if billed else (),
+        phrase=lambda value: f"With {value} requests a month{billed}",
         value=lambda value: f"{value:,.10g}",
         less="fewer",
     )
 
 
-def _volume_changes(case: Case, policy: Policy) -> Iterator[Change]:
-    """Along the volume; where none was given, seen from a very large one downwards."""
+def _sizes(case: Case, model: CostModel) -> list[float]:
+    """Replicas, not rounded, that each model needs; none where there is no volume."""
+    capacities = {offer.reading.capacity_rps for offer in (case.teacher, *case.students)}
+    return [unrounded_replicas(rps, model) for rps in capacities if rps] if model.requests_per_month else []
+
+
+def volume_changes(case: Case, policy: Policy, admitted: Collection[int] = ()) -> Iterator[Change]:
+    """Along the volume; where none was given, seen from a very large one downwards. `admitted` as for `judge`."""
     if policy.requests_per_month is not None:
-        yield from _turned(_volume(case, policy, policy.requests_per_month))
+        yield from _turned(_volume(case, policy, policy.requests_per_month, admitted))
         return
-    today, dial = judge(case, policy).verdict, _volume(case, policy, VOLUMES[1])
+    today, dial = judge(case, policy, admitted).verdict, _volume(case, policy, VOLUMES[1], admitted)
     edges = list(_edges(dial, dial.low))
     if (top := dial.verdict(dial.current)) != today:
         edge = rounded(dial, _boundary(dial, edges[0][0], top), top, up=True) if edges else dial.low
@@ -228,16 +247,20 @@ def _turned(dial: Dial) -> Iterator[Change]:
 def _change(dial: Dial, region: Region, *, up: bool) -> Change:
     if region.far is None:
         span = f"{dial.value(region.near)} or {'more' if up else dial.less}"
+    elif (near := dial.value(region.near)) == (far := dial.value(region.far)):
+        span = near
     else:
-        span = f"{dial.value(region.near)} {'up' if up else 'down'} to {dial.value(region.far)}"
+        span = f"{near} {'up' if up else 'down'} to {far}"
     aside = dial.aside if up else ""
     return Change(dial.name, region, abs(log(region.near / dial.current)), f"{dial.phrase(span)}{aside}")
 
 
 def _regions(dial: Dial, edges: list[tuple[float, Verdict]], *, up: bool) -> Iterator[Region]:
-    """The stretches between edges, nearest first, their ends rounded inwards."""
+    """The stretches between edges, nearest first, their ends rounded inwards; slivers are left out."""
     for i, (edge, verdict) in enumerate(edges):
         far = None
+        if i + 1 < len(edges) and abs(log(edges[i + 1][0] / edge)) < SLIVER:
+            continue
         if i + 1 < len(edges):
             far = rounded(dial, _boundary(dial, edges[i + 1][0], verdict), verdict, up=not up)
         yield Region(rounded(dial, edge, verdict, up=up), far, verdict)
@@ -246,14 +269,21 @@ def _regions(dial: Dial, edges: list[tuple[float, Verdict]], *, up: bool) -> Ite
 def _edges(dial: Dial, end: float) -> Iterator[tuple[float, Verdict]]:
     """Values just past every boundary on the way to `end`, each with the verdict there."""
     at, verdict = dial.current, dial.verdict(dial.current)
-    ratio = (end / dial.current) ** (1 / STEPS)
-    for step in range(1, STEPS + 1):
-        ahead = dial.current * ratio**step if step < STEPS else end
+    for ahead in _stops(dial, end):
         while dial.verdict(ahead) != verdict:
             at = _crossing(dial, at, ahead, verdict)
             verdict = dial.verdict(at)
             yield at, verdict
         at = ahead
+
+
+def _stops(dial: Dial, end: float) -> list[float]:
+    """Where the walk to `end` looks: even steps, and both sides of every break."""
+    ratio = (end / dial.current) ** (1 / STEPS)
+    steps = [dial.current * ratio**step for step in range(1, STEPS)]
+    sides = [at * side for at in dial.breaks for side in (1 - CLOSE, 1 + CLOSE)]
+    low, high = sorted((dial.current, end))
+    return [*sorted((at for at in (*steps, *sides) if low < at < high), reverse=end < dial.current), end]
 
 
 def _crossing(dial: Dial, before: float, after: float, verdict: Verdict) -> float:

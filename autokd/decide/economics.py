@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import inf
 
-from autokd.cost.dollars import cost_usd_per_1k
+from autokd.cost.dollars import cost_interval
 from autokd.records import CostModel, Economics, Interval, Policy, Reading, SearchSummary
 
 DIFFERENT = 0.10  # of the larger: costs closer than this are the same cost
@@ -89,14 +89,18 @@ def monthly_usd(cost: float, requests_per_month: float | None) -> float | None:
 
 
 def repriced(reading: Reading, old: CostModel, new: CostModel) -> Interval:
-    """A reading's cost under another price, utilization or volume; its relative spread stays.
+    """A reading's cost under another price, utilization or volume.
 
-    With a capacity the formula of the fleet is asked again; without one (priced by parameters) the cost follows the
-    price per parameter alone.
+    With a capacity the formula is asked again, at its mean and both ends; without one (priced by parameters) the cost
+    follows the price per parameter alone.
     """
     if reading.capacity_rps is None:
-        factor = new.usd_per_1k_per_billion / old.usd_per_1k_per_billion
-    else:
-        before, after = cost_usd_per_1k(reading.capacity_rps, old), cost_usd_per_1k(reading.capacity_rps, new)
-        factor = after / before if 0 < before < inf else 1.0
-    return _scaled(reading.cost_usd_per_1k, factor)
+        return _scaled(reading.cost_usd_per_1k, new.usd_per_1k_per_billion / old.usd_per_1k_per_billion)
+    return cost_interval(reading.capacity_interval or _capacity(reading.capacity_rps, reading.cost_usd_per_1k), new)
+
+
+def _capacity(mean: float, cost: Interval) -> Interval:
+    """A capacity whose ends were not kept; exact where no fleet of whole replicas rounded the cost's ends."""
+    if not 0 < cost.low <= cost.high < inf:
+        return Interval(mean=mean, low=mean, high=mean, level=cost.level)
+    return Interval(mean=mean, low=mean * cost.mean / cost.high, high=mean * cost.mean / cost.low, level=cost.level)

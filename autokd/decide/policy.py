@@ -12,7 +12,7 @@ from autokd.decide.paired_tests import holm
 from autokd.decide.reasons import closest, reasons, summary
 from autokd.decide.refusals import limits_missed, refusals
 from autokd.decide.rules import Judgement, judge
-from autokd.decide.strength import weaknesses
+from autokd.decide.strength import settling_seeds, weaknesses
 from autokd.decide.verdictmap import verdict_map
 from autokd.records import Advantage, Arm, Decision, Economics, FinalistSummary, Option, Options, Policy, SeededInterval
 
@@ -29,7 +29,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         summary=summary(judged, found),
         reasons=reasons(judged, found),
         weaknesses=tuple(weakness.sentence for weakness in weak),
-        settling_seeds=max((weakness.seeds for weakness in weak if weakness.seeds), default=None),
+        settling_seeds=settling_seeds(weak),
         would_change=tuple(change.sentence for change in found),
         options=_options(judged),
         gain=judged.gain.difference if judged.gain else None,
@@ -47,8 +47,9 @@ def _condition(judged: Judgement) -> str | None:
     """The volume above which the verdict holds, where none was given and the teacher could be kept."""
     if judged.pick is None or not judged.teacher_eligible or judged.policy.requests_per_month is not None:
         return None
-    requests = judged.break_even(judged.pick)
-    return f"above {say.count(requests)} requests" if requests else None
+    requests, model = judged.break_even(judged.pick), judged.case.evidence.cost_model
+    at = f" at a utilization of {say.clean(model.utilization * 100)} %" if model.model == "measured" else ""
+    return f"above {say.count(requests)} requests{at}" if requests else None
 
 
 def _economics(judged: Judgement) -> Economics | None:
@@ -97,7 +98,6 @@ def _teacher_option(judged: Judgement) -> Option:
         accuracy=judged.case.teacher_accuracy,
         one_time=0.0,
         eligible=judged.teacher_eligible,
-        worthwhile=judged.teacher_eligible,
         why_not=tuple(limits_missed(judged.case.teacher, judged.policy)),
     )
 
@@ -112,7 +112,6 @@ def _student_option(judged: Judgement, student: Student) -> Option:
         accuracy=student.accuracy,
         one_time=judged.one_time_usd,
         eligible=student.number in judged.eligible,
-        worthwhile=student.number in judged.worthwhile,
         why_not=refusals(judged, student),
     )
 
@@ -127,7 +126,6 @@ def _option(
     accuracy: SeededInterval,
     one_time: float,
     eligible: bool,
-    worthwhile: bool,
     why_not: tuple[str, ...],
 ) -> Option:
     return Option(
@@ -144,14 +142,14 @@ def _option(
         capacity_rps=offer.reading.capacity_rps,
         one_time_usd=one_time,
         eligible=eligible,
-        worthwhile=worthwhile,
+        worthwhile=not why_not,
         noisy=offer.reading.noisy,
         why_not=why_not,
     )
 
 
 def _finalist(judged: Judgement, student: Student) -> FinalistSummary:
-    record = student.record
+    record, why_not = student.record, refusals(judged, student)
     return FinalistSummary(
         number=record.number,
         arm=record.arm,
@@ -167,6 +165,6 @@ def _finalist(judged: Judgement, student: Student) -> FinalistSummary:
         device_seconds=sum(result.device_seconds for result in record.seeds),
         weights=record.weights,
         eligible=student.number in judged.eligible,
-        worthwhile=student.number in judged.worthwhile,
-        why_not=refusals(judged, student),
+        worthwhile=not why_not,
+        why_not=why_not,
     )

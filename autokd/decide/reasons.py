@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from autokd.decide import wording as say
 from autokd.decide.case import Case, Student
 from autokd.decide.changes import Change
-from autokd.decide.economics import costs_differ, horizon_saving_usd
+from autokd.decide.economics import costs_differ, horizon_saving_usd, within
 from autokd.decide.nearest import nearest_miss, smallest_fix
 from autokd.decide.refusals import limits_missed, refusals
-from autokd.decide.rules import Judgement, affordable, decided_by_cost, gains, is_ahead
+from autokd.decide.rules import Judgement, decided_by_cost, gains, is_ahead, leads
 from autokd.records import Arm, Difference, Policy
 
 ADJECTIVES: dict[Arm, str] = {"distill": "distilled", "direct": "direct"}
@@ -30,7 +30,7 @@ def reasons(judged: Judgement, found: Sequence[Change]) -> tuple[str, ...]:
     """One sentence or more for each step of the policy, in its order."""
     return (
         _teacher(judged.case, judged.policy),
-        *_beaten(judged.case),
+        *_beaten(judged),
         *(_arm(judged, arm) for arm in ADJECTIVES),
         *_outdone(judged),
         *_contest(judged),
@@ -64,11 +64,18 @@ def _worth(case: Case, student: Student) -> str:
 
 
 def _nothing(judged: Judgement) -> str:
-    budget = f"the budget of {say.usd(judged.policy.max_cost)} per 1,000 requests"
-    if any(affordable(student, judged.policy) for student in judged.case.students):
-        kept = f"{say.percent(judged.policy.min_retention)} of {judged.case.teacher.name}'s accuracy"
-        return f"Nothing within {budget} is shown to keep {kept}"
-    return f"Nothing meets {budget}" + ("" if judged.policy.max_latency_ms is None else " and the latency limit")
+    case, policy = judged.case, judged.policy
+    budget = f"the budget of {say.usd(policy.max_cost)} per 1,000 requests"
+    if not any(within(offer.cost.mean, policy.max_cost) for offer in (case.teacher, *case.students)):
+        return f"Nothing meets {budget}"
+    wanted = [f"keeps {say.percent(policy.min_retention)} of {case.teacher.name}'s accuracy"]
+    if policy.max_negative_flips is not None:
+        wanted.append(f"gets at most {say.percent(policy.max_negative_flips)} wrong that the teacher gets right")
+    if policy.min_class_recall is not None:
+        wanted.append(f"recognises {say.percent(policy.min_class_recall)} of every class")
+    if policy.max_latency_ms is not None:
+        wanted.append(f"answers within {say.clean(policy.max_latency_ms)} ms (p95)")
+    return f"Nothing within {budget} is shown to be a model that {say.listed(wanted)}"
 
 
 def _kept(case: Case, policy: Policy) -> str:
@@ -110,16 +117,18 @@ def _teacher(case: Case, policy: Policy) -> str:
     )
 
 
-def _beaten(case: Case) -> Iterator[str]:
+def _beaten(judged: Judgement) -> Iterator[str]:
     """A teacher that is no better than a student trained without it."""
+    case = judged.case
     best = max(case.arm("direct"), key=lambda s: (s.val_accuracy, -s.number), default=None)
     if best is not None and best.val_accuracy > case.teacher.val_accuracy:
         own, teachers = say.percent_beside(best.val_accuracy, case.teacher.val_accuracy)
         how = "trained directly" if best.record.recipe.epochs else "used as it is"
-        yield (
-            f"The teacher is not worth distilling: {best.name}, {how} (finalist {best.number}), reaches "
-            f"{own} on validation, the teacher {teachers}."
-        )
+        rival = f"{best.name}, {how} (finalist {best.number}),"
+        if judged.verdict == "distill":
+            yield f"{rival} is ahead of the teacher on validation: {own} against {teachers}."
+        else:
+            yield f"The teacher is not worth distilling: {rival} reaches {own} on validation, the teacher {teachers}."
 
 
 def _arm(judged: Judgement, arm: Arm) -> str:
@@ -153,7 +162,7 @@ def _outdone(judged: Judgement) -> Iterator[str]:
         return
     behind = judged.case.differences[distilled.number, first.number].difference
     yield (
-        f"Finalist {first.number}, {first.name}, did better on validation, but is dearer "
+        f"Finalist {first.number}, {first.name}, would stand for the direct arm, but is dearer "
         f"({say.usd(first.cost.mean)} against {say.usd(distilled.cost.mean)} per 1,000 requests) and less accurate "
         f"than the distilled pick ({say.points(-behind.mean)}, the interval ends at {say.points(-behind.low)}), so the "
         "next one stands for the direct arm."
@@ -180,10 +189,10 @@ def _unrivalled(judged: Judgement, distilled: Student) -> Iterator[str]:
     """What no shown gain means where the direct arm has no pick."""
     if judged.unproven:
         yield (
-            f"Without a gain above 0, chance may be why {distilled.name} passes when distilled and no direct finalist "
-            "does; the teacher can be kept, which needs no proof."
+            f"Without a gain above 0, distilling is not shown to be why {distilled.name} passes and no direct finalist "
+            "is left; the teacher can be kept, which needs no proof."
         )
-    elif not gains(judged.case, distilled) and not judged.outdone:
+    elif not gains(judged.case, distilled):
         yield "The teacher cannot be kept and nothing else meets the limits: the distilled pick is taken all the same."
 
 
@@ -206,17 +215,22 @@ def _advantage(distilled: Student, direct: Student, advantage: Difference) -> st
 
 def _conclusion(case: Case, policy: Policy, distilled: Student, direct: Student) -> str:
     prices = f"{say.usd(distilled.cost.mean)} against {say.usd(direct.cost.mean)} per 1,000 requests"
-    if decided_by_cost(policy, distilled, direct):
-        cheap = distilled if distilled.cost.mean < direct.cost.mean else direct
-        return f"Savings are preferred, and the {ADJECTIVES[cheap.arm]} pick is the cheaper one ({prices})."
+    simpler = "training directly" if direct.record.recipe.epochs else "a published model as it is"
+    by_cost = decided_by_cost(policy, distilled, direct)
+    if by_cost and direct.cost.mean < distilled.cost.mean:
+        return f"Savings are preferred, and the direct pick is the cheaper one ({prices})."
     if not gains(case, distilled):
-        return "No gain above 0 is shown, and without one the simpler way, training directly, is taken."
+        return f"No gain above 0 is shown, and without one the simpler way, {simpler}, is taken."
+    if by_cost:
+        return f"Savings are preferred, and the distilled pick is the cheaper one ({prices})."
     least = say.points(policy.min_gain).removeprefix("+")
+    if leads(case, policy, distilled, direct):
+        return f"The distilled pick is shown to be ahead, with a mean of at least {least}."
     if is_ahead(case, policy, distilled, direct):
-        return f"The distilled pick is ahead by at least {least}, or cheaper and at most {least} behind ({prices})."
+        return f"The distilled pick is cheaper ({prices}), and with its whole interval less than {least} behind."
     return (
-        f"The distilled pick is neither shown to be ahead, with a mean of at least {least}, nor cheaper and at most "
-        f"{least} behind ({prices}); the simpler way, training directly, is taken."
+        f"The distilled pick is neither shown to be ahead, with a mean of at least {least}, nor cheaper and less than "
+        f"{least} behind ({prices}); the simpler way, {simpler}, is taken."
     )
 
 

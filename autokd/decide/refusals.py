@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from autokd.decide import wording as say
 from autokd.decide.case import Case, Offer, Student
 from autokd.decide.economics import cheaper, horizon_saving_usd, one_time_usd, within
+from autokd.decide.recalls import FEWEST
 from autokd.decide.rules import Judgement, fast_enough, flips_little, knows_all, retains
 from autokd.records import Policy
 
@@ -21,7 +22,15 @@ def refusals(judged: Judgement, student: Student) -> tuple[str, ...]:
     found = [*limits_missed(student, judged.policy), *_shortcomings(student, judged.policy)]
     if not found and student.number not in judged.worthwhile:
         found.append(_payback(judged.case, judged.policy, student))
-    return tuple(found)
+    return tuple(found or _gives_way(judged, student))
+
+
+def _gives_way(judged: Judgement, student: Student) -> Iterator[str]:
+    """Why a finalist that is worth its money is not taken all the same."""
+    if judged.passed_over(student):
+        yield "is dearer than the distilled pick and less accurate with its whole interval"
+    if judged.unproven and student.arm == "distill":
+        yield "is not shown to gain by distilling, which it has to where the teacher can be kept"
 
 
 def limits_missed(offer: Offer, policy: Policy) -> Iterator[str]:
@@ -49,6 +58,12 @@ def _shortcomings(student: Student, policy: Policy) -> Iterator[str]:
         )
     if policy.min_class_recall is not None and not knows_all(student, policy):
         worst = student.worst
+        if worst.images < FEWEST:
+            yield (
+                f"is not shown to recognise {say.percent(policy.min_class_recall)} of class {worst.name}, which has "
+                f"{worst.images or 'no'} test image"
+            )
+            return
         share, limit = say.percent_beside(worst.recall.low, policy.min_class_recall)
         yield (
             f"recognises {say.percent(worst.recall.mean)} of class {worst.name}, which is not shown to be {limit} or "

@@ -46,6 +46,11 @@ class Judgement:
         """The picks there are, distilled before direct."""
         return [pick for pick in (self.distilled, self.direct) if pick]
 
+    def passed_over(self, direct: Student) -> bool:
+        """Whether a worthwhile finalist of the direct arm gave way to the distilled pick."""
+        found = self.distilled is not None and direct.arm == "direct" and direct.number in self.worthwhile
+        return found and self.distilled is not None and is_outdone(self.case, direct, self.distilled)
+
     @property
     def twin(self) -> Student | None:
         """The twin of the distilled pick."""
@@ -74,22 +79,19 @@ class Judgement:
 
 
 def judge(case: Case, policy: Policy, admitted: Collection[int] = ()) -> Judgement:
-    """The verdict on a case; finalists `admitted` count as keeping enough accuracy, whatever their interval says."""
+    """The verdict on a case; finalists `admitted` count as keeping as much accuracy as their interval allows."""
     teacher_eligible = affordable(case.teacher, policy)
     eligible = [s for s in case.students if affordable(s, policy) and (s.number in admitted or keeps_up(s, policy))]
-    worthwhile = [s for s in eligible if not teacher_eligible or pays(s, case, policy)]
-    distilled, first = (arm_pick([s for s in worthwhile if s.arm == arm], policy) for arm in ARMS)
-    direct = first
-    if distilled and first and is_outdone(case, first, distilled):
-        left = [s for s in worthwhile if s.arm == "direct" and not is_outdone(case, s, distilled)]
-        direct = arm_pick(left, policy)
-    outdone = None if first is direct else first
-    if teacher_eligible and first is None:
-        distilled = arm_pick([s for s in worthwhile if s.arm == "distill" and gains(case, s)], policy) or distilled
+    worthwhile = [s for s in eligible if not teacher_eligible or pays(s, case, policy, s.number in admitted)]
+    tried, rivals = ([s for s in worthwhile if s.arm == arm] for arm in ARMS)
+    distilled, direct, outdone = _picks(case, policy, tried, rivals)
+    proven = [s for s in tried if gains(case, s)]
+    if teacher_eligible and direct is None and proven:
+        distilled, direct, outdone = _picks(case, policy, proven, rivals)
     return Judgement(
         case=case,
         policy=policy,
-        verdict=_verdict(case, policy, teacher_eligible, distilled, direct, outdone),
+        verdict=_verdict(case, policy, teacher_eligible, distilled, direct),
         teacher_eligible=teacher_eligible,
         eligible=frozenset(s.number for s in eligible),
         worthwhile=frozenset(s.number for s in worthwhile),
@@ -146,17 +148,33 @@ def could_keep_up(student: Student, policy: Policy) -> bool:
 # ---- 2: worthwhile ---------------------------------------------------------------------------------------------
 
 
-def pays(student: Student, case: Case, policy: Policy) -> bool:
-    """Whether a student pays for itself beside a teacher that could be kept."""
+def pays(student: Student, case: Case, policy: Policy, admitted: bool = False) -> bool:
+    """Whether a student pays for itself beside a teacher that could be kept; `admitted` as for `judge`."""
     saving = horizon_saving_usd(case.teacher.cost.mean, student.cost.mean, policy)
     if saving is not None:
         return saving > one_time_usd(case.spent_usd, policy)
-    if within(student.cost.mean, HALF * case.teacher.cost.mean):
+    if half_priced(student, case):
         return True
-    return cheaper(student.cost.mean, case.teacher.cost.mean) and student.retention.low >= 1 - _ROUNDING
+    kept = student.retention.high if admitted else student.retention.low
+    return cheaper(student.cost.mean, case.teacher.cost.mean) and kept >= 1 - _ROUNDING
+
+
+def half_priced(student: Student, case: Case) -> bool:
+    """Whether a student costs at most half of what the teacher does."""
+    return within(student.cost.mean, HALF * case.teacher.cost.mean)
 
 
 # ---- 3: the pick of an arm -------------------------------------------------------------------------------------
+
+
+def _picks(
+    case: Case, policy: Policy, tried: list[Student], rivals: list[Student]
+) -> tuple[Student | None, Student | None, Student | None]:
+    """The picks of both arms, and the direct arm's first choice where that gives way."""
+    distilled, first = arm_pick(tried, policy), arm_pick(rivals, policy)
+    if not (distilled and first and is_outdone(case, first, distilled)):
+        return distilled, first, None
+    return distilled, arm_pick([s for s in rivals if not is_outdone(case, s, distilled)], policy), first
 
 
 def arm_pick(worthwhile: list[Student], policy: Policy) -> Student | None:
@@ -186,32 +204,31 @@ def is_outdone(case: Case, direct: Student, distilled: Student) -> bool:
 
 
 def _verdict(
-    case: Case,
-    policy: Policy,
-    teacher_eligible: bool,
-    distilled: Student | None,
-    direct: Student | None,
-    outdone: Student | None,
+    case: Case, policy: Policy, teacher_eligible: bool, distilled: Student | None, direct: Student | None
 ) -> Verdict:
-    """The simpler way needs no proof: a direct pick beside a distilled one, and a teacher that could be kept.
+    """The simpler way needs no proof: a direct pick, or else a teacher that could be kept.
 
-    Where the teacher cannot be kept, a distilled student that alone meets the limits is all there is. Where a direct
-    finalist was outdone, the distilled pick is shown to be better than what the direct arm has.
+    A distilled pick has to gain, unless it is all there is.
     """
     if distilled and direct:
         return _between(case, policy, distilled, direct)
     if distilled:
-        return "keep_teacher" if teacher_eligible and not outdone and not gains(case, distilled) else "distill"
+        return "distill" if gains(case, distilled) or not teacher_eligible else "keep_teacher"
     if direct:
         return "use_small_model"
     return "keep_teacher" if teacher_eligible else "none"
 
 
 def _between(case: Case, policy: Policy, distilled: Student, direct: Student) -> Verdict:
-    if decided_by_cost(policy, distilled, direct):
-        return "distill" if distilled.cost.mean < direct.cost.mean else "use_small_model"
-    proven = gains(case, distilled) and is_ahead(case, policy, distilled, direct)
+    proven = gains(case, distilled) and is_preferred(case, policy, distilled, direct)
     return "distill" if proven else "use_small_model"
+
+
+def is_preferred(case: Case, policy: Policy, distilled: Student, direct: Student) -> bool:
+    """Whether a distilled pick that gains is to be taken: the cheaper one by savings, else the one that is ahead."""
+    if decided_by_cost(policy, distilled, direct):
+        return distilled.cost.mean < direct.cost.mean
+    return is_ahead(case, policy, distilled, direct)
 
 
 def decided_by_cost(policy: Policy, distilled: Student, direct: Student) -> bool:
@@ -233,16 +250,24 @@ def could_gain(case: Case, distilled: Student) -> bool:
 
 def is_ahead(case: Case, policy: Policy, distilled: Student, direct: Student) -> bool:
     """Whether the distilled pick is shown to be more accurate by enough, or as accurate at a lower cost."""
-    advantage = case.differences[distilled.number, direct.number].interval
-    if advantage.low > 0 and advantage.mean >= policy.min_gain - _ROUNDING:
+    if leads(case, policy, distilled, direct):
         return True
+    advantage = case.differences[distilled.number, direct.number].interval
     return cheaper(distilled.cost.mean, direct.cost.mean) and advantage.low > -policy.min_gain
+
+
+def leads(case: Case, policy: Policy, distilled: Student, direct: Student) -> bool:
+    """Whether the distilled pick is shown to be more accurate, by a mean that matters."""
+    advantage = case.differences[distilled.number, direct.number].interval
+    return advantage.low > 0 and advantage.mean >= policy.min_gain - _ROUNDING
 
 
 def could_be_ahead(case: Case, policy: Policy, distilled: Student, direct: Student) -> bool:
     """Whether the intervals of gain and advantage leave it open that more evidence would say distill."""
     if not could_gain(case, distilled):
         return False
+    if decided_by_cost(policy, distilled, direct):
+        return distilled.cost.mean < direct.cost.mean
     advantage = case.differences[distilled.number, direct.number].interval
     if advantage.high > max(policy.min_gain, 0.0):
         return True

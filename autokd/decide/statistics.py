@@ -29,6 +29,7 @@ end of Wilson's interval for no event in n, a little wider than the rule of thre
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf, sqrt
@@ -61,12 +62,12 @@ class Estimate:
     @property
     def half_width(self) -> float:
         """Half of the interval."""
-        return self._spread(0.0)
+        return self._spread(_quantile)
 
     @property
     def detectable(self) -> float:
         """The smallest true value whose interval would leave 0 out in four of five repetitions."""
-        return self._spread(POWER)
+        return self._spread(_detectable)
 
     @property
     def interval(self) -> Interval:
@@ -74,11 +75,15 @@ class Estimate:
         half = self.half_width
         return Interval(mean=self.mean, low=self.mean - half, high=self.mean + half, level=self.level)
 
+    def cut(self, low: float, high: float) -> Interval:
+        """The interval cut to values that are possible."""
+        whole = self.interval
+        return whole.model_copy(update={"low": max(whole.low, low), "high": min(whole.high, high)})
+
     @property
     def difference(self) -> Difference:
         """Mean, interval cut to what a difference of accuracies can be, and the detectable difference."""
-        low, high = max(self.mean - self.half_width, -1.0), min(self.mean + self.half_width, 1.0)
-        return Difference(mean=self.mean, low=low, high=high, level=self.level, detectable=self.detectable)
+        return Difference(**self.cut(-1.0, 1.0).model_dump(), detectable=self.detectable)
 
     @property
     def p_value(self) -> float:
@@ -95,9 +100,10 @@ class Estimate:
     def with_more(self, *, images: float = 1.0, seeds: int | None = None, level: float | None = None) -> Estimate:
         """What to expect of `images` times as many test images and of another number of seeds, at the same mean."""
         count = seeds or self.seeds
+        averaged = self.shared * (1 - self.seeds / count)  # of the image part, by the additional seeds
         return replace(
             self,
-            image_part=self.image_part / images,
+            image_part=max(self.image_part - averaged, 0.0) / images,
             seed_part=max(self.seed_part - self.shared * (1 - 1 / images), 0.0) * self.seeds / count,
             shared=self.shared / images * self.seeds / count,
             images=round(self.images * images),
@@ -105,9 +111,9 @@ class Estimate:
             level=level or self.level,
         )
 
-    def _spread(self, power: float) -> float:
-        by_image = _quantile(self.images - 1, self.level, power) ** 2
-        seed = _quantile(self.seeds - 1, self.level, power) ** 2 * self.seed_part if self.seed_part > 0 else 0.0
+    def _spread(self, reach: Callable[[int, float], float]) -> float:
+        by_image = reach(self.images - 1, self.level) ** 2
+        seed = reach(self.seeds - 1, self.level) ** 2 * self.seed_part if self.seed_part > 0 else 0.0
         return sqrt(by_image * self.image_part + max(seed - by_image * self.shared, 0.0))
 
 
@@ -230,14 +236,19 @@ def _seed_parts(values: Values, per_image: Floats) -> tuple[float, float]:
 
 
 @lru_cache(maxsize=1024)
-def _quantile(degrees: int, level: float, power: float) -> float:
-    """t quantile of both ends of an interval, plus that of the power where one is asked for."""
+def _quantile(degrees: int, level: float) -> float:
+    """t quantile of both ends of an interval."""
     from scipy.special import stdtrit
 
-    if degrees < 1:
-        return inf
-    reach = float(stdtrit(float(degrees), (1 + level) / 2))
-    return reach + (float(stdtrit(float(degrees), power)) if power else 0.0)
+    return inf if degrees < 1 else float(stdtrit(float(degrees), (1 + level) / 2))
+
+
+@lru_cache(maxsize=1024)
+def _detectable(degrees: int, level: float) -> float:
+    """The true value, in standard errors, that a t test finds in four of five repetitions: a noncentrality."""
+    from scipy.special import nctdtrinc
+
+    return inf if degrees < 1 else float(nctdtrinc(float(degrees), 1 - POWER, _quantile(degrees, level)))
 
 
 @lru_cache(maxsize=64)

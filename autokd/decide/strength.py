@@ -6,12 +6,13 @@ where the verdict stays, it does not rest on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress, product
 
 from autokd.decide import wording as say
 from autokd.decide.case import Offer, Student
+from autokd.decide.changes import Change, at_volume, volume_changes
 from autokd.decide.economics import cheaper, within
 from autokd.decide.rules import (
     Judgement,
@@ -19,11 +20,10 @@ from autokd.decide.rules import (
     could_be_ahead,
     could_gain,
     could_keep_up,
-    decided_by_cost,
     flips_little,
+    half_priced,
+    is_preferred,
     judge,
-    keeps_up,
-    retains,
 )
 from autokd.decide.settling import seeds_to_settle, settled_by
 from autokd.decide.statistics import Estimate
@@ -32,10 +32,18 @@ from autokd.records import Interval, Policy, Verdict
 
 @dataclass(frozen=True)
 class Weakness:
-    """Why a verdict is weak, and what would settle it; `seeds` where more of them would."""
+    """Why a verdict is weak, and what would settle it: `seeds` where so many of them would."""
 
     sentence: str
     seeds: int | None = None
+    needs_evidence: bool = False  # an interval leaves something open, though there are seeds to judge it by
+
+
+def settling_seeds(weak: Sequence[Weakness]) -> int | None:
+    """Seeds of every finalist that would settle all that more evidence has to; None where they alone would not."""
+    if any(weakness.needs_evidence and weakness.seeds is None for weakness in weak):
+        return None
+    return max((weakness.seeds for weakness in weak if weakness.seeds), default=None)
 
 
 def weaknesses(judged: Judgement) -> tuple[Weakness, ...]:
@@ -79,8 +87,8 @@ def _untried(judged: Judgement) -> Iterator[str]:
     budget = judged.case.evidence.budget
     if budget is not None and not within(judged.policy.max_cost, budget):
         yield (
-            f"The search tried no student dearer than {say.usd(budget)} per 1,000 requests; "
-            f"a new search with --max-cost {judged.policy.max_cost:g} would settle what the larger budget can buy."
+            f"The search tried no student that costs over {say.usd(budget)} per 1,000 requests under these conditions; "
+            f"a new search under them, with --max-cost {judged.policy.max_cost:g}, would settle what more can buy."
         )
 
 
@@ -107,45 +115,56 @@ def _few_seeds(judged: Judgement) -> Iterator[Weakness]:
 
 def _shortcomings(judged: Judgement) -> Iterator[Weakness]:
     """Finalists refused as not good enough though their intervals do not rule it out, where their admission matters."""
-    alone = [({s.number}, s) for s in judged.case.students if _undecided(s, judged.policy)]
+    alone = [({s.number}, s) for s in judged.case.students if _undecided(judged, s)]
     together = {number for numbers, _ in alone for number in numbers}
-    matter = [(n, s) for n, s in alone if _admitting(judged, n) != judged.verdict]
+    matter = [(numbers, s) for numbers, s in alone if _admitting(judged, numbers) != judged.verdict]
     if not matter and _admitting(judged, together) != judged.verdict:
         matter = [(together, s) for _, s in alone]
     if not matter:
         return
     admitted, likely = max(matter, key=lambda pair: (pair[1].retention.mean, -pair[1].number))
     others = f" (and {len(matter) - 1} more)" if len(matter) > 1 else ""
-    question, remedy, seeds = _open_question(likely, judged.policy)
+    question, remedy, seeds = _open_question(likely, judged.policy, _share_to_keep(judged, likely))
     yield Weakness(
         f"Whether finalist {likely.number} ({likely.name}){others} {question}; if it does, the verdict is "
         f"{_admitting(judged, admitted)}; {remedy}.",
         seeds,
+        needs_evidence=likely.estimate.seeds > 1,
     )
 
 
-def _open_question(student: Student, policy: Policy) -> tuple[str, str, int | None]:
-    """What is open about a student, what would settle it, and the seeds that would."""
-    if not retains(student, policy):
-        kept = f"keeps {say.percent(policy.min_retention)} of the teacher's accuracy is open"
+def _share_to_keep(judged: Judgement, student: Student) -> float:
+    """The retention that would make a student count: all of it where nothing else says that it pays."""
+    unpaid = judged.teacher_eligible and judged.policy.requests_per_month is None
+    dear = unpaid and not half_priced(student, judged.case)
+    return max(judged.policy.min_retention, 1.0 if dear else 0.0)
+
+
+def _open_question(student: Student, policy: Policy, share: float) -> tuple[str, str, int | None]:
+    """What is open about a student of which `share` must be kept, what would settle it, and the seeds that would."""
+    if student.retention.low < share:
+        kept = f"keeps {say.percent(share)} of the teacher's accuracy is open"
         question = f"{kept} ({say.percent_range(student.retention)})"
-        limit = policy.min_retention
-        return question, settled_by(student.estimate, limit), seeds_to_settle(student.estimate, limit)
+        return question, settled_by(student.estimate, share), seeds_to_settle(student.estimate, share)
     more = "more test images would settle it"
     if policy.max_negative_flips is not None and not flips_little(student, policy):
         limited = f"gets at most {say.percent(policy.max_negative_flips)} wrong of what the teacher gets right is open"
         return f"{limited} ({say.percent_range(student.flips)})", more, None
     worst = student.worst
     known = f"recognises {say.percent(policy.min_class_recall or 0)} of class {worst.name} is open"
-    return f"{known} ({say.percent_range(worst.recall)}, {worst.images:,} test images)", more, None
+    images = f"{worst.images:,} test image{'' if worst.images == 1 else 's'}"
+    return f"{known} ({say.percent_range(worst.recall)}, {images})", more, None
 
 
 def _admitting(judged: Judgement, numbers: set[int]) -> Verdict:
     return judge(judged.case, judged.policy, numbers).verdict
 
 
-def _undecided(student: Student, policy: Policy) -> bool:
-    return affordable(student, policy) and not keeps_up(student, policy) and could_keep_up(student, policy)
+def _undecided(judged: Judgement, student: Student) -> bool:
+    """Whether a student was refused for what its intervals leave open."""
+    policy, refused = judged.policy, student.number not in judged.worthwhile
+    reaches = student.retention.high >= _share_to_keep(judged, student)
+    return refused and affordable(student, policy) and could_keep_up(student, policy) and reaches
 
 
 def _contest(judged: Judgement) -> Iterator[Weakness]:
@@ -155,16 +174,17 @@ def _contest(judged: Judgement) -> Iterator[Weakness]:
         yield _unproven_gain(judged, distilled)
     if judged.verdict != "use_small_model" or not distilled or not direct:
         return
-    if decided_by_cost(policy, distilled, direct) or not could_be_ahead(judged.case, policy, distilled, direct):
+    if not could_be_ahead(judged.case, policy, distilled, direct):
         return
-    if judged.gain is None or judged.advantage is None or judged.gain.interval.low <= 0:
+    if judged.gain is None or judged.gain.interval.low <= 0:
         yield _unproven_gain(judged, distilled)
-    else:
+    if judged.advantage is not None and not is_preferred(judged.case, policy, distilled, direct):
         line = _line(policy, distilled, direct, judged.advantage.mean)
         yield Weakness(
             "The advantage of the distilled pick over the direct pick is open "
             f"({_spelled(judged.advantage)}); {settled_by(judged.advantage, line)}.",
             seeds_to_settle(judged.advantage, line),
+            needs_evidence=judged.advantage.seeds > 1,
         )
 
 
@@ -179,6 +199,7 @@ def _unproven_gain(judged: Judgement, distilled: Student) -> Weakness:
         f"That distilling does nothing for {distilled.name} is not shown either (gain "
         f"{_spelled(judged.gain)}); {settled_by(judged.gain, 0.0)}.",
         seeds_to_settle(judged.gain, 0.0),
+        needs_evidence=judged.gain.seeds > 1,
     )
 
 
@@ -235,21 +256,36 @@ def _volume(judged: Judgement) -> Iterator[str]:
     """A cheaper student that was passed over only because nobody said how many requests there are."""
     if judged.policy.requests_per_month is not None or not judged.teacher_eligible:
         return
-    refused = [s for s in judged.case.students if s.number in judged.eligible - judged.worthwhile]
-    for student in refused:
-        requests = judged.break_even(student)
-        if requests is None or not cheaper(student.cost.mean, judged.case.teacher.cost.mean):
-            continue
-        verdict = _at_volume(judged, requests / judged.policy.horizon_months * 1.001 + 1)
-        if verdict != judged.verdict:
-            yield (
-                f"Whether {student.name} (finalist {student.number}) pays for itself depends on the request volume: it "
-                f"has done so after {say.count(requests)} requests, and where they come within "
-                f"{say.clean(judged.policy.horizon_months)} months the verdict is {verdict}; --requests-per-month "
-                "would settle it."
-            )
-            return
+    passed_over = {s.number for s in judged.case.students if _could_pay(judged, s)}
+    open_ = passed_over - judged.eligible
+    for admitted in (set[int](), open_) if open_ else (set[int](),):
+        for change in volume_changes(judged.case, judged.policy, admitted):
+            pick = at_volume(judged.case, judged.policy, change.region.near, admitted).pick
+            if pick is not None and pick.number in passed_over and change.region.verdict != judged.verdict:
+                yield _volume_sentence(judged, pick, change)
+                return
 
 
-def _at_volume(judged: Judgement, volume: float) -> Verdict:
-    return judge(judged.case, judged.policy.model_copy(update={"requests_per_month": volume})).verdict
+def _could_pay(judged: Judgement, student: Student) -> bool:
+    """Whether a volume could make a student worthwhile that nothing else rules out."""
+    return (
+        affordable(student, judged.policy)
+        and could_keep_up(student, judged.policy)
+        and student.number not in judged.worthwhile
+        and cheaper(student.cost.mean, judged.case.teacher.cost.mean)
+    )
+
+
+def _volume_sentence(judged: Judgement, student: Student, change: Change) -> str:
+    name = f"{student.name} (finalist {student.number})"
+    condition = f"{change.condition[:1].lower()}{change.condition[1:]}"
+    if student.number in judged.eligible:
+        return (
+            f"Whether {name} pays for itself depends on the request volume: {condition} the verdict is "
+            f"{change.region.verdict}; --requests-per-month would settle it."
+        )
+    question, remedy, _ = _open_question(student, judged.policy, judged.policy.min_retention)
+    return (
+        f"Whether {name} {question}; if it does, {condition} the verdict is {change.region.verdict}; {remedy} together "
+        "with --requests-per-month."
+    )
