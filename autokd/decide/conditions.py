@@ -49,7 +49,11 @@ def under(evidence: Evidence, model: CostModel) -> Evidence:
     if model == old:
         return evidence
 
+    serves_alike = model.model_copy(update={"train_price_usd_per_hour": old.train_price_usd_per_hour}) == old
+
     def priced(reading: Reading) -> Reading:
+        if serves_alike:
+            return reading
         return reading.model_copy(update={"cost_usd_per_1k": repriced(reading, old, model)})
 
     readings = {name: priced(reading) for name, reading in evidence.readings.items()}

@@ -68,14 +68,14 @@ def _nothing(judged: Judgement) -> str:
     budget = f"the budget of {say.usd(policy.max_cost)} per 1,000 requests"
     if not any(within(offer.cost.mean, policy.max_cost) for offer in (case.teacher, *case.students)):
         return f"Nothing meets {budget}"
-    wanted = [f"keeps {say.percent(policy.min_retention)} of {case.teacher.name}'s accuracy"]
+    wanted = [f"keep {say.percent(policy.min_retention)} of {case.teacher.name}'s accuracy"]
     if policy.max_negative_flips is not None:
-        wanted.append(f"gets at most {say.percent(policy.max_negative_flips)} wrong that the teacher gets right")
+        wanted.append(f"get at most {say.percent(policy.max_negative_flips)} wrong that the teacher gets right")
     if policy.min_class_recall is not None:
-        wanted.append(f"recognises {say.percent(policy.min_class_recall)} of every class")
+        wanted.append(f"recognise {say.percent(policy.min_class_recall)} of every class")
     if policy.max_latency_ms is not None:
-        wanted.append(f"answers within {say.clean(policy.max_latency_ms)} ms (p95)")
-    return f"Nothing within {budget} is shown to be a model that {say.listed(wanted)}"
+        wanted.append(f"answer within {say.clean(policy.max_latency_ms)} ms (p95)")
+    return f"Nothing within {budget} is shown to {say.listed(wanted)}"
 
 
 def _kept(case: Case, policy: Policy) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autokd.decide import Evidence
+from autokd.decide.conditions import under
 from autokd.records import (
     Arm,
     CostModel,
@@ -98,11 +99,11 @@ def made_evidence(
     for made in sorted(finalists, key=lambda m: (m.like is not None, m.number)):
         own = np.random.default_rng((seed, made.number))
         correct[made.number] = _correct(made, hardness, own) if made.like is None else correct[made.like]
-    return Evidence(
+    evidence = Evidence(
         task=made_task(images, test_is_separate),
         teacher=made_teacher(teacher_val, teacher_accuracy, own_weights),
         teacher_reading=made_reading("big_net", teacher_cost, teacher_p95, teacher_noisy, teacher_spread),
-        cost_model=model or made_cost_model(),
+        cost_model=made_cost_model(),
         finalists=tuple(made_record(made, correct[made.number]) for made in finalists),
         labels=np.arange(images) % 2,
         teacher_correct=hardness < teacher_accuracy,
@@ -121,6 +122,7 @@ def made_evidence(
         nearest=nearest,
         budget=budget,
     )
+    return evidence if model is None else under(evidence, model)
 
 
 def _correct(made: Made, hardness: np.ndarray[Any, Any], rng: np.random.Generator) -> np.ndarray[Any, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import t
+from scipy.stats import nct, t
 
 from autokd.decide import statistics
 from autokd.decide.statistics import Estimate
@@ -44,8 +44,10 @@ def test_the_seed_part_by_hand() -> None:
 def test_every_part_has_its_own_quantile() -> None:
     found = Estimate(mean=0.0, image_part=4e-6, seed_part=1e-6, images=1000, seeds=3)
     assert found.half_width == pytest.approx(np.sqrt(t.ppf(0.975, 999) ** 2 * 4e-6 + t.ppf(0.975, 2) ** 2 * 1e-6))
-    image, seed = (t.ppf(0.975, df) + t.ppf(0.8, df) for df in (999, 2))
-    assert found.detectable == pytest.approx(np.sqrt(image**2 * 4e-6 + seed**2 * 1e-6))
+    image, seed = 2.8043, 5.6535  # noncentralities at which a t test with 999 and 2 degrees of freedom has power 0.8
+    for degrees, reach in ((999, image), (2, seed)):
+        assert nct.sf(t.ppf(0.975, degrees), degrees, reach) == pytest.approx(0.8, abs=1e-4)
+    assert found.detectable == pytest.approx(np.sqrt(image**2 * 4e-6 + seed**2 * 1e-6), rel=1e-4)
 
 
 def test_identical_predictions_have_a_difference_of_nought_and_a_width_above_nought() -> None:

@@ -107,7 +107,7 @@ def test_a_direct_pick_that_is_dearer_and_worse_gives_way_to_the_twin() -> None:
     assert decision.verdict == "use_small_model"
     assert decision.options.direct is not None
     assert decision.options.direct.finalist == 3
-    assert any("dear_net, did better on validation, but is dearer" in reason for reason in decision.reasons)
+    assert any("dear_net, would stand for the direct arm, but is dearer" in reason for reason in decision.reasons)
 
 
 def test_without_another_direct_finalist_the_distilled_pick_is_alone() -> None:

@@ -88,6 +88,11 @@ CASES: dict[str, tuple[tuple[Made, ...], dict[str, Any], Verdict]] = {
         DEAR_TEACHER,
         "use_small_model",
     ),
+    "savings, distilled cheaper, no gain": (
+        (distilled(accuracy=0.94, cost=0.0002), direct(accuracy=0.94), twin(accuracy=0.94, cost=0.0003)),
+        {"prefer": "savings"},
+        "use_small_model",
+    ),
     # the teacher could be kept
     "half the cost, no volume": (priced(BETTER, 0.00125), CHEAP_TEACHER, "distill"),
     "only a distilled one keeps enough, with a gain": (
@@ -305,7 +310,7 @@ def test_the_summary_names_student_teacher_and_money() -> None:
 def test_the_condition_is_the_break_even_where_no_volume_is_known() -> None:
     decision = decide(made_evidence(*BETTER, usd=2.2), policy(**CHEAP_TEACHER))
     assert decision.break_even_requests == pytest.approx(1_000_000)
-    assert decision.condition == "above 1,000,000 requests"
+    assert decision.condition == "above 1,000,000 requests at a utilization of 30 %"
     assert decide(made_evidence(*BETTER), policy()).condition is None
     known = policy(**CHEAP_TEACHER, requests_per_month=1e6)
     assert decide(made_evidence(*BETTER), known).condition is None
@@ -365,10 +370,11 @@ def test_a_lone_distilled_pick_without_a_shown_gain_says_what_is_open() -> None:
     decision = decide(made_evidence(*LONE), asked)
     assert decision.strength == "weak"
     assert "keeps enough, but no gain from distilling is shown" in decision.summary
-    assert any("chance may be why" in reason for reason in decision.reasons)
+    assert any("distilling is not shown to be why" in reason for reason in decision.reasons)
     assert any("distilling does nothing" in weakness for weakness in decision.weaknesses)
     assert decision.options.distilled is not None
-    assert decision.options.distilled.worthwhile
+    assert decision.options.distilled.eligible
+    assert "is not shown to gain by distilling" in decision.options.distilled.why_not[0]
 
 
 def test_harm_that_is_shown_leaves_nothing_open() -> None:
@@ -376,6 +382,15 @@ def test_harm_that_is_shown_leaves_nothing_open() -> None:
     judged = judge(build_case(made_evidence(*alone)), policy(max_cost=0.01, requests_per_month=100_000))
     assert (judged.verdict, judged.unproven) == ("keep_teacher", True)
     assert weaknesses(judged) == ()
+
+
+def test_a_direct_finalist_that_gives_way_does_not_stand_in_for_a_gain() -> None:
+    alone = (distilled(1, 0.94, cost=2e-4), direct(2, 0.91, cost=9e-4))
+    decision = decide(made_evidence(*alone), policy(**CHEAP_TEACHER))
+    assert (decision.verdict, decision.strength) == ("keep_teacher", "weak")
+    assert decision.options.direct is not None
+    assert not decision.options.direct.worthwhile
+    assert "dearer than the distilled pick and less accurate" in decision.options.direct.why_not[0]
 
 
 def test_among_lone_distilled_finalists_the_one_with_a_gain_is_the_pick() -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import mean
 from typing import Any
 
+import numpy as np
 import pytest
 from made_evidence import Made, direct, distilled, made_evidence, published, twin
 
 from autokd.decide import decide
+from autokd.decide.case import build_case
+from autokd.decide.changes import at_volume
 from autokd.decide.settling import settled_by
-from autokd.decide.statistics import Estimate
+from autokd.decide.statistics import Estimate, difference
+from autokd.decide.strength import Weakness, settling_seeds
 from autokd.records import Decision, Policy
 
 BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925), twin(accuracy=0.92))
@@ -71,14 +76,16 @@ def test_one_seed_is_a_weakness() -> None:
 
 
 def test_a_budget_above_the_search_is_a_weakness() -> None:
-    assert "--max-cost 0.001 would settle" in only(decided(*BETTER, budget=0.0005))
+    assert "with --max-cost 0.001, would settle" in only(decided(*BETTER, budget=0.0005))
     assert decided(*BETTER, budget=0.001).strength == "strong"
 
 
 def test_a_refused_gain_that_the_interval_leaves_open() -> None:
     open_ = decided(distilled(accuracy=0.932), direct(accuracy=0.93), twin(accuracy=0.93), images=1000)
     assert open_.verdict == "use_small_model"
-    assert "is not shown either" in only(open_)
+    gain, advantage = open_.weaknesses
+    assert "is not shown either" in gain
+    assert "advantage of the distilled pick over the direct pick is open" in advantage
     shut = decided(distilled(accuracy=0.93), direct(accuracy=0.94), twin(accuracy=0.935))
     assert (shut.verdict, shut.strength) == ("use_small_model", "strong")
 
@@ -139,10 +146,27 @@ def test_a_volume_that_was_not_given() -> None:
     dear = tuple(replace(made, cost=0.002) for made in BETTER)
     decision = decided(*dear, asked={"max_cost": 0.01})
     assert decision.verdict == "keep_teacher"
-    assert "after 4,000,000 requests" in only(decision)
+    assert "with 1,100,000,000 or more requests a month, billed by whole replicas," in only(decision)
     assert "--requests-per-month would settle it" in only(decision)
+    enough = {"max_cost": 0.01, "requests_per_month": 1_100_000_000}
+    assert at_volume(build_case(made_evidence(*dear)), Policy(max_cost=0.01), 1_100_000_000).verdict == "distill"
+    assert decided(*dear, asked=enough).verdict == "distill"
     known = decided(*dear, asked={"max_cost": 0.01, "requests_per_month": 10_000})
     assert (known.verdict, known.strength) == ("keep_teacher", "strong")
+
+
+def test_keeping_all_of_the_accuracy_may_be_what_is_open() -> None:
+    """Over half of the teacher's cost: without a volume the student has to keep all of the teacher's accuracy."""
+    decision = decided(direct(accuracy=0.949, cost=0.002), asked={"max_cost": 0.01}, images=2000)
+    assert decision.verdict == "keep_teacher"
+    assert any("keeps 100.0 % of the teacher's accuracy is open" in weakness for weakness in decision.weaknesses)
+
+
+def test_a_student_may_be_open_in_accuracy_and_in_volume() -> None:
+    made = direct(accuracy=0.91, cost=0.002)
+    decision = decided(made, asked={"max_cost": 0.01}, images=1000)
+    assert (decision.verdict, decision.strength) == ("keep_teacher", "weak")
+    assert any("together with --requests-per-month" in weakness for weakness in decision.weaknesses)
 
 
 # ---- how much more evidence ------------------------------------------------------------------------------------
@@ -153,6 +177,23 @@ def test_seeds_settle_what_seeds_leave_open() -> None:
     assert (
         settled_by(estimate, 0.0) == "about 19 seeds would settle it"
     )  # at the level of a second look: t(18) is 2.445
+
+
+def test_more_seeds_also_average_what_they_change_image_by_image() -> None:
+    """Three seeds that differ image by image: the expectation of ten is what ten of that kind have."""
+    rng = np.random.default_rng(0)
+    hard = rng.random(4000)
+    seeds = (rng.normal(hard, 0.1, (40, 4000)) < 0.9, rng.normal(hard, 0.1, (40, 4000)) < 0.88)
+    expected = [difference(seeds[0][i : i + 3], seeds[1][i : i + 3]).with_more(seeds=10) for i in range(0, 30, 3)]
+    found = [difference(seeds[0][i : i + 10], seeds[1][i : i + 10]) for i in range(0, 40, 10)]
+    assert mean(e.image_part for e in expected) == pytest.approx(mean(f.image_part for f in found), rel=0.1)
+
+
+def test_seeds_settle_a_verdict_only_where_they_settle_all_that_is_open() -> None:
+    nine, none = Weakness("a.", 9, needs_evidence=True), Weakness("b.", None, needs_evidence=True)
+    assert settling_seeds([nine, Weakness("c.", 4, needs_evidence=True), Weakness("A price is noisy.")]) == 9
+    assert settling_seeds([nine, none]) is None
+    assert settling_seeds([]) is None
 
 
 def test_images_settle_what_images_leave_open() -> None:
