@@ -38,8 +38,11 @@ def one_time_usd(spent_usd: float, policy: Policy) -> float:
 
 
 def break_even_requests(one_time: float, teacher_cost: float, student_cost: float) -> float | None:
-    """Requests after which the saving has paid the one-time cost; None where the student is not cheaper."""
-    return _repaid(one_time, teacher_cost - student_cost) if student_cost < teacher_cost else None
+    """Requests after which the saving has paid the one-time cost; None where the student is not cheaper.
+
+    None, too, beside a teacher that cannot be served at all (its cost is infinite): nothing is known to be saved.
+    """
+    return _repaid(one_time, teacher_cost - student_cost) if student_cost < teacher_cost < inf else None
 
 
 def horizon_saving_usd(teacher_cost: float, student_cost: float, policy: Policy) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 
 from autokd.decide import wording as say
 from autokd.decide.case import Case, Student
@@ -56,6 +57,8 @@ def _source(student: Student) -> str:
 def _worth(case: Case, student: Student) -> str:
     kept = f"{say.percent(student.retention.mean)} of {case.teacher.name}'s accuracy"
     teacher, cost = case.teacher.cost.mean, student.cost.mean
+    if not isfinite(teacher):
+        return f"{kept} at {say.usd(cost)} per 1,000 requests"
     prices = f"({say.usd(cost)} instead of {say.usd(teacher)} per 1,000 requests)"
     if not costs_differ(teacher, cost):
         return f"{kept} at about the same cost {prices}"
@@ -70,9 +73,9 @@ def _nothing(judged: Judgement) -> str:
         return f"Nothing meets {budget}"
     wanted = [f"keep {say.percent(policy.min_retention)} of {case.teacher.name}'s accuracy"]
     if policy.max_negative_flips is not None:
-        wanted.append(f"get at most {say.percent(policy.max_negative_flips)} wrong that the teacher gets right")
+        wanted.append(f"get at most {say.clean(policy.max_negative_flips * 100)} % wrong that the teacher gets right")
     if policy.min_class_recall is not None:
-        wanted.append(f"recognise {say.percent(policy.min_class_recall)} of every class")
+        wanted.append(f"recognise {say.clean(policy.min_class_recall * 100)} % of every class")
     if policy.max_latency_ms is not None:
         wanted.append(f"answer within {say.clean(policy.max_latency_ms)} ms (p95)")
     return f"Nothing within {budget} is shown to {say.listed(wanted)}"
@@ -239,6 +242,9 @@ def _payback(judged: Judgement) -> Iterator[str]:
     if pick is None:
         return
     once, requests = say.usd(judged.one_time_usd), judged.break_even(pick)
+    if not isfinite(judged.case.teacher.cost.mean):
+        yield f"The teacher cannot be served here at any cost, so what the one-time cost of {once} saves is not known."
+        return
     if requests is None:
         yield f"{pick.name} costs no less than the teacher, so the one-time cost of {once} is never paid back."
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 
 from autokd.decide import wording as say
 from autokd.decide.case import Case, Offer, Student
@@ -35,7 +36,9 @@ def _gives_way(judged: Judgement, student: Student) -> Iterator[str]:
 
 def limits_missed(offer: Offer, policy: Policy) -> Iterator[str]:
     """The limits on cost and latency that an option does not meet."""
-    if not within(offer.cost.mean, policy.max_cost):
+    if not isfinite(offer.cost.mean):
+        yield "cannot be served here within the latency limit that its cost was measured for"
+    elif not within(offer.cost.mean, policy.max_cost):
         cost, limit = say.usd_beside(offer.cost.mean, policy.max_cost)
         yield f"costs {cost} per 1,000 requests, over the budget of {limit}"
     if policy.max_latency_ms is None or fast_enough(offer, policy):

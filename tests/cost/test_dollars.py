@@ -1,8 +1,9 @@
+import itertools
 import math
 
 import pytest
 
-from autokd.cost.dollars import cost_usd_per_1k, monthly_usd, params_cost, replicas
+from autokd.cost.dollars import capacity_for, cost_usd_per_1k, monthly_usd, params_cost, replicas
 from autokd.records import CostModel
 
 
@@ -55,6 +56,14 @@ def test_replicas_are_whole_and_cover_the_peak():
     volume = cost_model(requests_per_month=100 * 730 * 3600)
     assert replicas(100, volume) == 5
     assert monthly_usd(100, volume) == pytest.approx(5 * 3.6 * 730)
+
+
+def test_the_capacity_for_a_cost_does_not_exceed_it():
+    """What capacity_for names must not cost a whole replica more for the last digits of floating point."""
+    for volume, price, target, count in itertools.product((7e8, 3e9), (0.3, 1.2, 7.7), (0.7, 0.9), range(1, 40)):
+        model = cost_model(requests_per_month=volume, price_usd_per_hour=price, target_utilization=target)
+        cost = price * 730 * count / volume * 1000
+        assert cost_usd_per_1k(capacity_for(cost, model), model) <= cost * (1 + 1e-9)
 
 
 def test_min_replicas():

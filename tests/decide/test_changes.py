@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from math import inf
 from typing import Any
 
+import numpy as np
 import pytest
 from made_evidence import Made, direct, distilled, left_out, made_cost_model, made_evidence, twin
 
@@ -13,7 +16,7 @@ from autokd.decide import decide
 from autokd.decide.case import Case, build_case
 from autokd.decide.changes import Change, changes
 from autokd.decide.rules import judge
-from autokd.records import Policy, Verdict
+from autokd.records import Interval, Policy, Verdict
 
 BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925, cost=0.0004), twin(accuracy=0.92))
 DEAR = tuple(replace(made, cost=0.002) for made in BETTER)
@@ -52,6 +55,15 @@ def stated(change: Change) -> float:
     return float(match[1].replace(",", "")) * share
 
 
+def within(change: Change, count: int = 100) -> Iterator[float]:
+    """Values from one end of a region to the other; volumes on and on where it has no end."""
+    far = change.region.far
+    if far is None and change.dial == "volume":
+        far = 1.0 if "or fewer" in change.sentence else 1e11
+    if far is not None:
+        yield from np.geomspace(change.region.near, far, count)
+
+
 @pytest.mark.parametrize("made", [BETTER, DEAR, POOR, ()], ids=["better", "dear", "poor", "nothing"])
 @pytest.mark.parametrize(
     "terms",
@@ -76,8 +88,8 @@ def test_every_change_does_what_it_says(made: tuple[Made, ...], terms: dict[str,
             assert asked_again(case, policy, change, change.region.near) == change.region.verdict
             assert change.region.verdict != today
             assert stated(change) == pytest.approx(change.region.near, rel=1e-12)
-            if change.region.far is not None:
-                assert asked_again(case, policy, change, change.region.far) == change.region.verdict
+            for value in within(change):
+                assert asked_again(case, policy, change, value) == change.region.verdict, change.sentence
 
 
 def test_the_edges_of_the_budget_are_the_costs() -> None:
@@ -133,6 +145,26 @@ def test_a_volume_that_was_not_given_is_billed_by_whole_replicas() -> None:
     assert all("whole replicas" in change.sentence for change in listed)
 
 
+def test_a_volume_at_which_one_more_replica_tips_the_verdict_is_no_part_of_a_region() -> None:
+    """A student at half of the teacher's cost, billed by whole replicas: a new one of it alone makes it too dear."""
+    made = tuple(replace(m, cost=0.00124) for m in BETTER)
+    case = build_case(made_evidence(*made, usd=2e5))
+    policy = Policy(max_cost=0.0012 * 2.2)
+    for change in found(case, policy)["volume"]:
+        for value in within(change, 3000):
+            assert asked_again(case, policy, change, value) == change.region.verdict, change.sentence
+
+
+def test_with_a_volume_it_is_the_target_utilization_that_is_named() -> None:
+    model = made_cost_model(requests_per_month=3e9)
+    case = build_case(made_evidence(*BETTER, model=model))
+    listed = found(case, Policy(max_cost=0.001, requests_per_month=3e9))["utilization"]
+    assert listed
+    for change in listed:
+        assert change.sentence.startswith("At a target utilization of ")
+        assert "instead of 70 %" in change.sentence
+
+
 def test_what_cannot_change_the_verdict_is_not_listed() -> None:
     case = build_case(made_evidence())
     assert set(found(case, Policy(max_cost=0.01))) <= {"budget", "price", "utilization", "volume"}
@@ -160,6 +192,27 @@ def test_the_nearest_miss_and_its_fix_by_retention() -> None:
     assert decision.summary.startswith("Nothing within the budget of $0.001 per 1,000 requests is shown to keep 95.0 %")
     assert "with a required retention of 93.1 % or less the verdict would be distill" in decision.summary
     assert decide(evidence, Policy(max_cost=0.001, min_retention=0.931)).verdict == "distill"
+
+
+def test_nothing_names_the_limits_that_were_asked_for() -> None:
+    asked = Policy(max_cost=0.001, max_negative_flips=0.0001, max_latency_ms=100.0)
+    summary = decide(made_evidence(*BETTER), asked).summary
+    assert summary.startswith(
+        "Nothing within the budget of $0.001 per 1,000 requests is shown to keep 95.0 % of big_net's accuracy, get at "
+        "most 0.01 % wrong that the teacher gets right and answer within 100 ms (p95)"
+    )
+
+
+def test_a_teacher_that_cannot_be_served_has_no_saving() -> None:
+    evidence = made_evidence(*BETTER)
+    nothing = Interval(mean=inf, low=inf, high=inf)
+    reading = evidence.teacher_reading.model_copy(update={"capacity_rps": 0.0, "cost_usd_per_1k": nothing})
+    decision = decide(replace(evidence, teacher_reading=reading), Policy(max_cost=0.001))
+    assert decision.verdict == "distill"
+    assert decision.break_even_requests is None
+    said = " ".join((decision.summary, *decision.reasons))
+    assert "cannot be served here" in said
+    assert not any(word in said for word in ("inf ", "unlimited", "after 0 requests"))
 
 
 def test_the_nearest_miss_that_takes_two_changes() -> None:

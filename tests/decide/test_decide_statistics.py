@@ -41,6 +41,13 @@ def test_the_seed_part_by_hand() -> None:
     assert found.image_part == pytest.approx(d.mean(0).var(ddof=1) / 100)
 
 
+def test_retention_stays_within_what_is_possible() -> None:
+    estimate = Estimate(mean=0.6, image_part=1e-2, seed_part=0.2, images=100, seeds=2)
+    assert estimate.interval.low < -1
+    cut = estimate.cut(0.0, 1.01)
+    assert (cut.low, cut.mean, cut.high) == (0.0, 0.6, 1.01)
+
+
 def test_every_part_has_its_own_quantile() -> None:
     found = Estimate(mean=0.0, image_part=4e-6, seed_part=1e-6, images=1000, seeds=3)
     assert found.half_width == pytest.approx(np.sqrt(t.ppf(0.975, 999) ** 2 * 4e-6 + t.ppf(0.975, 2) ** 2 * 1e-6))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 from made_evidence import made_cost_model, made_reading
 
 from autokd.decide import economics
-from autokd.records import Policy
+from autokd.records import Interval, Policy
 
 
 def test_break_even_counts_requests_not_thousands() -> None:
@@ -14,6 +16,7 @@ def test_break_even_counts_requests_not_thousands() -> None:
     assert economics.break_even_requests(0.0, 0.0025, 0.0003) == 0
     assert economics.break_even_requests(22.0, 0.0003, 0.0003) is None
     assert economics.break_even_requests(22.0, 0.0003, 0.0025) is None
+    assert economics.break_even_requests(22.0, inf, 0.0025) is None  # a teacher that cannot be served
 
 
 def test_the_one_time_cost_is_the_run_and_the_adoption() -> None:
@@ -62,6 +65,27 @@ def test_a_volume_is_billed_by_whole_replicas() -> None:
     reading = made_reading("net", 0.001, 4.0, noisy=False, spread=0.0)
     found = economics.repriced(reading, made_cost_model(), made_cost_model(requests_per_month=1e6))
     assert found.mean == pytest.approx(1.2 * 730 / 1e6 * 1000)  # one replica is enough
+
+
+def test_both_ends_of_a_cost_are_whole_replicas() -> None:
+    """Capacities of 90 to 110 requests a second are one replica or two, and nothing between."""
+    capacity = Interval(mean=100, low=90, high=110)
+    reading = made_reading("net", 0.001, 4.0, noisy=False, spread=0.0).model_copy(
+        update={"capacity_rps": 100.0, "capacity_interval": capacity}
+    )
+    one = 1.2 * 730 / 1e6 * 1000
+    peak = 1e6 / (730 * 3600) * 3.0
+    for target, ends in ((peak / 95, (1, 1, 2)), (peak / 89, (1, 1, 1)), (peak / 105, (1, 2, 2))):
+        found = economics.repriced(
+            reading, made_cost_model(), made_cost_model(requests_per_month=1e6, target_utilization=target)
+        )
+        assert (found.low, found.mean, found.high) == pytest.approx(tuple(n * one for n in ends))
+
+
+def test_a_capacity_without_ends_takes_those_of_its_cost() -> None:
+    reading = made_reading("net", 0.001, 4.0, noisy=False, spread=0.1)
+    found = economics.repriced(reading, made_cost_model(), made_cost_model(requests_per_month=1e6))
+    assert found.low == found.high == pytest.approx(1.2 * 730 / 1e6 * 1000)  # one replica is enough at either end
 
 
 def test_a_price_by_parameters_follows_its_own_price() -> None:

@@ -84,6 +84,38 @@ def test_a_class_that_lacks_recall_is_named_with_the_limit_that_would_do() -> No
     assert "required recall of" in " ".join(refused.reasons)
 
 
+def few_images(images: list[int]) -> Evidence:
+    """Classes with so many test images; every finalist has all of the last class right."""
+    labels = np.repeat(np.arange(len(images)), images)
+    evidence = made_evidence(*ALIKE, images=len(labels))
+    return replace(
+        evidence,
+        task=evidence.task.model_copy(update={"classes": tuple("abcdefghij")[: len(images)]}),
+        labels=labels,
+        correct={n: c | (labels == len(images) - 1) for n, c in evidence.correct.items()},
+    )
+
+
+@pytest.mark.parametrize("last", [0, 1, 5])
+def test_a_class_with_few_test_images_is_not_shown_to_be_recognised(last: int) -> None:
+    evidence = few_images([2000, 2000, last])
+    student = build_case(evidence).student(1)
+    assert (student.worst.name, student.worst.images) == ("c", last)
+    refused = decide(evidence, asked(min_class_recall=0.9))
+    assert (refused.verdict, refused.strength) == ("none", "weak")
+    assert "class c" in refused.finalists[0].why_not[0]
+    assert decide(evidence, asked()).verdict == "use_small_model"
+
+
+def test_one_test_image_a_class_is_enough_where_no_recall_is_asked_for() -> None:
+    evidence = made_evidence(*ALIKE, images=100)
+    names = tuple(f"class {i}" for i in range(100))
+    evidence = replace(
+        evidence, task=evidence.task.model_copy(update={"classes": names}), labels=np.arange(100, dtype=np.int64)
+    )
+    assert decide(evidence, asked(min_retention=0.5)).verdict == "use_small_model"
+
+
 def test_limits_that_are_not_set_change_nothing() -> None:
     evidence = one_bad_class(0.5)
     assert decide(evidence, asked(min_retention=0.8)).verdict == "use_small_model"
