@@ -26,20 +26,6 @@ QUALITY = (
     Column("Calibration error, %", True), Column("after scaling", True), Column("Temperature", True),
     Column("Agreement, %", True), Column("Negative flips, %", True), Column("Weights, MB", True),
 )  # fmt: skip
-EQUAL = (
-    Column("On equal terms"), Column("Direct rival"), Column("Advantage, points", True), Column("Interval"),
-    Column("Seconds, distilled", True), Column("Seconds, direct", True),
-)  # fmt: skip
-QUARTERS = (
-    Column("Quarter"), Column("Entropy, nats"), Column("Images", True), Column("Teacher, %", True),
-    Column("Distilled, %", True), Column("Twin, %", True), Column("Gain, points", True), Column("95 % interval"),
-    Column("p", True),
-)  # fmt: skip
-CLASSES = (
-    Column("Class"), Column("Images", True), Column("Teacher's recall, %", True), Column("Recall, %", True),
-    Column("95 % interval"), Column("Lost", True), Column("Won", True), Column("Lost, mean", True),
-    Column("Won, mean", True), Column("p", True),
-)  # fmt: skip
 _SURENESS = ("first, surest", "second", "third", "fourth, least sure")
 
 
@@ -106,8 +92,14 @@ def _quality(audit: Audit, quality: Quality) -> tuple[str, ...]:
 
 
 def _equal(audit: Audit) -> Table | None:
-    rows = tuple(_terms(terms) for terms in audit.equal_terms)
-    return Table("equal-terms", EQUAL, rows, sortable=False) if rows else None
+    if not audit.equal_terms:
+        return None
+    columns = (
+        Column("On equal terms"), Column("Direct rival"), Column("Advantage, points", True),
+        Column(fmt.interval_of(audit.equal_terms[0].advantage)),
+        Column("Seconds, distilled", True), Column("Seconds, direct", True),
+    )  # fmt: skip
+    return Table("equal-terms", columns, tuple(_terms(terms) for terms in audit.equal_terms), sortable=False)
 
 
 def _terms(terms: EqualTerms) -> tuple[str, ...]:
@@ -115,7 +107,7 @@ def _terms(terms: EqualTerms) -> tuple[str, ...]:
         TERMS[terms.terms],
         f"{terms.direct_student}, finalist {terms.direct}",
         fmt.bare_points(terms.advantage.mean),
-        f"{fmt.bare_points(terms.advantage.low)} to {fmt.bare_points(terms.advantage.high)}",
+        fmt.bare_interval(terms.advantage),
         f"{terms.distilled_seconds:,.1f}",
         f"{terms.direct_seconds:,.1f}",
     )
@@ -127,7 +119,12 @@ def _terms(terms: EqualTerms) -> tuple[str, ...]:
 def _quarters(ambiguity: Ambiguity) -> Table:
     rows = tuple(_quarter(sureness, quarter) for sureness, quarter in zip(_SURENESS, ambiguity.quarters, strict=True))
     shown = frozenset(i for i, quarter in enumerate(ambiguity.quarters) if quarter.p < SHOWN)
-    return Table("entropy", QUARTERS, rows, shown, sortable=False)
+    columns = (
+        Column("Quarter"), Column("Entropy, nats"), Column("Images", True), Column("Teacher, %", True),
+        Column("Distilled, %", True), Column("Twin, %", True), Column("Gain, points", True),
+        Column(fmt.interval_of(ambiguity.quarters[0].gain)), Column("p", True),
+    )  # fmt: skip
+    return Table("entropy", columns, rows, shown, sortable=False)
 
 
 def _quarter(sureness: str, quarter: EntropyQuarter) -> tuple[str, ...]:
@@ -139,7 +136,7 @@ def _quarter(sureness: str, quarter: EntropyQuarter) -> tuple[str, ...]:
         _percent(quarter.accuracy),
         _percent(quarter.twin_accuracy),
         fmt.bare_points(quarter.gain.mean),
-        f"{fmt.bare_points(quarter.gain.low)} to {fmt.bare_points(quarter.gain.high)}",
+        fmt.bare_interval(quarter.gain),
         _p(quarter.p),
     )
 
@@ -153,8 +150,17 @@ def _by_class(audit: Audit, found: ClassAudit) -> ByClass:
     return ByClass(
         title=f"Class by class: {_subject(audit, found)}, {found.student}",
         seen=_seen(found, len(rows)),
-        table=Table(f"classes-{found.subject}", CLASSES, tuple(_class(row) for row in rows), shown),
+        table=Table(f"classes-{found.subject}", _class_columns(rows), tuple(_class(row) for row in rows), shown),
     )
+
+
+def _class_columns(rows: Sequence[ClassRow]) -> tuple[Column, ...]:
+    interval = next((fmt.interval_of(row.recall) for row in rows if row.recall), "Interval")
+    return (
+        Column("Class"), Column("Images", True), Column("Teacher's recall, %", True), Column("Recall, %", True),
+        Column(interval), Column("Lost", True), Column("Won", True), Column("Lost, mean", True),
+        Column("Won, mean", True), Column("p", True),
+    )  # fmt: skip
 
 
 def _loss(row: ClassRow) -> tuple[float, float]:

@@ -34,6 +34,7 @@ class Comparison:
 
     columns: tuple[OptionColumn, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    interval: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def comparison(report: Report) -> Comparison:
     return Comparison(
         columns=tuple(OptionColumn(t, report.verdict == v) for t, v in zip(titles, verdicts, strict=True)),
         rows=tuple((label, tuple(_cell(option, label, make) for option in options)) for label, make in _rows(report)),
+        interval=fmt.interval_of(report.options.teacher.accuracy),
     )
 
 
@@ -93,7 +95,7 @@ def _finding(title: str, difference: Difference, subject: str, outcomes: tuple[s
     return Finding(
         title=title,
         value=fmt.points(difference.mean),
-        interval=f"{fmt.share(difference.level)} interval {fmt.points_interval(difference)}",
+        interval=f"{fmt.interval_of(difference)} {fmt.points_interval(difference)}",
         meaning=f"{subject} {outcome} {seen}",
     )
 

@@ -44,6 +44,11 @@ def percent_interval(interval: Interval, digits: int = 1) -> str:
     return _signed(f"{interval.low * 100:.{digits}f}") + f" to {percent(interval.high, digits)}"
 
 
+def interval_of(interval: Interval) -> str:
+    """What an interval is called, with its level: 95 % interval."""
+    return f"{share(interval.level)} interval"
+
+
 def points(difference: float, digits: int = 2) -> str:
     """A difference of two accuracies in percentage points, sign always shown: +1.20 points."""
     return _signed(f"{difference * 100:+.{digits}f}") + f"{NBSP}points"
@@ -57,6 +62,11 @@ def bare_points(difference: float) -> str:
 def points_interval(interval: Interval, digits: int = 2) -> str:
     """The two ends of a difference's interval: +0.60 to +1.80 points."""
     return _signed(f"{interval.low * 100:+.{digits}f}") + f" to {points(interval.high, digits)}"
+
+
+def bare_interval(interval: Interval) -> str:
+    """The two ends of a difference's interval without their unit: +0.60 to +1.80."""
+    return points_interval(interval).removesuffix(f"{NBSP}points")
 
 
 def usd(amount: float | None) -> str:

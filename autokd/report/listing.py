@@ -48,17 +48,21 @@ TRIALS = (
     Column("Epochs", True), Column("State"),
     Column("Validation accuracy, %", True), Column("Seconds", True), Column("Remarks", prose=True),
 )  # fmt: skip
-FINALISTS = (
-    Column("Finalist", True), Column("Arm"), Column("Role"), Column("Student"), Column("Starts from"),
-    Column("Test accuracy, %", True), Column("Interval"), Column("Retention, %", True),
-    Column("Cost, $ per 1,000", True), Column("Validation accuracy, %", True), Column("Loss"), Column("T", True),
-    Column("alpha", True), Column("Learning rate", True), Column("Also"), Column("Epochs", True),
-    Column("Seeds", True), Column("Seconds", True), Column("Remarks", prose=True),
-)  # fmt: skip
 LEFT_OUT = (
     Column("Student"), Column("Parameters, M", True), Column("Ratio", True), Column("Cost, $ per 1,000", True),
     Column("Reason", prose=True),
 )  # fmt: skip
+
+
+def finalists_columns(interval: str) -> tuple[Column, ...]:
+    """The heads of the finalists, with what the interval of the test accuracy is called."""
+    return (
+        Column("Finalist", True), Column("Arm"), Column("Role"), Column("Student"), Column("Starts from"),
+        Column("Test accuracy, %", True), Column(interval), Column("Retention, %", True),
+        Column("Cost, $ per 1,000", True), Column("Validation accuracy, %", True), Column("Loss"), Column("T", True),
+        Column("alpha", True), Column("Learning rate", True), Column("Also"), Column("Epochs", True),
+        Column("Seeds", True), Column("Seconds", True), Column("Remarks", prose=True),
+    )  # fmt: skip
 
 
 def trials_table(trials: Sequence[TrialRecord]) -> Table:
@@ -77,7 +81,8 @@ def finalists_table(report: Report, finalists: Sequence[FinalistRecord]) -> Tabl
     options = (report.options.direct, report.options.distilled)
     picks = {option.finalist for option in options if option is not None and option.worthwhile}
     rows = tuple(_finalist(f, recipes.get(f.number), f.number in picks) for f in ordered)
-    return Table("finalists", FINALISTS, rows, frozenset(i for i, f in enumerate(ordered) if f.number in picks))
+    columns = finalists_columns(fmt.interval_of(report.options.teacher.accuracy))
+    return Table("finalists", columns, rows, frozenset(i for i, f in enumerate(ordered) if f.number in picks))
 
 
 def left_out_table(left_out: Sequence[LeftOut]) -> Table:

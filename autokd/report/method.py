@@ -169,7 +169,6 @@ def _search(report: Report) -> tuple[Pair, ...]:
     search = report.search
     seeds = max((f.accuracy.seeds for f in report.finalists), default=0)
     untrained = sum(1 for f in report.finalists if f.role == "published")
-    level = fmt.share(report.options.teacher.accuracy.level)
     asides = f"; {untrained} of them published models, evaluated as they are" if untrained else ""
     states = ", ".join(f"{fmt.count(getattr(search, state))} {state}" for state in ("complete", "pruned", "failed"))
     return (
@@ -179,8 +178,19 @@ def _search(report: Report) -> tuple[Pair, ...]:
             f"{len(report.finalists)}, each trained again from {seeds} fresh seeds{asides}" if seeds else "none",
         ),
         ("Choice", "every choice is made on validation images; the test images may refuse a finalist, never rank them"),
-        ("Intervals", f"{level}; differences are paired image by image over the seeds"),
+        ("Intervals", _levels(report)),
     )
+
+
+def _levels(report: Report) -> str:
+    """The level of what the verdict rests on, and that of what stands beside it where it is another."""
+    level, audit = report.options.teacher.accuracy.level, report.audit
+    beside = {row.recall.level for found in audit.classes for row in found.rows if row.recall} if audit else set()
+    if audit and audit.ambiguity:
+        beside |= {quarter.gain.level for quarter in audit.ambiguity.quarters}
+    others = fmt.listed(fmt.share(other) for other in sorted(beside - {level}))
+    aside = f", those of quarters and single classes {others}" if beside - {level} else ""
+    return f"{fmt.share(level)}{aside}; differences are paired image by image over the seeds"
 
 
 def _policy(report: Report) -> tuple[Pair, ...]:

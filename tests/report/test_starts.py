@@ -11,7 +11,7 @@ from believable_run import make_decision, make_finalists, make_policy, make_run,
 from autokd.records import FinalistRecord, FinalistSummary, Options, StartWeights
 from autokd.report import assemble
 from autokd.report.html import render_html
-from autokd.report.listing import FINALISTS, finalists_table
+from autokd.report.listing import finalists_table
 from autokd.report.starts import hints, start
 from autokd.report.tables import write_finalists
 
@@ -73,7 +73,7 @@ def test_the_tables_name_weights_and_licence(finalists: list[FinalistRecord], tm
     run = make_run(tmp_path / "run", finalists=finalists)
     decision = make_decision("use_small_model", finalists=summaries(finalists))
     table = finalists_table(assemble(run, decision, make_policy()), finalists)
-    place = [column.label for column in FINALISTS].index("Starts from")
+    place = [column.label for column in table.columns].index("Starts from")
     assert [row[place] for row in table.rows] == [
         "ra_in1k, apache-2.0", *["random weights"] * 3, "dist_in22k_ft_in1k, mit",
     ]  # fmt: skip
