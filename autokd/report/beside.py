@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from autokd.records import Ambiguity, Audit, ClassAudit, ClassRow, EntropyQuarter, EqualTerms, Quality, Report, Subject
 from autokd.report import format as fmt
 from autokd.report.listing import Column, Table
+from autokd.report.wishes import what_moves
 
 CLASSES_SHOWN = 10
 NAMED = 5
@@ -42,6 +43,7 @@ class ByClass:
 class Beside:
     """The whole section; a part that could not be formed is None or empty."""
 
+    moves: str
     quality: Table
     equal: Table | None
     quarters: Table | None
@@ -55,6 +57,7 @@ def beside(report: Report) -> Beside | None:
     if audit is None or not audit.classes:
         return None
     return Beside(
+        moves=what_moves(report.policy),
         quality=Table("quality", QUALITY, tuple(_quality(audit, quality) for quality in audit.quality), sortable=False),
         equal=_equal(audit),
         quarters=_quarters(audit.ambiguity) if audit.ambiguity else None,

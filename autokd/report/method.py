@@ -9,6 +9,7 @@ from typing import Any
 from autokd.records import CostModel, Report
 from autokd.report import format as fmt
 from autokd.report.listing import Column, Table
+from autokd.report.wishes import Pair, policy_pairs
 
 STAGES = {
     "teacher": "Teacher",
@@ -17,8 +18,6 @@ STAGES = {
     "confirmation": "Confirmation",
 }
 CLASSES_NAMED = 20
-
-Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -29,20 +28,6 @@ class Group:
     pairs: tuple[Pair, ...]
 
 
-def asked(report: Report) -> str:
-    """What the user wanted, in one sentence."""
-    policy = report.policy
-    wishes = [
-        f"at most {fmt.usd(policy.max_cost)} per 1,000 requests",
-        f"at least {fmt.share(policy.min_retention)} of the teacher's accuracy",
-    ]
-    if policy.max_latency_ms is not None:
-        wishes.append(f"p95 latency within {policy.max_latency_ms:g}{fmt.NBSP}ms")
-    if policy.requests_per_month is not None:
-        wishes.append(f"{fmt.large(policy.requests_per_month)} requests a month over {policy.horizon_months:g} months")
-    return f"Asked for: {fmt.listed(wishes)}."
-
-
 def groups(report: Report) -> tuple[Group, ...]:
     """All that a reader needs to judge the numbers, or to measure again."""
     return (
@@ -50,7 +35,7 @@ def groups(report: Report) -> tuple[Group, ...]:
         Group("Teacher", _teacher(report)),
         Group("Cost", tuple(_cost(report.cost_model))),
         Group("Search and confirmation", _search(report)),
-        Group("Policy", _policy(report)),
+        Group("Policy", policy_pairs(report.policy)),
         Group("Hardware", tuple(report.hardware.items())),
         Group("Versions", tuple(report.versions.items())),
     )
@@ -191,25 +176,3 @@ def _levels(report: Report) -> str:
     others = fmt.listed(fmt.share(other) for other in sorted(beside - {level}))
     aside = f", those of quarters and single classes {others}" if beside - {level} else ""
     return f"{fmt.share(level)}{aside}; differences are paired image by image over the seeds"
-
-
-def _policy(report: Report) -> tuple[Pair, ...]:
-    policy = report.policy
-    return (
-        ("Budget", f"{fmt.usd(policy.max_cost)} per 1,000 requests"),
-        ("Least retention", fmt.share(policy.min_retention)),
-        ("Least gain that matters", fmt.points(policy.min_gain).removeprefix("+")),
-        ("Preference", policy.prefer),
-        (
-            "Latency limit",
-            fmt.NOTHING if policy.max_latency_ms is None else f"{policy.max_latency_ms:g} ms (p95)",
-        ),
-        (
-            "Volume",
-            fmt.NOTHING
-            if policy.requests_per_month is None
-            else f"{fmt.count(policy.requests_per_month)} requests a month",
-        ),
-        ("Horizon", f"{policy.horizon_months:g} months"),
-        ("Cost of adopting", fmt.usd(policy.adoption_usd)),
-    )

@@ -11,9 +11,10 @@ from autokd.report.beside import Beside, beside
 from autokd.report.beyond import Beyond, beyond
 from autokd.report.comparison import Comparison, Finding, comparison, findings
 from autokd.report.listing import Table, finalists_table, left_out_table, trials_table
-from autokd.report.method import Group, asked, groups, importance, spending
+from autokd.report.method import Group, groups, importance, spending
 from autokd.report.savings import Map, Savings, savings, verdict_map
 from autokd.report.starts import is_untrained
+from autokd.report.wishes import asked
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def build_page(
         headline=headline,
         summary=report.summary,
         condition=report.condition,
-        asked=asked(report),
+        asked=asked(report.policy),
         tiles=_tiles(report),
         reasons=report.reasons,
         weaknesses=report.weaknesses,
