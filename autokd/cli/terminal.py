@@ -144,12 +144,18 @@ def print_result(result: SearchResult) -> None:
     """Verdict, the three options, reasons, and where everything is."""
     console, report = _answer(), result.report
     print_report(report, result.path)
-    console.print()
-    console.print(Text(f"Report   {result.path / 'report.html'}"))
-    console.print(Text(f"Numbers  {result.path / 'report.json'}, trials.csv, finalists.csv"))
+    print_paths(result.path, "trials.csv", "finalists.csv")
     if report.student_path:
         accuracy = f" ({report.student_test_accuracy:.1%} on test)" if report.student_test_accuracy is not None else ""
         console.print(Text(f"Student  {result.path / report.student_path}{accuracy}"))
+
+
+def print_paths(folder: Path, *tables: str) -> None:
+    """Where page and numbers lie."""
+    console = _answer()
+    console.print()
+    console.print(Text(f"Report   {folder / 'report.html'}"))
+    console.print(Text(f"Numbers  {', '.join([str(folder / 'report.json'), *tables])}"))
 
 
 def print_report(report: Report, path: Path) -> None:

@@ -13,6 +13,7 @@ from autokd.report.curves import Histories, curve_numbers
 from autokd.report.figures import charts
 from autokd.report.format import printable
 from autokd.report.listing import ROWS_ON_PAGE
+from autokd.report.origin import Origin, copied_page, own_page
 from autokd.report.page import Page, build_page
 from autokd.report.tables import read_history
 from autokd.run import Run, write_text
@@ -37,6 +38,7 @@ def write_html(
         report,
         trials,
         finalists,
+        origin=copied_page(report, run, folder) if folder else own_page(report, run),
         histories=read_histories(run, trials),
         config=config.read_text(encoding="utf-8") if config.is_file() else "",
         seed=run.manifest.get("seed"),
@@ -55,12 +57,13 @@ def render_html(
     trials: Sequence[TrialRecord] = (),
     finalists: Sequence[FinalistRecord] = (),
     *,
+    origin: Origin | None = None,
     histories: Histories | None = None,
     config: str = "",
     seed: int | None = None,
 ) -> str:
     """The page as text. Pure: nothing is read but the page's own templates."""
-    page = build_page(report, trials, finalists, config=config, seed=seed)
+    page = build_page(report, trials, finalists, origin=origin or own_page(report), config=config, seed=seed)
     return _fill(page, charts(report, trials, histories or {}))
 
 

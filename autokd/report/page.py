@@ -12,6 +12,7 @@ from autokd.report.beyond import Beyond, beyond
 from autokd.report.comparison import Comparison, Finding, comparison, findings
 from autokd.report.listing import Table, finalists_table, left_out_table, trials_table
 from autokd.report.method import Group, groups, importance, spending
+from autokd.report.origin import Origin
 from autokd.report.savings import Map, Savings, savings, verdict_map
 from autokd.report.starts import is_untrained
 from autokd.report.wishes import asked
@@ -57,10 +58,9 @@ class Page:
     groups: tuple[Group, ...]
     notes: tuple[str, ...]
     formula: str
-    command: str
+    origin: Origin
     config: str
     seed: str
-    student: str | None
 
 
 def build_page(
@@ -68,6 +68,7 @@ def build_page(
     trials: Sequence[TrialRecord] = (),
     finalists: Sequence[FinalistRecord] = (),
     *,
+    origin: Origin,
     config: str = "",
     seed: int | None = None,
 ) -> Page:
@@ -103,10 +104,9 @@ def build_page(
         groups=groups(report),
         notes=(*report.search.notes, *report.search.remarks),
         formula=report.formula,
-        command=report.command,
+        origin=origin,
         config=config,
         seed=fmt.NOTHING if seed is None else str(seed),
-        student=_student(report),
     )
 
 
@@ -156,11 +156,3 @@ def _months(report: Report) -> str:
     return (
         f"requests, {days:.0f} days" if days >= 1.5 else "requests, about a day" if days >= 0.5 else "requests, hours"
     )
-
-
-def _student(report: Report) -> str | None:
-    if report.student_path is None:
-        return None
-    accuracy = report.student_test_accuracy
-    measured = "" if accuracy is None else f"; this very model gets {fmt.percent(accuracy)} of the test images right"
-    return f"The recommended student lies in the folder {report.student_path}{measured}."

@@ -117,6 +117,14 @@ def test_rendering_a_run_without_trials(tmp_path: Path) -> None:
     assert render(run, "csv") == trials_text([])
 
 
+def test_the_page_names_the_files_that_lie_beside_it(finished: Run, tmp_path: Path) -> None:
+    page = (finished.path / "report.html").read_text()
+    assert "lies beside it: report.json, trials.csv, finalists.csv." in page
+    bare = make_run(tmp_path / "run", [], finalists=[])
+    write_reports(bare, assemble(bare, make_decision("none"), make_policy()))
+    assert "lies beside it: report.json, finalists.csv." in (bare.path / "report.html").read_text()
+
+
 def test_finalists_may_also_be_stored_as_a_bare_list(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     path = run.path / "finalists.json"
