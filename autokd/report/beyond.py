@@ -32,6 +32,21 @@ def beyond(report: Report) -> Beyond | None:
     return Beyond(Table("beyond", columns, rows, sortable=False), f"Does the range hold on this task? {said}")
 
 
+def spent_beyond(report: Report) -> str:
+    """Why the run's own sum is above the one-time cost of a student; empty where it is not."""
+    student = report.options.distilled or report.options.direct
+    if student is None or not report.edges:
+        return ""
+    spent = report.search.usd
+    beyond = spent - (student.one_time_usd - report.policy.adoption_usd)
+    if beyond <= spent * 1e-9:
+        return ""
+    return (
+        f"Of the {fmt.usd(spent)} that the run spent, {fmt.usd(beyond)} went into students beyond the range "
+        "of ratios, which the one-time cost leaves out."
+    )
+
+
 def _row(edge: Edge) -> tuple[str, ...]:
     inside, lead = edge.inside_gain, edge.lead
     return (

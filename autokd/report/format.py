@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import inf, isfinite, isnan
+from math import ceil, floor, inf, isfinite, isnan, log10
 
 from autokd import money
 from autokd.records import Arm, Interval, Latency, Role, Verdict
@@ -93,6 +93,16 @@ def large(number: float | None) -> str:
                 f"{number / size:.3g}{NBSP}{letter}" if number < 999.5 * size else f"{number / size:,.0f}{NBSP}{letter}"
             )
     return f"{number:g}"
+
+
+def requests(number: float | None) -> str:
+    """Requests after which something has paid, never rounded down: as the sentences of a verdict count them."""
+    if number is None or not isfinite(number):
+        return NOTHING
+    if number < 10_000:
+        return f"{ceil(number):,}"
+    step = 10.0 ** (floor(log10(number)) - 2)
+    return large(ceil(number / step - 1e-9) * step)
 
 
 def ratio(value: float | None) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from autokd.records import FinalistRecord, Option, Report, TrialRecord
 from autokd.report import format as fmt
 from autokd.report.beside import Beside, beside
-from autokd.report.beyond import Beyond, beyond
+from autokd.report.beyond import Beyond, beyond, spent_beyond
 from autokd.report.comparison import Comparison, Finding, comparison, findings
 from autokd.report.listing import Table, finalists_table, left_out_table, trials_table
 from autokd.report.method import Group, groups, importance, spending
@@ -50,6 +50,7 @@ class Page:
     findings: tuple[Finding, ...]
     beside: Beside | None
     beyond: Beyond | None
+    spent_beyond: str
     finalists: Table
     trials: Table
     left_out: Table
@@ -96,6 +97,7 @@ def build_page(
         findings=findings(report),
         beside=beside(report),
         beyond=beyond(report),
+        spent_beyond=spent_beyond(report),
         finalists=finalists_table(report, finalists),
         trials=trials_table(trials),
         left_out=left_out_table(report.left_out),
@@ -137,7 +139,7 @@ def _tiles(report: Report) -> tuple[Tile, ...]:
     cheaper = teacher.cost_usd_per_1k / option.cost_usd_per_1k if option.cost_usd_per_1k > 0 else None
     tiles.append(Tile("Cheaper than the teacher", fmt.ratio(cheaper), f"teacher {fmt.usd(teacher.cost_usd_per_1k)}"))
     if report.break_even_requests is not None:
-        tiles.append(Tile("Pays for itself after", fmt.large(report.break_even_requests), _months(report)))
+        tiles.append(Tile("Pays for itself after", fmt.requests(report.break_even_requests), _months(report)))
     return tuple(tiles)
 
 
