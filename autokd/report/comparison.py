@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from autokd.records import Difference, Option, Report
 from autokd.report import format as fmt
 from autokd.report.starts import is_untrained
 
 MODEL = "Model"
+DIFFERENT = 0.10  # of the larger: costs closer than this are called the same, as the policy does
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,20 @@ class Comparison:
     columns: tuple[OptionColumn, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
     interval: str
+
+
+@dataclass(frozen=True)
+class CostBeside:
+    """A cost beside the teacher's: the larger over the smaller, and which of them is the larger, if they differ."""
+
+    factor: str
+    dearer: bool
+    same: bool
+
+    @property
+    def words(self) -> str:
+        """8.4x lower."""
+        return "about the same" if self.same else f"{self.factor} {'higher' if self.dearer else 'lower'}"
 
 
 @dataclass(frozen=True)
@@ -135,13 +151,20 @@ def _retention(option: Option) -> Cell:
 
 
 def _cost(option: Option, teacher: Option) -> Cell:
-    notes = []
-    if option is not teacher and option.cost_usd_per_1k > 0:
-        factor = teacher.cost_usd_per_1k / option.cost_usd_per_1k
-        notes.append(f"{fmt.ratio(factor)} lower" if factor >= 1 else f"{fmt.ratio(1 / factor)} higher")
+    found = beside_teacher(option, teacher)
+    notes = [] if option is teacher or found is None else [found.words]
     if option.noisy:
         notes.append("noisy")
     return Cell(fmt.usd(option.cost_usd_per_1k), ", ".join(notes))
+
+
+def beside_teacher(option: Option, teacher: Option) -> CostBeside | None:
+    """How many times cheaper or dearer than the teacher an option is; None where either costs nothing or no end."""
+    own, teachers = option.cost_usd_per_1k, teacher.cost_usd_per_1k
+    if not (0 < own < inf and 0 < teachers < inf):
+        return None
+    small, large = sorted((own, teachers))
+    return CostBeside(fmt.ratio(large / small), dearer=own > teachers, same=large - small < DIFFERENT * large)
 
 
 def _monthly(option: Option, report: Report) -> Cell:

@@ -9,7 +9,7 @@ from autokd.records import FinalistRecord, Option, Report, TrialRecord
 from autokd.report import format as fmt
 from autokd.report.beside import Beside, beside
 from autokd.report.beyond import Beyond, beyond, spent_beyond
-from autokd.report.comparison import Comparison, Finding, comparison, findings
+from autokd.report.comparison import Comparison, CostBeside, Finding, beside_teacher, comparison, findings
 from autokd.report.listing import Table, finalists_table, left_out_table, trials_table
 from autokd.report.method import Group, groups, importance, spending
 from autokd.report.origin import Origin
@@ -136,11 +136,18 @@ def _tiles(report: Report) -> tuple[Tile, ...]:
     ]
     if option is teacher:
         return tuple(tiles)
-    cheaper = teacher.cost_usd_per_1k / option.cost_usd_per_1k if option.cost_usd_per_1k > 0 else None
-    tiles.append(Tile("Cheaper than the teacher", fmt.ratio(cheaper), f"teacher {fmt.usd(teacher.cost_usd_per_1k)}"))
+    if beside_cost := beside_teacher(option, teacher):
+        tiles.append(_beside(beside_cost, teacher))
     if report.break_even_requests is not None:
         tiles.append(Tile("Pays for itself after", fmt.requests(report.break_even_requests), _months(report)))
     return tuple(tiles)
+
+
+def _beside(cost: CostBeside, teacher: Option) -> Tile:
+    detail = f"teacher {fmt.usd(teacher.cost_usd_per_1k)}"
+    if cost.same:
+        return Tile("Cost beside the teacher's", cost.words, detail)
+    return Tile("Dearer than the teacher" if cost.dearer else "Cheaper than the teacher", cost.factor, detail)
 
 
 def _limit(report: Report) -> str:
