@@ -199,6 +199,8 @@ def test_the_terminal_prints_verdict_three_options_and_paths(
     ]  # fmt: skip
     assert str(tmp_path / "run" / "report.html") in result.stdout
     assert "e-0" not in result.stdout, "an amount in powers of ten"
+    (assumed,) = [line for line in lines if line.startswith("Costs assume $")]
+    assert "utilization 0.3" in assumed
     assert "left" in result.stderr
     assert "best distill" in result.stderr
 

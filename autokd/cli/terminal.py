@@ -167,6 +167,7 @@ def print_report(report: Report, path: Path) -> None:
     if report.condition:
         console.print(Text(f"Condition: {report.condition}."))
     _print_table(_options_table(report))
+    _print_assumptions(console, report)
     for title, lines in (
         ("Why", report.reasons),
         ("Weak because", report.weaknesses),
@@ -178,6 +179,15 @@ def print_report(report: Report, path: Path) -> None:
                 console.print(Text(f"  - {line}"))
         if title == "Weak because" and report.settling_seeds:
             console.print(Text(f"  autokd confirm {path} --seeds {report.settling_seeds}"))
+
+
+def _print_assumptions(console: Console, report: Report) -> None:
+    """What the costs depend on, in a line of its own however long it is."""
+    from autokd.report.assumptions import assumptions, other_machine
+
+    for line in (assumptions(report), other_machine(report)):
+        if line is not None:
+            console.print(Text(line.replace("\u00a0", " ")), soft_wrap=True)
 
 
 def _options_table(report: Report) -> Table:

@@ -8,6 +8,7 @@ from typing import Any
 
 from autokd.records import CostModel, Report
 from autokd.report import format as fmt
+from autokd.report.assumptions import GIVEN
 from autokd.report.listing import Column, Table
 from autokd.report.wishes import Pair, policy_pairs
 
@@ -124,7 +125,8 @@ def _cost(model: CostModel) -> Iterable[Pair]:
             "Cost model",
             "measured on the serving device, teacher and student timed in turn after a warm-up",
         )
-        yield "Price", f"{fmt.usd(model.price_usd_per_hour)} an hour, {model.instance}"
+        given = model.price_source == GIVEN
+        yield "Price", f"{fmt.usd(model.price_usd_per_hour)} an hour{'' if given else f', {model.instance}'}"
         yield "Source of the price", f"{model.price_source}, {model.price_date}"
         yield "How dollars follow", _dollars(model)
         yield (

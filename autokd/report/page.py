@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from autokd.records import FinalistRecord, Option, Report, TrialRecord
 from autokd.report import format as fmt
+from autokd.report.assumptions import assumptions, other_machine
 from autokd.report.beside import Beside, beside
 from autokd.report.beyond import Beyond, beyond, spent_beyond
 from autokd.report.comparison import Comparison, CostBeside, Finding, beside_teacher, comparison, findings
@@ -40,6 +41,8 @@ class Page:
     summary: str
     condition: str | None
     asked: str
+    other_machine: str | None
+    assumptions: str
     tiles: tuple[Tile, ...]
     reasons: tuple[str, ...]
     weaknesses: tuple[str, ...]
@@ -87,6 +90,8 @@ def build_page(
         summary=report.summary,
         condition=report.condition,
         asked=asked(report.policy),
+        other_machine=other_machine(report),
+        assumptions=assumptions(report),
         tiles=_tiles(report),
         reasons=report.reasons,
         weaknesses=report.weaknesses,
