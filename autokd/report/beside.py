@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from autokd.records import Ambiguity, Audit, ClassAudit, ClassRow, EntropyQuarter, EqualTerms, Quality, Report, Subject
 from autokd.report import format as fmt
@@ -20,7 +21,7 @@ SUBJECTS: dict[Subject, str] = {
     "direct": "direct",
     "twin": "twin of the distilled",
 }
-TERMS = {"trials": "equal trials", "device_seconds": "equal device time"}
+ALIKE = 0.2  # share by which the seconds of two trainings may differ that are called equal
 
 QUALITY = (
     Column("Model"), Column("Student"), Column("NLL, nats", True), Column("after scaling", True),
@@ -46,6 +47,7 @@ class Beside:
     moves: str
     quality: Table
     equal: Table | None
+    equal_seen: str
     quarters: Table | None
     seen: str
     classes: tuple[ByClass, ...]
@@ -60,6 +62,7 @@ def beside(report: Report) -> Beside | None:
         moves=what_moves(report.policy),
         quality=Table("quality", QUALITY, tuple(_quality(audit, quality) for quality in audit.quality), sortable=False),
         equal=_equal(audit),
+        equal_seen=" ".join(_equal_seen(terms) for terms in audit.equal_terms),
         quarters=_quarters(audit.ambiguity) if audit.ambiguity else None,
         seen=audit.ambiguity.seen if audit.ambiguity else "",
         classes=tuple(_by_class(audit, found) for found in audit.classes),
@@ -105,9 +108,38 @@ def _equal(audit: Audit) -> Table | None:
     return Table("equal-terms", columns, tuple(_terms(terms) for terms in audit.equal_terms), sortable=False)
 
 
+def _equal_seen(terms: EqualTerms) -> str:
+    """What the distilled student is compared with, and whether a training of equal seconds had them."""
+    if terms.terms == "trials":
+        return "Equal trials: the direct arm's finalist had as many trials to be chosen from."
+    ratio = _times(terms)
+    took = (
+        "Device time: the direct training had more epochs, for as many device seconds as the distilled one, its share "
+        f"of the soft labels included; it took {ratio:.2f} times as many"
+    )
+    if _alike(terms):
+        return f"{took}."
+    return f"{took}. That is not equal: the direct training had {'less' if ratio < 1 else 'more'} device time."
+
+
+def _times(terms: EqualTerms) -> float:
+    """Device seconds of the direct training, as a multiple of the distilled one's."""
+    return terms.direct_seconds / terms.distilled_seconds if terms.distilled_seconds else inf
+
+
+def _alike(terms: EqualTerms) -> bool:
+    return abs(_times(terms) - 1) <= ALIKE
+
+
+def _terms_name(terms: EqualTerms) -> str:
+    if terms.terms == "trials":
+        return "equal trials"
+    return "equal device time" if _alike(terms) else "unequal device time"
+
+
 def _terms(terms: EqualTerms) -> tuple[str, ...]:
     return (
-        TERMS[terms.terms],
+        _terms_name(terms),
         f"{terms.direct_student}, finalist {terms.direct}",
         fmt.bare_points(terms.advantage.mean),
         fmt.bare_interval(terms.advantage),
