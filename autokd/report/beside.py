@@ -8,7 +8,7 @@ from math import inf
 
 from autokd.records import Ambiguity, Audit, ClassAudit, ClassRow, EntropyQuarter, EqualTerms, Quality, Report, Subject
 from autokd.report import format as fmt
-from autokd.report.listing import Column, Table
+from autokd.report.listing import STUDENT, Column, Table
 from autokd.report.wishes import what_moves
 
 CLASSES_SHOWN = 10
@@ -24,7 +24,7 @@ SUBJECTS: dict[Subject, str] = {
 ALIKE = 0.2  # share by which the seconds of two trainings may differ that are called equal
 
 QUALITY = (
-    Column("Model"), Column("Student"), Column("NLL, nats", True), Column("after scaling", True),
+    Column("Model", wraps="phrase"), STUDENT, Column("NLL, nats", True), Column("after scaling", True),
     Column("Calibration error, %", True), Column("after scaling", True), Column("Temperature", True),
     Column("Agreement, %", True), Column("Negative flips, %", True), Column("Weights, MB", True),
 )  # fmt: skip
@@ -101,8 +101,8 @@ def _equal(audit: Audit) -> Table | None:
     if not audit.equal_terms:
         return None
     columns = (
-        Column("On equal terms"), Column("Direct rival"), Column("Advantage, points", True),
-        Column(fmt.interval_of(audit.equal_terms[0].advantage)),
+        Column("On equal terms", wraps="phrase"), Column("Direct rival", wraps="name"),
+        Column("Advantage, points", True), Column(fmt.interval_of(audit.equal_terms[0].advantage)),
         Column("Seconds, distilled", True), Column("Seconds, direct", True),
     )  # fmt: skip
     return Table("equal-terms", columns, tuple(_terms(terms) for terms in audit.equal_terms), sortable=False)
@@ -192,9 +192,9 @@ def _by_class(audit: Audit, found: ClassAudit) -> ByClass:
 def _class_columns(rows: Sequence[ClassRow]) -> tuple[Column, ...]:
     interval = next((fmt.interval_of(row.recall) for row in rows if row.recall), "Interval")
     return (
-        Column("Class"), Column("Images", True), Column("Teacher's recall, %", True), Column("Recall, %", True),
-        Column(interval), Column("Lost", True), Column("Won", True), Column("Lost, mean", True),
-        Column("Won, mean", True), Column("p", True),
+        Column("Class", wraps="name"), Column("Images", True), Column("Teacher's recall, %", True),
+        Column("Recall, %", True), Column(interval), Column("Lost", True), Column("Won", True),
+        Column("Lost, mean", True), Column("Won, mean", True), Column("p", True),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from autokd.records import Edge, Report
 from autokd.report import format as fmt
-from autokd.report.listing import Column, Table
+from autokd.report.listing import STUDENT, Column, Table
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ def beyond(report: Report) -> Beyond | None:
         return None
     interval = f"Its {fmt.interval_of(report.edges[0].gain)}"
     columns = (
-        Column("Beyond"), Column("Student"), Column("Ratio", True), Column("Finalists"), Column("Distilled, %", True),
+        Column("Beyond"), STUDENT, Column("Ratio", True), Column("Finalists"), Column("Distilled, %", True),
         Column("Twin, %", True), Column("Gain, points", True), Column(interval),
         Column("Gain within, points", True), Column("Within minus beyond, points", True), Column(interval),
     )  # fmt: skip

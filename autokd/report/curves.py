@@ -55,7 +55,8 @@ def _chart(arm: Arm, trials: Sequence[TrialRecord], histories: Histories, ends: 
     )
     figure.update_xaxes(title="epoch", tickformat="d")
     finish(figure)
-    shown = f"{fmt.count(len(trials))} of {fmt.count(of)} trials" if len(trials) < of else f"{fmt.count(of)} trials"
+    whole = "1 trial" if of == 1 else f"{fmt.count(of)} trials"
+    shown = f"{fmt.count(len(trials))} of {whole}" if len(trials) < of else whole
     winner = f"trial {best.number} with {best.student}"
     description = f"{shown}; the best, {winner}, ends at {fmt.percent(best.val_accuracy)}."
     return Chart(f"curves-{arm}", f"The {fmt.ARMS[arm]} arm", description, figure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,7 @@ def _fill(page: Page, drawn: Sequence[Chart]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["json_script"] = json_script
+    environment.filters["breakable"] = breakable
     template = environment.get_template("report.html.j2")
     text = template.render(
         page=page,
@@ -94,6 +96,13 @@ def json_script(value: Any) -> Any:
 
     text = json.dumps(value, separators=(",", ":"))
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))  # noqa: S704 - escaped here
+
+
+def breakable(name: str) -> Any:
+    """A long name that may be broken after its joints: resnet18@ width=0.375+ depth=0.5."""
+    from markupsafe import Markup, escape
+
+    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[@+_/])", name))
 
 
 def _plotly() -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from autokd.records import FinalistRecord, FinalistSummary, LeftOut, Recipe, Report, TrialRecord
 from autokd.report import format as fmt
@@ -14,16 +15,26 @@ ROWS_ON_PAGE = 300  # the others travel as data and appear on demand
 
 @dataclass(frozen=True)
 class Column:
-    """A head; numeric columns are set flush right and sorted by value, prose is given room."""
+    """A head; numeric columns are set flush right and sorted by value.
+
+    Cells stay in one line unless they may wrap: a phrase at its spaces, a name anywhere, prose is given room.
+    """
 
     label: str
     numeric: bool = False
-    prose: bool = False
+    wraps: Literal["phrase", "name", "prose"] | None = None
 
     @property
     def kind(self) -> str:
         """The class of its cells."""
-        return "number" if self.numeric else "prose" if self.prose else "short"
+        return "number" if self.numeric else self.wraps or "short"
+
+
+STUDENT = Column("Student", wraps="name")
+RECIPE = (
+    Column("Loss", wraps="phrase"), Column("T", True), Column("alpha", True), Column("Learning rate", True),
+    Column("Also", wraps="phrase"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,25 +54,26 @@ class Table:
 
 
 TRIALS = (
-    Column("Trial", True), Column("Arm"), Column("Student"), Column("Ratio", True), Column("Cost, $ per 1,000", True),
-    Column("Loss"), Column("T", True), Column("alpha", True), Column("Learning rate", True), Column("Also"),
-    Column("Epochs", True), Column("State"),
-    Column("Validation accuracy, %", True), Column("Seconds", True), Column("Remarks", prose=True),
+    Column("Trial", True), Column("Arm"), STUDENT, Column("Ratio", True), Column("Cost, $ per 1,000", True),
+    *RECIPE, Column("Epochs", True), Column("State"), Column("Validation accuracy, %", True), Column("Seconds", True),
+    Column("Remarks", wraps="prose"),
+)  # fmt: skip
+RECIPES = (
+    Column("Finalist", True), Column("Arm"), STUDENT, Column("Starts from", wraps="phrase"), *RECIPE,
+    Column("Epochs", True), Column("Seeds", True), Column("Seconds", True),
 )  # fmt: skip
 LEFT_OUT = (
-    Column("Student"), Column("Parameters, M", True), Column("Ratio", True), Column("Cost, $ per 1,000", True),
-    Column("Reason", prose=True),
+    STUDENT, Column("Parameters, M", True), Column("Ratio", True), Column("Cost, $ per 1,000", True),
+    Column("Reason", wraps="prose"),
 )  # fmt: skip
 
 
 def finalists_columns(interval: str) -> tuple[Column, ...]:
     """The heads of the finalists, with what the interval of the test accuracy is called."""
     return (
-        Column("Finalist", True), Column("Arm"), Column("Role"), Column("Student"), Column("Starts from"),
+        Column("Finalist", True), Column("Arm"), Column("Role", wraps="phrase"), STUDENT,
         Column("Test accuracy, %", True), Column(interval), Column("Retention, %", True),
-        Column("Cost, $ per 1,000", True), Column("Validation accuracy, %", True), Column("Loss"), Column("T", True),
-        Column("alpha", True), Column("Learning rate", True), Column("Also"), Column("Epochs", True),
-        Column("Seeds", True), Column("Seconds", True), Column("Remarks", prose=True),
+        Column("Cost, $ per 1,000", True), Column("Validation accuracy, %", True), Column("Remarks", wraps="prose"),
     )  # fmt: skip
 
 
@@ -71,18 +83,30 @@ def trials_table(trials: Sequence[TrialRecord]) -> Table:
     return Table("trials", TRIALS, tuple(_trial(trial) for trial in ordered))
 
 
-def finalists_table(report: Report, finalists: Sequence[FinalistRecord]) -> Table:
-    """Every finalist in the order of its number; the picks of the arms are marked.
-
-    An arm without a pick still has an option, its nearest finalist; that one is not marked.
-    """
-    recipes = {finalist.number: finalist.recipe for finalist in finalists}
-    ordered = sorted(report.finalists, key=lambda f: f.number)
-    options = (report.options.direct, report.options.distilled)
-    picks = {option.finalist for option in options if option is not None and option.worthwhile}
-    rows = tuple(_finalist(f, recipes.get(f.number), f.number in picks) for f in ordered)
+def finalists_table(report: Report) -> Table:
+    """What came of every finalist, in the order of its number; the picks of the arms are marked."""
+    ordered, picks = _ordered(report), _picks(report)
+    rows = tuple(_finalist(f, f.number in picks) for f in ordered)
     columns = finalists_columns(fmt.interval_of(report.options.teacher.accuracy))
     return Table("finalists", columns, rows, frozenset(i for i, f in enumerate(ordered) if f.number in picks))
+
+
+def recipes_table(report: Report, finalists: Sequence[FinalistRecord]) -> Table:
+    """How every finalist was trained, in the same order and with the same marks."""
+    recipes = {finalist.number: finalist.recipe for finalist in finalists}
+    ordered, picks = _ordered(report), _picks(report)
+    rows = tuple(_trained(f, recipes.get(f.number)) for f in ordered)
+    return Table("recipes", RECIPES, rows, frozenset(i for i, f in enumerate(ordered) if f.number in picks))
+
+
+def _ordered(report: Report) -> list[FinalistSummary]:
+    return sorted(report.finalists, key=lambda f: f.number)
+
+
+def _picks(report: Report) -> set[int | None]:
+    """Numbers of the picks; an arm without one still has an option, its nearest finalist, which is none."""
+    options = (report.options.direct, report.options.distilled)
+    return {option.finalist for option in options if option is not None and option.worthwhile}
 
 
 def left_out_table(left_out: Sequence[LeftOut]) -> Table:
@@ -107,23 +131,31 @@ def _trial(trial: TrialRecord) -> tuple[str, ...]:
     )
 
 
-def _finalist(summary: FinalistSummary, recipe: Recipe | None, pick: bool) -> tuple[str, ...]:
+def _finalist(summary: FinalistSummary, pick: bool) -> tuple[str, ...]:
     return (
         str(summary.number),
         fmt.ARMS[summary.arm],
         _role(summary, pick),
         summary.student,
-        start(summary.weights),
         _percent(summary.accuracy.mean),
         f"{_percent(summary.accuracy.low)} to {_percent(summary.accuracy.high)}",
         f"{summary.retention.mean * 100:.1f}",
         _cost(summary.cost_usd_per_1k),
         _percent(summary.val_accuracy),
+        _remarks(summary),
+    )
+
+
+def _trained(summary: FinalistSummary, recipe: Recipe | None) -> tuple[str, ...]:
+    return (
+        str(summary.number),
+        fmt.ARMS[summary.arm],
+        summary.student,
+        start(summary.weights),
         *(_recipe(recipe) if recipe else (fmt.NOTHING,) * 5),
         str(recipe.epochs) if recipe else fmt.NOTHING,
         str(summary.accuracy.seeds),
         f"{summary.device_seconds:.1f}",
-        _remarks(summary),
     )
 
 

@@ -11,7 +11,7 @@ from autokd.report.assumptions import assumptions, other_machine
 from autokd.report.beside import Beside, beside
 from autokd.report.beyond import Beyond, beyond, spent_beyond
 from autokd.report.comparison import Comparison, CostBeside, Finding, beside_teacher, comparison, findings
-from autokd.report.listing import Table, finalists_table, left_out_table, trials_table
+from autokd.report.listing import Table, finalists_table, left_out_table, recipes_table, trials_table
 from autokd.report.method import Group, groups, importance, spending
 from autokd.report.origin import Origin
 from autokd.report.savings import Map, Savings, savings, verdict_map
@@ -55,6 +55,7 @@ class Page:
     beyond: Beyond | None
     spent_beyond: str
     finalists: Table
+    recipes: Table
     trials: Table
     left_out: Table
     spending: Table
@@ -103,7 +104,8 @@ def build_page(
         beside=beside(report),
         beyond=beyond(report),
         spent_beyond=spent_beyond(report),
-        finalists=finalists_table(report, finalists),
+        finalists=finalists_table(report),
+        recipes=recipes_table(report, finalists),
         trials=trials_table(trials),
         left_out=left_out_table(report.left_out),
         spending=spending(report),

@@ -74,7 +74,7 @@ def _saving(found: Economics, date: str | None) -> Table:
     ]
     if date is not None:
         rows.append(("Paid back on", date, fmt.NOTHING))
-    columns = (Column("Saving"), Column("Estimate", True), Column("Lowest to highest"))
+    columns = (Column("Saving"), Column("Estimate", True), Column("Lowest to highest", wraps="phrase"))
     return Table("saving", columns, tuple(rows), sortable=False)
 
 

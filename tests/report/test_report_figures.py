@@ -114,6 +114,13 @@ def test_a_long_curve_is_thinned_and_keeps_its_end(report: Report) -> None:
     assert (epochs[0], epochs[-1]) == (1, 999)
 
 
+def test_a_single_trial_is_not_counted_in_the_plural(report: Report) -> None:
+    trial = make_trials(1)[0]
+    epoch = EpochReport(epoch=1, train_loss=1, val_accuracy=0.9, val_nll=1, learning_rate=0.001, seconds=1)
+    (_, curve) = charts(report, [trial], {trial.number: (epoch,)})
+    assert curve.description.startswith("1 trial; the best, trial 0 with")
+
+
 def test_nothing_to_draw(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", [], finalists=[])
     assert charts(assemble(run, make_decision("none"), make_policy()), [], {}) == ()

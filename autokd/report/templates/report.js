@@ -19,6 +19,14 @@
     return a < b ? -1 : a > b ? 1 : 0;
   }
 
+  /* a long name may be broken after its joints */
+  function fill(cell, text) {
+    text.split(/(?<=[@+_\/])/).forEach(function (part, index) {
+      if (index > 0) { cell.appendChild(document.createElement("wbr")); }
+      cell.appendChild(document.createTextNode(part));
+    });
+  }
+
   function rowsOf(table) {
     return Array.prototype.map.call(table.tBodies[0].rows, function (row) {
       return Array.prototype.map.call(row.cells, function (cell) { return cell.textContent; });
@@ -47,7 +55,7 @@
           var cell = document.createElement(index === 0 ? "th" : "td");
           if (index === 0) { cell.scope = "row"; }
           cell.className = pattern[index];
-          cell.textContent = text;
+          if (pattern[index] === "name") { fill(cell, text); } else { cell.textContent = text; }
           row.appendChild(cell);
         });
         part.appendChild(row);
