@@ -51,7 +51,7 @@ def _chart(arm: Arm, trials: Sequence[TrialRecord], histories: Histories, ends: 
     figure.add_trace(_lines("best trial", [best], histories, COLOURS[arm], bold=True))
     margin = 0.05 * (max(ends) - min(ends)) + 0.005
     figure.update_yaxes(
-        title="validation accuracy", tickformat=".0%", range=[short(min(ends) - margin), short(max(ends) + margin)]
+        title="validation accuracy", tickformat=".2~%", range=[short(min(ends) - margin), short(max(ends) + margin)]
     )
     figure.update_xaxes(title="epoch", tickformat="d")
     finish(figure)

@@ -9,6 +9,7 @@ from typing import Literal
 from autokd.records import FinalistRecord, FinalistSummary, LeftOut, Recipe, Report, TrialRecord
 from autokd.report import format as fmt
 from autokd.report.starts import hints, start
+from autokd.report.unproven import WHY_NOT, is_unproven
 
 ROWS_ON_PAGE = 300  # the others travel as data and appear on demand
 
@@ -86,7 +87,7 @@ def trials_table(trials: Sequence[TrialRecord]) -> Table:
 def finalists_table(report: Report) -> Table:
     """What came of every finalist, in the order of its number; the picks of the arms are marked."""
     ordered, picks = _ordered(report), _picks(report)
-    rows = tuple(_finalist(f, f.number in picks) for f in ordered)
+    rows = tuple(_finalist(f, f.number in picks, is_unproven(report)) for f in ordered)
     columns = finalists_columns(fmt.interval_of(report.options.teacher.accuracy))
     return Table("finalists", columns, rows, frozenset(i for i, f in enumerate(ordered) if f.number in picks))
 
@@ -131,7 +132,7 @@ def _trial(trial: TrialRecord) -> tuple[str, ...]:
     )
 
 
-def _finalist(summary: FinalistSummary, pick: bool) -> tuple[str, ...]:
+def _finalist(summary: FinalistSummary, pick: bool, unproven: bool) -> tuple[str, ...]:
     return (
         str(summary.number),
         fmt.ARMS[summary.arm],
@@ -142,7 +143,7 @@ def _finalist(summary: FinalistSummary, pick: bool) -> tuple[str, ...]:
         f"{summary.retention.mean * 100:.1f}",
         _cost(summary.cost_usd_per_1k),
         _percent(summary.val_accuracy),
-        _remarks(summary),
+        _remarks(summary, kept_back=pick and unproven),
     )
 
 
@@ -196,8 +197,10 @@ def _role(summary: FinalistSummary, pick: bool) -> str:
     return f"{role}, pick" if pick else role
 
 
-def _remarks(summary: FinalistSummary) -> str:
+def _remarks(summary: FinalistSummary, kept_back: bool) -> str:
     state = "worthwhile" if summary.worthwhile else "eligible" if summary.eligible else "not eligible"
+    if kept_back:
+        state = f"{state}, but {WHY_NOT}"
     return "; ".join([state, *summary.why_not, *(["noisy cost"] if summary.noisy else []), *hints(summary.weights)])
 
 

@@ -16,6 +16,7 @@ from autokd.report.method import Group, groups, importance, spending
 from autokd.report.origin import Origin
 from autokd.report.savings import Map, Savings, savings, verdict_map
 from autokd.report.starts import is_untrained
+from autokd.report.unproven import is_unproven
 from autokd.report.wishes import asked
 
 
@@ -54,6 +55,7 @@ class Page:
     beside: Beside | None
     beyond: Beyond | None
     spent_beyond: str
+    unproven: bool
     finalists: Table
     recipes: Table
     trials: Table
@@ -104,6 +106,7 @@ def build_page(
         beside=beside(report),
         beyond=beyond(report),
         spent_beyond=spent_beyond(report),
+        unproven=is_unproven(report),
         finalists=finalists_table(report),
         recipes=recipes_table(report, finalists),
         trials=trials_table(trials),
@@ -137,11 +140,13 @@ def _tiles(report: Report) -> tuple[Tile, ...]:
             Tile("Teacher's cost per 1,000 requests", fmt.usd(teacher.cost_usd_per_1k), _limit(report)),
             Tile("Teacher's accuracy", fmt.percent(teacher.accuracy.mean), "on the test images"),
         )
+    kept = option is teacher
+    compared = "on the test images" if kept else f"teacher {fmt.percent(teacher.accuracy.mean)}"
     tiles = [
         Tile("Cost per 1,000 requests", fmt.usd(option.cost_usd_per_1k), _limit(report)),
-        Tile("Accuracy", fmt.percent(option.accuracy.mean), f"teacher {fmt.percent(teacher.accuracy.mean)}"),
+        Tile("Accuracy", fmt.percent(option.accuracy.mean), compared),
     ]
-    if option is teacher:
+    if kept:
         return tuple(tiles)
     if beside_cost := beside_teacher(option, teacher):
         tiles.append(_beside(beside_cost, teacher))
