@@ -40,18 +40,24 @@ RECIPE = (
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text; `marked` are the indices of rows to be set off."""
+    """Cells as text; `marked` are the indices of rows to be set off, `notes` stand below their rows at full width."""
 
     name: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     marked: frozenset[int] = frozenset()
     sortable: bool = True
+    notes: tuple[str, ...] = ()
 
     @property
     def shown(self) -> tuple[tuple[str, ...], ...]:
         """The rows that are there without JavaScript."""
         return self.rows[:ROWS_ON_PAGE]
+
+    @property
+    def data(self) -> tuple[tuple[str, ...], ...]:
+        """The rows as JavaScript draws them: a note is one cell more."""
+        return tuple((*row, note) for row, note in zip(self.rows, self.notes, strict=True)) if self.notes else self.rows
 
 
 TRIALS = (
@@ -74,7 +80,7 @@ def finalists_columns(interval: str) -> tuple[Column, ...]:
     return (
         Column("Finalist", True), Column("Arm"), Column("Role", wraps="phrase"), STUDENT,
         Column("Test accuracy, %", True), Column(interval), Column("Retention, %", True),
-        Column("Cost, $ per 1,000", True), Column("Validation accuracy, %", True), Column("Remarks", wraps="prose"),
+        Column("Cost, $ per 1,000", True), Column("Validation accuracy, %", True),
     )  # fmt: skip
 
 
@@ -87,9 +93,11 @@ def trials_table(trials: Sequence[TrialRecord]) -> Table:
 def finalists_table(report: Report) -> Table:
     """What came of every finalist, in the order of its number; the picks of the arms are marked."""
     ordered, picks = _ordered(report), _picks(report)
-    rows = tuple(_finalist(f, f.number in picks, is_unproven(report)) for f in ordered)
+    rows = tuple(_finalist(f, f.number in picks) for f in ordered)
+    notes = tuple(_remarks(f, kept_back=f.number in picks and is_unproven(report)) for f in ordered)
     columns = finalists_columns(fmt.interval_of(report.options.teacher.accuracy))
-    return Table("finalists", columns, rows, frozenset(i for i, f in enumerate(ordered) if f.number in picks))
+    marked = frozenset(i for i, f in enumerate(ordered) if f.number in picks)
+    return Table("finalists", columns, rows, marked, notes=notes)
 
 
 def recipes_table(report: Report, finalists: Sequence[FinalistRecord]) -> Table:
@@ -132,7 +140,7 @@ def _trial(trial: TrialRecord) -> tuple[str, ...]:
     )
 
 
-def _finalist(summary: FinalistSummary, pick: bool, unproven: bool) -> tuple[str, ...]:
+def _finalist(summary: FinalistSummary, pick: bool) -> tuple[str, ...]:
     return (
         str(summary.number),
         fmt.ARMS[summary.arm],
@@ -143,7 +151,6 @@ def _finalist(summary: FinalistSummary, pick: bool, unproven: bool) -> tuple[str
         f"{summary.retention.mean * 100:.1f}",
         _cost(summary.cost_usd_per_1k),
         _percent(summary.val_accuracy),
-        _remarks(summary, kept_back=pick and unproven),
     )
 
 

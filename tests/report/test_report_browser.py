@@ -142,7 +142,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = make_run(tmp_path_factory.mktemp("wide") / "run", trials, finalists=finalists)
     lead = Difference(mean=0.006, low=0.002, high=0.01, detectable=0.007)
     decision = make_decision(edges=(make_edge("above", 0.002, lead),), economics=make_economics())
-    named = [f.model_copy(update={"student": LONG, "why_not": (REMARK,)}) for f in decision.finalists]
+    named = [f.model_copy(update={"student": LONG, "why_not": (REMARK,) * 3}) for f in decision.finalists]
     audit = make_audit()
     quality = tuple(model.model_copy(update={"student": LONG}) for model in audit.quality)
     terms = tuple(each.model_copy(update={"direct_student": LONG}) for each in audit.equal_terms)
@@ -174,6 +174,20 @@ def test_no_table_is_cut_and_no_row_is_mostly_blank(browser: Any, wide: Path, me
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_remark_stays_below_its_finalist_when_rows_are_sorted(browser: Any, finished: Run) -> None:
+    script = """return [...document.querySelectorAll('#finalists tbody tr')].map(
+        row => row.className === 'note' ? '' : row.cells[0].textContent)"""
+    visit(browser, finished.path / "report.html")
+    before = browser.execute_script(script)
+    press(browser, "#finalists thead th:nth-child(1) button")
+    press(browser, "#finalists thead th:nth-child(1) button")
+    after = browser.execute_script(script)
+    assert before == [text for number in (100, 101, 102, 103, 104) for text in (str(number), "")]
+    assert after == [text for number in (104, 103, 102, 101, 100) for text in (str(number), "")]
+    notes = "return [...document.querySelectorAll('#finalists .note td')].map(cell => cell.textContent)"
+    assert browser.execute_script(notes) == ["worthwhile"] * 5
 
 
 def test_names_stay_whole_when_rows_are_sorted(browser: Any, wide: Path) -> None:

@@ -78,10 +78,10 @@ def test_the_tables_name_weights_and_licence(finalists: list[FinalistRecord], tm
     assert [row[place] for row in table.rows] == [
         "ra_in1k, apache-2.0", *["random weights"] * 3, "dist_in22k_ft_in1k, mit",
     ]  # fmt: skip
-    last = finalists_table(report).rows[-1]
-    assert last[2] == "published weights as they are"
-    assert DISTILLED in last[-1]
-    assert MORE in last[-1]
+    results = finalists_table(report)
+    assert results.rows[-1][2] == "published weights as they are"
+    assert DISTILLED in results.notes[-1]
+    assert MORE in results.notes[-1]
     write_finalists(tmp_path / "finalists.csv", finalists)
     rows = list(csv.DictReader((tmp_path / "finalists.csv").open()))
     assert rows[0]["weights"] == "ra_in1k, apache-2.0"

@@ -43,7 +43,7 @@ def test_the_page_says_why_the_distilled_student_is_not_taken(tmp_path: Path) ->
 
 def test_the_pick_among_the_finalists_has_the_remark(tmp_path: Path) -> None:
     table = finalists_table(report_of(tmp_path / "run"))
-    remarks = {row[0]: row[-1] for row in table.rows}
+    remarks = {row[0]: note for row, note in zip(table.rows, table.notes, strict=True)}
     assert remarks["100"] == f"worthwhile, but {WHY_NOT}"
     assert [number for number, remark in remarks.items() if WHY_NOT in remark] == ["100"]
 
