@@ -114,8 +114,8 @@ def _equal_seen(terms: EqualTerms) -> str:
         return "Equal trials: the direct arm's finalist had as many trials to be chosen from."
     ratio = _times(terms)
     took = (
-        "Device time: the direct training had more epochs, for as many device seconds as the distilled one, its share "
-        f"of the soft labels included; it took {ratio:.2f} times as many"
+        "Device time: the direct training was given more epochs, to take as many device seconds as the distilled one, "
+        f"its share of the soft labels included; it took {ratio:.2f} times as many"
     )
     if _alike(terms):
         return f"{took}."
