@@ -620,7 +620,8 @@ class Report(Record):
     formula: str
     versions: dict[str, str]
     hardware: dict[str, str]
-    command: str
+    command: str  # of the search
+    conditions: dict[str, int | float | str] = {}  # that another verdict was asked for under, by their names
     student_path: str | None = None
     student_test_accuracy: float | None = None
     audit: Audit | None = None

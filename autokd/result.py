@@ -73,7 +73,7 @@ class SearchResult:
         evidence = with_latency(evidence, settings.max_latency_ms, policy.max_latency_ms)
         report = assemble(
             self._run, decide(evidence, policy), policy, cost_model=evidence.cost_model, search=evidence.search
-        )
+        ).model_copy(update={"conditions": given})
         if recommended(report) != recommended(self.report):
             return report
         shipped = {name: getattr(self.report, name) for name in ("student_path", "student_test_accuracy")}

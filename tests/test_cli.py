@@ -53,6 +53,16 @@ def test_every_setting_is_an_option_with_a_type() -> None:
     assert "OPTIONAL" not in text
 
 
+@pytest.mark.parametrize(
+    ("command", "option"), [("decide", "train-price-per-hour"), ("confirm", "workers"), ("confirm", "ray-address")]
+)
+def test_what_is_not_given_on_a_stored_run_is_the_runs_own(command: str, option: str) -> None:
+    text = " ".join(run(command, "--help").output.split())
+    about = text.split(f"--{option} ")[1].split(" --")[0]
+    assert "default: as the run had it." in about
+    assert "default: as serving." in " ".join(run("search", "--help").output.split())
+
+
 def test_choices_that_may_be_left_out_are_choices() -> None:
     result = run("search", "--serve-precision", "fp8", "--teacher", "resnet18", "--max-cost", "1")
     assert result.exit_code == 2
@@ -199,6 +209,8 @@ def test_the_terminal_prints_verdict_three_options_and_paths(
     ]  # fmt: skip
     assert str(tmp_path / "run" / "report.html") in result.stdout
     assert "e-0" not in result.stdout, "an amount in powers of ten"
+    (assumed,) = [line for line in lines if line.startswith("Costs assume $")]
+    assert "utilization 0.3" in assumed
     assert "left" in result.stderr
     assert "best distill" in result.stderr
 

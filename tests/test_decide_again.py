@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +106,33 @@ def test_only_output_writes(done: SearchResult, tmp_path: Path) -> None:
     assert "is not empty" in str(again.exception)
 
 
+def test_a_copy_says_where_its_evidence_lies_and_how_it_came_about(done: SearchResult, tmp_path: Path) -> None:
+    copy, again = tmp_path / "copy", tmp_path / "again"
+    run("decide", done.path, "--min-retention", "0.9", "--adoption-usd", "250", "--output", copy)
+    page = html.unescape((copy / "report.html").read_text())
+    command = f"autokd decide {done.path.resolve()} --min-retention 0.9 --adoption-usd 250 --output {copy}"
+    assert f"<pre>{done.report.command}\n{command}</pre>" in page
+    assert f"the evidence behind it in the run's folder, {done.path.resolve()}." in page
+    assert "lies beside it: report.json, trials.csv" not in page
+    assert f"The recommended student lies in {done.path.resolve() / 'student'}; this very model" in page
+    printed = run(*shlex.split(command.replace(str(copy), str(again)))[1:]).stdout
+    assert f"Report   {again / 'report.html'}" in printed
+    stored = [json.loads((folder / "report.json").read_text()) for folder in (copy, again)]
+    assert stored[0]["conditions"] == {"min_retention": 0.9, "adoption_usd": 250}
+    assert stored[0] | {"created": ""} == stored[1] | {"created": ""}
+
+
+def test_a_copy_without_a_ready_student_says_so(done: SearchResult, tmp_path: Path) -> None:
+    report = done.decide()
+    other = report.model_copy(update={"student_path": None, "student_test_accuracy": None})
+    done.write(other, tmp_path / "copy")
+    page = (tmp_path / "copy" / "report.html").read_text()
+    number = report.options.distilled and report.options.distilled.finalist
+    assert f"The recommended student is finalist {number} of the run; no ready model of it was written." in page
+    done.write(done.decide(min_retention=1.2, max_cost=1e6), tmp_path / "kept")
+    assert "The recommended student" not in (tmp_path / "kept" / "report.html").read_text()
+
+
 def test_decide_loads_neither_torch_nor_timm(done: SearchResult) -> None:
     code = (
         "import sys; from autokd.cli import cli; "
@@ -129,6 +158,9 @@ def test_more_seeds_are_added_to_every_finalist_and_the_error_is_spent(done: Sea
     assert sum("look 2" in remark for remark in more.report.search.remarks) == 1
     assert more.report.search.usd > done.report.search.usd
     assert Run(done.path).manifest["looks"] == [3, 5]
+    assert f"{done.report.command}\nautokd confirm {done.path} --seeds 5</pre>" in (
+        html.unescape((done.path / "report.html").read_text())
+    )
     third = confirm_run(done.path, 6, parts=FakeParts())
     assert {f.accuracy.level for f in third.report.finalists} == {0.9875}
     assert sum("look" in remark for remark in third.report.search.remarks) == 1

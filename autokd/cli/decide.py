@@ -36,4 +36,6 @@ def command(ctx: click.Context, /, run: Path, output: Path | None, as_json: bool
         from autokd.cli import terminal
 
         terminal.print_report(report, run)
+        if output is not None:
+            terminal.print_paths(output)
     ctx.exit(3 if report.verdict == "none" else 0)

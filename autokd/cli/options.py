@@ -71,11 +71,13 @@ def _read_file(ctx: click.Context, _: click.Parameter, path: Path | None) -> Non
 
 
 def _option(name: str, field: Any, told: bool = True) -> Callable[[Command], Command]:
-    """`told`: the help names the default."""
+    """`told`: the help names the default of a search; else what is not given stays as the run had it."""
     flag = "--" + name.replace("_", "-")
     kind, default = _plain(field.annotation), field.default
     known = default is not None and not field.is_required() and field.default_factory is None
-    help_text = f"{field.description[0].upper()}{field.description[1:]}."
+    meaning, default_follows, _ = field.description.partition("; default: ")
+    described = f"{meaning}; default: as the run had it" if default_follows and not told else field.description
+    help_text = f"{described[0].upper()}{described[1:]}."
     if known and told:
         help_text += f"  [default: {default}]"
     if kind is bool:

@@ -144,12 +144,18 @@ def print_result(result: SearchResult) -> None:
     """Verdict, the three options, reasons, and where everything is."""
     console, report = _answer(), result.report
     print_report(report, result.path)
-    console.print()
-    console.print(Text(f"Report   {result.path / 'report.html'}"))
-    console.print(Text(f"Numbers  {result.path / 'report.json'}, trials.csv, finalists.csv"))
+    print_paths(result.path, "trials.csv", "finalists.csv")
     if report.student_path:
         accuracy = f" ({report.student_test_accuracy:.1%} on test)" if report.student_test_accuracy is not None else ""
         console.print(Text(f"Student  {result.path / report.student_path}{accuracy}"))
+
+
+def print_paths(folder: Path, *tables: str) -> None:
+    """Where page and numbers lie."""
+    console = _answer()
+    console.print()
+    console.print(Text(f"Report   {folder / 'report.html'}"))
+    console.print(Text(f"Numbers  {', '.join([str(folder / 'report.json'), *tables])}"))
 
 
 def print_report(report: Report, path: Path) -> None:
@@ -161,6 +167,7 @@ def print_report(report: Report, path: Path) -> None:
     if report.condition:
         console.print(Text(f"Condition: {report.condition}."))
     _print_table(_options_table(report))
+    _print_assumptions(console, report)
     for title, lines in (
         ("Why", report.reasons),
         ("Weak because", report.weaknesses),
@@ -174,7 +181,18 @@ def print_report(report: Report, path: Path) -> None:
             console.print(Text(f"  autokd confirm {path} --seeds {report.settling_seeds}"))
 
 
+def _print_assumptions(console: Console, report: Report) -> None:
+    """What the costs depend on, in a line of its own however long it is."""
+    from autokd.report.assumptions import assumptions, other_machine
+
+    for line in (assumptions(report), other_machine(report)):
+        if line is not None:
+            console.print(Text(line.replace("\u00a0", " ")), soft_wrap=True)
+
+
 def _options_table(report: Report) -> Table:
+    from autokd.report.unproven import is_unproven
+
     table = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 2, 0, 0))
     level = f"{report.options.teacher.accuracy.level * 100:g} %"
     for column in (
@@ -190,7 +208,10 @@ def _options_table(report: Report) -> Table:
         table.add_column(column, justify="left" if column in {"option", "model"} else "right", no_wrap=True)
     options = report.options
     for name, option in (("teacher", options.teacher), ("direct", options.direct), ("distilled", options.distilled)):
-        table.add_row(name, *(_cells(option) if option else ["-", "", "", "", "", "", ""]))
+        cells = _cells(option) if option else ["-", "", "", "", "", "", ""]
+        if name == "distilled" and is_unproven(report):
+            cells[-1] += ", but no gain is shown"
+        table.add_row(name, *cells)
     return table
 
 

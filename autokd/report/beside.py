@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from autokd.records import Ambiguity, Audit, ClassAudit, ClassRow, EntropyQuarter, EqualTerms, Quality, Report, Subject
 from autokd.report import format as fmt
-from autokd.report.listing import Column, Table
+from autokd.report.listing import STUDENT, Column, Table
+from autokd.report.wishes import what_moves
 
 CLASSES_SHOWN = 10
 NAMED = 5
@@ -19,26 +21,12 @@ SUBJECTS: dict[Subject, str] = {
     "direct": "direct",
     "twin": "twin of the distilled",
 }
-TERMS = {"trials": "equal trials", "device_seconds": "equal device time"}
+ALIKE = 0.2  # share by which the seconds of two trainings may differ that are called equal
 
 QUALITY = (
-    Column("Model"), Column("Student"), Column("NLL, nats", True), Column("after scaling", True),
+    Column("Model", wraps="phrase"), STUDENT, Column("NLL, nats", True), Column("after scaling", True),
     Column("Calibration error, %", True), Column("after scaling", True), Column("Temperature", True),
     Column("Agreement, %", True), Column("Negative flips, %", True), Column("Weights, MB", True),
-)  # fmt: skip
-EQUAL = (
-    Column("On equal terms"), Column("Direct rival"), Column("Advantage, points", True), Column("Interval"),
-    Column("Seconds, distilled", True), Column("Seconds, direct", True),
-)  # fmt: skip
-QUARTERS = (
-    Column("Quarter"), Column("Entropy, nats"), Column("Images", True), Column("Teacher, %", True),
-    Column("Distilled, %", True), Column("Twin, %", True), Column("Gain, points", True), Column("95 % interval"),
-    Column("p", True),
-)  # fmt: skip
-CLASSES = (
-    Column("Class"), Column("Images", True), Column("Teacher's recall, %", True), Column("Recall, %", True),
-    Column("95 % interval"), Column("Lost", True), Column("Won", True), Column("Lost, mean", True),
-    Column("Won, mean", True), Column("p", True),
 )  # fmt: skip
 _SURENESS = ("first, surest", "second", "third", "fourth, least sure")
 
@@ -56,8 +44,10 @@ class ByClass:
 class Beside:
     """The whole section; a part that could not be formed is None or empty."""
 
+    moves: str
     quality: Table
     equal: Table | None
+    equal_seen: str
     quarters: Table | None
     seen: str
     classes: tuple[ByClass, ...]
@@ -69,8 +59,10 @@ def beside(report: Report) -> Beside | None:
     if audit is None or not audit.classes:
         return None
     return Beside(
+        moves=what_moves(report.policy),
         quality=Table("quality", QUALITY, tuple(_quality(audit, quality) for quality in audit.quality), sortable=False),
         equal=_equal(audit),
+        equal_seen=" ".join(_equal_seen(terms) for terms in audit.equal_terms),
         quarters=_quarters(audit.ambiguity) if audit.ambiguity else None,
         seen=audit.ambiguity.seen if audit.ambiguity else "",
         classes=tuple(_by_class(audit, found) for found in audit.classes),
@@ -106,16 +98,51 @@ def _quality(audit: Audit, quality: Quality) -> tuple[str, ...]:
 
 
 def _equal(audit: Audit) -> Table | None:
-    rows = tuple(_terms(terms) for terms in audit.equal_terms)
-    return Table("equal-terms", EQUAL, rows, sortable=False) if rows else None
+    if not audit.equal_terms:
+        return None
+    columns = (
+        Column("On equal terms", wraps="phrase"), Column("Direct rival", wraps="name"),
+        Column("Advantage, points", True), Column(fmt.interval_of(audit.equal_terms[0].advantage)),
+        Column("Seconds, distilled", True), Column("Seconds, direct", True),
+    )  # fmt: skip
+    return Table("equal-terms", columns, tuple(_terms(terms) for terms in audit.equal_terms), sortable=False)
+
+
+def _equal_seen(terms: EqualTerms) -> str:
+    """What the distilled student is compared with, and whether a training of equal seconds had them."""
+    if terms.terms == "trials":
+        return "Equal trials: the direct arm's finalist had as many trials to be chosen from."
+    ratio = _times(terms)
+    took = (
+        "Device time: the direct training was given more epochs, to take as many device seconds as the distilled one, "
+        f"its share of the soft labels included; it took {ratio:.2f} times as many"
+    )
+    if _alike(terms):
+        return f"{took}."
+    return f"{took}. That is not equal: the direct training had {'less' if ratio < 1 else 'more'} device time."
+
+
+def _times(terms: EqualTerms) -> float:
+    """Device seconds of the direct training, as a multiple of the distilled one's."""
+    return terms.direct_seconds / terms.distilled_seconds if terms.distilled_seconds else inf
+
+
+def _alike(terms: EqualTerms) -> bool:
+    return abs(_times(terms) - 1) <= ALIKE
+
+
+def _terms_name(terms: EqualTerms) -> str:
+    if terms.terms == "trials":
+        return "equal trials"
+    return "equal device time" if _alike(terms) else "unequal device time"
 
 
 def _terms(terms: EqualTerms) -> tuple[str, ...]:
     return (
-        TERMS[terms.terms],
+        _terms_name(terms),
         f"{terms.direct_student}, finalist {terms.direct}",
         fmt.bare_points(terms.advantage.mean),
-        f"{fmt.bare_points(terms.advantage.low)} to {fmt.bare_points(terms.advantage.high)}",
+        fmt.bare_interval(terms.advantage),
         f"{terms.distilled_seconds:,.1f}",
         f"{terms.direct_seconds:,.1f}",
     )
@@ -127,7 +154,12 @@ def _terms(terms: EqualTerms) -> tuple[str, ...]:
 def _quarters(ambiguity: Ambiguity) -> Table:
     rows = tuple(_quarter(sureness, quarter) for sureness, quarter in zip(_SURENESS, ambiguity.quarters, strict=True))
     shown = frozenset(i for i, quarter in enumerate(ambiguity.quarters) if quarter.p < SHOWN)
-    return Table("entropy", QUARTERS, rows, shown, sortable=False)
+    columns = (
+        Column("Quarter"), Column("Entropy, nats"), Column("Images", True), Column("Teacher, %", True),
+        Column("Distilled, %", True), Column("Twin, %", True), Column("Gain, points", True),
+        Column(fmt.interval_of(ambiguity.quarters[0].gain)), Column("p", True),
+    )  # fmt: skip
+    return Table("entropy", columns, rows, shown, sortable=False)
 
 
 def _quarter(sureness: str, quarter: EntropyQuarter) -> tuple[str, ...]:
@@ -139,7 +171,7 @@ def _quarter(sureness: str, quarter: EntropyQuarter) -> tuple[str, ...]:
         _percent(quarter.accuracy),
         _percent(quarter.twin_accuracy),
         fmt.bare_points(quarter.gain.mean),
-        f"{fmt.bare_points(quarter.gain.low)} to {fmt.bare_points(quarter.gain.high)}",
+        fmt.bare_interval(quarter.gain),
         _p(quarter.p),
     )
 
@@ -153,8 +185,17 @@ def _by_class(audit: Audit, found: ClassAudit) -> ByClass:
     return ByClass(
         title=f"Class by class: {_subject(audit, found)}, {found.student}",
         seen=_seen(found, len(rows)),
-        table=Table(f"classes-{found.subject}", CLASSES, tuple(_class(row) for row in rows), shown),
+        table=Table(f"classes-{found.subject}", _class_columns(rows), tuple(_class(row) for row in rows), shown),
     )
+
+
+def _class_columns(rows: Sequence[ClassRow]) -> tuple[Column, ...]:
+    interval = next((fmt.interval_of(row.recall) for row in rows if row.recall), "Interval")
+    return (
+        Column("Class", wraps="name"), Column("Images", True), Column("Teacher's recall, %", True),
+        Column("Recall, %", True), Column(interval), Column("Lost", True), Column("Won", True),
+        Column("Lost, mean", True), Column("Won, mean", True), Column("p", True),
+    )  # fmt: skip
 
 
 def _loss(row: ClassRow) -> tuple[float, float]:

@@ -6,13 +6,7 @@ from dataclasses import dataclass
 
 from autokd.records import Edge, Report
 from autokd.report import format as fmt
-from autokd.report.listing import Column, Table
-
-COLUMNS = (
-    Column("Beyond"), Column("Student"), Column("Ratio", True), Column("Finalists"), Column("Distilled, %", True),
-    Column("Twin, %", True), Column("Gain, points", True), Column("Its interval"),
-    Column("Gain within, points", True), Column("Within minus beyond, points", True), Column("Its interval"),
-)  # fmt: skip
+from autokd.report.listing import STUDENT, Column, Table
 
 
 @dataclass(frozen=True)
@@ -27,9 +21,30 @@ def beyond(report: Report) -> Beyond | None:
     """The edges of a report; None where none was probed."""
     if not report.edges:
         return None
+    interval = f"Its {fmt.interval_of(report.edges[0].gain)}"
+    columns = (
+        Column("Beyond"), STUDENT, Column("Ratio", True), Column("Finalists"), Column("Distilled, %", True),
+        Column("Twin, %", True), Column("Gain, points", True), Column(interval),
+        Column("Gain within, points", True), Column("Within minus beyond, points", True), Column(interval),
+    )  # fmt: skip
     rows = tuple(_row(edge) for edge in report.edges)
     said = " ".join(f"{_said(edge)}." for edge in report.edges)
-    return Beyond(Table("beyond", COLUMNS, rows, sortable=False), f"Does the range hold on this task? {said}")
+    return Beyond(Table("beyond", columns, rows, sortable=False), f"Does the range hold on this task? {said}")
+
+
+def spent_beyond(report: Report) -> str:
+    """Why the run's own sum is above the one-time cost of a student; empty where it is not."""
+    student = report.options.distilled or report.options.direct
+    if student is None or not report.edges:
+        return ""
+    spent = report.search.usd
+    beyond = spent - (student.one_time_usd - report.policy.adoption_usd)
+    if beyond <= spent * 1e-9:
+        return ""
+    return (
+        f"Of the {fmt.usd(spent)} that the run spent, {fmt.usd(beyond)} went into students beyond the range "
+        "of ratios, which the one-time cost leaves out."
+    )
 
 
 def _row(edge: Edge) -> tuple[str, ...]:
@@ -42,10 +57,10 @@ def _row(edge: Edge) -> tuple[str, ...]:
         f"{edge.accuracy.mean * 100:.2f}",
         f"{edge.twin_accuracy.mean * 100:.2f}",
         fmt.bare_points(edge.gain.mean),
-        f"{fmt.bare_points(edge.gain.low)} to {fmt.bare_points(edge.gain.high)}",
+        fmt.bare_interval(edge.gain),
         fmt.bare_points(inside.mean) if inside else fmt.NOTHING,
         fmt.bare_points(lead.mean) if lead else fmt.NOTHING,
-        f"{fmt.bare_points(lead.low)} to {fmt.bare_points(lead.high)}" if lead else fmt.NOTHING,
+        fmt.bare_interval(lead) if lead else fmt.NOTHING,
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from autokd.records import Difference, Option, Report
 from autokd.report import format as fmt
 from autokd.report.starts import is_untrained
+from autokd.report.unproven import WHY_NOT, is_unproven
 
 MODEL = "Model"
+DIFFERENT = 0.10  # of the larger: costs closer than this are called the same, as the policy does
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,21 @@ class Comparison:
 
     columns: tuple[OptionColumn, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    interval: str
+
+
+@dataclass(frozen=True)
+class CostBeside:
+    """A cost beside the teacher's: the larger over the smaller, and which of them is the larger, if they differ."""
+
+    factor: str
+    dearer: bool
+    same: bool
+
+    @property
+    def words(self) -> str:
+        """8.4x lower."""
+        return "about the same" if self.same else f"{self.factor} {'higher' if self.dearer else 'lower'}"
 
 
 @dataclass(frozen=True)
@@ -55,6 +73,7 @@ def comparison(report: Report) -> Comparison:
     return Comparison(
         columns=tuple(OptionColumn(t, report.verdict == v) for t, v in zip(titles, verdicts, strict=True)),
         rows=tuple((label, tuple(_cell(option, label, make) for option in options)) for label, make in _rows(report)),
+        interval=fmt.interval_of(report.options.teacher.accuracy),
     )
 
 
@@ -67,7 +86,12 @@ def findings(report: Report) -> tuple[Finding, ...]:
                 "Gain: what distilling did",
                 report.gain,
                 "The distilled student against its twin, the same student trained without the teacher.",
-                ("The teacher helped.", "The teacher did harm.", "That the teacher helped is not shown."),
+                (
+                    "The teacher helped.",
+                    "The teacher did harm.",
+                    "That the teacher helped is not shown"
+                    + (", so the teacher is kept." if is_unproven(report) else "."),
+                ),
             )
         )
     if report.advantage is not None:
@@ -93,7 +117,7 @@ def _finding(title: str, difference: Difference, subject: str, outcomes: tuple[s
     return Finding(
         title=title,
         value=fmt.points(difference.mean),
-        interval=f"{fmt.share(difference.level)} interval {fmt.points_interval(difference)}",
+        interval=f"{fmt.interval_of(difference)} {fmt.points_interval(difference)}",
         meaning=f"{subject} {outcome} {seen}",
     )
 
@@ -117,7 +141,7 @@ def _rows(report: Report) -> tuple[tuple[str, Callable[[Option], Cell]], ...]:
         ("Capacity of a replica", lambda o: Cell(fmt.rate(o.capacity_rps))),
         ("Eligible", lambda o: Cell(fmt.yes(o.eligible))),
         ("Worthwhile", lambda o: _worthwhile(o, report.options.teacher)),
-        ("Why not", lambda o: Cell("; ".join(o.why_not) or fmt.NOTHING)),
+        ("Why not", lambda o: Cell("; ".join(_why_not(o, report)) or fmt.NOTHING)),
     )
 
 
@@ -133,13 +157,20 @@ def _retention(option: Option) -> Cell:
 
 
 def _cost(option: Option, teacher: Option) -> Cell:
-    notes = []
-    if option is not teacher and option.cost_usd_per_1k > 0:
-        factor = teacher.cost_usd_per_1k / option.cost_usd_per_1k
-        notes.append(f"{fmt.ratio(factor)} lower" if factor >= 1 else f"{fmt.ratio(1 / factor)} higher")
+    found = beside_teacher(option, teacher)
+    notes = [] if option is teacher or found is None else [found.words]
     if option.noisy:
         notes.append("noisy")
     return Cell(fmt.usd(option.cost_usd_per_1k), ", ".join(notes))
+
+
+def beside_teacher(option: Option, teacher: Option) -> CostBeside | None:
+    """How many times cheaper or dearer than the teacher an option is; None where either costs nothing or no end."""
+    own, teachers = option.cost_usd_per_1k, teacher.cost_usd_per_1k
+    if not (0 < own < inf and 0 < teachers < inf):
+        return None
+    small, large = sorted((own, teachers))
+    return CostBeside(fmt.ratio(large / small), dearer=own > teachers, same=large - small < DIFFERENT * large)
 
 
 def _monthly(option: Option, report: Report) -> Cell:
@@ -147,6 +178,11 @@ def _monthly(option: Option, report: Report) -> Cell:
     if option.monthly_usd is None or volume is None:
         return Cell(fmt.usd(option.monthly_usd), "no volume given" if volume is None else "")
     return Cell(fmt.usd(option.monthly_usd), f"for {fmt.large(volume)} requests")
+
+
+def _why_not(option: Option, report: Report) -> tuple[str, ...]:
+    kept_back = is_unproven(report) and option is report.options.distilled
+    return (*option.why_not, WHY_NOT) if kept_back else option.why_not
 
 
 def _worthwhile(option: Option, teacher: Option) -> Cell:

@@ -75,7 +75,7 @@ def accuracy_against_cost(report: Report, trials: Sequence[TrialRecord]) -> Char
     heights = [t.val_accuracy or 0 for t in drawn] + [f.accuracy.mean for f in finalists] + [teacher.accuracy.mean]
     figure.add_trace(_budget(report.policy.max_cost, heights))
     figure.update_xaxes(**axis.layout())
-    figure.update_yaxes(title="accuracy", tickformat=".0%")
+    figure.update_yaxes(title="accuracy", tickformat=".2~%")
     finish(figure)
     return Chart("cost", "Accuracy against cost", _description(report, trials, drawn), figure)
 

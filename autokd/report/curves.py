@@ -51,11 +51,12 @@ def _chart(arm: Arm, trials: Sequence[TrialRecord], histories: Histories, ends: 
     figure.add_trace(_lines("best trial", [best], histories, COLOURS[arm], bold=True))
     margin = 0.05 * (max(ends) - min(ends)) + 0.005
     figure.update_yaxes(
-        title="validation accuracy", tickformat=".0%", range=[short(min(ends) - margin), short(max(ends) + margin)]
+        title="validation accuracy", tickformat=".2~%", range=[short(min(ends) - margin), short(max(ends) + margin)]
     )
     figure.update_xaxes(title="epoch", tickformat="d")
     finish(figure)
-    shown = f"{fmt.count(len(trials))} of {fmt.count(of)} trials" if len(trials) < of else f"{fmt.count(of)} trials"
+    whole = "1 trial" if of == 1 else f"{fmt.count(of)} trials"
+    shown = f"{fmt.count(len(trials))} of {whole}" if len(trials) < of else whole
     winner = f"trial {best.number} with {best.student}"
     description = f"{shown}; the best, {winner}, ends at {fmt.percent(best.val_accuracy)}."
     return Chart(f"curves-{arm}", f"The {fmt.ARMS[arm]} arm", description, figure)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import inf, isfinite, isnan
+from math import ceil, floor, inf, isfinite, isnan, log10
 
 from autokd import money
 from autokd.records import Arm, Interval, Latency, Role, Verdict
@@ -44,6 +44,11 @@ def percent_interval(interval: Interval, digits: int = 1) -> str:
     return _signed(f"{interval.low * 100:.{digits}f}") + f" to {percent(interval.high, digits)}"
 
 
+def interval_of(interval: Interval) -> str:
+    """What an interval is called, with its level: 95 % interval."""
+    return f"{share(interval.level)} interval"
+
+
 def points(difference: float, digits: int = 2) -> str:
     """A difference of two accuracies in percentage points, sign always shown: +1.20 points."""
     return _signed(f"{difference * 100:+.{digits}f}") + f"{NBSP}points"
@@ -57,6 +62,11 @@ def bare_points(difference: float) -> str:
 def points_interval(interval: Interval, digits: int = 2) -> str:
     """The two ends of a difference's interval: +0.60 to +1.80 points."""
     return _signed(f"{interval.low * 100:+.{digits}f}") + f" to {points(interval.high, digits)}"
+
+
+def bare_interval(interval: Interval) -> str:
+    """The two ends of a difference's interval without their unit: +0.60 to +1.80."""
+    return points_interval(interval).removesuffix(f"{NBSP}points")
 
 
 def usd(amount: float | None) -> str:
@@ -83,6 +93,16 @@ def large(number: float | None) -> str:
                 f"{number / size:.3g}{NBSP}{letter}" if number < 999.5 * size else f"{number / size:,.0f}{NBSP}{letter}"
             )
     return f"{number:g}"
+
+
+def requests(number: float | None) -> str:
+    """Requests after which something has paid, never rounded down: as the sentences of a verdict count them."""
+    if number is None or not isfinite(number):
+        return NOTHING
+    if number < 10_000:
+        return f"{ceil(number):,}"
+    step = 10.0 ** (floor(log10(number)) - 2)
+    return large(ceil(number / step - 1e-9) * step)
 
 
 def ratio(value: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from autokd.report.curves import Histories, curve_numbers
 from autokd.report.figures import charts
 from autokd.report.format import printable
 from autokd.report.listing import ROWS_ON_PAGE
+from autokd.report.origin import Origin, copied_page, own_page
 from autokd.report.page import Page, build_page
 from autokd.report.tables import read_history
 from autokd.run import Run, write_text
@@ -37,6 +39,7 @@ def write_html(
         report,
         trials,
         finalists,
+        origin=copied_page(report, run, folder) if folder else own_page(report, run),
         histories=read_histories(run, trials),
         config=config.read_text(encoding="utf-8") if config.is_file() else "",
         seed=run.manifest.get("seed"),
@@ -55,12 +58,13 @@ def render_html(
     trials: Sequence[TrialRecord] = (),
     finalists: Sequence[FinalistRecord] = (),
     *,
+    origin: Origin | None = None,
     histories: Histories | None = None,
     config: str = "",
     seed: int | None = None,
 ) -> str:
     """The page as text. Pure: nothing is read but the page's own templates."""
-    page = build_page(report, trials, finalists, config=config, seed=seed)
+    page = build_page(report, trials, finalists, origin=origin or own_page(report), config=config, seed=seed)
     return _fill(page, charts(report, trials, histories or {}))
 
 
@@ -75,6 +79,7 @@ def _fill(page: Page, drawn: Sequence[Chart]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["json_script"] = json_script
+    environment.filters["breakable"] = breakable
     template = environment.get_template("report.html.j2")
     text = template.render(
         page=page,
@@ -91,6 +96,13 @@ def json_script(value: Any) -> Any:
 
     text = json.dumps(value, separators=(",", ":"))
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))  # noqa: S704 - escaped here
+
+
+def breakable(name: str) -> Any:
+    """A long name that may be broken after its joints: resnet18@ width=0.375+ depth=0.5."""
+    from markupsafe import Markup, escape
+
+    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[@+_/])", name))
 
 
 def _plotly() -> Any:

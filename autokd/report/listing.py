@@ -4,61 +4,84 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from autokd.records import FinalistRecord, FinalistSummary, LeftOut, Recipe, Report, TrialRecord
 from autokd.report import format as fmt
 from autokd.report.starts import hints, start
+from autokd.report.unproven import WHY_NOT, is_unproven
 
 ROWS_ON_PAGE = 300  # the others travel as data and appear on demand
 
 
 @dataclass(frozen=True)
 class Column:
-    """A head; numeric columns are set flush right and sorted by value, prose is given room."""
+    """A head; numeric columns are set flush right and sorted by value.
+
+    Cells stay in one line unless they may wrap: a phrase at its spaces, a name anywhere, prose is given room.
+    """
 
     label: str
     numeric: bool = False
-    prose: bool = False
+    wraps: Literal["phrase", "name", "prose"] | None = None
 
     @property
     def kind(self) -> str:
         """The class of its cells."""
-        return "number" if self.numeric else "prose" if self.prose else "short"
+        return "number" if self.numeric else self.wraps or "short"
+
+
+STUDENT = Column("Student", wraps="name")
+RECIPE = (
+    Column("Loss", wraps="phrase"), Column("T", True), Column("alpha", True), Column("Learning rate", True),
+    Column("Also", wraps="phrase"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text; `marked` are the indices of rows to be set off."""
+    """Cells as text; `marked` are the indices of rows to be set off, `notes` stand below their rows at full width."""
 
     name: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     marked: frozenset[int] = frozenset()
     sortable: bool = True
+    notes: tuple[str, ...] = ()
 
     @property
     def shown(self) -> tuple[tuple[str, ...], ...]:
         """The rows that are there without JavaScript."""
         return self.rows[:ROWS_ON_PAGE]
 
+    @property
+    def data(self) -> tuple[tuple[str, ...], ...]:
+        """The rows as JavaScript draws them: a note is one cell more."""
+        return tuple((*row, note) for row, note in zip(self.rows, self.notes, strict=True)) if self.notes else self.rows
+
 
 TRIALS = (
-    Column("Trial", True), Column("Arm"), Column("Student"), Column("Ratio", True), Column("Cost, $ per 1,000", True),
-    Column("Loss"), Column("T", True), Column("alpha", True), Column("Learning rate", True), Column("Also"),
-    Column("Epochs", True), Column("State"),
-    Column("Validation accuracy, %", True), Column("Seconds", True), Column("Remarks", prose=True),
+    Column("Trial", True), Column("Arm"), STUDENT, Column("Ratio", True), Column("Cost, $ per 1,000", True),
+    *RECIPE, Column("Epochs", True), Column("State"), Column("Validation accuracy, %", True), Column("Seconds", True),
+    Column("Remarks", wraps="prose"),
 )  # fmt: skip
-FINALISTS = (
-    Column("Finalist", True), Column("Arm"), Column("Role"), Column("Student"), Column("Starts from"),
-    Column("Test accuracy, %", True), Column("Interval"), Column("Retention, %", True),
-    Column("Cost, $ per 1,000", True), Column("Validation accuracy, %", True), Column("Loss"), Column("T", True),
-    Column("alpha", True), Column("Learning rate", True), Column("Also"), Column("Epochs", True),
-    Column("Seeds", True), Column("Seconds", True), Column("Remarks", prose=True),
+RECIPES = (
+    Column("Finalist", True), Column("Arm"), STUDENT, Column("Starts from", wraps="phrase"), *RECIPE,
+    Column("Epochs", True), Column("Seeds", True), Column("Seconds", True),
 )  # fmt: skip
 LEFT_OUT = (
-    Column("Student"), Column("Parameters, M", True), Column("Ratio", True), Column("Cost, $ per 1,000", True),
-    Column("Reason", prose=True),
+    STUDENT, Column("Parameters, M", True), Column("Ratio", True), Column("Cost, $ per 1,000", True),
+    Column("Reason", wraps="prose"),
 )  # fmt: skip
+
+
+def finalists_columns(interval: str) -> tuple[Column, ...]:
+    """The heads of the finalists, with what the interval of the test accuracy is called."""
+    return (
+        Column("Finalist", True), Column("Arm"), Column("Role", wraps="phrase"), STUDENT,
+        Column("Test accuracy, %", True), Column(interval), Column("Retention, %", True),
+        Column("Cost, $ per 1,000", True), Column("Validation accuracy, %", True),
+    )  # fmt: skip
 
 
 def trials_table(trials: Sequence[TrialRecord]) -> Table:
@@ -67,17 +90,32 @@ def trials_table(trials: Sequence[TrialRecord]) -> Table:
     return Table("trials", TRIALS, tuple(_trial(trial) for trial in ordered))
 
 
-def finalists_table(report: Report, finalists: Sequence[FinalistRecord]) -> Table:
-    """Every finalist in the order of its number; the picks of the arms are marked.
+def finalists_table(report: Report) -> Table:
+    """What came of every finalist, in the order of its number; the picks of the arms are marked."""
+    ordered, picks = _ordered(report), _picks(report)
+    rows = tuple(_finalist(f, f.number in picks) for f in ordered)
+    notes = tuple(_remarks(f, kept_back=f.number in picks and is_unproven(report)) for f in ordered)
+    columns = finalists_columns(fmt.interval_of(report.options.teacher.accuracy))
+    marked = frozenset(i for i, f in enumerate(ordered) if f.number in picks)
+    return Table("finalists", columns, rows, marked, notes=notes)
 
-    An arm without a pick still has an option, its nearest finalist; that one is not marked.
-    """
+
+def recipes_table(report: Report, finalists: Sequence[FinalistRecord]) -> Table:
+    """How every finalist was trained, in the same order and with the same marks."""
     recipes = {finalist.number: finalist.recipe for finalist in finalists}
-    ordered = sorted(report.finalists, key=lambda f: f.number)
+    ordered, picks = _ordered(report), _picks(report)
+    rows = tuple(_trained(f, recipes.get(f.number)) for f in ordered)
+    return Table("recipes", RECIPES, rows, frozenset(i for i, f in enumerate(ordered) if f.number in picks))
+
+
+def _ordered(report: Report) -> list[FinalistSummary]:
+    return sorted(report.finalists, key=lambda f: f.number)
+
+
+def _picks(report: Report) -> set[int | None]:
+    """Numbers of the picks; an arm without one still has an option, its nearest finalist, which is none."""
     options = (report.options.direct, report.options.distilled)
-    picks = {option.finalist for option in options if option is not None and option.worthwhile}
-    rows = tuple(_finalist(f, recipes.get(f.number), f.number in picks) for f in ordered)
-    return Table("finalists", FINALISTS, rows, frozenset(i for i, f in enumerate(ordered) if f.number in picks))
+    return {option.finalist for option in options if option is not None and option.worthwhile}
 
 
 def left_out_table(left_out: Sequence[LeftOut]) -> Table:
@@ -102,23 +140,30 @@ def _trial(trial: TrialRecord) -> tuple[str, ...]:
     )
 
 
-def _finalist(summary: FinalistSummary, recipe: Recipe | None, pick: bool) -> tuple[str, ...]:
+def _finalist(summary: FinalistSummary, pick: bool) -> tuple[str, ...]:
     return (
         str(summary.number),
         fmt.ARMS[summary.arm],
         _role(summary, pick),
         summary.student,
-        start(summary.weights),
         _percent(summary.accuracy.mean),
         f"{_percent(summary.accuracy.low)} to {_percent(summary.accuracy.high)}",
         f"{summary.retention.mean * 100:.1f}",
         _cost(summary.cost_usd_per_1k),
         _percent(summary.val_accuracy),
+    )
+
+
+def _trained(summary: FinalistSummary, recipe: Recipe | None) -> tuple[str, ...]:
+    return (
+        str(summary.number),
+        fmt.ARMS[summary.arm],
+        summary.student,
+        start(summary.weights),
         *(_recipe(recipe) if recipe else (fmt.NOTHING,) * 5),
         str(recipe.epochs) if recipe else fmt.NOTHING,
         str(summary.accuracy.seeds),
         f"{summary.device_seconds:.1f}",
-        _remarks(summary),
     )
 
 
@@ -159,8 +204,10 @@ def _role(summary: FinalistSummary, pick: bool) -> str:
     return f"{role}, pick" if pick else role
 
 
-def _remarks(summary: FinalistSummary) -> str:
+def _remarks(summary: FinalistSummary, kept_back: bool) -> str:
     state = "worthwhile" if summary.worthwhile else "eligible" if summary.eligible else "not eligible"
+    if kept_back:
+        state = f"{state}, but {WHY_NOT}"
     return "; ".join([state, *summary.why_not, *(["noisy cost"] if summary.noisy else []), *hints(summary.weights)])
 
 

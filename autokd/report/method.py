@@ -8,7 +8,9 @@ from typing import Any
 
 from autokd.records import CostModel, Report
 from autokd.report import format as fmt
+from autokd.report.assumptions import GIVEN
 from autokd.report.listing import Column, Table
+from autokd.report.wishes import Pair, policy_pairs
 
 STAGES = {
     "teacher": "Teacher",
@@ -17,8 +19,6 @@ STAGES = {
     "confirmation": "Confirmation",
 }
 CLASSES_NAMED = 20
-
-Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,6 @@ class Group:
     pairs: tuple[Pair, ...]
 
 
-def asked(report: Report) -> str:
-    """What the user wanted, in one sentence."""
-    policy = report.policy
-    wishes = [
-        f"at most {fmt.usd(policy.max_cost)} per 1,000 requests",
-        f"at least {fmt.share(policy.min_retention)} of the teacher's accuracy",
-    ]
-    if policy.max_latency_ms is not None:
-        wishes.append(f"p95 latency within {policy.max_latency_ms:g}{fmt.NBSP}ms")
-    if policy.requests_per_month is not None:
-        wishes.append(f"{fmt.large(policy.requests_per_month)} requests a month over {policy.horizon_months:g} months")
-    return f"Asked for: {fmt.listed(wishes)}."
-
-
 def groups(report: Report) -> tuple[Group, ...]:
     """All that a reader needs to judge the numbers, or to measure again."""
     return (
@@ -50,7 +36,7 @@ def groups(report: Report) -> tuple[Group, ...]:
         Group("Teacher", _teacher(report)),
         Group("Cost", tuple(_cost(report.cost_model))),
         Group("Search and confirmation", _search(report)),
-        Group("Policy", _policy(report)),
+        Group("Policy", policy_pairs(report.policy)),
         Group("Hardware", tuple(report.hardware.items())),
         Group("Versions", tuple(report.versions.items())),
     )
@@ -139,7 +125,8 @@ def _cost(model: CostModel) -> Iterable[Pair]:
             "Cost model",
             "measured on the serving device, teacher and student timed in turn after a warm-up",
         )
-        yield "Price", f"{fmt.usd(model.price_usd_per_hour)} an hour, {model.instance}"
+        given = model.price_source == GIVEN
+        yield "Price", f"{fmt.usd(model.price_usd_per_hour)} an hour{'' if given else f', {model.instance}'}"
         yield "Source of the price", f"{model.price_source}, {model.price_date}"
         yield "How dollars follow", _dollars(model)
         yield (
@@ -169,7 +156,6 @@ def _search(report: Report) -> tuple[Pair, ...]:
     search = report.search
     seeds = max((f.accuracy.seeds for f in report.finalists), default=0)
     untrained = sum(1 for f in report.finalists if f.role == "published")
-    level = fmt.share(report.options.teacher.accuracy.level)
     asides = f"; {untrained} of them published models, evaluated as they are" if untrained else ""
     states = ", ".join(f"{fmt.count(getattr(search, state))} {state}" for state in ("complete", "pruned", "failed"))
     return (
@@ -179,27 +165,16 @@ def _search(report: Report) -> tuple[Pair, ...]:
             f"{len(report.finalists)}, each trained again from {seeds} fresh seeds{asides}" if seeds else "none",
         ),
         ("Choice", "every choice is made on validation images; the test images may refuse a finalist, never rank them"),
-        ("Intervals", f"{level}; differences are paired image by image over the seeds"),
+        ("Intervals", _levels(report)),
     )
 
 
-def _policy(report: Report) -> tuple[Pair, ...]:
-    policy = report.policy
-    return (
-        ("Budget", f"{fmt.usd(policy.max_cost)} per 1,000 requests"),
-        ("Least retention", fmt.share(policy.min_retention)),
-        ("Least gain that matters", fmt.points(policy.min_gain).removeprefix("+")),
-        ("Preference", policy.prefer),
-        (
-            "Latency limit",
-            fmt.NOTHING if policy.max_latency_ms is None else f"{policy.max_latency_ms:g} ms (p95)",
-        ),
-        (
-            "Volume",
-            fmt.NOTHING
-            if policy.requests_per_month is None
-            else f"{fmt.count(policy.requests_per_month)} requests a month",
-        ),
-        ("Horizon", f"{policy.horizon_months:g} months"),
-        ("Cost of adopting", fmt.usd(policy.adoption_usd)),
-    )
+def _levels(report: Report) -> str:
+    """The level of what the verdict rests on, and that of what stands beside it where it is another."""
+    level, audit = report.options.teacher.accuracy.level, report.audit
+    beside = {row.recall.level for found in audit.classes for row in found.rows if row.recall} if audit else set()
+    if audit and audit.ambiguity:
+        beside |= {quarter.gain.level for quarter in audit.ambiguity.quarters}
+    others = fmt.listed(fmt.share(other) for other in sorted(beside - {level}))
+    aside = f", those of quarters and single classes {others}" if beside - {level} else ""
+    return f"{fmt.share(level)}{aside}; differences are paired image by image over the seeds"

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 from autokd.records import FinalistRecord, Option, Report, TrialRecord
 from autokd.report import format as fmt
+from autokd.report.assumptions import assumptions, other_machine
 from autokd.report.beside import Beside, beside
-from autokd.report.beyond import Beyond, beyond
-from autokd.report.comparison import Comparison, Finding, comparison, findings
-from autokd.report.listing import Table, finalists_table, left_out_table, trials_table
-from autokd.report.method import Group, asked, groups, importance, spending
+from autokd.report.beyond import Beyond, beyond, spent_beyond
+from autokd.report.comparison import Comparison, CostBeside, Finding, beside_teacher, comparison, findings
+from autokd.report.listing import Table, finalists_table, left_out_table, recipes_table, trials_table
+from autokd.report.method import Group, groups, importance, spending
+from autokd.report.origin import Origin
 from autokd.report.savings import Map, Savings, savings, verdict_map
 from autokd.report.starts import is_untrained
+from autokd.report.unproven import is_unproven
+from autokd.report.wishes import asked
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Page:
     summary: str
     condition: str | None
     asked: str
+    other_machine: str | None
+    assumptions: str
     tiles: tuple[Tile, ...]
     reasons: tuple[str, ...]
     weaknesses: tuple[str, ...]
@@ -48,7 +54,10 @@ class Page:
     findings: tuple[Finding, ...]
     beside: Beside | None
     beyond: Beyond | None
+    spent_beyond: str
+    unproven: bool
     finalists: Table
+    recipes: Table
     trials: Table
     left_out: Table
     spending: Table
@@ -56,10 +65,9 @@ class Page:
     groups: tuple[Group, ...]
     notes: tuple[str, ...]
     formula: str
-    command: str
+    origin: Origin
     config: str
     seed: str
-    student: str | None
 
 
 def build_page(
@@ -67,6 +75,7 @@ def build_page(
     trials: Sequence[TrialRecord] = (),
     finalists: Sequence[FinalistRecord] = (),
     *,
+    origin: Origin,
     config: str = "",
     seed: int | None = None,
 ) -> Page:
@@ -83,7 +92,9 @@ def build_page(
         headline=headline,
         summary=report.summary,
         condition=report.condition,
-        asked=asked(report),
+        asked=asked(report.policy),
+        other_machine=other_machine(report),
+        assumptions=assumptions(report),
         tiles=_tiles(report),
         reasons=report.reasons,
         weaknesses=report.weaknesses,
@@ -94,7 +105,10 @@ def build_page(
         findings=findings(report),
         beside=beside(report),
         beyond=beyond(report),
-        finalists=finalists_table(report, finalists),
+        spent_beyond=spent_beyond(report),
+        unproven=is_unproven(report),
+        finalists=finalists_table(report),
+        recipes=recipes_table(report, finalists),
         trials=trials_table(trials),
         left_out=left_out_table(report.left_out),
         spending=spending(report),
@@ -102,10 +116,9 @@ def build_page(
         groups=groups(report),
         notes=(*report.search.notes, *report.search.remarks),
         formula=report.formula,
-        command=report.command,
+        origin=origin,
         config=config,
         seed=fmt.NOTHING if seed is None else str(seed),
-        student=_student(report),
     )
 
 
@@ -127,17 +140,26 @@ def _tiles(report: Report) -> tuple[Tile, ...]:
             Tile("Teacher's cost per 1,000 requests", fmt.usd(teacher.cost_usd_per_1k), _limit(report)),
             Tile("Teacher's accuracy", fmt.percent(teacher.accuracy.mean), "on the test images"),
         )
+    kept = option is teacher
+    compared = "on the test images" if kept else f"teacher {fmt.percent(teacher.accuracy.mean)}"
     tiles = [
         Tile("Cost per 1,000 requests", fmt.usd(option.cost_usd_per_1k), _limit(report)),
-        Tile("Accuracy", fmt.percent(option.accuracy.mean), f"teacher {fmt.percent(teacher.accuracy.mean)}"),
+        Tile("Accuracy", fmt.percent(option.accuracy.mean), compared),
     ]
-    if option is teacher:
+    if kept:
         return tuple(tiles)
-    cheaper = teacher.cost_usd_per_1k / option.cost_usd_per_1k if option.cost_usd_per_1k > 0 else None
-    tiles.append(Tile("Cheaper than the teacher", fmt.ratio(cheaper), f"teacher {fmt.usd(teacher.cost_usd_per_1k)}"))
+    if beside_cost := beside_teacher(option, teacher):
+        tiles.append(_beside(beside_cost, teacher))
     if report.break_even_requests is not None:
-        tiles.append(Tile("Pays for itself after", fmt.large(report.break_even_requests), _months(report)))
+        tiles.append(Tile("Pays for itself after", fmt.requests(report.break_even_requests), _months(report)))
     return tuple(tiles)
+
+
+def _beside(cost: CostBeside, teacher: Option) -> Tile:
+    detail = f"teacher {fmt.usd(teacher.cost_usd_per_1k)}"
+    if cost.same:
+        return Tile("Cost beside the teacher's", cost.words, detail)
+    return Tile("Dearer than the teacher" if cost.dearer else "Cheaper than the teacher", cost.factor, detail)
 
 
 def _limit(report: Report) -> str:
@@ -155,11 +177,3 @@ def _months(report: Report) -> str:
     return (
         f"requests, {days:.0f} days" if days >= 1.5 else "requests, about a day" if days >= 0.5 else "requests, hours"
     )
-
-
-def _student(report: Report) -> str | None:
-    if report.student_path is None:
-        return None
-    accuracy = report.student_test_accuracy
-    measured = "" if accuracy is None else f"; this very model gets {fmt.percent(accuracy)} of the test images right"
-    return f"The recommended student lies in the folder {report.student_path}{measured}."

@@ -64,7 +64,7 @@ def _saving(found: Economics, date: str | None) -> Table:
     lines: tuple[tuple[str, Interval | None, Callable[[float], str]], ...] = (
         ("Per 1,000 requests", found.saving_usd_per_1k, fmt.usd),
         ("Per month", found.saving_usd_per_month, fmt.usd),
-        ("Paid back after, requests", found.break_even_requests, _or_never(fmt.large)),
+        ("Paid back after, requests", found.break_even_requests, _or_never(fmt.requests)),
         ("Paid back after, months", found.break_even_months, _or_never(_months)),
     )
     rows = [
@@ -74,7 +74,7 @@ def _saving(found: Economics, date: str | None) -> Table:
     ]
     if date is not None:
         rows.append(("Paid back on", date, fmt.NOTHING))
-    columns = (Column("Saving"), Column("Estimate", True), Column("Lowest to highest"))
+    columns = (Column("Saving"), Column("Estimate", True), Column("Lowest to highest", wraps="phrase"))
     return Table("saving", columns, tuple(rows), sortable=False)
 
 

@@ -70,6 +70,33 @@ def test_equal_terms_have_the_seconds_of_both(section: Beside) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("seconds", "says", "row"),
+    [
+        (74.1, "it took 0.98 times as many. Seconds are", "equal device time"),
+        (90.8, "it took 1.20 times as many. Seconds are", "equal device time"),
+        (51.5, "it took 0.68 times as many. That is not equal: the direct training had less", "unequal device time"),
+        (98.4, "it took 1.30 times as many. That is not equal: the direct training had more", "unequal device time"),
+    ],
+)
+def test_device_seconds_that_are_not_equal_are_said_to_be_so(
+    tmp_path: Path, audit: Audit, seconds: float, says: str, row: str
+) -> None:
+    trials, device = audit.equal_terms
+    terms = (trials, device.model_copy(update={"direct_seconds": seconds}))
+    report = report_of(tmp_path / "run", audit.model_copy(update={"equal_terms": terms}))
+    found = beside(report)
+    assert found is not None and found.equal is not None
+    assert [name for name, *_ in found.equal.rows] == ["equal trials", row]
+    assert says in render_html(report)
+
+
+def test_only_the_terms_that_there_are_are_explained(tmp_path: Path, audit: Audit) -> None:
+    page = render_html(report_of(tmp_path / "run", audit.model_copy(update={"equal_terms": audit.equal_terms[:1]})))
+    assert "Equal trials: the direct arm" in page
+    assert "Device time: the direct training" not in page
+
+
 def test_quarters_go_from_surest_to_least_sure(section: Beside) -> None:
     assert section.quarters is not None
     assert [row[0] for row in section.quarters.rows] == ["first, surest", "second", "third", "fourth, least sure"]

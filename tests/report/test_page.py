@@ -41,7 +41,7 @@ class Reading(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "link", "col", "br"):
+        if tag not in ("meta", "link", "col", "br", "wbr"):
             self._open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from believable_run import make_decision, make_policy, make_run
 
 from autokd.errors import RunError
+from autokd.records import Record, Report
 from autokd.report import assemble, read_report, render, write_reports
 from autokd.report.assemble import write_json
 from autokd.report.tables import trials_text
@@ -114,6 +117,14 @@ def test_rendering_a_run_without_trials(tmp_path: Path) -> None:
     assert render(run, "csv") == trials_text([])
 
 
+def test_the_page_names_the_files_that_lie_beside_it(finished: Run, tmp_path: Path) -> None:
+    page = (finished.path / "report.html").read_text()
+    assert "lies beside it: report.json, trials.csv, finalists.csv." in page
+    bare = make_run(tmp_path / "run", [], finalists=[])
+    write_reports(bare, assemble(bare, make_decision("none"), make_policy()))
+    assert "lies beside it: report.json, finalists.csv." in (bare.path / "report.html").read_text()
+
+
 def test_finalists_may_also_be_stored_as_a_bare_list(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     path = run.path / "finalists.json"
@@ -140,3 +151,18 @@ def test_rendering_a_page_loads_no_machine_room(finished: Run) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_key_of_report_json_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "run-folder.md").read_text()
+    named = set(re.findall(r"`([a-z_0-9]+)[`\[]", text))
+    missing = {f"{kind.__name__}.{name}" for kind in _records_in(Report) for name in set(kind.model_fields) - named}
+    assert missing == set()
+
+
+def _records_in(kind: Any) -> set[type[Record]]:
+    """A record and every record that its fields hold."""
+    if isinstance(kind, type) and issubclass(kind, Record):
+        fields = (field.annotation for field in kind.model_fields.values())
+        return {kind}.union(*(_records_in(annotation) for annotation in fields))
+    return set().union(*(_records_in(part) for part in get_args(kind)))

@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from believable_run import make_decision, make_policy, make_run, make_trials
+from believable_run import make_decision, make_finalists, make_policy, make_run, make_trials
+from made_audit import make_audit
+from made_savings import make_economics, make_map
+from test_page import make_edge
 
+from autokd.records import Difference
 from autokd.report import assemble, write_reports
 from autokd.run import Run
 
@@ -122,6 +126,77 @@ def test_tables_sort_by_value(browser: Any, finished: Run) -> None:
     assert browser.execute_script("return document.querySelectorAll('#finalists tr.marked').length") == 2
     press(browser, "#finalists thead th:nth-child(5) button")
     assert browser.execute_script("return document.querySelectorAll('#finalists tr.marked').length") == 2
+
+
+LONG = "resnet18@width=0.375+depth=0.5"
+REMARK = (
+    "keeps 95.5 % of the teacher's accuracy, which is not shown to be 95.0 % or more (the interval begins at 94.4 %)"
+)
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page with long names and remarks in all of its tables."""
+    finalists = [f.model_copy(update={"student": LONG}) for f in make_finalists()]
+    trials = [t.model_copy(update={"student": LONG}) for t in make_trials()]
+    run = make_run(tmp_path_factory.mktemp("wide") / "run", trials, finalists=finalists)
+    lead = Difference(mean=0.006, low=0.002, high=0.01, detectable=0.007)
+    decision = make_decision(edges=(make_edge("above", 0.002, lead),), economics=make_economics())
+    named = [f.model_copy(update={"student": LONG, "why_not": (REMARK,) * 3}) for f in decision.finalists]
+    audit = make_audit()
+    quality = tuple(model.model_copy(update={"student": LONG}) for model in audit.quality)
+    terms = tuple(each.model_copy(update={"direct_student": LONG}) for each in audit.equal_terms)
+    report = assemble(
+        run,
+        decision.model_copy(update={"finalists": tuple(named), "verdict_map": make_map()}),
+        make_policy(),
+        audit=audit.model_copy(update={"quality": quality, "equal_terms": terms}),
+    )
+    write_reports(run, report)
+    return run.path / "report.html"
+
+
+CUT = """return [...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth)
+    .map(box => box.firstElementChild.id)"""
+TALLEST = "return Math.max(...[...document.querySelectorAll('.rows tbody tr')].map(row => row.offsetHeight))"
+
+
+@pytest.mark.parametrize(("medium", "width"), [("screen", 1300), ("screen", 1000), ("print", 718)])
+def test_no_table_is_cut_and_no_row_is_mostly_blank(browser: Any, wide: Path, medium: str, width: int) -> None:
+    size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": medium})
+    try:
+        visit(browser, wide)
+        assert browser.execute_script("return document.querySelectorAll('.scroll').length") > 10
+        assert browser.execute_script(CUT) == []
+        assert browser.execute_script(TALLEST) < 130
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_remark_stays_below_its_finalist_when_rows_are_sorted(browser: Any, finished: Run) -> None:
+    script = """return [...document.querySelectorAll('#finalists tbody tr')].map(
+        row => row.className === 'note' ? '' : row.cells[0].textContent)"""
+    visit(browser, finished.path / "report.html")
+    before = browser.execute_script(script)
+    press(browser, "#finalists thead th:nth-child(1) button")
+    press(browser, "#finalists thead th:nth-child(1) button")
+    after = browser.execute_script(script)
+    assert before == [text for number in (100, 101, 102, 103, 104) for text in (str(number), "")]
+    assert after == [text for number in (104, 103, 102, 101, 100) for text in (str(number), "")]
+    notes = "return [...document.querySelectorAll('#finalists .note td')].map(cell => cell.textContent)"
+    assert browser.execute_script(notes) == ["worthwhile"] * 5
+
+
+def test_names_stay_whole_when_rows_are_sorted(browser: Any, wide: Path) -> None:
+    visit(browser, wide)
+    joints = "return document.querySelectorAll('#trials tbody wbr').length"
+    before = browser.execute_script(joints)
+    press(browser, "#trials thead th:nth-child(3) button")
+    assert set(column(browser, "trials", 2)) == {LONG}
+    assert browser.execute_script(joints) == before > 0
 
 
 def test_a_phone_needs_no_sideways_scrolling(browser: Any, finished: Run) -> None:

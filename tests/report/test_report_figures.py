@@ -71,6 +71,12 @@ def test_the_cost_axis_is_logarithmic_and_shows_everything(report: Report) -> No
     assert all(low < x < high for trace in figure.data for x in trace.x)
 
 
+def test_a_narrow_axis_has_no_two_ticks_of_one_name(report: Report, tmp_path: Path) -> None:
+    trials = make_trials(8)
+    histories = read_histories(make_run(tmp_path / "run", trials), trials)
+    assert {chart.figure.layout.yaxis.tickformat for chart in charts(report, trials, histories)} == {".2~%"}
+
+
 def test_a_free_student_does_not_break_the_logarithm(report: Report) -> None:
     trials = [make_trials(1)[0].model_copy(update={"cost_usd_per_1k": cost}) for cost in (0.0, float("inf"))]
     assert "2 more ended" not in accuracy_against_cost(report, []).description
@@ -112,6 +118,13 @@ def test_a_long_curve_is_thinned_and_keeps_its_end(report: Report) -> None:
     epochs = [e for e in figure.data[0].x if e is not None]
     assert len(epochs) <= POINTS_PER_CURVE + 1
     assert (epochs[0], epochs[-1]) == (1, 999)
+
+
+def test_a_single_trial_is_not_counted_in_the_plural(report: Report) -> None:
+    trial = make_trials(1)[0]
+    epoch = EpochReport(epoch=1, train_loss=1, val_accuracy=0.9, val_nll=1, learning_rate=0.001, seconds=1)
+    (_, curve) = charts(report, [trial], {trial.number: (epoch,)})
+    assert curve.description.startswith("1 trial; the best, trial 0 with")
 
 
 def test_nothing_to_draw(tmp_path: Path) -> None:

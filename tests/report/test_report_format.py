@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from autokd.decide.wording import count
 from autokd.records import Interval
 from autokd.report import format as fmt
 
@@ -45,6 +46,31 @@ def test_dollars(amount: float | None, text: str) -> None:
 )
 def test_large_numbers(number: float | None, text: str) -> None:
     assert fmt.large(number).replace(fmt.NBSP, " ") == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (10_301, "10.4 k"),
+        (10_300, "10.3 k"),
+        (9_999.2, "10,000"),
+        (1_234.2, "1,235"),
+        (0.4, "1"),
+        (999_001, "1 M"),
+        (6_501_000_000, "6.51 G"),
+        (float("inf"), "–"),
+        (None, "–"),
+    ],
+)
+def test_requests_are_rounded_up(number: float | None, text: str) -> None:
+    assert fmt.requests(number).replace(fmt.NBSP, " ") == text
+
+
+@pytest.mark.parametrize("number", [10_301.4, 323_456, 5_150_001, 123.4, 10_000, 99_999])
+def test_requests_are_those_of_the_sentences(number: float) -> None:
+    size = {"k": 1e3, "M": 1e6}
+    figure, _, letter = fmt.requests(number).partition(fmt.NBSP)
+    assert float(figure.replace(",", "")) * size.get(letter, 1) == float(count(number).replace(",", ""))
 
 
 @pytest.mark.parametrize(

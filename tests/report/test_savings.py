@@ -6,8 +6,9 @@ from pathlib import Path
 
 from believable_run import make_decision, make_policy, make_run
 from made_savings import REQUESTS, UTILIZATION, make_economics, make_map
+from test_page import make_edge
 
-from autokd.records import Policy, Report
+from autokd.records import Interval, Policy, Report
 from autokd.report import assemble
 from autokd.report.html import render_html
 from autokd.report.savings import savings, verdict_map
@@ -49,6 +50,42 @@ def test_what_may_never_pay_says_so_and_no_volume_has_no_months(tmp_path: Path) 
     assert [row[0] for row in found.saving.rows] == ["Per 1,000 requests", "Paid back after, requests"]
     assert found.saving.rows[0][2] == "−$0.0001 to $0.0016"
     assert found.saving.rows[1][2] == "750\u00a0k to never"
+
+
+def test_break_even_is_rounded_up_as_in_the_sentences(tmp_path: Path) -> None:
+    once = make_economics(volume=False)
+    requests = Interval(mean=10_340.0, low=10_310.0, high=10_390.0)
+    report = report_of(
+        tmp_path / "run",
+        make_policy(requests_per_month=None),
+        economics=once.model_copy(update={"break_even_requests": requests}),
+        break_even_requests=10_340.0,
+    )
+    found = savings(report)
+    assert found is not None
+    assert found.saving.rows[1][1:] == ("10.4\u00a0k", "10.4\u00a0k to 10.4\u00a0k")
+    assert ">10.4\u00a0k</dd>" in render_html(report)
+
+
+def test_the_two_sums_are_explained_where_students_beyond_the_range_were_trained(tmp_path: Path) -> None:
+    report = report_of(tmp_path / "run", economics=make_economics())
+    spent = report.search.model_copy(update={"usd": 0.0612})
+    edges = (make_edge("above", 0.002, None),)
+    probed = report.model_copy(update={"search": spent, "edges": edges})  # the one-time cost is $0.0412
+    page = render_html(probed)
+    says = "Of the $0.0612 that the run spent, $0.02 went into students beyond the range of ratios, which the one-time"
+    assert page.count(says) == 2
+    assert page.index("What it costs once") < page.index(says) < page.index("What the teacher adds")
+    assert page.index("What the run spent") < page.rindex(says)
+    alike = probed.model_copy(update={"search": spent.model_copy(update={"usd": 0.0412})})
+    assert "went into students beyond" not in render_html(alike)
+    assert "went into students beyond" not in render_html(report)
+
+
+def test_adoption_is_no_spending_beyond_the_range(tmp_path: Path) -> None:
+    report = report_of(tmp_path / "run", make_policy(adoption_usd=0.03), edges=(make_edge("above", 0.002, None),))
+    spent = report.search.model_copy(update={"usd": 0.0112})
+    assert "went into students beyond" not in render_html(report.model_copy(update={"search": spent}))
 
 
 def test_the_map_has_high_utilization_on_top_and_marks_what_was_asked(tmp_path: Path) -> None:

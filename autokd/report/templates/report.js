@@ -19,10 +19,30 @@
     return a < b ? -1 : a > b ? 1 : 0;
   }
 
-  function rowsOf(table) {
-    return Array.prototype.map.call(table.tBodies[0].rows, function (row) {
-      return Array.prototype.map.call(row.cells, function (cell) { return cell.textContent; });
+  /* a long name may be broken after its joints */
+  function fill(cell, text) {
+    text.split(/(?<=[@+_\/])/).forEach(function (part, index) {
+      if (index > 0) { cell.appendChild(document.createElement("wbr")); }
+      cell.appendChild(document.createTextNode(part));
     });
+  }
+
+  /* what stands below a row is its last cell */
+  function rowsOf(table) {
+    var rows = [];
+    Array.prototype.forEach.call(table.tBodies[0].rows, function (row) {
+      var texts = Array.prototype.map.call(row.cells, function (cell) { return cell.textContent; });
+      if (row.className === "note") { rows[rows.length - 1].push(texts[0]); } else { rows.push(texts); }
+    });
+    return rows;
+  }
+
+  function noteBelow(text, span) {
+    var row = document.createElement("tr");
+    row.className = "note";
+    row.insertCell().textContent = text;
+    row.cells[0].colSpan = span;
+    return row;
   }
 
   function sortable(table) {
@@ -35,7 +55,7 @@
     });
     var rows = data(table.id + "-rows") || rowsOf(table);
     var step = Number(table.dataset.step);
-    var shown = body.rows.length;
+    var shown = body.querySelectorAll("tr:not(.note)").length;
     var more = document.getElementById(table.id + "-more");
 
     function draw() {
@@ -43,14 +63,15 @@
       rows.slice(0, shown).forEach(function (cells) {
         var row = document.createElement("tr");
         if (marked[cells[0]]) { row.className = "marked"; }
-        cells.forEach(function (text, index) {
+        cells.slice(0, heads.length).forEach(function (text, index) {
           var cell = document.createElement(index === 0 ? "th" : "td");
           if (index === 0) { cell.scope = "row"; }
           cell.className = pattern[index];
-          cell.textContent = text;
+          if (pattern[index] === "name") { fill(cell, text); } else { cell.textContent = text; }
           row.appendChild(cell);
         });
         part.appendChild(row);
+        if (cells.length > heads.length) { part.appendChild(noteBelow(cells[heads.length], heads.length)); }
       });
       body.replaceChildren(part);
       if (more) { more.hidden = shown >= rows.length; }

@@ -1,0 +1,84 @@
+"""What the costs of a report assume, in one sentence, and a remark where price and speed are of different machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autokd.cost.dollars import replicas
+from autokd.records import CostModel, Option, Report
+from autokd.report import format as fmt
+
+GIVEN = "--price-per-hour"  # the source of a price that the user gave
+AT_THE_SPEED_OF = ", at the speed of "  # stands between the instance that is priced and the one that was measured
+
+
+def assumptions(report: Report) -> str:
+    """Price with its source and date, and utilization, or with a volume the fleet: all that the costs depend on."""
+    model = report.cost_model
+    parts = _by_parameters(model) if model.model == "params" else _measured(report)
+    return f"Costs assume {'; '.join(parts)}."
+
+
+def price(model: CostModel) -> str:
+    """Dollars an hour, of what, and where the figure is from."""
+    amount = f"{fmt.usd(model.price_usd_per_hour)} an hour"
+    if model.price_source == GIVEN:
+        return f"{amount} ({GIVEN}, {model.price_date})"
+    return f"{amount} for {priced_instance(model)} ({model.price_source}, {model.price_date})"
+
+
+def priced_instance(model: CostModel) -> str:
+    """The instance that the price is of."""
+    return model.instance.partition(AT_THE_SPEED_OF)[0]
+
+
+def other_machine(report: Report) -> str | None:
+    """What has to be known where an instance is priced at the speed of another; None where it is not."""
+    model = report.cost_model
+    priced, _, measured = model.instance.partition(AT_THE_SPEED_OF)
+    if model.model == "params" or not measured or priced == measured:
+        return None
+    return (
+        f"The price is that of {priced}, the speeds are those of the run, priced there as {measured}: how fast teacher "
+        f"and students are on {priced} was not measured, and the costs are right only if it is as fast."
+    )
+
+
+def _by_parameters(model: CostModel) -> Iterator[str]:
+    yield f"{fmt.usd(model.usd_per_1k_per_billion)} per 1,000 requests per billion parameters, whatever serves them"
+    if model.requests_per_month is not None:
+        yield f"{fmt.count(model.requests_per_month)} requests a month"
+    yield _training(model)
+
+
+def _measured(report: Report) -> Iterator[str]:
+    model = report.cost_model
+    several = model.accelerators_per_replica
+    yield price(model) + (f", {several} of them per replica" if several > 1 else "")
+    if model.requests_per_month is None:
+        yield f"utilization {model.utilization:g}"
+    else:
+        yield (
+            f"{fmt.count(model.requests_per_month)} requests a month with a peak of {model.peak_to_mean:g} times the "
+            f"mean, replicas at most {fmt.share(model.target_utilization)} busy then, at least {model.min_replicas}"
+        )
+        yield f"replicas: {', '.join(_fleet(report))}"
+    yield f"speeds as measured on {model.device}"
+    yield _training(model)
+
+
+def _fleet(report: Report) -> Iterator[str]:
+    """How many replicas each option needs; one without a capacity needs no end of them."""
+    options = report.options
+    named = (("teacher", options.teacher), ("direct", options.direct), ("distilled", options.distilled))
+    for name, option in named:
+        if option is not None:
+            yield f"{name} {_replicas(option, report.cost_model)}"
+
+
+def _replicas(option: Option, model: CostModel) -> str:
+    return fmt.count(replicas(option.capacity_rps, model)) if option.capacity_rps else fmt.NOTHING
+
+
+def _training(model: CostModel) -> str:
+    return f"training {fmt.usd(model.train_price_usd_per_hour)} an hour"

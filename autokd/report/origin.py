@@ -1,0 +1,79 @@
+"""Where a page comes from: the commands that give it again, and where its evidence and its student lie."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from autokd.records import Report
+from autokd.report import format as fmt
+from autokd.run import Run
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Commands in the order of their use, and sentences on the evidence and on the recommended student."""
+
+    commands: tuple[str, ...]
+    evidence: str
+    student: str | None
+
+
+def own_page(report: Report, run: Run | None = None) -> Origin:
+    """Of the page in the run's own folder; without a run only what the report says itself."""
+    trials = ["trials.csv"] if run is None or (run.path / "trials.csv").is_file() else []
+    place = f"in the folder {report.student_path}" if report.student_path else None
+    return Origin(
+        commands=(report.command, *(_looks(run, run.path) if run else ())),
+        evidence=f"The evidence behind it lies beside it: {', '.join(['report.json', *trials, 'finalists.csv'])}.",
+        student=_student(report, place),
+    )
+
+
+def copied_page(report: Report, run: Run, folder: Path) -> Origin:
+    """Of a page about other conditions, in a folder that holds nothing else but its report.json."""
+    source = run.path.resolve()
+    place = f"in {source / report.student_path}" if report.student_path else None
+    return Origin(
+        commands=(report.command, *_looks(run, source), _decide(report, source, folder)),
+        evidence=f"Its numbers lie beside it in report.json, the evidence behind it in the run's folder, {source}.",
+        student=_student(report, place) or _unwritten(report),
+    )
+
+
+def _looks(run: Run, path: Path) -> list[str]:
+    """The commands that added seeds to the finalists."""
+    added = run.manifest.get("looks", [])[1:]
+    return [shlex.join(["autokd", "confirm", str(path), "--seeds", str(seeds)]) for seeds in added]
+
+
+def _decide(report: Report, source: Path, folder: Path) -> str:
+    flags = [part for name, value in report.conditions.items() for part in (_flag(name), _written(value))]
+    return shlex.join(["autokd", "decide", str(source), *flags, "--output", str(folder)])
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _written(value: float | str) -> str:
+    """A value as it can be given back, no digit lost: 3e6 as 3000000."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _student(report: Report, place: str | None) -> str | None:
+    if place is None:
+        return None
+    accuracy = report.student_test_accuracy
+    measured = "" if accuracy is None else f"; this very model gets {fmt.percent(accuracy)} of the test images right"
+    return f"The recommended student lies {place}{measured}."
+
+
+def _unwritten(report: Report) -> str | None:
+    """What is said of a student that is not the one which the run itself recommends."""
+    options = report.options
+    option = {"distill": options.distilled, "use_small_model": options.direct}.get(report.verdict)
+    if option is None:
+        return None
+    return f"The recommended student is finalist {option.finalist} of the run; no ready model of it was written."

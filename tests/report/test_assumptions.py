@@ -1,0 +1,87 @@
+"""What the costs assume is said in one sentence, in the terminal and on the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from believable_run import make_cost_model, make_decision, make_policy, make_run
+from test_page import Reading
+
+from autokd.cli.terminal import print_report
+from autokd.decide.conditions import changed_model
+from autokd.records import Report
+from autokd.report import assemble
+from autokd.report.assumptions import assumptions, other_machine
+from autokd.report.html import render_html
+
+PRICE = "$0.0832 an hour for c7i.large (AWS on-demand list price, us-east-1, 2026-05-04)"
+
+
+def report_of(path: Path, given: dict[str, Any] | None = None, **changes: Any) -> Report:
+    """The believable report without a volume, its cost model changed as `autokd decide` would change it."""
+    model = make_cost_model().model_copy(update={"requests_per_month": None, **changes})
+    run = make_run(path, [], histories=False)
+    return assemble(run, make_decision(), make_policy(), cost_model=changed_model(model, given or {}))
+
+
+def said(report: Report) -> str:
+    return assumptions(report).replace("\u00a0", " ")
+
+
+def test_without_a_volume_price_source_date_instance_and_utilization_are_said(tmp_path: Path) -> None:
+    assert said(report_of(tmp_path / "run")) == (
+        f"Costs assume {PRICE}; utilization 0.3; speeds as measured on cpu (2 cores); training $0.0832 an hour."
+    )
+
+
+def test_with_a_volume_the_fleet_is_said(tmp_path: Path) -> None:
+    given = {"requests_per_month": 1e9, "peak_to_mean": 4.0, "target_utilization": 0.6, "min_replicas": 2}
+    words = said(report_of(tmp_path / "run", given))
+    assert "1,000,000,000 requests a month with a peak of 4 times the mean" in words
+    assert "replicas at most 60 % busy then, at least 2; replicas: teacher 46, direct 4, distilled 4;" in words
+    assert "utilization 0.3" not in words
+
+
+def test_a_price_that_was_given_is_of_no_instance(tmp_path: Path) -> None:
+    report = report_of(tmp_path / "run", {"price_per_hour": 2.0, "train_price_per_hour": 0.5})
+    assert "assume $2.00 an hour (--price-per-hour, as given); utilization" in said(report)
+    assert said(report).endswith("training $0.50 an hour.")
+    assert "$2.00 an hour, c7i.large" not in Reading(render_html(report)).words
+
+
+def test_several_accelerators_are_said(tmp_path: Path) -> None:
+    assert f"{PRICE}, 4 of them per replica;" in said(report_of(tmp_path / "run", {"accelerators_per_replica": 4}))
+
+
+def test_a_cost_by_parameters_says_its_rate(tmp_path: Path) -> None:
+    assert said(report_of(tmp_path / "run", model="params")) == (
+        "Costs assume $0.10 per 1,000 requests per billion parameters, whatever serves them; training $0.0832 an hour."
+    )
+
+
+def test_another_instance_at_the_measured_speed_is_remarked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = report_of(tmp_path / "run", {"instance": "g5.xlarge"})
+    remark = (
+        "The price is that of AWS g5.xlarge (A10G), us-east-1, the speeds are those of the run, priced there as "
+        "c7i.large: how fast teacher and students are on AWS g5.xlarge (A10G), us-east-1 was not measured"
+    )
+    assert "for AWS g5.xlarge (A10G), us-east-1 (https" in said(report)
+    words = Reading(render_html(report)).words
+    assert words.index("Asked for") < words.index(remark) < words.index("What the verdict rests on")
+    print_report(report, tmp_path / "run")
+    assert remark in capsys.readouterr().out
+
+
+def test_the_same_instance_needs_no_remark(tmp_path: Path) -> None:
+    label = "AWS g5.xlarge (A10G), us-east-1"
+    assert other_machine(report_of(tmp_path / "run", {"instance": "g5.xlarge"}, instance=label)) is None
+    assert other_machine(report_of(tmp_path / "other")) is None
+
+
+def test_terminal_and_page_print_the_assumptions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = report_of(tmp_path / "run", {"requests_per_month": 1e9})
+    print_report(report, tmp_path / "run")
+    assert said(report) in capsys.readouterr().out.splitlines()
+    assert said(report) in Reading(render_html(report)).words
