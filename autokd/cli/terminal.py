@@ -191,8 +191,6 @@ def _print_assumptions(console: Console, report: Report) -> None:
 
 
 def _options_table(report: Report) -> Table:
-    from autokd.report.unproven import is_unproven
-
     table = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 2, 0, 0))
     level = f"{report.options.teacher.accuracy.level * 100:g} %"
     for column in (
@@ -208,10 +206,7 @@ def _options_table(report: Report) -> Table:
         table.add_column(column, justify="left" if column in {"option", "model"} else "right", no_wrap=True)
     options = report.options
     for name, option in (("teacher", options.teacher), ("direct", options.direct), ("distilled", options.distilled)):
-        cells = _cells(option) if option else ["-", "", "", "", "", "", ""]
-        if name == "distilled" and is_unproven(report):
-            cells[-1] += ", but no gain is shown"
-        table.add_row(name, *cells)
+        table.add_row(name, *(_cells(option) if option else ["-", "", "", "", "", "", ""]))
     return table
 
 

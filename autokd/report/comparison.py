@@ -9,7 +9,6 @@ from math import inf
 from autokd.records import Difference, Option, Report
 from autokd.report import format as fmt
 from autokd.report.starts import is_untrained
-from autokd.report.unproven import WHY_NOT, is_unproven
 
 MODEL = "Model"
 DIFFERENT = 0.10  # of the larger: costs closer than this are called the same, as the policy does
@@ -89,8 +88,7 @@ def findings(report: Report) -> tuple[Finding, ...]:
                 (
                     "The teacher helped.",
                     "The teacher did harm.",
-                    "That the teacher helped is not shown"
-                    + (", so the teacher is kept." if is_unproven(report) else "."),
+                    "That the teacher helped is not shown.",
                 ),
             )
         )
@@ -141,7 +139,7 @@ def _rows(report: Report) -> tuple[tuple[str, Callable[[Option], Cell]], ...]:
         ("Capacity of a replica", lambda o: Cell(fmt.rate(o.capacity_rps))),
         ("Eligible", lambda o: Cell(fmt.yes(o.eligible))),
         ("Worthwhile", lambda o: _worthwhile(o, report.options.teacher)),
-        ("Why not", lambda o: Cell("; ".join(_why_not(o, report)) or fmt.NOTHING)),
+        ("Why not", lambda o: Cell("; ".join(o.why_not) or fmt.NOTHING)),
     )
 
 
@@ -178,11 +176,6 @@ def _monthly(option: Option, report: Report) -> Cell:
     if option.monthly_usd is None or volume is None:
         return Cell(fmt.usd(option.monthly_usd), "no volume given" if volume is None else "")
     return Cell(fmt.usd(option.monthly_usd), f"for {fmt.large(volume)} requests")
-
-
-def _why_not(option: Option, report: Report) -> tuple[str, ...]:
-    kept_back = is_unproven(report) and option is report.options.distilled
-    return (*option.why_not, WHY_NOT) if kept_back else option.why_not
 
 
 def _worthwhile(option: Option, teacher: Option) -> Cell:

@@ -9,7 +9,6 @@ from typing import Literal
 from autokd.records import FinalistRecord, FinalistSummary, LeftOut, Recipe, Report, TrialRecord
 from autokd.report import format as fmt
 from autokd.report.starts import hints, start
-from autokd.report.unproven import WHY_NOT, is_unproven
 
 ROWS_ON_PAGE = 300  # the others travel as data and appear on demand
 
@@ -94,7 +93,7 @@ def finalists_table(report: Report) -> Table:
     """What came of every finalist, in the order of its number; the picks of the arms are marked."""
     ordered, picks = _ordered(report), _picks(report)
     rows = tuple(_finalist(f, f.number in picks) for f in ordered)
-    notes = tuple(_remarks(f, kept_back=f.number in picks and is_unproven(report)) for f in ordered)
+    notes = tuple(_remarks(f) for f in ordered)
     columns = finalists_columns(fmt.interval_of(report.options.teacher.accuracy))
     marked = frozenset(i for i, f in enumerate(ordered) if f.number in picks)
     return Table("finalists", columns, rows, marked, notes=notes)
@@ -204,10 +203,8 @@ def _role(summary: FinalistSummary, pick: bool) -> str:
     return f"{role}, pick" if pick else role
 
 
-def _remarks(summary: FinalistSummary, kept_back: bool) -> str:
+def _remarks(summary: FinalistSummary) -> str:
     state = "worthwhile" if summary.worthwhile else "eligible" if summary.eligible else "not eligible"
-    if kept_back:
-        state = f"{state}, but {WHY_NOT}"
     return "; ".join([state, *summary.why_not, *(["noisy cost"] if summary.noisy else []), *hints(summary.weights)])
 
 

@@ -16,7 +16,6 @@ from autokd.report.method import Group, groups, importance, spending
 from autokd.report.origin import Origin
 from autokd.report.savings import Map, Savings, savings, verdict_map
 from autokd.report.starts import is_untrained
-from autokd.report.unproven import is_unproven
 from autokd.report.wishes import asked
 
 
@@ -55,7 +54,6 @@ class Page:
     beside: Beside | None
     beyond: Beyond | None
     spent_beyond: str
-    unproven: bool
     finalists: Table
     recipes: Table
     trials: Table
@@ -106,7 +104,6 @@ def build_page(
         beside=beside(report),
         beyond=beyond(report),
         spent_beyond=spent_beyond(report),
-        unproven=is_unproven(report),
         finalists=finalists_table(report),
         recipes=recipes_table(report, finalists),
         trials=trials_table(trials),
