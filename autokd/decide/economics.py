@@ -5,7 +5,7 @@ Costs are dollars per 1,000 requests throughout; volumes are requests.
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, isfinite
 
 from autokd.cost.dollars import cost_interval
 from autokd.records import CostModel, Economics, Interval, Policy, Reading, SearchSummary
@@ -62,6 +62,14 @@ def economics(search: SearchSummary, policy: Policy, teacher: Interval, student:
     once = {name: search.usd * spent / seconds for name, spent in search.stages.items() if spent} if seconds else {}
     if policy.adoption_usd:
         once["adoption"] = policy.adoption_usd
+    if not isfinite(teacher.mean):
+        return Economics(
+            one_time_usd=once,
+            saving_usd_per_1k=None,
+            saving_usd_per_month=None,
+            break_even_requests=None,
+            break_even_months=None,
+        )
     saving = Interval(mean=teacher.mean - student.mean, low=teacher.low - student.high, high=teacher.high - student.low)
     total = one_time_usd(search.usd, policy)
     requests = Interval(

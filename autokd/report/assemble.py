@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from autokd.cost.dollars import HOURS_PER_MONTH
 from autokd.errors import RunError
 from autokd.records import (
     SCHEMA_VERSION,
@@ -24,6 +22,7 @@ from autokd.records import (
     Task,
     Teacher,
 )
+from autokd.report.savings import day_after
 from autokd.run import Run, now, read_json
 
 FORMULA = (
@@ -89,11 +88,7 @@ def _break_even_date(created: str, decision: Decision) -> str | None:
     economics = decision.economics
     if economics is None or economics.break_even_months is None:
         return None
-    hours = economics.break_even_months.mean * HOURS_PER_MONTH
-    try:
-        return (datetime.fromisoformat(created) + timedelta(hours=hours)).date().isoformat()
-    except OverflowError:  # in more than some thousand years
-        return None
+    return day_after(created, economics.break_even_months.mean)
 
 
 def write_json(run: Run, report: Report) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import chain
 from math import isfinite, log
 
+from autokd.cost.dollars import HOURS_PER_MONTH
 from autokd.records import Economics, Interval, Report, Verdict, VerdictMap
 from autokd.report import format as fmt
 from autokd.report.listing import Column, Table
@@ -49,7 +51,15 @@ class Map:
 def savings(report: Report) -> Savings | None:
     """The money of the recommended student; None where none is recommended."""
     found = report.economics
-    return None if found is None else Savings(_once(found), _saving(found, report.break_even_date))
+    return None if found is None else Savings(_once(found), _saving(found, report.created))
+
+
+def day_after(created: str, months: float) -> str | None:
+    """The day so many months after a time in ISO 8601, in ISO 8601; None in more than some thousand years."""
+    try:
+        return (datetime.fromisoformat(created) + timedelta(hours=months * HOURS_PER_MONTH)).date().isoformat()
+    except OverflowError:
+        return None
 
 
 def _once(found: Economics) -> Table:
@@ -60,7 +70,7 @@ def _once(found: Economics) -> Table:
     return Table("once", columns, tuple(rows), frozenset([len(rows) - 1]), sortable=False)
 
 
-def _saving(found: Economics, date: str | None) -> Table:
+def _saving(found: Economics, created: str) -> Table:
     lines: tuple[tuple[str, Interval | None, Callable[[float], str]], ...] = (
         ("Per 1,000 requests", found.saving_usd_per_1k, fmt.usd),
         ("Per month", found.saving_usd_per_month, fmt.usd),
@@ -72,8 +82,9 @@ def _saving(found: Economics, date: str | None) -> Table:
         for label, value, write in lines
         if value
     ]
-    if date is not None:
-        rows.append(("Paid back on", date, fmt.NOTHING))
+    if months := found.break_even_months:
+        day, first, last = (day_after(created, end) or "never" for end in (months.mean, months.low, months.high))
+        rows.append(("Paid back on", day, f"{first} to {last}"))
     columns = (Column("Saving"), Column("Estimate", True), Column("Lowest to highest", wraps="phrase"))
     return Table("saving", columns, tuple(rows), sortable=False)
 

@@ -210,6 +210,8 @@ def test_a_teacher_that_cannot_be_served_has_no_saving() -> None:
     decision = decide(replace(evidence, teacher_reading=reading), Policy(max_cost=0.001))
     assert decision.verdict == "distill"
     assert decision.break_even_requests is None
+    assert decision.economics is not None
+    assert decision.economics.saving_usd_per_1k is None
     said = " ".join((decision.summary, *decision.reasons))
     assert "cannot be served here" in said
     assert not any(word in said for word in ("inf ", "unlimited", "after 0 requests"))

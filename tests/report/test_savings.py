@@ -32,15 +32,15 @@ def test_the_one_time_cost_is_listed_by_stage_and_adds_up(tmp_path: Path) -> Non
 
 
 def test_savings_carry_their_ends_and_the_day(tmp_path: Path) -> None:
-    report = report_of(tmp_path / "run", economics=make_economics(), break_even_date="2026-06-01")
-    found = savings(report)
+    report = report_of(tmp_path / "run", economics=make_economics())
+    found = savings(report.model_copy(update={"created": "2026-05-17T00:00:00+00:00"}))
     assert found is not None
     assert found.saving.rows == (
         ("Per 1,000 requests", "$0.0012", "$0.0008 to $0.0016"),
         ("Per month", "$2.40", "$1.60 to $3.20"),
         ("Paid back after, requests", "1\u00a0M", "750\u00a0k to 1.5\u00a0M"),
         ("Paid back after, months", "0.5", "below 0.1 to 0.8"),
-        ("Paid back on", "2026-06-01", "–"),
+        ("Paid back on", "2026-06-01", "2026-05-18 to 2026-06-08"),
     )
 
 
