@@ -564,7 +564,7 @@ class EqualTerms(Record):
 
 
 class Audit(Record):
-    """What a buyer asks beside the accuracy; no part of it moves the verdict."""
+    """What a buyer asks beside the accuracy; it moves the verdict only by a limit on flips or recall."""
 
     quality: tuple[Quality, ...]
     classes: tuple[ClassAudit, ...]
