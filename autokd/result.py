@@ -91,10 +91,15 @@ class SearchResult:
     def student(self) -> nn.Module:
         """The recommended student with its weights, in evaluation mode.
 
-        Raises RunError where the verdict recommends none.
+        Raises RunError where the verdict recommends none, or where its folder is not there.
         """
-        if not (self._run.student_path / "config.json").exists():
+        if self.report.student_path is None:
             raise RunError(f"the verdict of {self.path} is {self.verdict}: it recommends no student")
+        if not (self._run.student_path / "config.json").exists():
+            raise RunError(
+                f"{self._run.student_path} holds no student; `autokd search --resume --output {self.path}` "
+                "writes it again"
+            )
         import timm
 
         model: nn.Module = timm.create_model(f"local-dir:{self._run.student_path.resolve()}", pretrained=True)

@@ -5,6 +5,7 @@ Whatever an interrupted run has left there is taken, not made again.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -321,9 +322,10 @@ def conclude(state: State) -> None:
 
 
 def _export(state: State, decision: Decision) -> SeedResult | None:
-    """Write student/ for a verdict that recommends one; of its seeds the one best on validation."""
+    """Write student/ for a verdict that recommends one, of its seeds the one best on validation; else remove it."""
     chosen = {"distill": decision.options.distilled, "use_small_model": decision.options.direct}.get(decision.verdict)
     if chosen is None or chosen.finalist is None:
+        shutil.rmtree(state.run.student_path, ignore_errors=True)
         return None
     records = [FinalistRecord.model_validate(entry) for entry in read_json(state.run.path / "finalists.json")]
     finalist = next(record for record in records if record.number == chosen.finalist)

@@ -6,6 +6,7 @@ import io
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,35 @@ from autokd.tune.engines.base import MAX_RETRIES, Job, Order, Outcome
 from autokd.tune.finalists import Finalist
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A training of a finalist that came to nothing."""
+
+    proposal: Proposal
+    seed: int
+    error: str
+
+    @property
+    def sentence(self) -> str:
+        """What happened."""
+        return f"{failure_of(self.proposal)} {self.seed}: {self.error}"
+
+
+def failure_of(proposal: Proposal) -> str:
+    """How every sentence about a failure of this finalist begins."""
+    return f"finalist {proposal.number} ({proposal.student}) failed from seed"
+
+
 class FinalistSource:
     """See JobSource; a job for every finalist and seed, minus those whose result is on disk.
 
-    A model that is used as it is has one job: no seed would change it.
+    A model that is used as it is has one job: no seed would change it. `recorded` is what finalists.json says so far:
+    the weights that it names stay, so that a run is whole whenever this is interrupted.
     """
 
-    def __init__(self, run: Run, finalists: Sequence[Finalist], seeds: Sequence[int]) -> None:
+    def __init__(
+        self, run: Run, finalists: Sequence[Finalist], seeds: Sequence[int], recorded: Sequence[FinalistRecord] = ()
+    ) -> None:
         self._run = run
         jobs = [_job(run, finalist, seed) for seed in seeds for finalist in finalists if seed in _own(finalist, seeds)]
         for job in jobs:
@@ -36,6 +59,7 @@ class FinalistSource:
         self.over = self.total - len(self._waiting)
         self._jobs = jobs
         self._parts = BatchParts(run)
+        self._recorded = {record.number: record for record in recorded}
         self._running: dict[str, tuple[Job, int]] = {}  # epochs so far
         self._deaths: dict[str, int] = {}
         edges = {finalist.proposal.number for finalist in finalists if finalist.role == "edge"}
@@ -44,8 +68,8 @@ class FinalistSource:
             for finalist in finalists
             if finalist.role == "twin" and edges.issuperset(finalist.twin_of)
         }
-        self.failed: list[str] = []
-        self.failed_beyond: list[str] = []  # of the ratio range: no verdict rests on these
+        self.failed: list[Failure] = []
+        self.failed_beyond: list[Failure] = []  # of the ratio range: no verdict rests on these
 
     @property
     def waiting(self) -> bool:
@@ -73,7 +97,7 @@ class FinalistSource:
         """See JobSource."""
         job, _ = self._running.pop(key)
         self._train_again(job.proposal.student)  # where another learnt meanwhile that batches do not fit
-        _keep_best_weights(Path(job.folder).parent)
+        keep_needed_weights(Path(job.folder).parent, self._recorded.get(job.proposal.number))
 
     def fail(self, key: str, error: str, retry: bool) -> None:
         """See JobSource."""
@@ -83,7 +107,7 @@ class FinalistSource:
             self._waiting.insert(0, job)
             return
         failed = self.failed_beyond if job.proposal.number in self.beyond else self.failed
-        failed.append(f"finalist {job.proposal.number} ({job.proposal.student}) failed from seed {job.seed}: {error}")
+        failed.append(Failure(job.proposal, job.seed, error))
         write_text(Path(job.folder) / "error.txt", error + "\n")
 
     def _train_again(self, student: str) -> None:
@@ -186,12 +210,18 @@ def _is_done(job: Job) -> bool:
     return (Path(job.folder) / "result.json").exists()
 
 
-def _keep_best_weights(folder: Path) -> None:
-    """Of one finalist's seeds, only the weights that would be shipped are kept: those best on validation."""
+def keep_needed_weights(folder: Path, record: FinalistRecord | None) -> None:
+    """Drop the weights of one finalist's seeds that no record on disk names and no later one can.
+
+    `record` is the finalist's in finalists.json. Whoever confirms next may ask for any number of seeds from those of
+    the record on, so the best of each such number is kept; without a record, all seeds are asked for.
+    """
     results = {path.parent: SeedResult.model_validate(read_json(path)) for path in folder.glob("*/result.json")}
-    if not results:
-        return
-    best = max(results, key=lambda path: (results[path].val_accuracy, -results[path].seed))
-    for path in results:
-        if path != best:
+    recorded = {result.seed for result in (record.seeds if record else results.values())}
+    needed = {record.shipped.seed} if record else set()
+    for last in results.values():
+        asked = [result for result in results.values() if result.seed in recorded or result.seed <= last.seed]
+        needed.add(max(asked, key=lambda result: (result.val_accuracy, -result.seed)).seed)
+    for path, result in results.items():
+        if result.seed not in needed:
             (path / "weights.safetensors").unlink(missing_ok=True)
