@@ -79,6 +79,9 @@ class SearchConfig(BaseModel):
     cost_model: Literal["measured", "params"] = Field(
         "measured", description="measure on this hardware, or price parameters"
     )
+    price_per_billion: float = Field(
+        0.10, gt=0, description="US dollars per 1,000 requests and billion parameters; counts with --cost-model params"
+    )
     price_per_hour: float | None = Field(None, gt=0, description="US dollars per hour of the serving machine")
     instance: str | None = Field(None, description="take the price of this instance from the table")
     train_price_per_hour: float | None = Field(

@@ -94,6 +94,7 @@ def cost_model_for(config: SearchConfig, image_size: int) -> CostModel:
     kind = device.partition(":")[0]
     return CostModel(
         model=config.cost_model,
+        usd_per_1k_per_billion=config.price_per_billion,
         **_price_fields(config, device, accelerator),
         utilization=config.utilization,
         accelerators_per_replica=config.accelerators_per_replica,

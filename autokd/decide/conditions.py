@@ -18,7 +18,7 @@ from autokd.records import CostModel, LeftOut, Policy, Reading
 
 FLEET = ("accelerators_per_replica", "requests_per_month", "min_replicas", "peak_to_mean", "target_utilization")
 SERVING = ("price_per_hour", "instance", "utilization", *FLEET)  # what a cost measured on hardware depends on
-CONDITIONS = tuple(dict.fromkeys((*Policy.model_fields, *SERVING, "train_price_per_hour")))
+CONDITIONS = tuple(dict.fromkeys((*Policy.model_fields, *SERVING, "price_per_billion", "train_price_per_hour")))
 
 
 def changed_model(model: CostModel, given: Mapping[str, Any]) -> CostModel:
@@ -30,7 +30,13 @@ def changed_model(model: CostModel, given: Mapping[str, Any]) -> CostModel:
     if model.model == "params" and dead:
         flag = "--" + dead[0].replace("_", "-")
         raise ConfigError(f"{flag} changes nothing here: this run was priced by parameters; search with measured cost")
+    if model.model == "measured" and "price_per_billion" in given:
+        raise ConfigError(
+            "--price-per-billion changes nothing here: this run was priced by hardware; --price-per-hour does"
+        )
     update = {name: given[name] for name in ("utilization", *FLEET) if name in given}
+    if "price_per_billion" in given:
+        update |= {"usd_per_1k_per_billion": given["price_per_billion"]}
     if "instance" in given:
         row = price_of(given["instance"])
         update |= {"price_usd_per_hour": row.share_usd_per_hour, "price_source": row.source}

@@ -43,6 +43,11 @@ def test_what_the_user_gives_comes_first():
     assert (model.requests_per_month, model.utilization) == (1e6, 0.5)
 
 
+def test_parameters_have_a_price_of_their_own():
+    assert cost_model_for(config(cost_model="params"), 32).usd_per_1k_per_billion == 0.1
+    assert cost_model_for(config(cost_model="params", price_per_billion=0.2), 32).usd_per_1k_per_billion == 0.2
+
+
 def test_an_instance_is_looked_up():
     model = cost_model_for(config(instance="p4d.24xlarge"), 32)
     assert model.price_usd_per_hour == pytest.approx(21.957642 / 8)

@@ -86,6 +86,13 @@ def test_hardware_prices_mean_nothing_where_parameters_are_priced() -> None:
         changed_model(made_cost_model(model="params"), {"price_per_hour": 1.0})
 
 
+def test_the_price_of_parameters_can_be_given_where_they_are_priced() -> None:
+    model = changed_model(made_cost_model(model="params"), {"price_per_billion": 0.2})
+    assert model.usd_per_1k_per_billion == 0.2
+    with pytest.raises(ConfigError, match="--price-per-billion changes nothing here"):
+        changed_model(made_cost_model(), {"price_per_billion": 0.2})
+
+
 def test_a_given_price_replaces_the_instance() -> None:
     settings = SearchConfig.of(teacher="t", max_cost=1.0, instance="c7i.large")
     assert settings.changed({"price_per_hour": 1.0}).instance is None
