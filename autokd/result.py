@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from autokd.decide import decide, read_evidence
 from autokd.decide.audit import audit
-from autokd.decide.conditions import CONDITIONS, changed_model, under, with_latency
+from autokd.decide.conditions import CONDITIONS, changed_model, left_out_under, trials_under, under, with_latency
 from autokd.errors import ConfigError, RunError
 from autokd.records import Decision, Options, Report, Strength, Verdict
-from autokd.report import assemble, read_report, write_copy
+from autokd.report import assemble, read_report, stored_trials, write_copy
 from autokd.run import Run
 
 if TYPE_CHECKING:
@@ -68,12 +68,14 @@ class SearchResult:
         given = {name: value for name, value in conditions.items() if value is not None}
         settings = self._run.settings
         policy = settings.changed(given).policy()
-        evidence = read_evidence(self._run)
-        evidence = under(evidence, changed_model(evidence.cost_model, given))
+        stored = read_evidence(self._run)
+        evidence = under(stored, changed_model(stored.cost_model, given))
         evidence = with_latency(evidence, settings.max_latency_ms, policy.max_latency_ms)
         report = assemble(
             self._run, decide(evidence, policy), policy, cost_model=evidence.cost_model, search=evidence.search
-        ).model_copy(update={"conditions": given})
+        )
+        left_out = left_out_under(report.left_out, stored, evidence.cost_model)
+        report = report.model_copy(update={"conditions": given, "left_out": left_out})
         if recommended(report) != recommended(self.report):
             return report
         shipped = {name: getattr(self.report, name) for name in ("student_path", "student_test_accuracy")}
@@ -85,8 +87,10 @@ class SearchResult:
         What stands beside the accuracy is read from the run for it. Raises RunError where the folder holds anything.
         """
         decision = Decision(**{name: getattr(report, name) for name in Decision.model_fields})
-        beside = audit(self._run, read_evidence(self._run), decision)
-        write_copy(self._run, report.model_copy(update={"audit": beside}), folder)
+        evidence = read_evidence(self._run)
+        trials = trials_under(stored_trials(self._run), evidence, report.cost_model)
+        beside = audit(self._run, evidence, decision)
+        write_copy(self._run, report.model_copy(update={"audit": beside}), trials, folder)
 
     def student(self) -> nn.Module:
         """The recommended student with its weights, in evaluation mode.

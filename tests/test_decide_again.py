@@ -21,6 +21,8 @@ from autokd.config import SearchConfig
 from autokd.errors import InterruptedRun, RunError, UsageError
 from autokd.pipeline import confirm_run, run_search
 from autokd.records import FinalistRecord, Task
+from autokd.report import format as fmt
+from autokd.report import read_trials
 from autokd.result import SearchResult, load_run
 from autokd.run import Run
 from autokd.tune.engines.base import Job
@@ -110,6 +112,19 @@ def test_only_output_writes(done: SearchResult, tmp_path: Path) -> None:
     again = run("decide", done.path, "--output", copy)
     assert isinstance(again.exception, RunError)
     assert "is not empty" in str(again.exception)
+
+
+def test_a_copy_gives_every_cost_at_its_own_price(done: SearchResult, tmp_path: Path) -> None:
+    own, copy = read_trials(done.path / "trials.csv"), tmp_path / "copy"
+    price = done.report.cost_model.price_usd_per_hour
+    report = done.decide(price_per_hour=price * 10)
+    done.write(report, copy)
+    page = html.unescape((copy / "report.html").read_text())
+    for trial in own:
+        assert fmt.usd(trial.cost_usd_per_1k * 10).removeprefix("$") in page
+    old = {left.student: left.cost_usd_per_1k for left in done.report.left_out}
+    for left in report.left_out:
+        assert left.cost_usd_per_1k == (pytest.approx(old[left.student] * 10) if old[left.student] else None)
 
 
 def test_a_copy_says_where_its_evidence_lies_and_how_it_came_about(done: SearchResult, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ What was measured stays (capacity, latency, accuracy); what it costs is computed
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from autokd.cost.prices import price_of
 from autokd.decide.economics import repriced
 from autokd.decide.evidence import Evidence
 from autokd.errors import ConfigError
-from autokd.records import CostModel, LeftOut, Policy, Reading
+from autokd.records import CostModel, Interval, LeftOut, Policy, Reading, TrialRecord
 
 FLEET = ("accelerators_per_replica", "requests_per_month", "min_replicas", "peak_to_mean", "target_utilization")
 SERVING = ("price_per_hour", "instance", "utilization", *FLEET)  # what a cost measured on hardware depends on
@@ -62,8 +62,7 @@ def under(evidence: Evidence, model: CostModel) -> Evidence:
             return reading
         return reading.model_copy(update={"cost_usd_per_1k": repriced(reading, old, model)})
 
-    readings = {name: priced(reading) for name, reading in evidence.readings.items()}
-    nearest = [_left_out(left, readings.get(left.student), old, model) for left in evidence.nearest]
+    nearest = left_out_under(evidence.nearest, evidence, model)
     search = evidence.search
     factor = model.train_price_usd_per_hour / old.train_price_usd_per_hour
     return replace(
@@ -71,11 +70,29 @@ def under(evidence: Evidence, model: CostModel) -> Evidence:
         cost_model=model,
         teacher_reading=priced(evidence.teacher_reading),
         finalists=tuple(f.model_copy(update={"reading": priced(f.reading)}) for f in evidence.finalists),
-        readings=readings,
+        readings={name: priced(reading) for name, reading in evidence.readings.items()},
         nearest=tuple(left for left in nearest if left.cost_usd_per_1k is not None),
         search=search.model_copy(update={"usd": search.usd * factor}),
         budget=None if evidence.budget is None else _translated(evidence.budget, old, model),
     )
+
+
+def trials_under(trials: Iterable[TrialRecord], evidence: Evidence, model: CostModel) -> tuple[TrialRecord, ...]:
+    """A run's trials at what their students cost under another cost model than that of its evidence."""
+    old = evidence.cost_model
+
+    def cost(trial: TrialRecord) -> float:
+        reading = evidence.readings.get(trial.student)
+        return repriced(reading, old, model).mean if reading else _translated(trial.cost_usd_per_1k, old, model)
+
+    return tuple(trial.model_copy(update={"cost_usd_per_1k": cost(trial)}) for trial in trials)
+
+
+def left_out_under(left_out: Iterable[LeftOut], evidence: Evidence, model: CostModel) -> tuple[LeftOut, ...]:
+    """The students that were not trained, at what they cost under another cost model, as far as that is known."""
+    old = evidence.cost_model
+    readings = {name: repriced(reading, old, model) for name, reading in evidence.readings.items()}
+    return tuple(_left_out(left, readings.get(left.student), old, model) for left in left_out)
 
 
 def with_latency(evidence: Evidence, measured: float | None, asked: float | None) -> Evidence:
@@ -96,11 +113,11 @@ def with_latency(evidence: Evidence, measured: float | None, asked: float | None
     return replace(evidence, search=search)
 
 
-def _left_out(left: LeftOut, reading: Reading | None, old: CostModel, new: CostModel) -> LeftOut:
+def _left_out(left: LeftOut, measured: Interval | None, old: CostModel, new: CostModel) -> LeftOut:
     """A student that was not trained; its cost is dropped where it was predicted and a fleet rounds it."""
     cost: float | None = None
-    if reading is not None:
-        cost = reading.cost_usd_per_1k.mean
+    if measured is not None:
+        cost = measured.mean
     elif left.cost_usd_per_1k is not None and old.requests_per_month is None:
         cost = _translated(left.cost_usd_per_1k, old, new)
     return left.model_copy(update={"cost_usd_per_1k": cost})

@@ -5,6 +5,7 @@ Loads neither torch nor timm, optuna or ray: a stored run can be rendered on any
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,7 @@ __all__ = [
     "read_report",
     "read_trials",
     "render",
+    "stored_trials",
     "write_copy",
     "write_finalists",
     "write_reports",
@@ -36,19 +38,19 @@ def write_reports(run: Run, report: Report) -> None:
     finalists = read_finalists(run)
     write_json(run, report)
     write_finalists(run.path / "finalists.csv", finalists)
-    write_html(run, report, _stored_trials(run), finalists)
+    write_html(run, report, stored_trials(run), finalists)
 
 
-def write_copy(run: Run, report: Report, folder: Path) -> None:
+def write_copy(run: Run, report: Report, trials: Sequence[TrialRecord], folder: Path) -> None:
     """Write report.json and report.html of another verdict on a run into a folder of their own.
 
-    Raises RunError where the folder holds anything.
+    `trials` are the run's, at the costs of that verdict. Raises RunError where the folder holds anything.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(f"{folder} is not empty; choose another --output")
     folder.mkdir(parents=True, exist_ok=True)
     run.write_json(folder / "report.json", report.model_dump(mode="json"))
-    write_html(run, report, _stored_trials(run), read_finalists(run), folder)
+    write_html(run, report, trials, read_finalists(run), folder)
 
 
 def render(run: Run, format: Format) -> Path | str:  # noqa: A002 - the name of the option
@@ -63,10 +65,11 @@ def render(run: Run, format: Format) -> Path | str:  # noqa: A002 - the name of 
     finalists = read_finalists(run)
     if format == "csv":
         write_finalists(run.path / "finalists.csv", finalists)
-        return trials_text(_stored_trials(run))
-    return write_html(run, report, _stored_trials(run), finalists)
+        return trials_text(stored_trials(run))
+    return write_html(run, report, stored_trials(run), finalists)
 
 
-def _stored_trials(run: Run) -> tuple[TrialRecord, ...]:
+def stored_trials(run: Run) -> tuple[TrialRecord, ...]:
+    """The trials in trials.csv; none where there is no such file."""
     path = run.path / "trials.csv"
     return read_trials(path) if path.is_file() else ()
