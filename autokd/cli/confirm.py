@@ -21,7 +21,7 @@ def command(ctx: click.Context, /, run: Path, seeds: int, as_json: bool, **place
 
     The same proposals are trained as before. Every look at the evidence after the first has wider intervals (97.5 %,
     98.75 %, ...), so that looking again does not make a chance result likelier. Interrupted, the same command goes on.
-    Exit code 0: a verdict; 3: nothing meets the budget; 130: interrupted.
+    Exit code 0: a verdict; 3: nothing meets the limits; 130: interrupted.
     """
     from autokd.cli import terminal
     from autokd.pipeline import confirm_run

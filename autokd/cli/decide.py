@@ -22,7 +22,7 @@ def command(ctx: click.Context, /, run: Path, output: Path | None, as_json: bool
     """Give the verdict that the evidence of RUN supports under other conditions.
 
     What is not given stays as it was in the search. Nothing is trained or measured, and nothing is written without
-    --output. Exit code 0: a verdict; 3: nothing meets the budget.
+    --output. Exit code 0: a verdict; 3: nothing meets the limits.
     """
     from autokd.result import load_run
 

@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """Search for a student of a teacher within a budget, and end with a verdict.
 
-    Exit code 0: a verdict; 3: nothing meets the budget; 130: interrupted, --resume goes on.
+    Exit code 0: a verdict; 3: nothing meets the limits; 130: interrupted, --resume goes on.
     """
     from autokd.cli import terminal
 

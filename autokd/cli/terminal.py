@@ -37,7 +37,7 @@ VERDICTS = {
     "distill": "DISTIL",
     "use_small_model": "USE THE SMALL MODEL",
     "keep_teacher": "KEEP THE TEACHER",
-    "none": "NOTHING MEETS THE BUDGET",
+    "none": "NOTHING MEETS THE LIMITS",
 }
 
 

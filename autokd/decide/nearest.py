@@ -1,4 +1,4 @@
-"""Where nothing meets the budget: what came nearest, and the smallest change that would fix it."""
+"""Where nothing meets the limits: what came nearest, and the smallest change that would fix it."""
 
 from __future__ import annotations
 

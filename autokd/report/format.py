@@ -16,7 +16,7 @@ HEADLINES: dict[Verdict, str] = {
     "distill": "Distil a smaller model",
     "use_small_model": "Train a small model directly",
     "keep_teacher": "Keep the teacher",
-    "none": "Nothing meets the budget",
+    "none": "Nothing meets the limits",
 }
 ARMS: dict[Arm, str] = {"distill": "distill", "direct": "direct"}
 ROLES: dict[Role, str] = {
