@@ -28,7 +28,7 @@ class SearchConfig(BaseModel):
     Raises ConfigError (through `SearchConfig.of`) with one sentence for a value that cannot be used.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     SIZED: ClassVar[frozenset[str]] = frozenset({"trials", "epochs", "seeds", "batch_size", "finalists"})
 

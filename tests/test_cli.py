@@ -76,6 +76,12 @@ def test_choices_that_may_be_left_out_are_choices() -> None:
         (["--teacher", "resnet125", "--max-cost", "0.01"], "did you mean"),
         (["--teacher", "resnet18", "--max-cost", "0"], "--max-cost 0"),
         (["--teacher", "resnet18", "--max-cost", "-3"], "--max-cost -3"),
+        (["--teacher", "resnet18", "--max-cost", "inf"], "--max-cost inf cannot be used: it must be a finite number"),
+        (["--teacher", "resnet18", "--max-cost", "1", "--min-replicas", "2"], "--min-replicas counts only with"),
+        (
+            ["--teacher", "resnet18", "--max-cost", "1", "--utilization", "0.5", "--requests-per-month", "1e6"],
+            "--utilization counts only without a volume",
+        ),
         (
             ["--teacher", "resnet18", "--max-cost", "1", "--min-ratio", "30"],
             "--min-ratio 30 is not below --max-ratio 20",
@@ -120,6 +126,14 @@ def test_settings_come_from_command_line_environment_file_and_default(tmp_path: 
     assert rows["seeds"] == ["4", "command", "line"]
     assert rows["min_gain"] == ["0.003", "default"]
     assert rows["trials"][:4] == ["by", "the", "data's", "size"]
+
+
+def test_a_file_may_hold_every_setting_whatever_counts(tmp_path: Path) -> None:
+    """config.toml of a run does, and can be given to --config."""
+    file = tmp_path / "config.toml"
+    file.write_text('teacher = "resnet18"\nmax_cost = 0.5\nutilization = 0.3\nmin_replicas = 1\n')
+    for volume in ((), ("--requests-per-month", "1e6")):
+        assert run("search", "--config", str(file), *volume, "--print-config").exit_code == 0
 
 
 def test_a_wrong_key_in_the_file_is_named(

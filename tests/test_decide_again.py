@@ -13,19 +13,17 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from fakes import FakeParts, Hearing, default_quality
+from fakes import FakeParts, Hearing
 
 from autokd import confirmation
 from autokd.cli import cli
 from autokd.config import SearchConfig
 from autokd.errors import InterruptedRun, RunError, UsageError
 from autokd.pipeline import confirm_run, run_search
-from autokd.records import FinalistRecord, Task
 from autokd.report import format as fmt
 from autokd.report import read_trials
 from autokd.result import SearchResult, load_run
 from autokd.run import Run
-from autokd.tune.engines.base import Job
 
 
 @pytest.fixture
@@ -85,6 +83,34 @@ def test_unknown_conditions_are_named() -> None:
 def test_a_bad_value_is_one_sentence(done: SearchResult) -> None:
     with pytest.raises(UsageError, match="--utilization 2"):
         done.decide(utilization=2.0)
+
+
+@pytest.mark.parametrize(
+    "name", ["max_cost", "requests_per_month", "peak_to_mean", "adoption_usd", "train_price_per_hour", "min_gain"]
+)
+def test_no_condition_is_infinite_or_no_number(name: str, done: SearchResult) -> None:
+    flag = "--" + name.replace("_", "-")
+    for value in ("inf", "nan"):
+        with pytest.raises(UsageError, match=f"{flag} {value} cannot be used: it must be a finite number"):
+            done.decide(**{name: float(value)})
+        refused = run("decide", done.path, flag, value)
+        assert isinstance(refused.exception, UsageError)
+
+
+def test_a_given_condition_that_cannot_count_is_refused_and_the_runs_own_never(
+    settings: SearchConfig, tmp_path: Path
+) -> None:
+    told = settings.changed({"min_replicas": 2, "utilization": 0.5, "horizon_months": 6.0})
+    done = run_search(told, output=tmp_path / "run", parts=FakeParts())
+    assert done.decide(min_gain=0.001).verdict
+    assert done.decide(requests_per_month=1e6).verdict
+    for flag, value in (("--min-replicas", 3), ("--peak-to-mean", 2), ("--horizon-months", 24)):
+        refused = run("decide", done.path, flag, value)
+        assert isinstance(refused.exception, UsageError)
+        assert str(refused.exception) == (
+            f"{flag} counts only with a volume, and there is none; give --requests-per-month too"
+        )
+        assert run("decide", done.path, flag, value, "--requests-per-month", 1e6).exit_code in (0, 3)
 
 
 def test_a_latency_limit_that_was_not_measured_for_makes_the_verdict_weak(done: SearchResult) -> None:
@@ -236,182 +262,3 @@ def test_a_run_without_finalists_has_nothing_to_confirm(space_file: Path, tmp_pa
     nothing = run_search(config, output=tmp_path / "run", parts=FakeParts())
     with pytest.raises(RunError, match="there is nothing to confirm"):
         confirm_run(nothing.path, 5, parts=FakeParts())
-
-
-# ---- a run stays whole -----------------------------------------------------------------------------------------
-
-
-class CarefulParts(FakeParts):
-    """Exports only what is there."""
-
-    def export(self, run: Run, finalist: FinalistRecord, weights: Path, task: Task, card: str) -> None:
-        if not weights.exists():
-            raise RunError(f"{weights} is missing")
-        super().export(run, finalist, weights, task, card)
-
-
-def better_with_every_seed(job: Job) -> float:
-    return default_quality(job) + (0.001 * job.seed if job.final else 0.0)
-
-
-def weights_of(path: Path, finalist: int) -> set[str]:
-    return {weights.parent.name for weights in path.glob(f"finalists/{finalist}/*/weights.safetensors")}
-
-
-@pytest.fixture
-def interrupted(settings: SearchConfig, tmp_path: Path) -> SearchResult:
-    """A finished run, interrupted when it had four of six seeds of all finalists, and five of two."""
-    parts = CarefulParts(quality=better_with_every_seed)
-    done = run_search(settings, output=tmp_path / "run", parts=parts)
-    assert weights_of(done.path, 0) == {"3"}
-    more = CarefulParts(quality=better_with_every_seed)
-    with pytest.raises(InterruptedRun):
-        confirm_run(done.path, 6, parts=more, stop=lambda: len(more.trained) >= len(done.report.finalists) + 2)
-    return done
-
-
-def test_the_weights_that_a_record_names_outlive_an_interrupted_confirmation(
-    interrupted: SearchResult, settings: SearchConfig
-) -> None:
-    again = run_search(
-        settings, output=interrupted.path, resume=True, parts=CarefulParts(quality=better_with_every_seed)
-    )
-    assert again.report.options == interrupted.report.options
-
-
-def test_fewer_seeds_than_an_interrupted_confirmation_wanted_can_be_asked_for(interrupted: SearchResult) -> None:
-    assert weights_of(interrupted.path, 0) == {"3", "4", "5"}
-    parts = CarefulParts(quality=better_with_every_seed)
-    fewer = confirm_run(interrupted.path, 4, parts=parts)
-    assert not parts.trained
-    assert {f.accuracy.seeds for f in fewer.report.finalists} == {4}
-    assert weights_of(interrupted.path, 0) == {"4", "5"}, "the fifth is trained and may be asked for next"
-    confirm_run(interrupted.path, 6, parts=CarefulParts(quality=better_with_every_seed))
-    assert weights_of(interrupted.path, 0) == {"6"}
-
-
-def test_a_confirmed_run_that_is_resumed_keeps_its_seeds_and_its_looks(
-    done: SearchResult, settings: SearchConfig
-) -> None:
-    confirmed = confirm_run(done.path, 5, parts=FakeParts())
-    parts = FakeParts()
-    resumed = run_search(settings, output=done.path, resume=True, parts=parts)
-    assert not parts.trained
-    assert resumed.report.model_copy(update={"created": confirmed.report.created}) == confirmed.report
-    assert Run(done.path).manifest["looks"] == [3, 5]
-    with pytest.raises(RunError, match="have 5 seeds already"):
-        confirm_run(done.path, 5, parts=FakeParts())
-
-
-def test_a_student_that_is_no_longer_recommended_is_removed(done: SearchResult) -> None:
-    stale = done.path / "student"
-    assert stale.is_dir()
-    kept = confirm_run(done.path, 5, parts=FakeParts(quality=lambda job: default_quality(job) - 0.5 * (job.seed > 3)))
-    assert kept.verdict == "keep_teacher"
-    assert not stale.exists()
-    stale.mkdir()
-    (stale / "config.json").write_text("{}")
-    with pytest.raises(RunError, match="is keep_teacher: it recommends no student"):
-        kept.student()
-
-
-def test_a_student_that_was_lost_can_be_written_again(done: SearchResult) -> None:
-    with pytest.raises(RunError, match=r"holds no student; `autokd search --resume --output .*` writes it again"):
-        done.student()  # nothing is exported here
-
-
-# ---- a training that failed ------------------------------------------------------------------------------------
-
-
-def failing(job: Job) -> float:
-    if job.final and job.proposal.number == 6 and job.seed == 4:
-        raise ValueError("boom")
-    return default_quality(job)
-
-
-def test_a_failure_is_told_with_its_remedy_and_forgotten_when_the_gap_is_filled(done: SearchResult) -> None:
-    weak = confirm_run(done.path, 5, parts=FakeParts(quality=failing))
-    assert weak.report.strength == "weak"
-    told = [note for note in weak.report.search.notes if "failed from seed 4" in note]
-    assert len(told) == 1
-    assert told[0].endswith("`autokd confirm RUN --seeds 5` trains it again")
-    parts = FakeParts()
-    whole = confirm_run(done.path, 5, parts=parts)
-    assert parts.trained == ["finalist-6-4"]
-    assert {f.accuracy.seeds for f in whole.report.finalists} == {5}
-    assert whole.report.search.notes == ()
-    assert Run(done.path).manifest["looks"] == [3, 5, 5], "it is decided again on new images"
-    assert {f.accuracy.level for f in whole.report.finalists} == {0.9875}
-    with pytest.raises(RunError, match="have 5 seeds already"):
-        confirm_run(done.path, 5, parts=FakeParts())
-
-
-def test_a_failure_is_told_once_however_often_it_happens(done: SearchResult) -> None:
-    for seeds in (5, 5, 6):
-        again = confirm_run(done.path, seeds, parts=FakeParts(quality=failing))
-        assert sum("failed from seed 4" in note for note in again.report.search.notes) == 1
-    assert Run(done.path).manifest["looks"] == [3, 5, 6], "nothing new was seen the second time"
-
-
-def test_a_gap_that_a_resumption_fills_is_another_look(settings: SearchConfig, tmp_path: Path) -> None:
-    def explode(job: Job) -> float:
-        if job.key == "finalist-6-3":
-            raise ValueError("boom")
-        return default_quality(job)
-
-    weak = run_search(settings, output=tmp_path / "run", parts=FakeParts(quality=explode))
-    assert weak.report.strength == "weak"
-    whole = run_search(settings, output=tmp_path / "run", resume=True, parts=FakeParts())
-    assert whole.report.search.notes == ()
-    assert {f.accuracy.level for f in whole.report.finalists} == {0.975}
-    assert any(remark.startswith("This is look 2") for remark in whole.report.search.remarks)
-
-
-def test_a_finalist_without_two_seeds_is_trained_again_by_going_on_with_the_search(
-    settings: SearchConfig, tmp_path: Path
-) -> None:
-    def explode(job: Job) -> float:
-        if job.final and job.proposal.number == 6:
-            raise ValueError("boom")
-        return default_quality(job)
-
-    weak = run_search(settings, output=tmp_path / "run", parts=FakeParts(quality=explode))
-    assert 6 not in {f.number for f in weak.report.finalists}
-    assert weak.report.search.notes[-1].endswith("`autokd search --resume --output RUN` trains it again")
-
-
-# ---- a kill ----------------------------------------------------------------------------------------------------
-
-
-def test_a_kill_once_the_seeds_can_be_read_has_spent_the_look(
-    done: SearchResult, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def killed(*_: Any) -> None:
-        raise RuntimeError("killed")
-
-    with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="killed"):
-        patched.setattr(confirmation, "write_finalists", killed)  # the first that follows finalists.json
-        confirm_run(done.path, 5, parts=FakeParts())
-    seen = load_run(done.path).decide()
-    assert {(f.accuracy.seeds, f.accuracy.level) for f in seen.finalists} == {(5, 0.975)}
-    with pytest.raises(RunError, match=r"a look at 5 seeds of .* has begun; go on with it: --seeds 5"):
-        confirm_run(done.path, 4, parts=FakeParts())
-    confirm_run(done.path, 5, parts=FakeParts())
-    assert Run(done.path).manifest["looks"] == [3, 5]
-
-
-def test_a_kill_before_the_seeds_can_be_read_spends_the_look_once(
-    done: SearchResult, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write = Run.write_json
-
-    def killed(self: Run, path: Path, content: Any) -> None:
-        if path.name == "finalists.json":
-            raise RuntimeError("killed")
-        write(self, path, content)
-
-    with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="killed"):
-        patched.setattr(Run, "write_json", killed)
-        confirm_run(done.path, 5, parts=FakeParts())
-    confirm_run(done.path, 5, parts=FakeParts())
-    assert Run(done.path).manifest["looks"] == [3, 5]

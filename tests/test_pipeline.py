@@ -311,6 +311,8 @@ def test_settings_are_validated_in_one_sentence() -> None:
         ({"price_per_hour": 1, "instance": "x"}, "exclude each other"),
         ({"colours": "blue"}, "unknown setting 'colours'"),
         ({"engine": "slurm"}, "--engine slurm"),
+        ({"max_cost": float("inf")}, "--max-cost inf cannot be used: it must be a finite number (US dollars"),
+        ({"timeout": float("nan")}, "--timeout nan cannot be used: it must be a finite number"),
     ]:
         with pytest.raises(ConfigError) as error:
             SearchConfig.of(**{"teacher": "resnet18", "max_cost": 0.01, **settings})

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from autokd.cli.options import settings, settings_options, sources
+from autokd.decide.conditions import refuse_idle
 
 
 @click.command("search", epilog="autokd search --teacher resnet152 --max-cost 0.01")
@@ -26,6 +27,7 @@ def command(
     from autokd.cli import terminal
 
     config = settings(ctx, output if resume and output else None)
+    refuse_idle([name for name, source in sources(ctx).items() if source == "command line"], config.requests_per_month)
     if print_config:
         terminal.print_config(config, sources(ctx))
         return

@@ -93,6 +93,25 @@ def test_the_price_of_parameters_can_be_given_where_they_are_priced() -> None:
         changed_model(made_cost_model(), {"price_per_billion": 0.2})
 
 
+@pytest.mark.parametrize("name", ["min_replicas", "peak_to_mean", "target_utilization", "horizon_months"])
+def test_what_counts_with_a_volume_is_refused_without_one(name: str) -> None:
+    flag, model = "--" + name.replace("_", "-"), made_cost_model()
+    with pytest.raises(ConfigError, match=rf"{flag} counts only with a volume, .* give --requests-per-month too"):
+        changed_model(model, {name: 1})
+    changed_model(model, {name: 1, "requests_per_month": 1e6})
+    changed_model(made_cost_model(requests_per_month=1e6), {name: 1})
+
+
+def test_utilization_is_refused_with_a_volume() -> None:
+    for model, volume in (
+        (made_cost_model(requests_per_month=1e6), {}),
+        (made_cost_model(), {"requests_per_month": 1e6}),
+    ):
+        with pytest.raises(ConfigError, match=r"--utilization counts only without a volume, .* --target-utilization"):
+            changed_model(model, {"utilization": 0.5, **volume})
+    assert changed_model(made_cost_model(), {"utilization": 0.5}).utilization == 0.5
+
+
 def test_a_given_price_replaces_the_instance() -> None:
     settings = SearchConfig.of(teacher="t", max_cost=1.0, instance="c7i.large")
     assert settings.changed({"price_per_hour": 1.0}).instance is None
