@@ -1,4 +1,4 @@
-"""What `autokd confirm` leaves behind: interrupted, killed, resumed, or with trainings that failed, a run stays whole."""
+"""What `autokd confirm` leaves behind: interrupted, killed, resumed or with failed trainings, a run stays whole."""
 
 from __future__ import annotations
 
