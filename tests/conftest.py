@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from autokd.config import SearchConfig
+
+if TYPE_CHECKING:
+    from autokd.result import SearchResult
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
@@ -33,3 +39,21 @@ def space_file(tmp_path: Path) -> Path:
         "[[first]]\ntemperature = 4.0\nalpha = 0.9\n"
     )
     return path
+
+
+@pytest.fixture
+def settings(space_file: Path, tmp_path: Path) -> SearchConfig:
+    """Of a small search that fakes can run."""
+    return SearchConfig.of(
+        teacher="resnet10t", max_cost=1.0, space=str(space_file), epochs=6, trials=8, cache_dir=tmp_path / "cache"
+    )
+
+
+@pytest.fixture
+def done(settings: SearchConfig, tmp_path: Path) -> SearchResult:
+    """A finished run that says distill."""
+    from fakes import FakeParts
+
+    from autokd.pipeline import run_search
+
+    return run_search(settings, output=tmp_path / "run", parts=FakeParts())

@@ -26,19 +26,6 @@ from autokd.result import SearchResult, load_run
 from autokd.run import Run
 
 
-@pytest.fixture
-def settings(space_file: Path, tmp_path: Path) -> SearchConfig:
-    return SearchConfig.of(
-        teacher="resnet10t", max_cost=1.0, space=str(space_file), epochs=6, trials=8, cache_dir=tmp_path / "cache"
-    )
-
-
-@pytest.fixture
-def done(settings: SearchConfig, tmp_path: Path) -> SearchResult:
-    """A finished run that says distill."""
-    return run_search(settings, output=tmp_path / "run", parts=FakeParts())
-
-
 def run(*arguments: object) -> Any:
     return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 

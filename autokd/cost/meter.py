@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from autokd.config import SearchConfig
 from autokd.cost.dollars import params_cost
-from autokd.cost.prices import Price, default_price, price_of
+from autokd.cost.prices import GIVEN, Price, default_price, price_of
 from autokd.errors import ConfigError
 from autokd.progress import Listener
 from autokd.records import CostModel, Interval, Reading
@@ -113,7 +113,7 @@ def cost_model_for(config: SearchConfig, image_size: int) -> CostModel:
 def _price_fields(config: SearchConfig, device: str, accelerator: str | None) -> dict[str, Any]:
     """Price, its source and date; what the user gives comes before the table."""
     if config.price_per_hour is not None:
-        price, source, date = config.price_per_hour, "--price-per-hour", "as given"
+        price, source, date = config.price_per_hour, GIVEN, "as given"
         instance = accelerator or f"{device}, {usable_cores()} cores"
     else:
         row = _row(config, device, accelerator)

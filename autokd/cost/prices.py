@@ -10,6 +10,9 @@ from importlib import resources
 
 from autokd.errors import ConfigError
 
+GIVEN = "--price-per-hour"  # the source of a price that the user gave
+AT_THE_SPEED_OF = ", at the speed of "  # stands between the instance that is priced and the one that was measured
+
 
 @dataclass(frozen=True)
 class Price:

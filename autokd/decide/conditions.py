@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from autokd.cost.dollars import capacity_for, cost_usd_per_1k
-from autokd.cost.prices import price_of
+from autokd.cost.prices import AT_THE_SPEED_OF, GIVEN, price_of
 from autokd.decide.economics import repriced
 from autokd.decide.evidence import Evidence
 from autokd.errors import ConfigError
@@ -43,10 +43,10 @@ def changed_model(model: CostModel, given: Mapping[str, Any]) -> CostModel:
     if "instance" in given:
         row = price_of(given["instance"])
         update |= {"price_usd_per_hour": row.share_usd_per_hour, "price_source": row.source}
-        update |= {"price_date": row.date, "instance": f"{row.label}, at the speed of {model.instance}"}
+        update |= {"price_date": row.date, "instance": f"{row.label}{AT_THE_SPEED_OF}{model.instance}"}
     if "price_per_hour" in given:
         update |= {"price_usd_per_hour": given["price_per_hour"]}
-        update |= {"price_source": "--price-per-hour", "price_date": "as given"}
+        update |= {"price_source": GIVEN, "price_date": "as given"}
     if "train_price_per_hour" in given:
         update |= {"train_price_usd_per_hour": given["train_price_per_hour"]}
     return model.model_copy(update=update)

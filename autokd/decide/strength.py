@@ -257,6 +257,8 @@ def _volume(judged: Judgement) -> Iterator[str]:
     if judged.policy.requests_per_month is not None or not judged.teacher_eligible:
         return
     passed_over = {s.number for s in judged.case.students if _could_pay(judged, s)}
+    if not passed_over:
+        return
     open_ = passed_over - judged.eligible
     for admitted in (set[int](), open_) if open_ else (set[int](),):
         for change in volume_changes(judged.case, judged.policy, admitted):

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autokd.cost.dollars import replicas
+from autokd.cost.prices import AT_THE_SPEED_OF, GIVEN
 from autokd.records import CostModel, Option, Report
 from autokd.report import format as fmt
-
-GIVEN = "--price-per-hour"  # the source of a price that the user gave
-AT_THE_SPEED_OF = ", at the speed of "  # stands between the instance that is priced and the one that was measured
 
 
 def assumptions(report: Report) -> str:

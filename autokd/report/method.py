@@ -8,7 +8,8 @@ from typing import Any
 
 from autokd.records import CostModel, Report
 from autokd.report import format as fmt
-from autokd.report.assumptions import GIVEN
+from autokd.cost.prices import GIVEN
+from autokd.report.assumptions import 
 from autokd.report.listing import Column, Table
 from autokd.report.wishes import Pair, policy_pairs
 
