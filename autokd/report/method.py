@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from autokd.cost.prices import GIVEN
 from autokd.records import CostModel, Report
 from autokd.report import format as fmt
-from autokd.cost.prices import GIVEN
-from autokd.report.assumptions import 
 from autokd.report.listing import Column, Table
 from autokd.report.wishes import Pair, policy_pairs
 
