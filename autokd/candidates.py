@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from autokd.beyond import affordable_first, nearest_beyond
 from autokd.config import SearchConfig
 from autokd.cost.predict import FEWEST, Prediction, fit, spread_out
-from autokd.money import usd
+from autokd.formatting import usd
 from autokd.parts import Parts, Prepared
 from autokd.progress import Listener
 from autokd.records import Arm, Candidate, CostModel, CostPrediction, LeftOut, Reading

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from autokd.beyond import edge_remarks
 from autokd.decide.levels import level_of_look
 from autokd.errors import InterruptedRun, RunError
+from autokd.files import read_json
 from autokd.records import FinalistRecord, Proposal, SearchSummary, TrialRecord
 from autokd.report import read_finalists, read_report, write_finalists
-from autokd.run import Run, read_json
+from autokd.runs.folder import Run
 from autokd.stages import State, limits_of, summarise
 from autokd.tune.finalists import Finalist, choose_finalists
 

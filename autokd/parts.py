@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from autokd.config import SearchConfig
 from autokd.errors import ConfigError
+from autokd.files import write_bytes
 from autokd.progress import Listener
 from autokd.records import Candidate, CostModel, FinalistRecord, Task, Teacher
-from autokd.run import Run, write_bytes
+from autokd.runs.folder import Run
 
 if TYPE_CHECKING:
     from torch import nn
@@ -199,7 +200,7 @@ class Parts:
 
 def cache_folders(task_folder: Path) -> list[Path]:
     """What a task keeps in the cache: its own folder, and that of its decoded images where there is one."""
-    from autokd.run import read_json
+    from autokd.files import read_json
 
     array = read_json(task_folder / "task.json")["images"]["array"]
     return [task_folder] if array is None else [task_folder, (task_folder / array).resolve().parent]

@@ -9,10 +9,11 @@ from typing import Any
 from autokd import confirmation, stages
 from autokd.config import SearchConfig
 from autokd.errors import AutokdError, InterruptedRun, RunError
+from autokd.machine import now
 from autokd.parts import Parts
 from autokd.progress import Both, Interruptible, Listener, Silent
 from autokd.result import SearchResult, load_run
-from autokd.run import Run, find_unfinished, new_run_path, now
+from autokd.runs.folder import Run, find_unfinished, new_run_path
 from autokd.stages import State, Stop
 
 

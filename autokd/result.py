@@ -11,7 +11,7 @@ from autokd.decide.conditions import CONDITIONS, changed_model, left_out_under, 
 from autokd.errors import ConfigError, RunError
 from autokd.records import Decision, Options, Report, Strength, Verdict
 from autokd.report import assemble, read_report, stored_trials, write_copy
-from autokd.run import Run
+from autokd.runs.folder import Run
 
 if TYPE_CHECKING:
     import pandas as pd

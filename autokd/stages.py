@@ -18,7 +18,8 @@ from autokd.decide import decide, read_evidence
 from autokd.decide.audit import audit
 from autokd.errors import InterruptedRun, RunError
 from autokd.export.card import model_card
-from autokd.money import usd
+from autokd.files import read_json
+from autokd.formatting import usd
 from autokd.parts import Parts, Prepared, worker_count, write_evidence
 from autokd.progress import Listener
 from autokd.records import (
@@ -35,7 +36,7 @@ from autokd.records import (
     TrialRecord,
 )
 from autokd.report import assemble, write_reports, write_trials
-from autokd.run import Run, read_json
+from autokd.runs.folder import Run
 from autokd.tune.finalists import most_trainings
 from autokd.tune.starts import check_weights_again, give_weights, start_remark
 

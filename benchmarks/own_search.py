@@ -19,7 +19,7 @@ from autokd.distill.batches import steps_per_epoch
 from autokd.parts import Parts
 from autokd.progress import Silent
 from autokd.records import Candidate, TrialRecord
-from autokd.run import Run
+from autokd.runs.folder import Run
 from autokd.tune.space import read_space
 
 # what peer_script.py draws from

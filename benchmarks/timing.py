@@ -10,7 +10,7 @@ import timm
 import torch
 
 from autokd.distill.precision import gains_from_bf16
-from autokd.run import hardware
+from autokd.machine import hardware
 
 Rounds = Sequence[float]  # seconds, one entry a round
 

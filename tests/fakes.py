@@ -11,10 +11,11 @@ import numpy as np
 
 from autokd.config import SearchConfig
 from autokd.cost.fake import FakeMeter
+from autokd.files import write_text
 from autokd.parts import Parts, Prepared
 from autokd.progress import Listener, Tally
 from autokd.records import Candidate, CostModel, FinalistRecord, Task, Teacher, Transform
-from autokd.run import Run, write_text
+from autokd.runs.folder import Run
 from autokd.teacher.labelstore import SoftLabelSet
 from autokd.tune.engines.base import Engine, Job, WorkshopFactory
 from autokd.tune.engines.fake import FakeEngine, FakeFactory, FakeWorkshop

@@ -14,7 +14,7 @@ from autokd.errors import InterruptedRun, RunError
 from autokd.pipeline import confirm_run, run_search
 from autokd.records import FinalistRecord, Task
 from autokd.result import SearchResult, load_run
-from autokd.run import Run
+from autokd.runs.folder import Run
 from autokd.tune.engines.base import Job
 
 

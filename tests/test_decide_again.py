@@ -23,7 +23,7 @@ from autokd.pipeline import confirm_run, run_search
 from autokd.report import format as fmt
 from autokd.report import read_trials
 from autokd.result import SearchResult, load_run
-from autokd.run import Run
+from autokd.runs.folder import Run
 
 
 def run(*arguments: object) -> Any:

@@ -15,7 +15,7 @@ from autokd.config import SearchConfig
 from autokd.distill import loop
 from autokd.pipeline import run_search
 from autokd.result import SearchResult
-from autokd.run import Run
+from autokd.runs.folder import Run
 from autokd.teacher import labelplan
 from autokd.tune import workshop
 

@@ -16,7 +16,7 @@ from autokd.errors import ConfigError, InterruptedRun, RunError, TeacherError
 from autokd.pipeline import run_search
 from autokd.report import read_trials
 from autokd.result import SearchResult
-from autokd.run import Run
+from autokd.runs.folder import Run
 from autokd.tune.engines.base import Job
 
 DESIGN_KEYS = {

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from autokd.config import ENGINE, SearchConfig, read_config_file
 from autokd.decide.conditions import CONDITIONS
-from autokd.run import Run
+from autokd.runs.folder import Run
 
 Command = Callable[..., Any]
 _SOURCES = {

@@ -13,6 +13,6 @@ import click
 def command(run: Path, kind: str) -> None:
     """Render the report of the stored RUN again. html writes report.html; csv and json go to stdout."""
     from autokd.report import render
-    from autokd.run import Run
+    from autokd.runs.folder import Run
 
     click.echo(render(Run.open(run), kind))  # type: ignore[arg-type]

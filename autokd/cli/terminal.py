@@ -14,10 +14,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from autokd.money import usd
+from autokd.formatting import duration, file_size, usd
 from autokd.progress import Tally
-from autokd.units import duration
-from autokd.units import size as file_size
 
 if TYPE_CHECKING:
     from autokd.config import SearchConfig

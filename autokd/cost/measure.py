@@ -28,9 +28,9 @@ from autokd.cost.capacity import capacity_within
 from autokd.cost.dollars import cost_interval
 from autokd.cost.spread import latency, median_interval, percentile, relative_half_width
 from autokd.errors import ConfigError, UsageError
+from autokd.machine import Stopwatch
 from autokd.progress import Listener, Silent
 from autokd.records import CostModel, Interval, Latency, Reading
-from autokd.run import Stopwatch
 
 WIDTH = 0.10  # half-width of an interval, relative, at which timing stops and above which a reading is noisy
 MIN_ROUNDS = 6  # fewer give the median no 95 % interval

@@ -13,9 +13,9 @@ from autokd.config import SearchConfig
 from autokd.cost.dollars import params_cost
 from autokd.cost.prices import GIVEN, Price, default_price, price_of
 from autokd.errors import ConfigError
+from autokd.machine import usable_cores
 from autokd.progress import Listener
 from autokd.records import CostModel, Interval, Reading
-from autokd.run import usable_cores
 
 if TYPE_CHECKING:
     from torch import nn

@@ -19,8 +19,9 @@ from autokd.data.images import Indices, Pixels
 from autokd.data.parts import UNREADABLE
 from autokd.data.pieces import Workers
 from autokd.data.streaming import PartsReader, Reader, cut
+from autokd.files import digest, read_json, write_text
+from autokd.machine import Stopwatch
 from autokd.progress import Listener
-from autokd.run import Stopwatch, digest, read_json, write_text
 
 FORMAT = 2
 PIECE = 128  # images between two messages of a process

@@ -14,7 +14,7 @@ from timm.utils.misc import natural_key
 
 from autokd.data.parts import UNLABELLED, Labels, PackedNames, Part, Parts, common_size
 from autokd.errors import DataError
-from autokd.run import digest
+from autokd.files import digest
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 SYNONYMS = {

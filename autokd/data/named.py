@@ -18,7 +18,7 @@ from PIL import Image
 from autokd.data.folder import read_folder
 from autokd.data.parts import Labels, Part, Parts, common_size
 from autokd.errors import DataError
-from autokd.run import digest
+from autokd.files import digest
 
 Pair = tuple[Any, Any]
 CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency

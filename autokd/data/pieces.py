@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from autokd.data.images import Indices
 from autokd.errors import DataError
-from autokd.run import usable_cores
+from autokd.machine import usable_cores
 
 AHEAD = 2  # pieces that each process works ahead
 

@@ -21,9 +21,9 @@ from autokd.data.splits import Splits, make_splits
 from autokd.data.streaming import FileReader, PartsReader, StreamedImages
 from autokd.data.views import store_size
 from autokd.errors import DataError
+from autokd.files import digest, read_json, write_bytes, write_text
 from autokd.progress import Listener
 from autokd.records import Task, Transform
-from autokd.run import digest, read_json, write_bytes, write_text
 
 SMALL_NATIVE = 32  # pixels up to which images are shown at twice their size
 SMALL_IMAGE = 64  # up to this size crops are shifts; above it, random resized crops

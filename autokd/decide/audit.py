@@ -31,7 +31,7 @@ from autokd.records import (
     Subject,
     Teacher,
 )
-from autokd.run import Run
+from autokd.runs.folder import Run
 
 BYTES = 4  # of a parameter in single precision
 

@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from autokd.decide.levels import LEVEL, level_of_look
 from autokd.decide.statistics import Correct
 from autokd.errors import RunError
+from autokd.files import read_json
 from autokd.records import CostModel, FinalistRecord, LeftOut, Reading, Record, SearchSummary, Task, Teacher
-from autokd.run import Run, read_json
+from autokd.runs.folder import Run
 
 R = TypeVar("R", bound=Record)
 

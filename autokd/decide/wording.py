@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from math import ceil, floor, isfinite, log10
 
-from autokd import money
+from autokd import formatting
 from autokd.records import Interval
 
 
@@ -47,7 +47,7 @@ def level(share: float) -> str:
 
 def usd(amount: float) -> str:
     """Dollars with the digits that matter."""
-    return money.usd(amount) if isfinite(amount) else "unlimited money"
+    return formatting.usd(amount) if isfinite(amount) else "unlimited money"
 
 
 def usd_exact(amount: float) -> str:

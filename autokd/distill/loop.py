@@ -17,8 +17,8 @@ from autokd.distill.schedule import learning_rate_factor
 from autokd.distill.step import Forward, Place, adamw, take_step
 from autokd.distill.training import TeacherLogits, Training
 from autokd.errors import TrainingError
+from autokd.machine import Stopwatch
 from autokd.records import EpochReport
-from autokd.run import Stopwatch
 
 __all__ = ["TeacherLogits", "Training", "train"]
 

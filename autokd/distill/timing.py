@@ -11,8 +11,8 @@ from torch.optim import AdamW
 
 from autokd.distill.losses import hard_loss
 from autokd.distill.precision import autocast
+from autokd.machine import Stopwatch
 from autokd.records import Record
-from autokd.run import Stopwatch
 
 WARM_UP, STEPS = 1, 3
 

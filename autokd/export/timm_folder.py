@@ -14,8 +14,8 @@ from timm.models import save_for_hf
 
 from autokd.data.views import store_size
 from autokd.errors import RunError
+from autokd.files import write_text
 from autokd.records import FinalistRecord, Task
-from autokd.run import write_text
 from autokd.zoo.build import build, build_arguments, normalisation, reason
 
 

@@ -13,8 +13,8 @@ from autokd.errors import RunError
 from autokd.records import Report, TrialRecord
 from autokd.report.assemble import assemble, read_finalists, read_report, write_json
 from autokd.report.html import write_html
-from autokd.report.tables import read_history, read_trials, trials_text, write_finalists, write_trials
-from autokd.run import Run
+from autokd.runs.folder import Run
+from autokd.runs.tables import read_history, read_trials, trials_text, write_finalists, write_trials
 
 __all__ = [
     "assemble",

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from autokd.errors import RunError
+from autokd.files import read_json
+from autokd.machine import now
 from autokd.records import (
     SCHEMA_VERSION,
     Audit,
@@ -23,7 +25,7 @@ from autokd.records import (
     Teacher,
 )
 from autokd.report.savings import day_after
-from autokd.run import Run, now, read_json
+from autokd.runs.folder import Run
 
 FORMULA = (
     "loss = (1 - alpha) * CE(student, label) + alpha * T^2 * KL(teacher_T || student_T), where alpha weighs the "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 from typing import Any
 
+from autokd.formatting import printable
 from autokd.records import Arm, FinalistSummary, Report, TrialRecord
 from autokd.report import format as fmt
 from autokd.report.chart import COLOURS, Chart, drawable, finish, short
@@ -164,7 +165,7 @@ def _budget(budget: float, heights: Sequence[float]) -> Any:
 
 def _hover(student: str, cost: float) -> str:
     """Name and cost; plotly reads some markup in labels, so the name is escaped here too."""
-    return f"{html.escape(fmt.printable(student))}, {fmt.usd(cost)}"
+    return f"{html.escape(printable(student))}, {fmt.usd(cost)}"
 
 
 def _description(report: Report, trials: Sequence[TrialRecord], drawn: Sequence[TrialRecord]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import ceil, floor, inf, isfinite, isnan, log10
 
-from autokd import money
+from autokd import formatting
 from autokd.records import Arm, Interval, Latency, Role, Verdict
 
 NBSP = "\u00a0"
@@ -73,7 +73,7 @@ def usd(amount: float | None) -> str:
     """Dollars with the digits that matter; a dash where there is no amount."""
     if amount is None or amount == -inf or isnan(amount):
         return NOTHING
-    return "unlimited" if amount == inf else money.usd(amount).replace("-", MINUS)
+    return "unlimited" if amount == inf else formatting.usd(amount).replace("-", MINUS)
 
 
 def count(number: float | None) -> str:
@@ -144,11 +144,6 @@ def listed(parts: Iterable[str]) -> str:
     """Parts of an enumeration: a, b and c."""
     *most, last = [*parts] or [NOTHING]
     return f"{', '.join(most)} and {last}" if most else last
-
-
-def printable(text: str) -> str:
-    """Text that can be encoded: half a surrogate pair (from an odd file name) becomes its escape."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _signed(text: str) -> str:

@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from autokd.files import write_text
+from autokd.formatting import printable
 from autokd.records import EpochReport, FinalistRecord, Report, TrialRecord
 from autokd.report.chart import Chart
 from autokd.report.curves import Histories, curve_numbers
 from autokd.report.figures import charts
-from autokd.report.format import printable
 from autokd.report.listing import ROWS_ON_PAGE
 from autokd.report.origin import Origin, copied_page, own_page
 from autokd.report.page import Page, build_page
-from autokd.report.tables import read_history
-from autokd.run import Run, write_text
+from autokd.runs.folder import Run
+from autokd.runs.tables import read_history
 
 TEMPLATES = Path(__file__).parent / "templates"
 

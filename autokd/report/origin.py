@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autokd.records import Report
 from autokd.report import format as fmt
-from autokd.run import Run
+from autokd.runs.folder import Run
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from autokd.errors import AutokdError
+from autokd.files import read_json
 from autokd.records import Record
-from autokd.run import read_json
 from autokd.teacher.holds import clear, folder_bytes, is_held, remove
 from autokd.teacher.labelfiles import About, View, read_sealed
 

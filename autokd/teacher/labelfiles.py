@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from autokd.files import write_text
 from autokd.records import Record
-from autokd.run import write_text
 
 BATCH = 128  # images of one pass through the teacher
 CHUNK_BATCHES = 16  # so a kill loses 2,048 images at most, and a chunk is at most 4 MB

@@ -9,9 +9,9 @@ from itertools import accumulate
 from pathlib import Path
 
 from autokd.errors import DataError
+from autokd.formatting import size
 from autokd.progress import Listener
 from autokd.teacher.holds import REMOVED, folder_bytes, is_held, remove
-from autokd.units import size
 
 DISK_SHARE = 0.9  # of what is free; the rest is for checkpoints and weights
 

@@ -16,9 +16,9 @@ from autokd.data.task import TaskData
 from autokd.distill.evaluate import Normalisation, accuracy, calibrating_temperature, predict
 from autokd.distill.loop import Training, train
 from autokd.errors import RunError, TeacherError, UsageError
+from autokd.files import digest, read_json, write_bytes, write_text
 from autokd.progress import Listener
 from autokd.records import Recipe, Teacher
-from autokd.run import digest, read_json, write_bytes, write_text
 from autokd.teacher.holds import Hold
 from autokd.teacher.hub import check_pretrained
 from autokd.teacher.verify import check_teacher

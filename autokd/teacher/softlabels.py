@@ -21,8 +21,10 @@ import torch
 from autokd.data.task import TaskData
 from autokd.data.views import make_view
 from autokd.distill.precision import gains_from_bf16
+from autokd.files import digest
+from autokd.formatting import duration, size
+from autokd.machine import Stopwatch
 from autokd.progress import Listener
-from autokd.run import Stopwatch, digest
 from autokd.teacher.holds import Hold, remove
 from autokd.teacher.labelfiles import (
     About,
@@ -44,7 +46,6 @@ from autokd.teacher.labelstore import SoftLabels, SoftLabelSet
 from autokd.teacher.live import RunningTeacher
 from autokd.teacher.prepare import ReadyTeacher
 from autokd.teacher.topk import pack
-from autokd.units import duration, size
 
 __all__ = ["SoftLabelSet", "SoftLabels", "seconds_since", "write_soft_labels"]
 

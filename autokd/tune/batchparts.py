@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from autokd.run import Run, read_json, write_text
+from autokd.files import read_json, write_text
+from autokd.runs.folder import Run
 
 
 class BatchParts:

@@ -13,9 +13,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from autokd.errors import RunError
+from autokd.files import read_json, write_bytes, write_text
 from autokd.metrics import evaluate
 from autokd.records import Candidate, EpochReport, FinalistRecord, Proposal, SeedResult
-from autokd.run import Run, read_json, write_bytes, write_text
+from autokd.runs.folder import Run
 from autokd.tune.batchparts import BatchParts
 from autokd.tune.engines.base import MAX_RETRIES, Job, Order, Outcome
 from autokd.tune.finalists import Finalist

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autokd.errors import RunError
+from autokd.files import digest
 from autokd.records import ARMS, Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
-from autokd.run import digest
 from autokd.tune.space import Space, as_read
 
 if TYPE_CHECKING:

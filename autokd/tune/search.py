@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from autokd.files import write_text
 from autokd.records import ARMS, EpochReport
-from autokd.run import Run, write_text
+from autokd.runs.folder import Run
 from autokd.tune.batchparts import BatchParts
 from autokd.tune.engines.base import MAX_RETRIES, Job, Order, Outcome
 from autokd.tune.ledger import Ledger, SearchPlan

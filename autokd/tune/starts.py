@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autokd.errors import ConfigError, RunError
+from autokd.formatting import file_size
 from autokd.progress import Listener
 from autokd.records import Candidate, LeftOut, Task
-from autokd.units import size as file_size
 
 if TYPE_CHECKING:
     from autokd.teacher.holds import Hold

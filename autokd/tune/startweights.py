@@ -15,8 +15,8 @@ import timm
 from torch import Tensor, nn
 
 from autokd.errors import RunError, UsageError
+from autokd.files import digest, read_json, write_bytes, write_text
 from autokd.records import StartWeights, Task
-from autokd.run import digest, read_json, write_bytes, write_text
 from autokd.teacher.holds import Hold
 from autokd.teacher.hub import is_kept, kept_file, reachable
 from autokd.teacher.weights import fit_state, read_class_names, read_state, state_fingerprint

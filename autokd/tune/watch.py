@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from autokd.machine import Stopwatch
 from autokd.progress import Listener, Tally
 from autokd.records import Arm, EpochReport
-from autokd.run import Stopwatch
 from autokd.tune.engines.base import Job, JobSource, Order, Outcome
 
 

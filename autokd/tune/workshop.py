@@ -16,12 +16,13 @@ from autokd.distill.batches import batch_images, steps_per_epoch
 from autokd.distill.evaluate import Normalisation, accuracy, predict
 from autokd.distill.loop import TeacherLogits, Training, train
 from autokd.distill.timing import Compilation, try_compile
+from autokd.files import read_json, write_bytes, write_text
+from autokd.machine import usable_cores
 from autokd.records import EpochReport, SeedResult
-from autokd.run import read_json, usable_cores, write_bytes, write_text
+from autokd.runs.tables import write_history
 from autokd.teacher.labelstore import SoftLabels, SoftLabelSet
 from autokd.teacher.live import LiveTeacher
 from autokd.tune.engines.base import Job, Outcome, Workshop
-from autokd.tune.history import write_history
 from autokd.zoo.build import build, normalisation
 from autokd.zoo.weights import start_from
 

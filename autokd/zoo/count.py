@@ -21,8 +21,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from autokd.errors import UsageError
+from autokd.files import write_text
+from autokd.machine import Stopwatch
 from autokd.progress import Listener, Silent
-from autokd.run import Stopwatch, write_text
 from autokd.zoo.build import REFUSALS, build, check_name, reason
 from autokd.zoo.catalogue import Count, catalogue, lookup
 from autokd.zoo.spec import base_name, parse

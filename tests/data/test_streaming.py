@@ -22,7 +22,7 @@ from autokd.data.pieces import worker_count
 from autokd.data.streaming import PIECE, StreamedImages
 from autokd.data.task import prepare_task
 from autokd.errors import DataError
-from autokd.run import usable_cores
+from autokd.machine import usable_cores
 
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
 COUNT, SIZE = 200, 16

@@ -15,7 +15,7 @@ from autokd.decide import Evidence, decide, read_evidence
 from autokd.decide.audit import audit
 from autokd.errors import RunError
 from autokd.records import Audit, Evaluation, Policy
-from autokd.run import Run
+from autokd.runs.folder import Run
 
 EVALUATION = Evaluation(
     accuracy=0.9,

@@ -15,7 +15,7 @@ from written_run import IMAGES, written
 from autokd.decide import Evidence, decide, read_evidence
 from autokd.errors import RunError
 from autokd.records import Policy
-from autokd.run import Run
+from autokd.runs.folder import Run
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 from autokd.config import SearchConfig
 from autokd.decide import Evidence
 from autokd.records import Record
-from autokd.run import Run
+from autokd.runs.folder import Run
 
 IMAGES = 200
 

@@ -33,8 +33,8 @@ from autokd.records import (
     Transform,
     TrialRecord,
 )
-from autokd.report.tables import HISTORY_COLUMNS, write_trials
-from autokd.run import Run
+from autokd.runs.folder import Run
+from autokd.runs.tables import HISTORY_COLUMNS, write_trials
 
 TEACHER_PARAMETERS = 58_164_298
 STUDENTS = {  # name -> parameters, cost per 1,000, ceiling of accuracy

@@ -9,7 +9,7 @@ from believable_run import make_decision, make_policy, make_run
 from made_audit import make_audit
 
 from autokd.report import assemble, write_reports
-from autokd.run import Run
+from autokd.runs.folder import Run
 
 
 @pytest.fixture(scope="session")

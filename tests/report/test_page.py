@@ -23,7 +23,7 @@ from autokd.records import Difference, Edge, LeftOut, Options, Report, SeededInt
 from autokd.report import assemble, write_reports
 from autokd.report.html import json_script, render_html
 from autokd.report.listing import ROWS_ON_PAGE
-from autokd.run import Run
+from autokd.runs.folder import Run
 
 EVIL = "</script><script>alert(1)</script><b onclick='x'>&amp;"
 

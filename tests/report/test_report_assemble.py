@@ -16,8 +16,8 @@ from autokd.errors import RunError
 from autokd.records import Record, Report
 from autokd.report import assemble, read_report, render, write_reports
 from autokd.report.assemble import write_json
-from autokd.report.tables import trials_text
-from autokd.run import Run
+from autokd.runs.folder import Run
+from autokd.runs.tables import trials_text
 
 KEYS = [
     "schema_version",
@@ -145,7 +145,7 @@ def test_reading_a_run_loads_no_machine_room() -> None:
 
 def test_rendering_a_page_loads_no_machine_room(finished: Run) -> None:
     code = (
-        "import sys, pathlib, autokd.report as r\nfrom autokd.run import Run\n"
+        "import sys, pathlib, autokd.report as r\nfrom autokd.runs.folder import Run\n"
         f"r.render(Run.open(pathlib.Path({str(finished.path)!r})), 'html')\n"
         "print(sorted({'torch', 'timm', 'optuna', 'ray'} & set(sys.modules)))"
     )

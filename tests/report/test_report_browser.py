@@ -17,7 +17,7 @@ from test_page import make_edge
 
 from autokd.records import Difference
 from autokd.report import assemble, write_reports
-from autokd.run import Run
+from autokd.runs.folder import Run
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,7 @@ from autokd.report import assemble
 from autokd.report.html import render_html
 from autokd.report.listing import finalists_table, recipes_table
 from autokd.report.starts import hints, start
-from autokd.report.tables import write_finalists
+from autokd.runs.tables import write_finalists
 
 
 def weights(source: str, licence: str | None = None, as_is: bool = False) -> StartWeights:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from autokd.files import write_text
 from autokd.records import EpochReport, Proposal, Recipe, SeedResult
-from autokd.run import Run, write_text
+from autokd.runs.folder import Run
 from autokd.tune.batchparts import BatchParts
 from autokd.tune.confirm import FinalistSource
 from autokd.tune.engines.base import Job, Outcome

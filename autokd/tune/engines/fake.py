@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from autokd.files import write_bytes, write_text
 from autokd.records import EpochReport, SeedResult
-from autokd.run import write_bytes, write_text
+from autokd.runs.tables import write_history
 from autokd.tune.engines.base import Job, JobSource, Outcome, WorkshopFactory
 from autokd.tune.engines.local import LocalEngine
-from autokd.tune.history import write_history
 
 Quality = Callable[[Job], float]
 

@@ -20,8 +20,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from autokd.errors import ConfigError
+from autokd.machine import usable_cores
 from autokd.records import EpochReport
-from autokd.run import usable_cores
 from autokd.tune.engines.base import MAX_RETRIES, Job, JobSource, Outcome, WorkshopFactory
 from autokd.tune.engines.local import describe
 from autokd.tune.engines.shipping import Shipment, ship

@@ -19,7 +19,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from autokd.run import digest, write_bytes, write_text
+from autokd.files import digest, write_bytes, write_text
 from autokd.tune.engines.base import Job, WorkshopFactory
 
 CHUNK = 256 << 20  # bytes of a file in one object of the store

@@ -1,4 +1,4 @@
-"""Dollars as every table and sentence writes them."""
+"""Numbers as people read them: dollars, durations, bytes."""
 
 from __future__ import annotations
 
@@ -20,3 +20,21 @@ def _below_one(size: float) -> str:
     text = f"{size:.{2 - floor(log10(size))}f}".rstrip("0")
     whole, _, fraction = text.partition(".")
     return f"{whole}.{fraction:0<2}"
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def file_size(count: float) -> str:
+    """Bytes as `0.1 MB` or `2.5 GB`; a GB is 10^9 bytes."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+def printable(text: str) -> str:
+    """Text that can be encoded: half a surrogate pair (from an odd file name) becomes its escape."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import math
-import os
-import platform
 import secrets
 import shlex
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +18,9 @@ import tomli_w
 
 from autokd.config import SearchConfig
 from autokd.errors import RunError
+from autokd.files import read_json, write_text
+from autokd.machine import hardware, now, versions
 from autokd.records import SCHEMA_VERSION
-
-PACKAGES = ("autokd", "torch", "torchvision", "timm", "optuna", "ray", "numpy")
 
 
 class Run:
@@ -185,82 +179,3 @@ def find_unfinished(config: SearchConfig, root: Path = Path("reports")) -> Path:
         if run.manifest.get("status") != "done" and not config.differs_from(run.settings):
             return run.path
     raise RunError(f"no unfinished run with these settings under {root}/; name one with --output DIR, or drop --resume")
-
-
-def versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def hardware() -> dict[str, str]:
-    """Processor, cores and system of this machine."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [
-            line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
-        ]
-        model = names[0] if names else model
-    return {"cpu": model, "cores": str(usable_cores()), "system": f"{platform.system()} {platform.release()}"}
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def now() -> str:
-    """Local time with its zone, ISO 8601."""
-    return datetime.now().astimezone().isoformat(timespec="seconds")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a kill, never sees half of it."""
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a kill, never sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # noqa: PTH101 - mkstemp makes it private; a run is meant to be shared
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def read_json(path: Path) -> Any:
-    """Read JSON; raises RunError for a damaged file."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read ({error}); the run folder is damaged") from None
-
-
-def digest(*parts: object) -> str:
-    """Sixteen hexadecimal digits of the SHA-256 of the parts' text; the name of anything content-addressed."""
-    return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:16]
-
-
-class Stopwatch:
-    """Seconds since it was made."""
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Seconds so far."""
-        return time.monotonic() - self._start

@@ -14,9 +14,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from autokd.errors import RunError
+from autokd.files import write_text
+from autokd.formatting import printable
 from autokd.records import EpochReport, Evaluation, FinalistRecord, TrialRecord
-from autokd.report.format import printable
-from autokd.run import write_text
 
 TRIAL_COLUMNS = (
     "number", "arm", "student", "parameters", "ratio", "macs", "cost_usd_per_1k", "loss", "temperature", "alpha",
@@ -70,6 +70,15 @@ def write_finalists(path: Path, finalists: Sequence[FinalistRecord]) -> None:
     """Write finalists.csv, one row a finalist and seed; `twin_of` holds numbers separated by spaces."""
     rows = (row for finalist in finalists for row in _finalist_rows(finalist))
     write_text(path, _text(FINALIST_COLUMNS, rows))
+
+
+def write_history(folder: Path, history: Sequence[EpochReport]) -> None:
+    """Write the epochs so far."""
+    buffer = io.StringIO()
+    rows = csv.writer(buffer, lineterminator="\n")
+    rows.writerow(EpochReport.model_fields)
+    rows.writerows(report.model_dump().values() for report in history)
+    write_text(folder / "history.csv", buffer.getvalue())
 
 
 def read_history(path: Path) -> tuple[EpochReport, ...]:

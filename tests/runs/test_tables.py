@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from autokd.errors import RunError
 from autokd.records import EpochReport, TrialRecord
-from autokd.report.tables import (
+from autokd.runs.tables import (
     FINALIST_COLUMNS,
     TRIAL_COLUMNS,
     read_history,

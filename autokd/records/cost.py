@@ -1,0 +1,56 @@
+"""What serving a model costs: one reading, the model that turns seconds into dollars, a prediction."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from autokd.records.base import Interval, Latency, Record
+
+
+class Reading(Record):
+    """One model's serving cost: measured in turn with the teacher, or priced by its parameters."""
+
+    model: str
+    capacity_rps: float | None  # requests per second of one replica; None when priced by parameters
+    capacity_interval: Interval | None = None  # of capacity_rps; readings without it scale the cost's
+    latency_ms: Latency | None
+    cost_usd_per_1k: Interval
+    noisy: bool
+    batch_size: int | None
+    rounds: int
+
+
+class CostPrediction(Record):
+    """How a long list was thinned by predicted cost; errors are shares of the predicted cost."""
+
+    fitted_on: int  # students that were measured first
+    median_error: float  # of these, each predicted from all others
+    largest_error: float
+    margin: float  # above the budget by more than this share: refused without being measured
+    refused: int
+    checked_on: int  # students that were measured afterwards
+    checked_median_error: float | None
+    checked_largest_error: float | None
+
+
+class CostModel(Record):
+    """How seconds become dollars."""
+
+    model: Literal["measured", "params"]
+    usd_per_1k_per_billion: float = 0.10
+    price_usd_per_hour: float
+    price_source: str
+    price_date: str
+    instance: str
+    train_price_usd_per_hour: float
+    utilization: float = 0.3
+    accelerators_per_replica: int = 1
+    requests_per_month: float | None = None
+    min_replicas: int = 1
+    peak_to_mean: float = 3.0
+    target_utilization: float = 0.7
+    device: str
+    runtime: Literal["eager", "compile"] = "eager"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    batch_size: int = 1
+    image_size: int

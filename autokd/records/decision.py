@@ -1,0 +1,166 @@
+"""The verdict: what the user asks of it, the options, and what the policy makes of the evidence."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from autokd.records.base import (
+    Arm,
+    Difference,
+    Dollars,
+    Interval,
+    Latency,
+    Record,
+    Role,
+    SeededInterval,
+    Side,
+    Strength,
+    Verdict,
+)
+from autokd.records.training import StartWeights
+
+
+class Policy(Record):
+    """What the user asks of the verdict."""
+
+    max_cost: float
+    min_retention: float = 0.95
+    min_gain: float = 0.003
+    prefer: Literal["accuracy", "savings"] = "accuracy"
+    max_latency_ms: float | None = None
+    requests_per_month: float | None = None
+    horizon_months: float = 12.0
+    adoption_usd: float = 0.0
+    max_negative_flips: float | None = None  # share of all test images that the teacher gets right, the student wrong
+    min_class_recall: float | None = None  # of every class, the worst one included
+
+
+class ClassRecall(Record):
+    """Recall of one class over all seeds."""
+
+    name: str
+    images: int
+    recall: SeededInterval
+
+
+class Option(Record):
+    """One of the three things that can be done."""
+
+    student: str  # the teacher's name for the teacher
+    finalist: int | None
+    parameters: int
+    ratio: float
+    macs: int
+    accuracy: SeededInterval
+    retention: Interval
+    cost_usd_per_1k: Dollars
+    monthly_usd: float | None
+    latency_ms: Latency | None
+    capacity_rps: float | None
+    one_time_usd: float
+    eligible: bool
+    worthwhile: bool
+    noisy: bool
+    why_not: tuple[str, ...]
+
+
+class Options(Record):
+    """The three rows of the answer."""
+
+    teacher: Option
+    direct: Option | None
+    distilled: Option | None
+
+
+class FinalistSummary(Record):
+    """A finalist as the report lists it."""
+
+    number: int
+    arm: Arm
+    role: Role
+    student: str
+    twin_of: tuple[int, ...]
+    val_accuracy: float
+    accuracy: SeededInterval
+    retention: Interval
+    cost_usd_per_1k: Dollars
+    latency_ms: Latency | None
+    noisy: bool
+    device_seconds: float
+    eligible: bool
+    worthwhile: bool
+    why_not: tuple[str, ...]
+    weights: StartWeights | None = None
+
+
+class Economics(Record):
+    """What the recommended student costs once, and what it saves."""
+
+    one_time_usd: dict[str, float]  # by what was paid for: the stages of the run, and adoption
+    saving_usd_per_1k: Interval | None  # None, as all below, beside a teacher that cannot be served
+    saving_usd_per_month: Interval | None  # None without a volume
+    break_even_requests: Interval | None  # infinite where it may never pay
+    break_even_months: Interval | None  # None without a volume
+
+
+class VerdictMap(Record):
+    """The verdict over request volume and utilization, billed by whole replicas; all else as it is.
+
+    verdicts[i][j] belongs to utilization[i] (share of a replica's capacity that is used at the peak) and to
+    requests_per_month[j].
+    """
+
+    utilization: tuple[float, ...]
+    requests_per_month: tuple[float, ...]
+    verdicts: tuple[tuple[Verdict, ...], ...]
+
+
+class Advantage(Difference):
+    """Accuracy of a distilled finalist minus that of a direct one.
+
+    The p-value is two-sided; `p_holm` is corrected for the number of contrasts that are reported (Holm 1979).
+    """
+
+    distilled: int
+    direct: int
+    p: float | None = None
+    p_holm: float | None = None
+
+
+class Edge(Record):
+    """A student beyond the range of ratios, distilled and not: whether the range holds on this very task."""
+
+    side: Side
+    limit: float  # the end of the range that its ratio lies beyond
+    ratio: float
+    student: str
+    finalist: int
+    twin: int
+    accuracy: SeededInterval
+    twin_accuracy: SeededInterval
+    gain: Difference
+    inside: int | None  # the finalist within the range that has the same recipe
+    inside_gain: Difference | None
+    lead: Difference | None  # the gain within the range minus the gain beyond it, paired
+
+
+class Decision(Record):
+    """What the policy makes of the evidence."""
+
+    verdict: Verdict
+    strength: Strength
+    condition: str | None
+    summary: str  # one sentence
+    reasons: tuple[str, ...]
+    weaknesses: tuple[str, ...]  # why it is weak, and what would settle it
+    settling_seeds: int | None = None  # seeds of every finalist that would settle all that seeds can settle
+    would_change: tuple[str, ...]
+    options: Options
+    gain: Difference | None
+    advantage: Difference | None
+    break_even_requests: float | None
+    economics: Economics | None = None  # None where no student is recommended
+    verdict_map: VerdictMap | None = None  # None where cost does not depend on them
+    finalists: tuple[FinalistSummary, ...]
+    advantages: tuple[Advantage, ...]
+    edges: tuple[Edge, ...] = ()

@@ -1,0 +1,156 @@
+"""report.json: the decision, and all that is needed to read it years later."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from autokd.records.base import SCHEMA_VERSION, Difference, Interval, Record, Strength, Subject, Verdict
+from autokd.records.cost import CostModel
+from autokd.records.decision import Advantage, Economics, Edge, FinalistSummary, Options, Policy, VerdictMap
+from autokd.records.task import Teacher
+from autokd.records.training import LeftOut
+
+
+class Quality(Record):
+    """What is reported of a model beside its accuracy, as means over its seeds; None where a run has no such figure."""
+
+    subject: Subject
+    student: str  # the teacher's name for the teacher
+    finalist: int | None
+    seeds: int
+    nll: float | None  # nats
+    scaled_nll: float | None  # after temperature scaling on validation images
+    calibration_error: float | None
+    scaled_calibration_error: float | None
+    temperature: float | None  # of that scaling
+    agreement: float | None  # with the teacher's answers
+    negative_flips: float | None  # share of the images that the teacher has right and this model wrong
+    megabytes: float  # of the weights on disk, 10^6 bytes; of the teacher four bytes a parameter
+
+
+class ClassRow(Record):
+    """One class: the model that would be shipped beside the teacher; the means are over seeds."""
+
+    name: str
+    images: int
+    teacher_recall: float | None  # None for a class without test images
+    recall: Interval | None  # Wilson's
+    negative_flips: int  # images that the teacher has right and this model wrong
+    positive_flips: int
+    mean_negative_flips: float
+    mean_positive_flips: float
+    p: float | None  # exact McNemar test against the teacher, Holm's correction over the classes
+
+
+class ClassAudit(Record):
+    """One student class by class; `worse` and `better` than the teacher are those with p below 0.05."""
+
+    subject: Subject
+    student: str
+    finalist: int
+    seed: int  # that would be shipped, and that the tests are about
+    worse: tuple[str, ...]
+    better: tuple[str, ...]
+    lowest: str | None  # the class with the lowest recall
+    rows: tuple[ClassRow, ...]  # in the order of the labels
+
+
+class EntropyQuarter(Record):
+    """A quarter of the test images by the entropy of the teacher's answer at temperature 1, in nats."""
+
+    low: float
+    high: float
+    images: int
+    teacher_accuracy: float
+    accuracy: float  # of the distilled student, over its seeds
+    twin_accuracy: float
+    gain: Difference
+    p: float  # that distilling changed nothing, Holm's correction over the quarters
+
+
+class Ambiguity(Record):
+    """The gain by how sure the teacher is, from the surest quarter to the least sure; `seen` says it in words."""
+
+    distilled: int
+    twin: int
+    quarters: tuple[EntropyQuarter, ...]
+    seen: str
+
+
+class EqualTerms(Record):
+    """The distilled student's advantage on equal terms, with the device seconds of one training of either.
+
+    The distilled student's seconds include its share of the soft labels.
+    """
+
+    terms: Literal["trials", "device_seconds"]
+    distilled: int
+    direct: int
+    direct_student: str
+    advantage: Difference
+    distilled_seconds: float
+    direct_seconds: float
+
+
+class Audit(Record):
+    """What a buyer asks beside the accuracy; it moves the verdict only by a limit on flips or recall."""
+
+    quality: tuple[Quality, ...]
+    classes: tuple[ClassAudit, ...]
+    ambiguity: Ambiguity | None
+    equal_terms: tuple[EqualTerms, ...]
+
+
+class SearchSummary(Record):
+    """What the search did and spent."""
+
+    trials: int
+    complete: int
+    pruned: int
+    failed: int
+    device_seconds: float  # of teacher, soft labels, search and confirmation together
+    usd: float
+    stages: dict[str, float]  # device seconds by stage: teacher, soft_labels, search, confirmation
+    importance: dict[str, dict[str, float]]  # arm -> parameter -> share of the variance of validation accuracy
+    notes: tuple[str, ...] = ()  # trouble that bears on the evidence: an empty arm, a timeout, failed trials
+    remarks: tuple[str, ...] = ()  # what a reader should know and what is no trouble: a live teacher, fewer views
+
+
+class Report(Record):
+    """report.json: the decision, and all that is needed to read it years later."""
+
+    schema_version: int = SCHEMA_VERSION
+    run: str
+    created: str
+    verdict: Verdict
+    strength: Strength
+    condition: str | None
+    summary: str
+    reasons: tuple[str, ...]
+    weaknesses: tuple[str, ...]
+    settling_seeds: int | None = None
+    would_change: tuple[str, ...]
+    task: dict[str, Any]
+    teacher: Teacher
+    policy: Policy
+    cost_model: CostModel
+    options: Options
+    gain: Difference | None
+    advantage: Difference | None
+    break_even_requests: float | None
+    break_even_date: str | None = None  # ISO 8601; None without a volume, or where it may never be
+    economics: Economics | None = None
+    verdict_map: VerdictMap | None = None
+    finalists: tuple[FinalistSummary, ...]
+    advantages: tuple[Advantage, ...]
+    edges: tuple[Edge, ...] = ()
+    search: SearchSummary
+    left_out: tuple[LeftOut, ...]
+    formula: str
+    versions: dict[str, str]
+    hardware: dict[str, str]
+    command: str  # of the search
+    conditions: dict[str, int | float | str] = Field(default={})  # that another verdict was asked for under, by their names
+    student_path: str | None = None
+    student_test_accuracy: float | None = None
+    audit: Audit | None = None

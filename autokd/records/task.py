@@ -1,0 +1,66 @@
+"""What is being solved, and the teacher that solves it now."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from autokd.records.base import Record
+
+
+class Transform(Record):
+    """How an image becomes an input: the same crop for every model, before each applies its own mean and deviation."""
+
+    image_size: int
+    crop: Literal["padded", "resized"]  # padded: shifts by up to an eighth; resized: random resized crop
+    flip: bool
+    interpolation: Literal["bilinear", "bicubic"] = "bicubic"
+    colour: float = 0.0  # brightness, contrast and saturation each scaled by 1 - colour to 1 + colour
+    erase: float = 0.0  # probability of random erasing
+
+
+class Task(Record):
+    """What is being solved: data, classes and the three splits."""
+
+    data: str
+    fingerprint: str  # of images, labels, class order, splits, and of which labels are hidden
+    classes: tuple[str, ...]
+    train: int  # with or without a label
+    val: int
+    test: int
+    transform: Transform
+    split_note: str  # where validation and test come from, in one sentence
+    test_is_separate: bool  # the data set ships its own test part
+    skipped: tuple[str, ...] = ()  # corrupt files left out on request
+    labelled: int | None = None  # training images whose label students see; None: all of them
+    unhidden_fingerprint: str | None = None  # as it would be with no label hidden; None: none is
+
+    @property
+    def unlabelled(self) -> int:
+        """Training images whose label students do not see."""
+        return 0 if self.labelled is None else self.train - self.labelled
+
+    @property
+    def shared_fingerprint(self) -> str:
+        """That of all tasks which differ in hidden labels only; teachers trained here and soft labels belong to it."""
+        return self.unhidden_fingerprint or self.fingerprint
+
+    @property
+    def training_images(self) -> str:
+        """How many there are, in words."""
+        of_them = f", {self.labelled:,} of them labelled" if self.unlabelled else ""
+        return f"{self.train:,} training images{of_them}"
+
+
+class Teacher(Record):
+    """The verified teacher."""
+
+    name: str
+    weights: str  # how it came by its weights, in one phrase
+    fingerprint: str
+    parameters: int
+    macs: int
+    val_accuracy: float
+    test_accuracy: float
+    temperature: float  # that calibrates it on validation data
+    seconds: float  # device seconds spent on training it in this run; 0 when it was reused or given
+    own_weights: bool  # came with weights that may have seen images of a test part cut from training

@@ -1,0 +1,158 @@
+"""One training and what came of it: students, recipes, trials, finalists."""
+
+from __future__ import annotations
+
+from autokd.records.base import Arm, Dollars, Loss, Record, Role, Schedule, TrialState
+from autokd.records.cost import Reading
+
+
+class StartWeights(Record):
+    """Weights that a student starts from, in both arms alike."""
+
+    source: str  # timm's tag, or the name of a file
+    licence: str | None = None  # where timm knows it
+    fingerprint: str  # sixteen digits that name the exact tensors
+    key: str  # names them in the cache
+    as_is: bool = False  # their head is of the task's own classes, so that they can be used without training
+
+    @property
+    def label(self) -> str:
+        """Source and licence, for a table."""
+        return self.source if self.licence is None else f"{self.source}, {self.licence}"
+
+
+class Candidate(Record):
+    """A student that satisfies ratio and budget for at least one arm."""
+
+    student: str
+    family: str
+    parameters: int
+    ratio: float
+    macs: int
+    arms: tuple[Arm, ...]
+    reading: Reading
+    predicted_usd_per_1k: float | None = None  # from its size and the readings of other students
+    published: str | None = None  # tag of the weights that timm publishes for it, used or not
+    weights: StartWeights | None = None  # None: it starts from random weights
+
+
+class LeftOut(Record):
+    """A student of the space that is no candidate, and why."""
+
+    student: str
+    parameters: int | None
+    ratio: float | None
+    reason: str
+    cost_usd_per_1k: float | None = None
+
+
+class Recipe(Record):
+    """Everything that one training depends on beside the student and the seed; alpha = 0 is the direct arm."""
+
+    temperature: float = 1.0
+    alpha: float = 0.0
+    loss: Loss = "kl"
+    beta: float = 1.0  # of the loss dkd
+    learning_rate: float
+    schedule: Schedule = "cosine"  # of the learning rate after its warm-up
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.0  # of the labels' own term alone
+    mixup: float = 0.0  # parameter of its Beta distribution; 0 leaves it out
+    cutmix: float = 0.0
+    ema: float = 0.0  # decay of the moving average of weights that is evaluated and kept; 0 leaves it out
+    epochs: int
+    batch_size: int
+
+
+class Proposal(Record):
+    """A student and a recipe, under the number they carry through the whole run."""
+
+    number: int
+    arm: Arm
+    student: str
+    recipe: Recipe
+
+
+class EpochReport(Record):
+    """One finished epoch; one row of history.csv."""
+
+    epoch: int  # from 1
+    train_loss: float
+    val_accuracy: float
+    val_nll: float
+    learning_rate: float
+    seconds: float  # device seconds of this epoch, evaluation included
+    accumulate: int = 1  # parts that a batch was trained in, for lack of memory
+    note: str = ""  # what a reader of the record should know of this training
+
+
+class TrialRecord(Record):
+    """One row of trials.csv."""
+
+    number: int
+    arm: Arm
+    student: str
+    parameters: int
+    ratio: float
+    macs: int
+    cost_usd_per_1k: Dollars
+    recipe: Recipe
+    state: TrialState
+    epochs: int
+    val_accuracy: float | None  # after the last epoch that was trained
+    seconds: float
+    error: str | None = None
+    note: str = ""
+
+
+class Evaluation(Record):
+    """What a model's logits on the test images say beside its accuracy; shares are of all images."""
+
+    accuracy: float
+    nll: float  # nats
+    calibration_error: float
+    temperature: float  # that calibrates it on validation images
+    scaled_nll: float  # after division by that temperature
+    scaled_calibration_error: float
+    agreement: float  # same class as the teacher's
+    negative_flips: float  # the teacher is right, this model is not
+    recall: tuple[float | None, ...]  # by class; None for a class without images
+
+
+class SeedResult(Record):
+    """One training of a finalist from one seed."""
+
+    seed: int
+    val_accuracy: float
+    test_accuracy: float
+    device_seconds: float
+    accumulate: int = 1  # parts in which its batches were trained, for lack of memory
+    evaluation: Evaluation | None = None
+
+
+class FinalistRecord(Record):
+    """A proposal retrained from several fresh seeds."""
+
+    number: int
+    arm: Arm
+    role: Role
+    student: str
+    twin_of: tuple[int, ...] = ()  # numbers of the distilled finalists that this one is the twin of
+    trial: int | None  # the trial it was proposed by
+    recipe: Recipe
+    parameters: int
+    ratio: float
+    macs: int
+    reading: Reading
+    seeds: tuple[SeedResult, ...]  # of a published model, which nothing is trained of, one
+    weights: StartWeights | None = None  # that it started from; None: random ones
+
+    @property
+    def val_accuracy(self) -> float:
+        """Mean over seeds, the number by which an arm's pick is chosen."""
+        return sum(s.val_accuracy for s in self.seeds) / len(self.seeds)
+
+    @property
+    def shipped(self) -> SeedResult:
+        """The training whose weights are kept and shipped: the best on validation, then the lowest seed."""
+        return max(self.seeds, key=lambda s: (s.val_accuracy, -s.seed))
