@@ -14,7 +14,7 @@ from autokd.progress import Listener
 if TYPE_CHECKING:
     from torch import nn
 
-    from autokd.data.named import Pair
+    from autokd.data.sources.python_pair import Pair
     from autokd.result import SearchResult
 
 

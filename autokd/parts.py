@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from autokd.cost.meter import Meter
-    from autokd.data.named import Pair
+    from autokd.data.sources.python_pair import Pair
     from autokd.teacher.holds import Hold
     from autokd.teacher.labelstore import SoftLabelSet
     from autokd.teacher.prepare import ReadyTeacher

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from autokd.candidates import find_candidates
 from autokd.config import SearchConfig
-from autokd.data.labels import label_remarks
+from autokd.data.hidden_labels import label_remarks
 from autokd.decide import decide, read_evidence
 from autokd.decide.audit import audit
 from autokd.errors import InterruptedRun, RunError

@@ -22,7 +22,7 @@ from scipy.stats import t as student_t
 from timing import about, interleave, ratio, spread, table, timed
 
 from autokd.config import SearchConfig
-from autokd.data.images import Indices
+from autokd.data.image_store import Indices
 from autokd.data.task import TaskData, open_task, prepare_task
 from autokd.distill.batches import steps_per_epoch
 from autokd.distill.evaluate import accuracy, predict

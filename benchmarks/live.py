@@ -10,7 +10,7 @@ from timm.task import LogitDistillationTask
 from torch import nn
 from torch.optim import AdamW
 
-from autokd.data.images import Indices
+from autokd.data.image_store import Indices
 from autokd.data.views import make_view, normalise
 from autokd.distill.batches import steps_per_epoch
 from autokd.distill.evaluate import accuracy, predict

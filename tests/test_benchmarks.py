@@ -15,7 +15,7 @@ import torch
 from helpers_images import one_thread, small_task
 from torch import Tensor, nn
 
-from autokd.data.images import Indices
+from autokd.data.image_store import Indices
 from autokd.data.task import TaskData
 from autokd.data.views import normalise
 from autokd.distill.loop import Training, train
@@ -82,7 +82,7 @@ def test_a_ratio_is_the_median_of_the_rounds() -> None:
 def test_idx_files_become_an_image_folder(tmp_path: Path) -> None:
     import gzip
 
-    from autokd.data.folder import read_folder
+    from autokd.data.sources.image_folder import read_folder
 
     for prefix, count in (("train", 9), ("t10k", 4)):
         images, labels = np.zeros((count, 28, 28), np.uint8), np.arange(count, dtype=np.uint8) % 2

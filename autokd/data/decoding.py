@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from autokd.data.images import Indices, Pixels
-from autokd.data.parts import UNREADABLE
-from autokd.data.pieces import Workers
+from autokd.data.dataset import UNREADABLE
+from autokd.data.image_store import Indices, Pixels
 from autokd.data.streaming import PartsReader, Reader, cut
+from autokd.data.workers import Workers
 from autokd.files import digest, read_json, write_text
 from autokd.machine import Stopwatch
 from autokd.progress import Listener

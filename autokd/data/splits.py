@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from autokd.data.parts import Labels, Parts
+from autokd.data.dataset import Labels, Parts
 from autokd.errors import DataError
 
 SPLIT_SEED = 20_240_101  # a constant: the same data always give the same splits, so teachers can be kept

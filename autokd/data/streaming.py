@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autokd.data.folder import open_image
-from autokd.data.images import Indices, Pixels, to_pixels
-from autokd.data.parts import UNREADABLE, PackedNames, Part
-from autokd.data.pieces import Workers, worker_count
+from autokd.data.dataset import UNREADABLE, PackedNames, Part
+from autokd.data.image_store import Indices, Pixels, to_pixels
+from autokd.data.sources.image_folder import open_image
+from autokd.data.workers import Workers, worker_count
 from autokd.errors import DataError
 
 PIECE = 32  # images that a process decodes at a time, so that all processes share in one batch

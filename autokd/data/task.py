@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 
 from autokd.config import SearchConfig
+from autokd.data.dataset import UNLABELLED, Part, Parts
 from autokd.data.decoding import decode_all
-from autokd.data.images import ImageStore, Indices, ResidentImages
-from autokd.data.labels import labelled_share
-from autokd.data.named import Pair, read_parts
-from autokd.data.parts import UNLABELLED, Part, Parts
-from autokd.data.pieces import worker_count
+from autokd.data.hidden_labels import labelled_share
+from autokd.data.image_store import ImageStore, Indices, ResidentImages
+from autokd.data.sources.open import read_parts
+from autokd.data.sources.python_pair import Pair
 from autokd.data.splits import Splits, make_splits
 from autokd.data.streaming import FileReader, PartsReader, StreamedImages
 from autokd.data.views import store_size
+from autokd.data.workers import worker_count
 from autokd.errors import DataError
 from autokd.files import digest, read_json, write_bytes, write_text
 from autokd.progress import Listener

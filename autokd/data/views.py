@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from autokd.data.jitter import erase, jitter_colour
+from autokd.data.augmentations import erase, jitter_colour
 from autokd.records import Transform
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)

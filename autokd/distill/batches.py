@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autokd.data.images import Indices
+from autokd.data.image_store import Indices
 from autokd.data.task import TaskData
 from autokd.distill.training import Training
 from autokd.records import Recipe

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from autokd import metrics
-from autokd.data.images import Indices
+from autokd.data.image_store import Indices
 from autokd.data.task import TaskData
 from autokd.data.views import clean_view, normalise
 from autokd.distill.precision import autocast

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from autokd.data.parts import UNLABELLED
+from autokd.data.dataset import UNLABELLED
 from autokd.distill.mixing import Mix
 from autokd.records import Loss
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from autokd.data.images import Indices
-from autokd.data.parts import UNLABELLED
+from autokd.data.dataset import UNLABELLED
+from autokd.data.image_store import Indices
 from autokd.data.views import make_view, normalise
 from autokd.distill.losses import training_loss
 from autokd.distill.mixing import draw_mix, mix_images

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from autokd.data.images import Indices
+from autokd.data.image_store import Indices
 from autokd.data.task import TaskData
 from autokd.distill.evaluate import Normalisation
 from autokd.records import Recipe

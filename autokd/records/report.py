@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from autokd.records.base import SCHEMA_VERSION, Difference, Interval, Record, Strength, Subject, Verdict
 from autokd.records.cost import CostModel
 from autokd.records.decision import Advantage, Economics, Edge, FinalistSummary, Options, Policy, VerdictMap
@@ -150,7 +152,9 @@ class Report(Record):
     versions: dict[str, str]
     hardware: dict[str, str]
     command: str  # of the search
-    conditions: dict[str, int | float | str] = Field(default={})  # that another verdict was asked for under, by their names
+    conditions: dict[str, int | float | str] = Field(
+        default={}
+    )  # that another verdict was asked for under, by their names
     student_path: str | None = None
     student_test_accuracy: float | None = None
     audit: Audit | None = None

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from autokd.data.images import Indices
+from autokd.data.image_store import Indices
 from autokd.errors import DataError
 from autokd.records import Record
 from autokd.teacher.labelfiles import Layout, View, entry_path, read_sealed, view_path

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from autokd.data.images import Indices
+from autokd.data.image_store import Indices
 from autokd.data.views import normalise
 from autokd.distill.evaluate import Normalisation
 from autokd.distill.precision import autocast

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autokd.data.images import Indices
+from autokd.data.image_store import Indices
 from autokd.distill.evaluate import accuracy
 from autokd.errors import TeacherError
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from autokd.data.pieces import worker_count
 from autokd.data.task import TaskData, open_task
+from autokd.data.workers import worker_count
 from autokd.distill.batches import batch_images, steps_per_epoch
 from autokd.distill.evaluate import Normalisation, accuracy, predict
 from autokd.distill.loop import TeacherLogits, Training, train

@@ -16,7 +16,7 @@ from PIL import Image
 
 from autokd.data import decoding
 from autokd.data.decoding import decode_all
-from autokd.data.folder import read_folder
+from autokd.data.sources.image_folder import read_folder
 from autokd.data.streaming import PartsReader
 from autokd.data.task import prepare_task
 from autokd.progress import Silent

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.data.parts import Part, Parts
+from autokd.data.dataset import Part, Parts
 from autokd.data.splits import CUT_LIMIT, cut, make_splits
 from autokd.errors import DataError
 

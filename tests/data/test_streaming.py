@@ -16,11 +16,11 @@ from helpers_images import Recorder, prepared, settings, write_pattern_folder
 from PIL import Image
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
-from autokd.data.folder import open_image
-from autokd.data.images import to_pixels
-from autokd.data.pieces import worker_count
+from autokd.data.image_store import to_pixels
+from autokd.data.sources.image_folder import open_image
 from autokd.data.streaming import PIECE, StreamedImages
 from autokd.data.task import prepare_task
+from autokd.data.workers import worker_count
 from autokd.errors import DataError
 from autokd.machine import usable_cores
 
@@ -210,7 +210,7 @@ def test_random_numbers_of_the_training_are_left_alone(folder):
 
 def test_processes_by_default_are_the_cores_less_one_shared_by_trainings(monkeypatch):
     assert worker_count(None) == max(1, usable_cores() - 1)
-    monkeypatch.setattr("autokd.data.pieces.usable_cores", lambda: 17)
+    monkeypatch.setattr("autokd.data.workers.usable_cores", lambda: 17)
     assert [worker_count(None, slots) for slots in (1, 2, 5, 40)] == [16, 8, 3, 1]
     assert [worker_count(asked, 4) for asked in (0, 3)] == [0, 3]
 

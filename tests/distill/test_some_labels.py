@@ -11,7 +11,7 @@ import torch
 from helpers_images import small_task
 from test_loop import FixedLogits, same_weights, training, untimed
 
-from autokd.data.parts import UNLABELLED
+from autokd.data.dataset import UNLABELLED
 from autokd.distill.batches import batch_images, batches, steps_per_epoch
 from autokd.distill.loop import train
 from autokd.distill.losses import dist, hard_loss, soft_loss, training_loss

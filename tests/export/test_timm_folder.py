@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from autokd.data.images import to_pixels
+from autokd.data.image_store import to_pixels
 from autokd.data.views import clean_view, normalise, store_size
 from autokd.errors import RunError
 from autokd.export.timm_folder import data_config, export_timm

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from sklearn.datasets import load_sample_image
 from torch import nn
 
-from autokd.data.images import to_pixels
+from autokd.data.image_store import to_pixels
 from autokd.data.views import normalise
 from autokd.errors import TeacherError
 from autokd.teacher.weights import fit_state, read_class_names, read_state, weights_fingerprint

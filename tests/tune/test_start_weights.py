@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_sample_image
 from timm.data import ImageNetInfo
 
-from autokd.data.images import to_pixels
+from autokd.data.image_store import to_pixels
 from autokd.data.views import normalise
 from autokd.errors import ConfigError, RunError, UsageError
 from autokd.records import Candidate, Interval, Reading, Task, Transform

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from autokd.data.images import Indices
+from autokd.data.image_store import Indices
 from autokd.errors import DataError
 from autokd.machine import usable_cores
 

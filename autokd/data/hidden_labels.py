@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autokd.data.parts import Labels
+from autokd.data.dataset import Labels
 from autokd.records import Task
 
 LABEL_SEED = 20_240_102  # a constant: the same share of the same data is always the same images

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from timm.utils.misc import natural_key
 
-from autokd.data.parts import UNLABELLED, Labels, PackedNames, Part, Parts, common_size
+from autokd.data.dataset import UNLABELLED, Labels, PackedNames, Part, Parts, common_size
 from autokd.errors import DataError
 from autokd.files import digest
 

@@ -11,8 +11,8 @@ from helpers_images import Recorder, pattern, plain, prepared, settings, write_p
 from PIL import Image
 
 import autokd.data.streaming
-from autokd.data.folder import open_image, read_folder
-from autokd.data.images import to_pixels
+from autokd.data.image_store import to_pixels
+from autokd.data.sources.image_folder import open_image, read_folder
 from autokd.data.streaming import StreamedImages
 from autokd.data.task import choose_transform, open_task, prepare_task
 from autokd.errors import DataError

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torchvision.transforms import functional as tv
 
-from autokd.data import jitter
+from autokd.data import augmentations
 from autokd.data.views import ERASE, make_view, store_size, uniforms
 from autokd.records import Transform
 
@@ -56,7 +56,7 @@ def test_grey_stays_grey(transform):
 def test_jitter_is_torchvisions_where_nothing_is_cut():
     view = 0.3 + 0.2 * torch.rand(8, 3, 20, 20, generator=torch.Generator().manual_seed(2))
     numbers = np.random.default_rng(2).random((8, 3))
-    shown = jitter.jitter_colour(view, numbers, 0.2)
+    shown = augmentations.jitter_colour(view, numbers, 0.2)
     for picture, result, (b, c, s) in zip(view, shown, (1 + 0.2 * (2 * numbers - 1)).tolist(), strict=True):
         expected = tv.adjust_saturation(tv.adjust_contrast(tv.adjust_brightness(picture, b), c), s)
         assert torch.allclose(result, expected, atol=2e-3)  # the mean grey is of levels of 1/255
@@ -64,8 +64,10 @@ def test_jitter_is_torchvisions_where_nothing_is_cut():
 
 def test_jitter_of_no_strength_and_at_the_middle_changes_nothing():
     view = torch.rand(4, 3, 8, 8)
-    assert torch.allclose(jitter.jitter_colour(view, np.random.default_rng(0).random((4, 3)), 0.0), view, atol=1e-6)
-    assert torch.allclose(jitter.jitter_colour(view, np.full((4, 3), 0.5), 1.0), view, atol=1e-6)
+    assert torch.allclose(
+        augmentations.jitter_colour(view, np.random.default_rng(0).random((4, 3)), 0.0), view, atol=1e-6
+    )
+    assert torch.allclose(augmentations.jitter_colour(view, np.full((4, 3), 0.5), 1.0), view, atol=1e-6)
 
 
 def erased(probability: float, size: int = 64, count: int = 4_000) -> torch.Tensor:
@@ -75,7 +77,7 @@ def erased(probability: float, size: int = 64, count: int = 4_000) -> torch.Tens
     numbers = uniforms(3, 1, np.arange(count), ERASE.stop)[:, ERASE]
     mean = view.mean()
     assert mean > 0
-    return (jitter.erase(view, numbers, probability)[:, 0] - mean).abs() < 1e-6
+    return (augmentations.erase(view, numbers, probability)[:, 0] - mean).abs() < 1e-6
 
 
 def test_the_share_the_area_and_the_shape_of_what_is_erased():
@@ -100,7 +102,7 @@ def test_the_share_the_area_and_the_shape_of_what_is_erased():
 def test_what_is_erased_takes_the_crops_own_mean_colour():
     view = torch.rand(6, 3, 32, 32, generator=torch.Generator().manual_seed(4))
     numbers = np.tile([0.0, 0.5, 0.5, 0.0, 0.0], (6, 1))
-    shown = jitter.erase(view, numbers, 0.5)
+    shown = augmentations.erase(view, numbers, 0.5)
     side = round(float(np.sqrt(0.175)) * 32)
     fill = view.mean((2, 3), keepdim=True).expand(-1, -1, side, side)
     assert torch.allclose(shown[..., :side, :side], fill, atol=1e-3)

@@ -15,7 +15,8 @@ import torch
 from helpers_images import pattern, prepared, settings
 from PIL import Image
 
-from autokd.data.named import as_image, read_parts
+from autokd.data.sources.open import read_parts
+from autokd.data.sources.python_pair import as_image
 from autokd.data.task import open_task, prepare_task
 from autokd.errors import DataError
 from autokd.progress import Silent

@@ -11,9 +11,9 @@ from helpers_images import plain, prepared, settings, write_pattern_folder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.data.folder import read_folder
-from autokd.data.labels import LEAST, label_remarks, labelled_share
-from autokd.data.parts import UNLABELLED
+from autokd.data.dataset import UNLABELLED
+from autokd.data.hidden_labels import LEAST, label_remarks, labelled_share
+from autokd.data.sources.image_folder import read_folder
 from autokd.data.task import TaskData, open_task
 from autokd.errors import ConfigError, DataError
 

@@ -1,0 +1,1 @@
+"""Where data sets come from: what `--data` names, one file a kind."""

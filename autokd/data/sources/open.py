@@ -1,0 +1,47 @@
+"""`--data NAME` -> a data set: the embedded digits, an image folder, `torch/`, `hfds/`, or a pair from Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from autokd.data.dataset import Part, Parts
+from autokd.data.sources.huggingface import read_hfds
+from autokd.data.sources.image_folder import read_folder
+from autokd.data.sources.python_pair import Pair, read_pair
+from autokd.data.sources.torchvision import read_torch
+from autokd.errors import DataError
+
+
+def read_parts(data: str, data_dir: Path | None, pair: Pair | None = None) -> Parts:
+    """The parts of the data set called `data`; `pair` overrules it with (train, test) map-style data sets.
+
+    Raises DataError where the data set cannot be found or is no single-label classification.
+    """
+    if pair is not None:
+        return read_pair(pair)
+    if data == "digits":
+        return _read_digits()
+    if data.startswith("torch/"):
+        return read_torch(data, data_dir)
+    if data.startswith("hfds/"):
+        return read_hfds(data, data_dir)
+    if data.startswith("wds/"):
+        raise DataError(f"{data}: webdataset streams have no index; unpack it to an image folder, or use hfds/NAME")
+    return read_folder(Path(data))
+
+
+def _read_digits() -> Parts:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    pixels = (bunch.images * (255 / 16)).round().astype(np.uint8)
+    part = Part(
+        [f"digit {i}" for i in range(len(pixels))],
+        bunch.target.astype(np.int64),
+        lambda i: Image.fromarray(pixels[i]),
+    )
+    classes = tuple(str(name) for name in bunch.target_names)
+    return Parts("digits", classes, part, None, None, "digits", flip=False, native_size=8)
