@@ -48,7 +48,7 @@ def find_candidates(
     from autokd.tune.space import read_space
     from autokd.tune.starts import without_weights
     from autokd.zoo.count import count_all
-    from autokd.zoo.filters import sift
+    from autokd.zoo.ratio_filter import sift
 
     names, size = read_space(config.space).names(), prepared.task.transform.image_size
     teacher = prepared.teacher

@@ -26,7 +26,7 @@ from autokd.progress import Silent
 from autokd.records import Recipe
 from autokd.zoo.build import build, normalisation
 from autokd.zoo.count import module_macs
-from autokd.zoo.spec import base_name
+from autokd.zoo.student_name import base_name
 
 CASES = (
     *("resnet18:32", "resnet18:48", "resnet18:64", "resnet18@output_stride=16:32", "resnet18@output_stride=8:32"),

@@ -23,8 +23,8 @@ from autokd.records import Recipe
 from autokd.tune.space import read_space
 from autokd.zoo.build import build, normalisation
 from autokd.zoo.count import family, module_macs
-from autokd.zoo.scale import scaled_students
-from autokd.zoo.spec import base_name
+from autokd.zoo.scaling import scaled_students
+from autokd.zoo.student_name import base_name
 
 SCALED = {
     "resnet18": ([0.35, 0.5, 0.75, 1.0], [0.5, 1.0]),

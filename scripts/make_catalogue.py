@@ -30,7 +30,7 @@ from timm.models import get_arch_pretrained_cfgs, get_pretrained_cfg, split_mode
 from autokd.zoo.build import build, build_arguments
 from autokd.zoo.catalogue import FILE, Catalogue, Count, Entry
 from autokd.zoo.count import counted, counted_model, family
-from autokd.zoo.sources import family_hash, shared_hash
+from autokd.zoo.timm_hashes import family_hash, shared_hash
 
 SIZES = (28, 32, 64, 96, 128, 160, 192, 224, 256, 288, 384)
 LARGE = 150_000_000  # parameters; above, only two sizes are tried: no usual teacher has such students

@@ -11,7 +11,7 @@ from autokd.beyond import TRIES, affordable_first, edge_remarks, nearest_beyond
 from autokd.config import SearchConfig
 from autokd.records import Candidate, Interval, Reading
 from autokd.zoo.catalogue import Count
-from autokd.zoo.filters import sift
+from autokd.zoo.ratio_filter import sift
 
 RATIOS = {"a": 0.8, "b": 1.5, "c": 4.9, "d": 3.0, "e": 4.0, "f": 5.0, "g": 20.0, "h": 21.0, "i": 90.0}
 COUNTS = {name: Count(round(TEACHER / ratio), 10**6, 10**5, 50, "family") for name, ratio in RATIOS.items()}

@@ -42,7 +42,7 @@ def command(
     from autokd.cli import terminal
     from autokd.config import default_cache_dir
     from autokd.errors import ConfigError
-    from autokd.zoo.listing import native_size, students
+    from autokd.zoo.student_table import native_size, students
 
     if min_ratio >= max_ratio:
         raise ConfigError(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from autokd.teacher.labelcache import Entry
     from autokd.teacher.labelverify import SetCheck
     from autokd.tune.outline import Outline
-    from autokd.zoo.listing import Row
+    from autokd.zoo.student_table import Row
 
 PIPED_WIDTH = 240
 NAMED = 6  # students of a family that are written out
@@ -286,7 +286,7 @@ def prediction_note(prediction: CostPrediction) -> str:
 
 def print_students(shown: Sequence[Row], everything: Sequence[Row], of: str, size: int | None) -> None:
     """One line a student, then how many were left out and why; without a size each model is at its own."""
-    from autokd.zoo.listing import why_left_out
+    from autokd.zoo.student_table import why_left_out
 
     console = _answer()
     console.print(f"Students of {of}, {f'at {size} px' if size else 'each at its own image size'}")

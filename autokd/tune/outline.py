@@ -5,7 +5,7 @@ from __future__ import annotations
 from autokd.records import ARMS, Arm, Record
 from autokd.tune.sections import Range
 from autokd.tune.space import Space, read_space, space_path
-from autokd.zoo.names import family_of
+from autokd.zoo.timm_names import family_of
 
 
 class Outline(Record):

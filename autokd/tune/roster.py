@@ -10,7 +10,7 @@ from autokd.errors import UsageError
 from autokd.tune.sections import Scaled, Students
 from autokd.tune.spacecheck import Problem
 from autokd.tune.tomllines import Place
-from autokd.zoo import names
+from autokd.zoo import timm_names
 
 
 def roster(students: Students) -> tuple[list[str], list[Problem]]:
@@ -40,23 +40,23 @@ def _inclusions(students: Students) -> Iterator[tuple[Place, Callable[[], list[s
     for i, pattern in enumerate(students.include):
         yield ("students", "include", i), partial(_named, pattern)
     for i, family in enumerate(students.families):
-        yield ("students", "families", i), partial(names.of_family, family)
+        yield ("students", "families", i), partial(timm_names.of_family, family)
     for i, scaled in enumerate(students.scaled):
         yield ("students", "scaled", i, "model"), partial(_scaled, scaled)
 
 
 def _named(pattern: str) -> list[str]:
     if any(mark in pattern for mark in "*?["):
-        return names.matching(pattern)
-    names.check(pattern)
+        return timm_names.matching(pattern)
+    timm_names.check(pattern)
     return [pattern]
 
 
 def _scaled(entry: Scaled) -> list[str]:
     if "@" in entry.model:
         raise UsageError(f"{entry.model}: width and depth are for a timm model as it is; leave out what follows @")
-    names.check(entry.model)
-    from autokd.zoo.scale import scaled_students
+    timm_names.check(entry.model)
+    from autokd.zoo.scaling import scaled_students
 
     return scaled_students(entry.model, entry.width, entry.depth)
 
@@ -73,4 +73,4 @@ def _matches(pattern: str, name: str) -> bool:
 
 
 def _belongs(family: str, name: str) -> bool:
-    return names.family_of(name) == family
+    return timm_names.family_of(name) == family

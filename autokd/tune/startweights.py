@@ -22,7 +22,7 @@ from autokd.teacher.hub import is_kept, kept_file, reachable
 from autokd.teacher.weights import fit_state, read_class_names, read_state, state_fingerprint
 from autokd.tune.weightsfolder import WeightsFolder
 from autokd.zoo.build import REFUSALS, build, build_arguments, reason
-from autokd.zoo.spec import base_name
+from autokd.zoo.student_name import base_name
 from autokd.zoo.weights import build_with, head_names, is_imagenet, published, without_head
 
 FORMAT = 1

@@ -8,7 +8,7 @@ import timm
 from timm.models import split_model_name_tag
 
 from autokd.errors import ConfigError, UsageError
-from autokd.zoo.spec import Spec, parse
+from autokd.zoo.student_name import Spec, parse
 
 SUFFIXES = (".safetensors", ".pth", ".pt")  # of two files of one name, the first is taken
 

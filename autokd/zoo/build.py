@@ -16,8 +16,8 @@ from timm.models import get_arch_pretrained_cfgs, resolve_model_input_args, spli
 from torch import nn
 
 from autokd.errors import UsageError
-from autokd.zoo.scale import arguments_of, scale_arguments
-from autokd.zoo.spec import base_name, parse
+from autokd.zoo.scaling import arguments_of, scale_arguments
+from autokd.zoo.student_name import base_name, parse
 
 # What timm's models raise, in their constructors or in forward, for an image size that they cannot work at.
 REFUSALS = (
@@ -48,7 +48,7 @@ def check_name(name: str) -> None:
 def build(
     name: str, classes: int, image_size: int, device: str | torch.device = "cpu", pretrained: bool = False
 ) -> nn.Module:
-    """A student (see autokd.zoo.spec) with a head of `classes` outputs, for images [batch, 3, image_size, image_size].
+    """A student (see autokd.zoo.student_name) with a head of `classes` outputs, for images [batch, 3, image_size, image_size].
 
     Weights are drawn on the CPU, so that one seed gives the same ones whatever the device; on the meta device
     the model has shapes only. Raises UsageError for an unknown name, or for a model that cannot be built for

@@ -13,8 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from autokd.zoo.sources import family_hash, shared_hash
-from autokd.zoo.spec import parse
+from autokd.zoo.student_name import parse
+from autokd.zoo.timm_hashes import family_hash, shared_hash
 
 FILE = Path(__file__).with_name("catalogue.json")
 

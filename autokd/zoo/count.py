@@ -26,7 +26,7 @@ from autokd.machine import Stopwatch
 from autokd.progress import Listener, Silent
 from autokd.zoo.build import REFUSALS, build, check_name, reason
 from autokd.zoo.catalogue import Count, catalogue, lookup
-from autokd.zoo.spec import base_name, parse
+from autokd.zoo.student_name import base_name, parse
 
 FLUSH_EVERY = 50  # models between two writes of the cache
 

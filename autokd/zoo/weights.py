@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from autokd.errors import TrainingError
 from autokd.zoo.build import build, build_arguments, check_name
-from autokd.zoo.spec import base_name, parse
+from autokd.zoo.student_name import base_name, parse
 
 IMAGENET = 1000  # classes
 

@@ -11,7 +11,7 @@ import pytest
 import timm
 from timm.models import get_arch_pretrained_cfgs, get_pretrained_cfg
 
-from autokd.zoo import sources
+from autokd.zoo import timm_hashes
 from autokd.zoo.build import build
 from autokd.zoo.catalogue import Catalogue, Count, catalogue, lookup
 from autokd.zoo.count import counted, family
@@ -119,8 +119,8 @@ def fake_timm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def _forget_hashes() -> None:
-    sources.shared_hash.cache_clear()
-    sources.family_hash.cache_clear()
+    timm_hashes.shared_hash.cache_clear()
+    timm_hashes.family_hash.cache_clear()
 
 
 def catalogue_file(folder: Path, **changes: Any) -> Path:
@@ -130,8 +130,8 @@ def catalogue_file(folder: Path, **changes: Any) -> Path:
     content = {
         "timm": "1.0",
         "reasons": ["its forward pass fails"],
-        "shared": sources.shared_hash(),
-        "families": {name: sources.family_hash(name) for name in ("one", "two", "three")},
+        "shared": timm_hashes.shared_hash(),
+        "families": {name: timm_hashes.family_hash(name) for name in ("one", "two", "three")},
         "models": {f"net_{name}": {"family": name, **model, **changes} for name in ("one", "two", "three")},
     }
     path = folder / "catalogue.json"

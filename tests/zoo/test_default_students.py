@@ -9,7 +9,7 @@ import torch
 
 from autokd.zoo.build import build
 from autokd.zoo.count import count, count_all
-from autokd.zoo.filters import sift
+from autokd.zoo.ratio_filter import sift
 
 SPACE = Path(__file__).parents[2] / "search_spaces" / "default.toml"
 NAMES = tomllib.loads(SPACE.read_text(encoding="utf-8"))["students"]["include"]

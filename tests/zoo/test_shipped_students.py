@@ -12,7 +12,7 @@ import torch
 from autokd.tune.space import read_space
 from autokd.zoo.build import build
 from autokd.zoo.count import count, count_all
-from autokd.zoo.filters import sift
+from autokd.zoo.ratio_filter import sift
 
 SAMPLE = [
     ("repghostnet_050", 28),

@@ -13,10 +13,10 @@ from pathlib import Path
 from autokd.errors import ConfigError, UsageError
 from autokd.progress import Listener, Silent
 from autokd.records import Arm
-from autokd.zoo import names as timm_names
+from autokd.zoo import timm_names as timm_names
 from autokd.zoo.catalogue import Count, catalogue, entry_of, lookup
-from autokd.zoo.filters import out_of_range, sift
-from autokd.zoo.spec import base_name
+from autokd.zoo.ratio_filter import out_of_range, sift
+from autokd.zoo.student_name import base_name
 
 
 @dataclass(frozen=True)

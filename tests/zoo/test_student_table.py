@@ -13,10 +13,10 @@ import timm
 from autokd.errors import ConfigError, UsageError
 from autokd.progress import Silent
 from autokd.zoo import catalogue as catalogue_module
-from autokd.zoo import names as names_module
+from autokd.zoo import timm_names as names_module
 from autokd.zoo.build import build
 from autokd.zoo.catalogue import FILE, Catalogue
-from autokd.zoo.listing import Row, native_size, sorted_rows, students, why_left_out
+from autokd.zoo.student_table import Row, native_size, sorted_rows, students, why_left_out
 
 NAMES = ["resnet50", "mobilenetv3_small_050", "regnety_004", "inception_v3", "resnet18"]
 
@@ -162,8 +162,8 @@ def test_with_another_timm_models_are_counted_and_this_is_said(monkeypatch, tmp_
     expected = listed()
     monkeypatch.setattr(catalogue_module, "catalogue", lambda: other)
     monkeypatch.setattr("autokd.zoo.count.catalogue", lambda: other)
-    monkeypatch.setattr("autokd.zoo.listing.catalogue", lambda: other)
-    monkeypatch.setattr("autokd.zoo.names.catalogue", lambda: other)
+    monkeypatch.setattr("autokd.zoo.student_table.catalogue", lambda: other)
+    monkeypatch.setattr("autokd.zoo.timm_names.catalogue", lambda: other)
     names_module.models.cache_clear()
     names_module.family_of.cache_clear()
     ear = Ear()

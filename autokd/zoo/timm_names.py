@@ -8,7 +8,7 @@ from functools import cache
 
 from autokd.errors import UsageError
 from autokd.zoo.catalogue import catalogue
-from autokd.zoo.spec import parse
+from autokd.zoo.student_name import parse
 
 
 @cache

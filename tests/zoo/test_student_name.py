@@ -8,8 +8,8 @@ import torch
 
 from autokd.errors import UsageError
 from autokd.zoo.build import build, build_arguments, check_name
-from autokd.zoo.scale import can_be_scaled, scaled_students
-from autokd.zoo.spec import Spec, base_name, parse
+from autokd.zoo.scaling import can_be_scaled, scaled_students
+from autokd.zoo.student_name import Spec, base_name, parse
 
 SCALED = {
     "resnet18@width=0.5+depth=0.5": {"layers": [1, 1, 1, 1], "channels": [32, 64, 128, 256]},

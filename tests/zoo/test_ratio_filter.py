@@ -1,7 +1,7 @@
 import pytest
 
 from autokd.zoo.catalogue import Count
-from autokd.zoo.filters import out_of_range, sift
+from autokd.zoo.ratio_filter import out_of_range, sift
 
 TEACHER = 100_000
 

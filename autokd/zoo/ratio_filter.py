@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from autokd.records import Arm, LeftOut
 from autokd.zoo.catalogue import Count, entry_of
-from autokd.zoo.spec import parse
+from autokd.zoo.student_name import parse
 
 # Position embeddings and token mixers are parameters too. At a smaller image size than its own no model of timm has
 # fewer than 0.79 of its parameters; at a much larger one a gMLP has several times as many.

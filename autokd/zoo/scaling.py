@@ -15,7 +15,7 @@ import torch
 from timm.models import model_entrypoint, split_model_name_tag
 
 from autokd.errors import UsageError
-from autokd.zoo.spec import Spec, parse
+from autokd.zoo.student_name import Spec, parse
 
 Arguments = dict[str, Any]
 
