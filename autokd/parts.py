@@ -65,9 +65,9 @@ class Parts:
         import numpy as np
 
         from autokd.data.task import open_task, prepare_task
-        from autokd.distill.precision import resolve_device
         from autokd.teacher.holds import Hold
         from autokd.teacher.prepare import input_size, prepare_teacher
+        from autokd.training.device import resolve_device
 
         device = resolve_device(config.device)
         source = self.teacher if self.teacher is not None else config.teacher
@@ -130,9 +130,9 @@ class Parts:
         settled: what an interrupted session of this run had of them, which is kept to.
         """
         from autokd.data.task import open_task
-        from autokd.distill.precision import resolve_device
         from autokd.teacher.labelstore import SoftLabelSet
         from autokd.teacher.softlabels import seconds_since, write_soft_labels
+        from autokd.training.device import resolve_device
 
         assert prepared.ready is not None and config.epochs is not None  # noqa: S101
         device = resolve_device(config.device)
@@ -155,8 +155,8 @@ class Parts:
         self, prepared: Prepared, labels: SoftLabelSet, config: SearchConfig, candidates: Sequence[Candidate] = ()
     ) -> WorkshopFactory:
         """What trains a student, from the weights that the candidates start from."""
-        from autokd.distill.precision import resolve_device
         from autokd.teacher.live import LiveTeacher
+        from autokd.training.device import resolve_device
         from autokd.tune.startweights import weights_path
         from autokd.tune.workshop import TrainingFactory
 
@@ -213,7 +213,7 @@ def views_seed(config: SearchConfig) -> int:
 
 def _gpus(config: SearchConfig) -> float:
     """GPUs of a training under Ray: as asked, else one where training is on GPUs."""
-    from autokd.distill.precision import resolve_device
+    from autokd.training.device import resolve_device
 
     on_gpu = resolve_device(config.device).startswith("cuda")
     if on_gpu and config.gpus_per_trial == 0:

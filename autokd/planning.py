@@ -202,8 +202,8 @@ def _step_seconds(
 
     import numpy as np
 
-    from autokd.distill.precision import resolve_device
-    from autokd.distill.timing import training_seconds_per_image
+    from autokd.training.compile_and_timing import training_seconds_per_image
+    from autokd.training.device import resolve_device
     from autokd.zoo.build import build
 
     size, batch, device = task.transform.image_size, config.batch_size or 64, resolve_device(config.device)

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.optim import AdamW
 
-from autokd.distill.precision import autocast
+from autokd.training.device import autocast
 
 
 class BareStep:

@@ -24,13 +24,13 @@ from timing import about, interleave, ratio, spread, table, timed
 from autokd.config import SearchConfig
 from autokd.data.image_store import Indices
 from autokd.data.task import TaskData, open_task, prepare_task
-from autokd.distill.batches import steps_per_epoch
-from autokd.distill.evaluate import accuracy, predict
-from autokd.distill.loop import Training, train
 from autokd.progress import Silent
 from autokd.records import EpochReport, Recipe
 from autokd.teacher.prepare import ReadyTeacher, prepare_teacher
 from autokd.teacher.softlabels import SoftLabels, SoftLabelSet, write_soft_labels
+from autokd.training.batches import steps_per_epoch
+from autokd.training.evaluate import accuracy, predict
+from autokd.training.loop import Training, train
 from autokd.zoo.build import build, normalisation
 
 VIEWS_SEED = 7

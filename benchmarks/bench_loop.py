@@ -22,10 +22,10 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from autokd.data.task import TaskData
-from autokd.distill.loop import Training, train
 from autokd.progress import Silent
 from autokd.records import EpochReport, Recipe
 from autokd.teacher.softlabels import SoftLabels, write_soft_labels
+from autokd.training.loop import Training, train
 from autokd.zoo.build import build, normalisation
 
 VIEWS_SEED = 7

@@ -24,9 +24,9 @@ from timing import about, ratio, table
 
 from autokd.config import SearchConfig
 from autokd.data.task import open_task, prepare_task
-from autokd.distill.precision import gains_from_bf16
 from autokd.progress import Silent
 from autokd.teacher.prepare import prepare_teacher
+from autokd.training.device import gains_from_bf16
 
 HERE = Path(__file__).parent
 FASHION = Path("/usr/share/datasets/fashion-mnist")

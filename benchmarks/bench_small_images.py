@@ -20,10 +20,10 @@ from timing import about, interleave, ratio, table
 
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData, open_task, prepare_task
-from autokd.distill.evaluate import accuracy, predict
-from autokd.distill.loop import Training, train
 from autokd.progress import Silent
 from autokd.records import Recipe
+from autokd.training.evaluate import accuracy, predict
+from autokd.training.loop import Training, train
 from autokd.zoo.build import build, normalisation
 from autokd.zoo.count import module_macs
 from autokd.zoo.student_name import base_name

@@ -12,11 +12,11 @@ from torch.optim import AdamW
 
 from autokd.data.image_store import Indices
 from autokd.data.views import make_view, normalise
-from autokd.distill.batches import steps_per_epoch
-from autokd.distill.evaluate import accuracy, predict
-from autokd.distill.loop import Training
-from autokd.distill.precision import autocast
-from autokd.distill.schedule import learning_rate_factor
+from autokd.training.batches import steps_per_epoch
+from autokd.training.device import autocast
+from autokd.training.evaluate import accuracy, predict
+from autokd.training.loop import Training
+from autokd.training.lr_schedule import learning_rate_factor
 
 MAX_GRADIENT_NORM = 1.0  # as in autokd's step
 

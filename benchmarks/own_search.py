@@ -15,11 +15,11 @@ import optuna
 
 from autokd import stages
 from autokd.config import SearchConfig
-from autokd.distill.batches import steps_per_epoch
 from autokd.parts import Parts
 from autokd.progress import Silent
 from autokd.records import Candidate, TrialRecord
 from autokd.runs.folder import Run
+from autokd.training.batches import steps_per_epoch
 from autokd.tune.space import read_space
 
 # what peer_script.py draws from

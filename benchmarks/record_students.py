@@ -17,9 +17,9 @@ from made import idx_folder, pattern_folder
 
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData, open_task, prepare_task
-from autokd.distill.loop import Training, train
 from autokd.progress import Silent
 from autokd.records import Recipe
+from autokd.training.loop import Training, train
 from autokd.tune.space import read_space
 from autokd.zoo.build import build, normalisation
 from autokd.zoo.count import family, module_macs

@@ -9,8 +9,8 @@ import numpy as np
 import timm
 import torch
 
-from autokd.distill.precision import gains_from_bf16
 from autokd.machine import hardware
+from autokd.training.device import gains_from_bf16
 
 Rounds = Sequence[float]  # seconds, one entry a round
 

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from autokd.data.image_store import Indices
 from autokd.data.task import TaskData
 from autokd.data.views import normalise
-from autokd.distill.loop import Training, train
 from autokd.records import Recipe
+from autokd.training.loop import Training, train
 from autokd.zoo.build import build, normalisation
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"

@@ -21,9 +21,9 @@ import autokd
 from autokd.config import default_cache_dir
 from autokd.data.task import open_task
 from autokd.data.views import clean_view
-from autokd.distill.evaluate import accuracy
 from autokd.records import Task
 from autokd.result import SearchResult
+from autokd.training.evaluate import accuracy
 
 pytestmark = pytest.mark.slow
 

@@ -12,11 +12,11 @@ from helpers_images import write_pattern_folder
 
 import autokd
 from autokd.config import SearchConfig
-from autokd.distill import loop
 from autokd.pipeline import run_search
 from autokd.result import SearchResult
 from autokd.runs.folder import Run
 from autokd.teacher import labelplan
+from autokd.training import loop
 from autokd.tune import workshop
 
 VIEW = 90 * 3 * 2  # bytes of a view

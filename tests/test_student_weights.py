@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 
 import autokd
 from autokd.config import SearchConfig, default_cache_dir
-from autokd.distill import loop
 from autokd.errors import ConfigError, RunError
 from autokd.pipeline import run_search
 from autokd.result import SearchResult
+from autokd.training import loop
 from autokd.tune import workshop
 from autokd.tune.startweights import Supply
 from autokd.zoo.build import build

@@ -63,9 +63,9 @@ def verify(keys: tuple[str, ...], cache_dir: Path | None, samples: int, toleranc
     """
     from autokd.cli import terminal
     from autokd.config import default_cache_dir
-    from autokd.distill.precision import resolve_device
     from autokd.errors import CacheError
     from autokd.teacher.labelverify import find_sets, verify_set
+    from autokd.training.device import resolve_device
 
     root = cache_dir or default_cache_dir()
     checks = []

@@ -13,7 +13,6 @@ from torch import nn
 
 from autokd.data.task import TaskData, open_task
 from autokd.data.views import make_view
-from autokd.distill.precision import gains_from_bf16
 from autokd.errors import UsageError
 from autokd.progress import Listener
 from autokd.records import Record
@@ -22,6 +21,7 @@ from autokd.teacher.labelfiles import About, View, check_view, entry_path, read_
 from autokd.teacher.live import RunningTeacher
 from autokd.teacher.topk import deviation
 from autokd.teacher.weights import fit_state, read_state, weights_fingerprint
+from autokd.training.device import gains_from_bf16
 from autokd.zoo.build import build, reason
 from autokd.zoo.weights import head_names
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from autokd.data.image_store import Indices
 from autokd.data.views import normalise
-from autokd.distill.evaluate import Normalisation
-from autokd.distill.precision import autocast
 from autokd.errors import TeacherError
+from autokd.training.device import autocast
+from autokd.training.evaluate import Normalisation
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,6 @@ from torch import Tensor, nn
 
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData
-from autokd.distill.evaluate import Normalisation, accuracy, calibrating_temperature, predict
-from autokd.distill.loop import Training, train
 from autokd.errors import RunError, TeacherError, UsageError
 from autokd.files import digest, read_json, write_bytes, write_text
 from autokd.progress import Listener
@@ -23,6 +21,8 @@ from autokd.teacher.holds import Hold
 from autokd.teacher.hub import check_pretrained
 from autokd.teacher.verify import check_teacher
 from autokd.teacher.weights import fit_state, read_class_names, read_state, weights_fingerprint
+from autokd.training.evaluate import Normalisation, accuracy, calibrating_temperature, predict
+from autokd.training.loop import Training, train
 from autokd.zoo.build import REFUSALS, build, check_name, normalisation, reason
 from autokd.zoo.count import module_macs
 from autokd.zoo.weights import head_names

@@ -20,7 +20,6 @@ import torch
 
 from autokd.data.task import TaskData
 from autokd.data.views import make_view
-from autokd.distill.precision import gains_from_bf16
 from autokd.files import digest
 from autokd.formatting import duration, size
 from autokd.machine import Stopwatch
@@ -46,6 +45,7 @@ from autokd.teacher.labelstore import SoftLabels, SoftLabelSet
 from autokd.teacher.live import RunningTeacher
 from autokd.teacher.prepare import ReadyTeacher
 from autokd.teacher.topk import pack
+from autokd.training.device import gains_from_bf16
 
 __all__ = ["SoftLabelSet", "SoftLabels", "seconds_since", "write_soft_labels"]
 

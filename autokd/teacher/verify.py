@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from autokd.data.image_store import Indices
-from autokd.distill.evaluate import accuracy
 from autokd.errors import TeacherError
+from autokd.training.evaluate import accuracy
 
 EXPLAINED_BY_ORDER = 0.5  # agreement after the best renaming of classes that points to a wrong class order
 

@@ -16,10 +16,10 @@ from helpers_images import one_thread, prepared, settings, write_pattern_folder
 
 from autokd.data.streaming import StreamedImages
 from autokd.data.task import TaskData, open_task, prepare_task
-from autokd.distill.loop import Training, train
 from autokd.errors import TrainingError
 from autokd.progress import Silent
 from autokd.records import EpochReport, Proposal, Recipe
+from autokd.training.loop import Training, train
 from autokd.tune.engines.base import Job, Order, Outcome
 from autokd.tune.engines.local import LocalEngine
 from autokd.tune.workshop import TrainingFactory

@@ -12,10 +12,9 @@ from helpers_teachers import Oracle
 from safetensors.torch import save_file
 from torch import nn
 
-import autokd.distill.loop
+import autokd.training.loop
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData
-from autokd.distill.evaluate import accuracy
 from autokd.errors import TeacherError
 from autokd.progress import Silent
 from autokd.teacher.prepare import (
@@ -27,6 +26,7 @@ from autokd.teacher.prepare import (
     teacher_is_given,
 )
 from autokd.teacher.weights import read_state
+from autokd.training.evaluate import accuracy
 from autokd.zoo.build import build
 
 
@@ -87,9 +87,9 @@ def test_an_interrupted_training_goes_on_to_the_same_teacher(config, data, monke
         prepare(config, data, Stop(3))
     assert kept(config) == ["checkpoint.pt"]
     epochs = []
-    trained = autokd.distill.loop._epoch
+    trained = autokd.training.loop._epoch
     monkeypatch.setattr(
-        autokd.distill.loop, "_epoch", lambda *args: epochs.append(len(args[1].history) + 1) or trained(*args)
+        autokd.training.loop, "_epoch", lambda *args: epochs.append(len(args[1].history) + 1) or trained(*args)
     )
     resumed = prepare(config, data)
     assert epochs == [4, 5]

@@ -22,9 +22,9 @@ import autokd.teacher.labelfiles
 import autokd.teacher.softlabels
 from autokd.data.task import TaskData
 from autokd.data.views import make_view, normalise
-from autokd.distill.loop import Training, train
 from autokd.records import Recipe
 from autokd.teacher.softlabels import SoftLabels, SoftLabelSet, seconds_since
+from autokd.training.loop import Training, train
 
 DATA = small_task()  # 60 training images
 

@@ -16,12 +16,12 @@ from test_finalists import SPACE, by_role, trial
 
 from autokd.config import SearchConfig
 from autokd.data.task import open_task, prepare_task
-from autokd.distill import loop
-from autokd.distill.evaluate import accuracy, predict
 from autokd.files import write_text
 from autokd.progress import Silent
 from autokd.records import Candidate, Interval, Proposal, Reading, Recipe, SeedResult, StartWeights
 from autokd.runs.folder import Run
+from autokd.training import loop
+from autokd.training.evaluate import accuracy, predict
 from autokd.tune import workshop
 from autokd.tune.batchparts import BatchParts
 from autokd.tune.confirm import FinalistSource, collect

@@ -13,11 +13,11 @@ from torch.optim import AdamW, Optimizer
 from autokd.data.dataset import UNLABELLED
 from autokd.data.image_store import Indices
 from autokd.data.views import make_view, normalise
-from autokd.distill.losses import training_loss
-from autokd.distill.mixing import draw_mix, mix_images
-from autokd.distill.precision import autocast
-from autokd.distill.training import Training
 from autokd.records import Recipe
+from autokd.training.device import autocast
+from autokd.training.losses import training_loss
+from autokd.training.mixup import draw_mix, mix_images
+from autokd.training.spec import Training
 
 MAX_GRADIENT_NORM = 1.0
 

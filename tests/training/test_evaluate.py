@@ -11,9 +11,9 @@ from helpers_images import small_task
 from sklearn.metrics import accuracy_score, log_loss
 from torch import nn
 
-import autokd.distill.evaluate
+import autokd.training.evaluate
 from autokd.data.views import clean_view, normalise
-from autokd.distill.evaluate import accuracy, calibrating_temperature, nll, predict
+from autokd.training.evaluate import accuracy, calibrating_temperature, nll, predict
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ class Means(nn.Module):
 
 @pytest.mark.parametrize("size", [7, 256])
 def test_predict_is_the_clean_view_in_order_and_in_evaluation_mode(monkeypatch, size):
-    monkeypatch.setattr(autokd.distill.evaluate, "BATCH", size)
+    monkeypatch.setattr(autokd.training.evaluate, "BATCH", size)
     data = small_task()
     stats = ((0.1, 0.2, 0.3), (0.5, 0.6, 0.7))
     indices = np.array([5, 0, 77, 5, 31, 9, 10, 11, 12])

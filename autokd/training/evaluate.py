@@ -9,7 +9,7 @@ from autokd import metrics
 from autokd.data.image_store import Indices
 from autokd.data.task import TaskData
 from autokd.data.views import clean_view, normalise
-from autokd.distill.precision import autocast
+from autokd.training.device import autocast
 
 BATCH = 256
 

@@ -13,12 +13,12 @@ import torch
 from helpers_images import small_task
 from torch import nn
 
-import autokd.distill.checkpoint
+import autokd.training.checkpoint
 from autokd.data.views import make_view, normalise
-from autokd.distill.checkpoint import State, load_checkpoint, save_checkpoint
-from autokd.distill.loop import Training, train
 from autokd.errors import TrainingError
 from autokd.records import EpochReport, Recipe
+from autokd.training.checkpoint import State, load_checkpoint, save_checkpoint
+from autokd.training.loop import Training, train
 from autokd.zoo.build import build, normalisation
 
 DATA = small_task()
@@ -221,7 +221,7 @@ def test_a_crash_while_saving_leaves_the_old_checkpoint(tmp_path, monkeypatch):
         file.write(b"half of it")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(autokd.distill.checkpoint.torch, "save", crash)
+    monkeypatch.setattr(autokd.training.checkpoint.torch, "save", crash)
     with pytest.raises(OSError, match="No space"):
         save_checkpoint(path, State(model, optimizer))
     assert path.read_bytes() == before

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from autokd.distill.mixing import Mix, draw_mix, mix_images
 from autokd.records import Recipe
+from autokd.training.mixup import Mix, draw_mix, mix_images
 
 PLAIN = Recipe(learning_rate=1e-3, epochs=1, batch_size=8)
 IMAGES = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0))

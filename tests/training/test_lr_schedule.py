@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.distill.batches import steps_per_epoch
-from autokd.distill.schedule import learning_rate_factor
+from autokd.training.batches import steps_per_epoch
+from autokd.training.lr_schedule import learning_rate_factor
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "linear", "constant"])

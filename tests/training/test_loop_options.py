@@ -9,12 +9,12 @@ import torch
 from test_loop import DATA, FixedLogits, same_weights, training, untimed
 from torch import nn
 
-from autokd.distill.checkpoint import State
-from autokd.distill.loop import _Guard, train
-from autokd.distill.step import Place, adamw, clipped_step, take_step
-from autokd.distill.timing import Compilation, try_compile
 from autokd.errors import TrainingError
 from autokd.records import EpochReport
+from autokd.training.checkpoint import State
+from autokd.training.compile_and_timing import Compilation, try_compile
+from autokd.training.loop import _Guard, train
+from autokd.training.step import Place, adamw, clipped_step, take_step
 from autokd.zoo.build import build
 
 
@@ -167,7 +167,7 @@ def test_a_model_that_began_almost_without_loss_may_lose_some_of_it():
 
 
 def test_within_an_epoch_the_loss_is_looked_at_now_and_then(monkeypatch):
-    monkeypatch.setattr("autokd.distill.loop.CHECK_EVERY", 1)
+    monkeypatch.setattr("autokd.training.loop.CHECK_EVERY", 1)
     teacher = FixedLogits(math.nan)
     with pytest.raises(TrainingError, match="no longer finite"):
         list(train(training(teacher=teacher)))
@@ -237,7 +237,7 @@ def test_a_compiler_that_fails_is_a_reason(monkeypatch):
 @pytest.mark.parametrize(("compiled_ms", "steps", "used"), [(1, 10_000, True), (1, 3, False), (30, 10_000, False)])
 def test_compiling_is_used_where_it_saves_more_than_it_takes(monkeypatch, compiled_ms, steps, used):
     times = iter([[0.02, 0.01, 0.01, 0.01], [0.5, *[compiled_ms / 1000] * 3]])
-    monkeypatch.setattr("autokd.distill.timing._step_times", lambda *_: next(times))
+    monkeypatch.setattr("autokd.training.compile_and_timing._step_times", lambda *_: next(times))
     found = try_compile(nn.Linear(1, 1), 32, 4, steps, "cpu")
     assert found.used is used
     assert f"{compiled_ms} ms a step against 10 ms" in found.reason

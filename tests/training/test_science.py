@@ -15,14 +15,14 @@ import torch
 from helpers_images import prepared, settings
 from torch import nn
 
-import autokd.distill.step
+import autokd.training.step
 from autokd.data.task import TaskData
 from autokd.data.views import normalise
 from autokd.decide.statistics import difference
-from autokd.distill.evaluate import predict
-from autokd.distill.loop import Training, train
-from autokd.distill.losses import training_loss
 from autokd.records import Recipe
+from autokd.training.evaluate import predict
+from autokd.training.loop import Training, train
+from autokd.training.losses import training_loss
 
 MISSING = 3
 STATS = ((0.5,) * 3, (0.5,) * 3)
@@ -106,7 +106,7 @@ def test_with_alpha_the_wrong_way_round_the_class_stays_unknown(digits, teacher,
     def swapped(student, labels, soft, temperature, alpha, *rest, **more):
         return training_loss(student, labels, soft, temperature, 1 - alpha, *rest, **more)
 
-    monkeypatch.setattr(autokd.distill.step, "training_loss", swapped)
+    monkeypatch.setattr(autokd.training.step, "training_loss", swapped)
     student = trained(without_threes(digits), network(16, 7), DISTILLED, teacher=teacher)
     assert threes_found(student, digits, corrected=False) == 0.0
 

@@ -14,8 +14,8 @@ from timm.task import LogitDistillationTask
 from torch import nn
 from torch.nn import functional as F
 
-from autokd.distill.losses import dist, hard_loss, soft_loss, training_loss
-from autokd.distill.mixing import Mix
+from autokd.training.losses import dist, hard_loss, soft_loss, training_loss
+from autokd.training.mixup import Mix
 
 STUDENT = [[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]]
 TEACHER = [[2.0, 1.0, 0.0], [-1.0, 0.5, 2.0]]

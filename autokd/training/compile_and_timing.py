@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from autokd.distill.losses import hard_loss
-from autokd.distill.precision import autocast
 from autokd.machine import Stopwatch
 from autokd.records import Record
+from autokd.training.device import autocast
+from autokd.training.losses import hard_loss
 
 WARM_UP, STEPS = 1, 3
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from autokd.data.image_store import Indices
 from autokd.data.task import TaskData
-from autokd.distill.training import Training
 from autokd.records import Recipe
+from autokd.training.spec import Training
 
 
 class Batch(NamedTuple):

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from autokd.data.image_store import Indices
 from autokd.data.task import TaskData
-from autokd.distill.evaluate import Normalisation
 from autokd.records import Recipe
+from autokd.training.evaluate import Normalisation
 
 
 class TeacherLogits(Protocol):

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autokd.distill.batches import batch_images, batches
-from autokd.distill.checkpoint import State, load_checkpoint, save_checkpoint, weights_of
-from autokd.distill.evaluate import accuracy, nll, predict
-from autokd.distill.schedule import learning_rate_factor
-from autokd.distill.step import Forward, Place, adamw, take_step
-from autokd.distill.training import TeacherLogits, Training
 from autokd.errors import TrainingError
 from autokd.machine import Stopwatch
 from autokd.records import EpochReport
+from autokd.training.batches import batch_images, batches
+from autokd.training.checkpoint import State, load_checkpoint, save_checkpoint, weights_of
+from autokd.training.evaluate import accuracy, nll, predict
+from autokd.training.lr_schedule import learning_rate_factor
+from autokd.training.spec import TeacherLogits, Training
+from autokd.training.step import Forward, Place, adamw, take_step
 
 __all__ = ["TeacherLogits", "Training", "train"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from autokd.distill.precision import gains_from_bf16, resolve_device
-from autokd.distill.timing import training_seconds_per_image
+from autokd.training.compile_and_timing import training_seconds_per_image
+from autokd.training.device import gains_from_bf16, resolve_device
 from autokd.zoo.build import build
 
 

@@ -12,10 +12,10 @@ from helpers_images import small_task
 from test_loop import FixedLogits, same_weights, training, untimed
 
 from autokd.data.dataset import UNLABELLED
-from autokd.distill.batches import batch_images, batches, steps_per_epoch
-from autokd.distill.loop import train
-from autokd.distill.losses import dist, hard_loss, soft_loss, training_loss
-from autokd.distill.mixing import Mix
+from autokd.training.batches import batch_images, batches, steps_per_epoch
+from autokd.training.loop import train
+from autokd.training.losses import dist, hard_loss, soft_loss, training_loss
+from autokd.training.mixup import Mix
 
 STUDENT = torch.tensor([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0], [0.3, 0.2, -1.0]])
 TEACHER = torch.tensor([[2.0, 1.0, 0.0], [-1.0, 0.5, 2.0], [0.0, 1.5, 1.0]])

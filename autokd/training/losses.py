@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from autokd.data.dataset import UNLABELLED
-from autokd.distill.mixing import Mix
 from autokd.records import Loss
+from autokd.training.mixup import Mix
 
 EPSILON = 1e-7  # keeps a constant row of logits from dividing by zero
 
