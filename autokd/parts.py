@@ -49,7 +49,7 @@ class Parts:
 
     def check(self, config: SearchConfig) -> None:
         """Whatever can be refused before data are read: names, weights, the space, hardware and price."""
-        from autokd.cost.meter import cost_model_for
+        from autokd.cost.pricing import cost_model_for
         from autokd.teacher.prepare import check_weights, input_size
         from autokd.tune.space import read_space
 
@@ -95,7 +95,7 @@ class Parts:
 
     def cost_model(self, config: SearchConfig, image_size: int) -> CostModel:
         """How seconds become dollars on this hardware."""
-        from autokd.cost.meter import cost_model_for
+        from autokd.cost.pricing import cost_model_for
 
         return cost_model_for(config, image_size)
 

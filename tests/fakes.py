@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from autokd.config import SearchConfig
-from autokd.cost.fake import FakeMeter
 from autokd.files import write_text
 from autokd.parts import Parts, Prepared
 from autokd.progress import Listener, Tally
 from autokd.records import Candidate, CostModel, FinalistRecord, Task, Teacher, Transform
 from autokd.runs.folder import Run
 from autokd.teacher.labelstore import SoftLabelSet
+from autokd.testing.fake_meter import FakeMeter
 from autokd.tune.engines.base import Engine, Job, WorkshopFactory
 from autokd.tune.engines.fake import FakeEngine, FakeFactory, FakeWorkshop
 from autokd.tune.startweights import Supply

@@ -12,9 +12,9 @@ from fakes import FakeParts
 
 from autokd.candidates import SAMPLE, Found, find_candidates
 from autokd.config import SearchConfig
-from autokd.cost.fake import FakeMeter
 from autokd.progress import Listener, Silent
 from autokd.records import CostModel, Interval, Reading
+from autokd.testing.fake_meter import FakeMeter
 from autokd.zoo.catalogue import Count
 
 TEACHER = 60_000_000

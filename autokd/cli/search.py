@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from autokd.cli.options import settings, settings_options, sources
-from autokd.decide.conditions import refuse_idle
+from autokd.cost.pricing import refuse_idle
 
 
 @click.command("search", epilog="autokd search --teacher resnet152 --max-cost 0.01")

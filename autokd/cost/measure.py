@@ -17,17 +17,13 @@ a batch that is already on the device, until the device has finished.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import torch
-from torch import nn
-
-from autokd.cost.capacity import capacity_within
 from autokd.cost.dollars import cost_interval
-from autokd.cost.spread import latency, median_interval, percentile, relative_half_width
-from autokd.errors import ConfigError, UsageError
+from autokd.cost.queueing import capacity_within
+from autokd.cost.runtimes import Bench, Builder, Timed
+from autokd.cost.timing_stats import latency, median_interval, percentile, relative_half_width
 from autokd.machine import Stopwatch
 from autokd.progress import Listener, Silent
 from autokd.records import CostModel, Interval, Latency, Reading
@@ -41,10 +37,6 @@ BLOCK_SECONDS = 0.02  # more passes where they are shorter than this together, u
 MAX_PASSES = 30
 STUDENT_SECONDS = 3.0  # time for one student, after which it gets fewer passes and no more than MIN_ROUNDS
 TEACHER_SAMPLES = 20
-WARM_UP = {"cpu": 2, "cuda": 5}
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-Builder = Callable[[], nn.Module]
 
 
 def measure(
@@ -79,7 +71,7 @@ class Measurement:
     ) -> None:
         self._model, self._max_latency_ms = model, max_latency_ms
         self._max_rounds = max(max_rounds, MIN_ROUNDS)
-        self._bench = _Bench(model, with_sizes=max_latency_ms is not None)
+        self._bench = Bench(model, with_sizes=max_latency_ms is not None)
         self._reference = self._bench.load(teacher, builder)
         self._compared: list[_Comparison] = []
 
@@ -114,31 +106,10 @@ class Measurement:
 
 
 @dataclass
-class _Timed:
-    """A loaded model and the seconds of its passes at the serving batch size."""
-
-    name: str
-    run: Callable[[int], float]  # seconds of one pass at a batch size
-    batch: int
-    by_batch: dict[int, float] = field(default_factory=dict)  # median seconds of smaller batches
-    seconds: list[float] = field(default_factory=list)
-
-    def block(self, passes: int) -> float:
-        """Mean seconds of some passes at the serving batch size."""
-        taken = [self.run(self.batch) for _ in range(passes)]
-        self.seconds.extend(taken)
-        return sum(taken) / max(passes, 1)
-
-    def drop(self) -> None:
-        """Let go of the model; what was timed stays."""
-        self.run = _dropped
-
-
-@dataclass
 class _Comparison:
     """A student and, for every round, its time divided by the teacher's."""
 
-    student: _Timed
+    student: Timed
     passes: int  # in every round
     ratios: list[float] = field(default_factory=list)
 
@@ -148,7 +119,7 @@ class _Comparison:
         return median_interval(self.ratios)
 
 
-def _compare(students: list[_Timed], teacher: _Timed, max_rounds: int) -> list[_Comparison]:
+def _compare(students: list[Timed], teacher: Timed, max_rounds: int) -> list[_Comparison]:
     """Time students between passes of the teacher until each one's interval is narrow, or time is up."""
     group = [_Comparison(student, _passes(student.run(student.batch))) for student in students]
     pending = list(group)
@@ -180,7 +151,7 @@ def _passes(seconds: float) -> int:
 
 
 def _reading(
-    timed: _Timed,
+    timed: Timed,
     teacher_seconds: float,
     ratio: Interval,
     rounds: int,
@@ -216,7 +187,7 @@ def _reading(
     )
 
 
-def _within(limit_ms: float, timed: _Timed, full: Latency) -> tuple[int, Latency]:
+def _within(limit_ms: float, timed: Timed, full: Latency) -> tuple[int, Latency]:
     """The largest batch whose p95 meets the limit, else the smallest; and its latency, scaled from the full batch's."""
     for size in sorted(timed.by_batch, reverse=True):
         share = timed.by_batch[size] / timed.by_batch[timed.batch]
@@ -224,78 +195,3 @@ def _within(limit_ms: float, timed: _Timed, full: Latency) -> tuple[int, Latency
         if waits.p95 <= limit_ms:
             break
     return size, waits
-
-
-class _Bench:
-    """The serving device, runtime and precision: turns a builder into something that can be timed."""
-
-    def __init__(self, model: CostModel, with_sizes: bool) -> None:
-        self._device = torch.device(model.device)
-        self._runtime = model.runtime
-        self._precision = model.precision
-        self._batch = model.batch_size
-        shape = (model.batch_size, 3, model.image_size, model.image_size)
-        inputs = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-        self._inputs = self._placed(inputs)
-        self._sizes = batch_sizes(model.batch_size) if with_sizes else []
-        if self._runtime == "compile":
-            # every model compiles the same forward functions again, for each batch size
-            torch._dynamo.config.recompile_limit = 1000
-            torch._dynamo.config.accumulated_recompile_limit = 10000
-
-    def load_all(self, names: list[str], models: Mapping[str, Builder], listener: Listener) -> list[_Timed]:
-        """Load students; the listener is told of those that cannot run here."""
-        loaded = []
-        for name in names:
-            try:
-                loaded.append(self.load(name, models[name]))
-            except UsageError as error:
-                listener.note(str(error))
-        return loaded
-
-    def load(self, name: str, builder: Builder) -> _Timed:
-        """Build, place, compile and warm up a model; raises ConfigError where it cannot run here."""
-        built = builder().eval().to(self._device, PRECISIONS[self._precision])
-        placed = built.to(memory_format=torch.channels_last)
-        forward = torch.compile(placed, dynamic=False) if self._runtime == "compile" else placed
-        timed = _Timed(name, lambda size: self._seconds(forward, size), self._batch)
-        try:
-            for _ in range(WARM_UP.get(self._device.type, 2)):
-                timed.run(self._batch)
-            for size in self._sizes:
-                timed.run(size)
-                timed.by_batch[size] = percentile([timed.run(size) for _ in range(3)], 50)
-        except (RuntimeError, TypeError, ValueError, AssertionError) as error:
-            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ConfigError(
-                f"{name} cannot be served with --serve-runtime {self._runtime} and --serve-precision "
-                f"{self._precision} on {self._device} ({line}); choose eager and fp32"
-            ) from error
-        return timed
-
-    def _seconds(self, forward: Callable[[torch.Tensor], object], size: int) -> float:
-        inputs = self._inputs[:size]
-        with torch.inference_mode():
-            start = time.perf_counter()
-            forward(inputs)
-            if self._device.type == "cuda":
-                torch.cuda.synchronize(self._device)
-            return time.perf_counter() - start
-
-    def _placed(self, inputs: torch.Tensor) -> torch.Tensor:
-        moved = inputs.to(self._device, PRECISIONS[self._precision])
-        return moved.to(memory_format=torch.channels_last)
-
-
-def batch_sizes(largest: int) -> list[int]:
-    """1, 2, 4, ... and the largest itself."""
-    sizes = []
-    size = 1
-    while size < largest:
-        sizes.append(size)
-        size *= 2
-    return [*sizes, largest]
-
-
-def _dropped(_: int) -> float:
-    raise RuntimeError("a dropped model was timed again")

@@ -7,13 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from autokd.config import SearchConfig
 from autokd.cost.dollars import params_cost
-from autokd.cost.prices import GIVEN, Price, default_price, price_of
-from autokd.errors import ConfigError
-from autokd.machine import usable_cores
 from autokd.progress import Listener
 from autokd.records import CostModel, Interval, Reading
 
@@ -21,9 +17,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from autokd.cost.measure import Measurement
-
-BATCH_SIZE = {"cuda": 32}
-CPU_BATCH_SIZE = 8
 
 
 class Meter(Protocol):
@@ -82,69 +75,3 @@ class ParamsMeter:
             batch_size=None,
             rounds=0,
         )
-
-
-def cost_model_for(config: SearchConfig, image_size: int) -> CostModel:
-    """The cost model of a search: device, price, precision and batch size resolved for the hardware at hand.
-
-    Raises ConfigError for a device that is not there, an unknown instance, or hardware without a price.
-    """
-    device = config.serve_device or config.device or _default_device()
-    accelerator = _accelerator(device)
-    kind = device.partition(":")[0]
-    return CostModel(
-        model=config.cost_model,
-        usd_per_1k_per_billion=config.price_per_billion,
-        **_price_fields(config, device, accelerator),
-        utilization=config.utilization,
-        accelerators_per_replica=config.accelerators_per_replica,
-        requests_per_month=config.requests_per_month,
-        min_replicas=config.min_replicas,
-        peak_to_mean=config.peak_to_mean,
-        target_utilization=config.target_utilization,
-        device=device,
-        runtime=config.serve_runtime,
-        precision=config.serve_precision or ("bf16" if kind == "cuda" else "fp32"),
-        batch_size=config.serve_batch_size or BATCH_SIZE.get(kind, CPU_BATCH_SIZE),
-        image_size=image_size,
-    )
-
-
-def _price_fields(config: SearchConfig, device: str, accelerator: str | None) -> dict[str, Any]:
-    """Price, its source and date; what the user gives comes before the table."""
-    if config.price_per_hour is not None:
-        price, source, date = config.price_per_hour, GIVEN, "as given"
-        instance = accelerator or f"{device}, {usable_cores()} cores"
-    else:
-        row = _row(config, device, accelerator)
-        price, source, date, instance = row.share_usd_per_hour, row.source, row.date, row.label
-    return {
-        "price_usd_per_hour": price,
-        "price_source": source,
-        "price_date": date,
-        "instance": instance,
-        "train_price_usd_per_hour": price if config.train_price_per_hour is None else config.train_price_per_hour,
-    }
-
-
-def _row(config: SearchConfig, device: str, accelerator: str | None) -> Price:
-    if config.instance is not None:
-        return price_of(config.instance)
-    return default_price(device, accelerator, usable_cores())
-
-
-def _default_device() -> str:
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _accelerator(device: str) -> str | None:
-    """The name of a CUDA device; None for every other kind of device."""
-    if device.partition(":")[0] != "cuda":
-        return None
-    import torch
-
-    if not torch.cuda.is_available():
-        raise ConfigError(f"--serve-device {device}: this machine has no CUDA device; choose cpu")
-    return str(torch.cuda.get_device_name(device))

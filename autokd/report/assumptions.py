@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autokd.cost.dollars import replicas
-from autokd.cost.prices import AT_THE_SPEED_OF, GIVEN
+from autokd.cost.price_table import AT_THE_SPEED_OF, GIVEN
 from autokd.records import CostModel, Option, Report
 from autokd.report import format as fmt
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from autokd.cost.prices import GIVEN
+from autokd.cost.price_table import GIVEN
 from autokd.records import CostModel, Report
 from autokd.report import format as fmt
 from autokd.report.listing import Column, Table

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from autokd.cost.measure import MIN_ROUNDS, TEACHER_SAMPLES, batch_sizes, measure
+from autokd.cost.measure import MIN_ROUNDS, TEACHER_SAMPLES, measure
+from autokd.cost.runtimes import batch_sizes
 from autokd.errors import ConfigError, UsageError
 from autokd.progress import Silent
 from autokd.records import CostModel
@@ -138,7 +139,8 @@ def test_on_a_gpu(runtime):
 
 
 def test_under_a_latency_limit_the_server_takes_the_batch_it_answers_in_time():
-    from autokd.cost.measure import _Timed, _within
+    from autokd.cost.measure import _within
+    from autokd.cost.runtimes import _Timed
     from autokd.records import Latency
 
     timed = _Timed("a", run=lambda size: 0.0, batch=8, by_batch={1: 0.002, 2: 0.003, 4: 0.005, 8: 0.010})

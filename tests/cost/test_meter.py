@@ -4,10 +4,11 @@ import sys
 import pytest
 
 from autokd.config import SearchConfig
-from autokd.cost.fake import FakeMeter
-from autokd.cost.meter import MeasuredMeter, Meter, ParamsMeter, cost_model_for
+from autokd.cost.meter import MeasuredMeter, Meter, ParamsMeter
+from autokd.cost.pricing import cost_model_for
 from autokd.errors import ConfigError
 from autokd.progress import Silent
+from autokd.testing.fake_meter import FakeMeter
 from autokd.zoo.build import build
 
 
@@ -113,6 +114,8 @@ def test_measured_meter_remembers_what_it_has_measured_against_one_teacher():
 
 
 def test_formulas_and_prices_need_no_torch():
-    code = "import sys, autokd.cost.meter, autokd.cost.fake, autokd.cost.capacity; print('torch' in sys.modules)"
+    code = (
+        "import sys, autokd.cost.meter, autokd.testing.fake_meter, autokd.cost.queueing; print('torch' in sys.modules)"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"

@@ -13,8 +13,9 @@ from made_evidence import direct, distilled, left_out, made_cost_model, made_evi
 
 from autokd.config import SearchConfig
 from autokd.cost.dollars import capacity_for, cost_usd_per_1k
+from autokd.cost.pricing import changed_model
 from autokd.decide import Evidence, decide
-from autokd.decide.conditions import changed_model, under
+from autokd.decide.conditions import under
 from autokd.errors import ConfigError
 from autokd.records import Policy
 

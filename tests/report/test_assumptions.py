@@ -10,7 +10,7 @@ from believable_run import make_cost_model, make_decision, make_policy, make_run
 from test_page import Reading
 
 from autokd.cli.terminal import print_report
-from autokd.decide.conditions import changed_model
+from autokd.cost.pricing import changed_model
 from autokd.records import Report
 from autokd.report import assemble
 from autokd.report.assumptions import assumptions, other_machine

@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from autokd.cost.spread import latency, median_interval, percentile, relative_half_width
+from autokd.cost.timing_stats import latency, median_interval, percentile, relative_half_width
 
 
 def test_percentiles_interpolate():

@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from autokd.cost.prices import default_price, price_of, prices
+from autokd.cost.price_table import default_price, price_of, prices
 from autokd.errors import ConfigError
 
 

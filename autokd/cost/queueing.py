@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
-from autokd.cost.spread import percentile
+from autokd.cost.timing_stats import percentile
 
 REQUESTS = 5000  # simulated for every rate
 HALVINGS = 12  # of the span from 0 to the highest throughput: finer than the simulation's own noise

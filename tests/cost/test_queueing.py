@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from autokd.cost.capacity import capacity_within, service_times
+from autokd.cost.queueing import capacity_within, service_times
 
 
 def p95_of_md1(rate: float, service: float) -> float:

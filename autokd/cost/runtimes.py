@@ -1,0 +1,115 @@
+"""The serving runtimes, eager and compiled: a model loaded as a server would load it, and timed pass by pass."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from autokd.cost.timing_stats import percentile
+from autokd.errors import ConfigError, UsageError
+from autokd.progress import Listener
+from autokd.records import CostModel
+
+WARM_UP = {"cpu": 2, "cuda": 5}
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+Builder = Callable[[], nn.Module]
+
+
+@dataclass
+class Timed:
+    """A loaded model and the seconds of its passes at the serving batch size."""
+
+    name: str
+    run: Callable[[int], float]  # seconds of one pass at a batch size
+    batch: int
+    by_batch: dict[int, float] = field(default_factory=dict)  # median seconds of smaller batches
+    seconds: list[float] = field(default_factory=list)
+
+    def block(self, passes: int) -> float:
+        """Mean seconds of some passes at the serving batch size."""
+        taken = [self.run(self.batch) for _ in range(passes)]
+        self.seconds.extend(taken)
+        return sum(taken) / max(passes, 1)
+
+    def drop(self) -> None:
+        """Let go of the model; what was timed stays."""
+        self.run = _dropped
+
+
+class Bench:
+    """The serving device, runtime and precision: turns a builder into something that can be timed."""
+
+    def __init__(self, model: CostModel, with_sizes: bool) -> None:
+        self._device = torch.device(model.device)
+        self._runtime = model.runtime
+        self._precision = model.precision
+        self._batch = model.batch_size
+        shape = (model.batch_size, 3, model.image_size, model.image_size)
+        inputs = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        self._inputs = self._placed(inputs)
+        self._sizes = batch_sizes(model.batch_size) if with_sizes else []
+        if self._runtime == "compile":
+            # every model compiles the same forward functions again, for each batch size
+            torch._dynamo.config.recompile_limit = 1000
+            torch._dynamo.config.accumulated_recompile_limit = 10000
+
+    def load_all(self, names: list[str], models: Mapping[str, Builder], listener: Listener) -> list[Timed]:
+        """Load students; the listener is told of those that cannot run here."""
+        loaded = []
+        for name in names:
+            try:
+                loaded.append(self.load(name, models[name]))
+            except UsageError as error:
+                listener.note(str(error))
+        return loaded
+
+    def load(self, name: str, builder: Builder) -> Timed:
+        """Build, place, compile and warm up a model; raises ConfigError where it cannot run here."""
+        built = builder().eval().to(self._device, PRECISIONS[self._precision])
+        placed = built.to(memory_format=torch.channels_last)
+        forward = torch.compile(placed, dynamic=False) if self._runtime == "compile" else placed
+        timed = Timed(name, lambda size: self._seconds(forward, size), self._batch)
+        try:
+            for _ in range(WARM_UP.get(self._device.type, 2)):
+                timed.run(self._batch)
+            for size in self._sizes:
+                timed.run(size)
+                timed.by_batch[size] = percentile([timed.run(size) for _ in range(3)], 50)
+        except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ConfigError(
+                f"{name} cannot be served with --serve-runtime {self._runtime} and --serve-precision "
+                f"{self._precision} on {self._device} ({line}); choose eager and fp32"
+            ) from error
+        return timed
+
+    def _seconds(self, forward: Callable[[torch.Tensor], object], size: int) -> float:
+        inputs = self._inputs[:size]
+        with torch.inference_mode():
+            start = time.perf_counter()
+            forward(inputs)
+            if self._device.type == "cuda":
+                torch.cuda.synchronize(self._device)
+            return time.perf_counter() - start
+
+    def _placed(self, inputs: torch.Tensor) -> torch.Tensor:
+        moved = inputs.to(self._device, PRECISIONS[self._precision])
+        return moved.to(memory_format=torch.channels_last)
+
+
+def batch_sizes(largest: int) -> list[int]:
+    """1, 2, 4, ... and the largest itself."""
+    sizes = []
+    size = 1
+    while size < largest:
+        sizes.append(size)
+        size *= 2
+    return [*sizes, largest]
+
+
+def _dropped(_: int) -> float:
+    raise RuntimeError("a dropped model was timed again")
