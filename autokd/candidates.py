@@ -46,7 +46,7 @@ def find_candidates(
 ) -> Found:
     """Students of the space within ratio and budget, and those left out with the reason."""
     from autokd.tune.space import read_space
-    from autokd.tune.starts import without_weights
+    from autokd.weights.assign import without_weights
     from autokd.zoo.count import count_all
     from autokd.zoo.ratio_filter import sift
 

@@ -63,14 +63,14 @@ def disk_of(
 
 def _soft_labels(config: SearchConfig, task: Task) -> int:
     """As many views as epochs, unless the cache may take less."""
-    from autokd.teacher.labelfiles import layout_of
+    from autokd.soft_labels.format import layout_of
 
     wanted = (config.epochs or 0) * layout_of(task.train, len(task.classes)).view_bytes
     return wanted if config.cache_limit_gb is None else min(wanted, int(config.cache_limit_gb * 1e9))
 
 
 def _student_weights(config: SearchConfig, candidates: Sequence[Candidate]) -> int:
-    from autokd.tune.startweights import Supply
+    from autokd.weights.start import Supply
 
     supply = Supply(config.student_weights)
     return sum(4 * candidate.parameters for candidate in candidates if supply.lacks(candidate.student) is None)

@@ -17,13 +17,13 @@ from autokd.runs.folder import Run
 if TYPE_CHECKING:
     from torch import nn
 
+    from autokd.cache.locks import Hold
     from autokd.cost.meter import Meter
     from autokd.data.sources.python_pair import Pair
-    from autokd.teacher.holds import Hold
-    from autokd.teacher.labelstore import SoftLabelSet
+    from autokd.soft_labels.read import SoftLabelSet
     from autokd.teacher.prepare import ReadyTeacher
     from autokd.tune.engines.base import Engine, WorkshopFactory
-    from autokd.tune.startweights import Supply
+    from autokd.weights.start import Supply
 
 VIEWS_SALT = 7_919  # the views' seed is its own: neither a training's nor the splits'
 
@@ -64,8 +64,8 @@ class Parts:
         """Data, splits and a verified teacher."""
         import numpy as np
 
+        from autokd.cache.locks import Hold
         from autokd.data.task import open_task, prepare_task
-        from autokd.teacher.holds import Hold
         from autokd.teacher.prepare import input_size, prepare_teacher
         from autokd.training.device import resolve_device
 
@@ -89,7 +89,7 @@ class Parts:
 
     def supply(self, config: SearchConfig) -> Supply:
         """Where the weights come from that students start from; raises ConfigError for a folder that cannot be used."""
-        from autokd.tune.startweights import Supply
+        from autokd.weights.start import Supply
 
         return Supply(config.student_weights)
 
@@ -130,8 +130,8 @@ class Parts:
         settled: what an interrupted session of this run had of them, which is kept to.
         """
         from autokd.data.task import open_task
-        from autokd.teacher.labelstore import SoftLabelSet
-        from autokd.teacher.softlabels import seconds_since, write_soft_labels
+        from autokd.soft_labels.read import SoftLabelSet
+        from autokd.soft_labels.write import seconds_since, write_soft_labels
         from autokd.training.device import resolve_device
 
         assert prepared.ready is not None and config.epochs is not None  # noqa: S101
@@ -155,10 +155,10 @@ class Parts:
         self, prepared: Prepared, labels: SoftLabelSet, config: SearchConfig, candidates: Sequence[Candidate] = ()
     ) -> WorkshopFactory:
         """What trains a student, from the weights that the candidates start from."""
-        from autokd.teacher.live import LiveTeacher
+        from autokd.soft_labels.live_teacher import LiveTeacher
         from autokd.training.device import resolve_device
-        from autokd.tune.startweights import weights_path
         from autokd.tune.workshop import TrainingFactory
+        from autokd.weights.start import weights_path
 
         device = resolve_device(config.device)
         if config.engine == "ray" and device.startswith("cuda"):

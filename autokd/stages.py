@@ -38,10 +38,10 @@ from autokd.records import (
 from autokd.report import assemble, write_reports, write_trials
 from autokd.runs.folder import Run
 from autokd.tune.finalists import most_trainings
-from autokd.tune.starts import check_weights_again, give_weights, start_remark
+from autokd.weights.assign import check_weights_again, give_weights, start_remark
 
 if TYPE_CHECKING:
-    from autokd.teacher.softlabels import SoftLabelSet
+    from autokd.soft_labels.write import SoftLabelSet
     from autokd.tune.engines.base import WorkshopFactory
     from autokd.tune.watch import Limits
 

@@ -26,8 +26,8 @@ from autokd.data.image_store import Indices
 from autokd.data.task import TaskData, open_task, prepare_task
 from autokd.progress import Silent
 from autokd.records import EpochReport, Recipe
+from autokd.soft_labels.write import SoftLabels, SoftLabelSet, write_soft_labels
 from autokd.teacher.prepare import ReadyTeacher, prepare_teacher
-from autokd.teacher.softlabels import SoftLabels, SoftLabelSet, write_soft_labels
 from autokd.training.batches import steps_per_epoch
 from autokd.training.evaluate import accuracy, predict
 from autokd.training.loop import Training, train

@@ -16,7 +16,7 @@ from autokd.data.task import TaskData, open_task, prepare_task
 from autokd.progress import Silent
 from autokd.records import Teacher
 from autokd.teacher.prepare import ReadyTeacher, normalisation_of
-from autokd.teacher.weights import weights_fingerprint
+from autokd.weights.loading import weights_fingerprint
 from autokd.zoo.build import build
 
 Pixels = npt.NDArray[np.uint8]

@@ -15,11 +15,11 @@ from autokd.parts import Parts, Prepared
 from autokd.progress import Listener, Tally
 from autokd.records import Candidate, CostModel, FinalistRecord, Task, Teacher, Transform
 from autokd.runs.folder import Run
-from autokd.teacher.labelstore import SoftLabelSet
+from autokd.soft_labels.read import SoftLabelSet
 from autokd.testing.fake_meter import FakeMeter
 from autokd.tune.engines.base import Engine, Job, WorkshopFactory
 from autokd.tune.engines.fake import FakeEngine, FakeFactory, FakeWorkshop
-from autokd.tune.startweights import Supply
+from autokd.weights.start import Supply
 
 CLASSES = 10
 

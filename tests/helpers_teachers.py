@@ -9,13 +9,13 @@ import torch
 from helpers_images import small_task
 from torch import Tensor, nn
 
-import autokd.teacher.labelfiles
+import autokd.soft_labels.format
 from autokd.data.task import TaskData
 from autokd.progress import Silent
 from autokd.records import Teacher
+from autokd.soft_labels.write import SoftLabelSet, write_soft_labels
 from autokd.teacher.prepare import ReadyTeacher, normalisation_of
-from autokd.teacher.softlabels import SoftLabelSet, write_soft_labels
-from autokd.teacher.weights import weights_fingerprint
+from autokd.weights.loading import weights_fingerprint
 from autokd.zoo.build import build
 
 VIEWS_SEED = 11
@@ -86,8 +86,8 @@ class Printing(Silent):
 def main(cache: str, views: str, batch: str, chunk_batches: str) -> None:
     """Write soft labels in a process of its own and print what came of it."""
     torch.set_num_threads(1)
-    autokd.teacher.labelfiles.BATCH = int(batch)
-    autokd.teacher.labelfiles.CHUNK_BATCHES = int(chunk_batches)
+    autokd.soft_labels.format.BATCH = int(batch)
+    autokd.soft_labels.format.CHUNK_BATCHES = int(chunk_batches)
     print("started", flush=True)
     made: SoftLabelSet = soft_labels(Path(cache), int(views), listener=Printing())
     print(made.model_dump_json())

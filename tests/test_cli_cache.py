@@ -15,15 +15,15 @@ import pytest
 from helpers_images import Recorder, one_thread, settings, write_pattern_folder
 from helpers_teachers import VIEWS_SEED, ready, tiny_teacher
 
-import autokd.teacher.labelfiles
+import autokd.soft_labels.format
+from autokd.cache.locks import Hold
 from autokd.cli import main
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData, open_task, prepare_task
 from autokd.progress import Silent
-from autokd.teacher.holds import Hold
-from autokd.teacher.labelfiles import View, entry_path, layout_of, read_sealed, view_path, write_chunk, write_sealed
+from autokd.soft_labels.format import View, entry_path, layout_of, read_sealed, view_path, write_chunk, write_sealed
+from autokd.soft_labels.write import SoftLabelSet, write_soft_labels
 from autokd.teacher.prepare import ReadyTeacher, prepare_teacher
-from autokd.teacher.softlabels import SoftLabelSet, write_soft_labels
 
 VIEWS = 2
 
@@ -32,8 +32,8 @@ VIEWS = 2
 def small_chunks():
     """Two chunks a view of 90 images."""
     with pytest.MonkeyPatch.context() as patch, one_thread():
-        patch.setattr(autokd.teacher.labelfiles, "BATCH", 32)
-        patch.setattr(autokd.teacher.labelfiles, "CHUNK_BATCHES", 2)
+        patch.setattr(autokd.soft_labels.format, "BATCH", 32)
+        patch.setattr(autokd.soft_labels.format, "CHUNK_BATCHES", 2)
         yield
 
 
@@ -226,9 +226,9 @@ def test_a_teacher_from_a_file_is_read_again(call, cache, made, tmp_path):
 
 
 def test_a_pretrained_teacher_comes_from_the_hub_again(call, cache, monkeypatch):
-    from autokd.teacher import labelverify
-    from autokd.teacher.labelfiles import About
-    from autokd.teacher.weights import read_state
+    from autokd.soft_labels import verify
+    from autokd.soft_labels.format import About
+    from autokd.weights.loading import read_state
 
     path, asked = labels(cache) / "about.json", []
     about = read_sealed(path, About)
@@ -240,7 +240,7 @@ def test_a_pretrained_teacher_comes_from_the_hub_again(call, cache, monkeypatch)
         model.load_state_dict(read_state(cache / about.source))
         return model
 
-    made_up = labelverify.build
+    made_up = verify.build
     monkeypatch.setattr(labelverify, "build", from_hub)
     assert "4 of them computed again" in call("verify", "--cache-dir", cache)[1]
     assert asked == [("test_resnet", 3, 64, True)]
@@ -343,7 +343,7 @@ def test_what_a_running_process_holds_stays(call, cache):
 HOLDING = """
 import sys
 from pathlib import Path
-from autokd.teacher.holds import Hold
+from autokd.cache.locks import Hold
 hold = Hold(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
@@ -353,7 +353,7 @@ sys.stdin.read()
 def test_a_hold_ends_with_its_owner_and_stays_in_its_process(cache):
     import pickle
 
-    from autokd.teacher.holds import is_held
+    from autokd.cache.locks import is_held
 
     hold = Hold(labels(cache))
     copy = pickle.loads(pickle.dumps(hold))  # noqa: S301 - its own
@@ -363,8 +363,8 @@ def test_a_hold_ends_with_its_owner_and_stays_in_its_process(cache):
 
 
 def test_a_search_holds_what_it_uses(cache, made):
+    from autokd.cache.entries import entries
     from autokd.parts import Parts
-    from autokd.teacher.labelcache import entries
 
     config = settings(
         data=str(made.parent / "pictures"), teacher_weights="scratch", teacher_epochs=5, batch_size=16,

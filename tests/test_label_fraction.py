@@ -12,10 +12,10 @@ from fakes import Hearing
 from helpers_images import plain, write_pattern_folder
 
 import autokd
+from autokd.cache.entries import entries
 from autokd.cli import cli
 from autokd.config import default_cache_dir
 from autokd.errors import RunError
-from autokd.teacher.labelcache import entries
 
 QUICK: dict[str, Any] = {
     "teacher": "resnet10t",

@@ -15,7 +15,7 @@ from autokd.config import SearchConfig
 from autokd.pipeline import run_search
 from autokd.result import SearchResult
 from autokd.runs.folder import Run
-from autokd.teacher import labelplan
+from autokd.soft_labels import disk_plan
 from autokd.training import loop
 from autokd.tune import workshop
 
@@ -35,7 +35,7 @@ def search(space_file, tmp_path, monkeypatch):
             """A disk."""
 
         Usage.free = free
-        monkeypatch.setattr(labelplan.shutil, "disk_usage", lambda _: Usage)
+        monkeypatch.setattr(disk_plan.shutil, "disk_usage", lambda _: Usage)
         monkeypatch.setattr(workshop, "train", lambda training: trainings.append(training) or loop.train(training))
         hearing = Hearing()
         settings = {

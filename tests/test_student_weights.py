@@ -18,9 +18,9 @@ from autokd.pipeline import run_search
 from autokd.result import SearchResult
 from autokd.training import loop
 from autokd.tune import workshop
-from autokd.tune.startweights import Supply
+from autokd.weights.published import without_head
+from autokd.weights.start import Supply
 from autokd.zoo.build import build
-from autokd.zoo.weights import without_head
 
 STUDENTS = ("test_resnet", "lcnet_050")
 

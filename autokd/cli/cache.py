@@ -23,9 +23,9 @@ def list_entries(cache_dir: Path | None, as_json: bool) -> None:
     """Say what is kept, how large it is, when it was last used, and what it belongs to."""
     import json
 
+    from autokd.cache.entries import entries
     from autokd.cli import terminal
     from autokd.config import default_cache_dir
-    from autokd.teacher.labelcache import entries
 
     root = cache_dir or default_cache_dir()
     found = entries(root)
@@ -64,7 +64,7 @@ def verify(keys: tuple[str, ...], cache_dir: Path | None, samples: int, toleranc
     from autokd.cli import terminal
     from autokd.config import default_cache_dir
     from autokd.errors import CacheError
-    from autokd.teacher.labelverify import find_sets, verify_set
+    from autokd.soft_labels.verify import find_sets, verify_set
     from autokd.training.device import resolve_device
 
     root = cache_dir or default_cache_dir()
@@ -96,15 +96,15 @@ def prune(
     cache_dir: Path | None, older_than: float | None, to_gb: float | None, everything: bool, dry_run: bool
 ) -> None:
     """Remove what was not used for longest, but nothing that a running process holds."""
+    from autokd.cache import entries
     from autokd.cli import terminal
     from autokd.config import default_cache_dir
     from autokd.errors import ConfigError
-    from autokd.teacher import labelcache
 
     if older_than is None and to_gb is None and not everything:
         raise ConfigError("say what to remove: --older-than DAYS, --to-gb X or --all")
     root = cache_dir or default_cache_dir()
-    kept = labelcache.entries(root)
-    chosen = labelcache.superfluous(kept, older_than, None if to_gb is None else to_gb * 1e9, everything)
-    gone = chosen if dry_run else labelcache.prune(chosen, root)
+    kept = entries.entries(root)
+    chosen = entries.superfluous(kept, older_than, None if to_gb is None else to_gb * 1e9, everything)
+    gone = chosen if dry_run else entries.prune(chosen, root)
     terminal.print_pruned(gone, [entry for entry in kept if entry not in gone], dry_run)

@@ -18,12 +18,12 @@ from autokd.formatting import duration, file_size, usd
 from autokd.progress import Tally
 
 if TYPE_CHECKING:
+    from autokd.cache.entries import Entry
     from autokd.config import SearchConfig
     from autokd.planning import Estimate
     from autokd.records import CostPrediction, Option, Report
     from autokd.result import SearchResult
-    from autokd.teacher.labelcache import Entry
-    from autokd.teacher.labelverify import SetCheck
+    from autokd.soft_labels.verify import SetCheck
     from autokd.tune.outline import Outline
     from autokd.zoo.student_table import Row
 

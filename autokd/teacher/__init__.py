@@ -1,1 +1,1 @@
-"""The teacher: load, train or fine-tune it, verify it, and keep its soft labels."""
+"""The teacher: trained or loaded, calibrated, and checked before anything else is paid for."""

@@ -11,21 +11,21 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from autokd.cache.locks import Hold
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData
 from autokd.errors import RunError, TeacherError, UsageError
 from autokd.files import digest, read_json, write_bytes, write_text
 from autokd.progress import Listener
 from autokd.records import Recipe, Teacher
-from autokd.teacher.holds import Hold
-from autokd.teacher.hub import check_pretrained
-from autokd.teacher.verify import check_teacher
-from autokd.teacher.weights import fit_state, read_class_names, read_state, weights_fingerprint
+from autokd.teacher.sanity_check import check_teacher
 from autokd.training.evaluate import Normalisation, accuracy, calibrating_temperature, predict
 from autokd.training.loop import Training, train
+from autokd.weights.hub import check_pretrained
+from autokd.weights.loading import fit_state, read_class_names, read_state, weights_fingerprint
+from autokd.weights.published import head_names
 from autokd.zoo.build import REFUSALS, build, check_name, normalisation, reason
 from autokd.zoo.count import module_macs
-from autokd.zoo.weights import head_names
 
 FORMAT = 1
 VIEWS_SEED = 1_000_003  # the teacher's own training views

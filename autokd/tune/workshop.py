@@ -16,15 +16,15 @@ from autokd.files import read_json, write_bytes, write_text
 from autokd.machine import usable_cores
 from autokd.records import EpochReport, SeedResult
 from autokd.runs.tables import write_history
-from autokd.teacher.labelstore import SoftLabels, SoftLabelSet
-from autokd.teacher.live import LiveTeacher
+from autokd.soft_labels.live_teacher import LiveTeacher
+from autokd.soft_labels.read import SoftLabels, SoftLabelSet
 from autokd.training.batches import batch_images, steps_per_epoch
 from autokd.training.compile_and_timing import Compilation, try_compile
 from autokd.training.evaluate import Normalisation, accuracy, predict
 from autokd.training.loop import TeacherLogits, Training, train
 from autokd.tune.engines.base import Job, Outcome, Workshop
+from autokd.weights.published import start_from
 from autokd.zoo.build import build, normalisation
-from autokd.zoo.weights import start_from
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from autokd.teacher.prepare import (
     teacher_epochs,
     teacher_is_given,
 )
-from autokd.teacher.weights import read_state
 from autokd.training.evaluate import accuracy
+from autokd.weights.loading import read_state
 from autokd.zoo.build import build
 
 

@@ -10,10 +10,10 @@ from helpers_images import Recorder, small_task
 from helpers_teachers import ready, soft_labels, tiny_teacher
 from torch import nn
 
-import autokd.teacher.labelplan
+import autokd.soft_labels.disk_plan
+from autokd.cache.locks import Hold
 from autokd.errors import DataError
-from autokd.teacher.holds import Hold
-from autokd.teacher.softlabels import SoftLabelSet
+from autokd.soft_labels.write import SoftLabelSet
 
 VIEW = 60 * 3 * 2  # bytes of a view of the small task, without its header
 
@@ -30,7 +30,7 @@ def disk(monkeypatch):
     """Sets the bytes that the disk has free."""
 
     def disk(free: float) -> None:
-        monkeypatch.setattr(autokd.teacher.labelplan.shutil, "disk_usage", lambda _: Usage(free))
+        monkeypatch.setattr(autokd.soft_labels.disk_plan.shutil, "disk_usage", lambda _: Usage(free))
 
     return disk
 
@@ -151,7 +151,7 @@ def test_a_run_keeps_to_what_it_was_begun_with(tmp_path, disk):
 
 def test_a_module_that_cannot_travel_is_told_before_any_work(tmp_path):
     from autokd.errors import TeacherError
-    from autokd.teacher.live import LiveTeacher
+    from autokd.soft_labels.live_teacher import LiveTeacher
 
     class Local(nn.Identity):
         """A class that no other process knows."""
@@ -166,8 +166,8 @@ def test_a_live_teacher_says_what_stored_soft_labels_say(tmp_path):
     import torch
 
     from autokd.data.views import make_view
-    from autokd.teacher.labelstore import SoftLabels
-    from autokd.teacher.live import LiveTeacher
+    from autokd.soft_labels.live_teacher import LiveTeacher
+    from autokd.soft_labels.read import SoftLabels
 
     data, teacher = small_task(), ready(tiny_teacher().model)
     made = soft_labels(tmp_path, 1, teacher, views_seed=5)

@@ -18,12 +18,12 @@ from helpers_images import Recorder, small_task
 from helpers_teachers import VIEWS_SEED, Oracle, ready, soft_labels, tiny_teacher
 from torch import nn
 
-import autokd.teacher.labelfiles
-import autokd.teacher.softlabels
+import autokd.soft_labels.format
+import autokd.soft_labels.write
 from autokd.data.task import TaskData
 from autokd.data.views import make_view, normalise
 from autokd.records import Recipe
-from autokd.teacher.softlabels import SoftLabels, SoftLabelSet, seconds_since
+from autokd.soft_labels.write import SoftLabels, SoftLabelSet, seconds_since
 from autokd.training.loop import Training, train
 
 DATA = small_task()  # 60 training images
@@ -32,8 +32,8 @@ DATA = small_task()  # 60 training images
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch):
     """Three chunks a view: images 0 to 23, 24 to 47 and 48 to 59."""
-    monkeypatch.setattr(autokd.teacher.labelfiles, "BATCH", 12)
-    monkeypatch.setattr(autokd.teacher.labelfiles, "CHUNK_BATCHES", 2)
+    monkeypatch.setattr(autokd.soft_labels.format, "BATCH", 12)
+    monkeypatch.setattr(autokd.soft_labels.format, "CHUNK_BATCHES", 2)
 
 
 def contents(folder: str | Path) -> dict[str, bytes]:
@@ -237,13 +237,13 @@ def test_a_kill_between_a_chunk_and_its_entry_is_as_if_the_chunk_were_missing(tm
             raise KeyboardInterrupt
         sealed(path, record)
 
-    sealed = autokd.teacher.softlabels.write_sealed
-    monkeypatch.setattr(autokd.teacher.softlabels, "write_sealed", kill)
+    sealed = autokd.soft_labels.write.write_sealed
+    monkeypatch.setattr(autokd.soft_labels.write, "write_sealed", kill)
     with pytest.raises(KeyboardInterrupt):
         soft_labels(tmp_path, 2)
     monkeypatch.undo()
-    monkeypatch.setattr(autokd.teacher.labelfiles, "BATCH", 12)
-    monkeypatch.setattr(autokd.teacher.labelfiles, "CHUNK_BATCHES", 2)
+    monkeypatch.setattr(autokd.soft_labels.format, "BATCH", 12)
+    monkeypatch.setattr(autokd.soft_labels.format, "CHUNK_BATCHES", 2)
     made = soft_labels(tmp_path, 2)
     assert made.reused == 0
     assert contents(made.folder) == contents(soft_labels(tmp_path / "other", 2).folder)
@@ -301,7 +301,7 @@ def test_other_versions_are_a_miss(tmp_path, monkeypatch):
 
 def test_the_size_of_batches_only_rounds(tmp_path, monkeypatch):
     whole = soft_labels(tmp_path / "whole", 1, ready(Oracle()))
-    monkeypatch.setattr(autokd.teacher.labelfiles, "BATCH", 7)
+    monkeypatch.setattr(autokd.soft_labels.format, "BATCH", 7)
     parts = soft_labels(tmp_path / "parts", 1, ready(Oracle()))
     first, second = (np.load(Path(made.folder) / "view-0000.npy") for made in (whole, parts))
     assert first.shape == (len(DATA.train), 3)

@@ -12,9 +12,10 @@ from helpers_images import Recorder, small_task
 from helpers_teachers import ready, soft_labels
 from torch import nn
 
-from autokd.teacher.labelfiles import TOP, layout_of
-from autokd.teacher.softlabels import SoftLabels
-from autokd.teacher.topk import deviation, pack, unpack
+from autokd.cache.soft_label_entry import TOP
+from autokd.soft_labels.format import layout_of
+from autokd.soft_labels.topk import deviation, pack, unpack
+from autokd.soft_labels.write import SoftLabels
 
 CLASSES = 1500
 

@@ -29,10 +29,10 @@ from autokd.tune.engines.base import Job, Outcome
 from autokd.tune.engines.local import LocalEngine
 from autokd.tune.finalists import Finalist, choose_finalists
 from autokd.tune.published import AS_IT_IS, PublishedSource
-from autokd.tune.startweights import Supply, weights_path
 from autokd.tune.workshop import TrainingFactory
+from autokd.weights.published import without_head
+from autokd.weights.start import Supply, weights_path
 from autokd.zoo.build import build, normalisation
-from autokd.zoo.weights import without_head
 
 
 def candidate(student: str, as_is: bool | None, cost: float = 1.0, arms: tuple[str, ...] = ("direct",)) -> Candidate:

@@ -18,13 +18,13 @@ from scripted import RecordingSource
 from autokd.config import SearchConfig
 from autokd.data.task import open_task, prepare_task
 from autokd.records import Proposal, Recipe
+from autokd.soft_labels.write import write_soft_labels
 from autokd.teacher.prepare import prepare_teacher
-from autokd.teacher.softlabels import write_soft_labels
 from autokd.tune.engines.base import Job
 from autokd.tune.engines.shipping import Mailbox, Shipment, ship
 from autokd.tune.workshop import TrainingFactory
+from autokd.weights.published import without_head
 from autokd.zoo.build import build
-from autokd.zoo.weights import without_head
 
 
 class TestMailbox:

@@ -112,7 +112,7 @@ def fake_timm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     for path, text in SOURCES.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
-    monkeypatch.setattr(sources, "timm_folder", lambda: root)
+    monkeypatch.setattr(timm_hashes, "timm_folder", lambda: root)
     _forget_hashes()
     yield root
     _forget_hashes()

@@ -20,7 +20,7 @@ from torch import nn
 from autokd.data.image_store import to_pixels
 from autokd.data.views import normalise
 from autokd.errors import TeacherError
-from autokd.teacher.weights import fit_state, read_class_names, read_state, weights_fingerprint
+from autokd.weights.loading import fit_state, read_class_names, read_state, weights_fingerprint
 from autokd.zoo.build import build, normalisation
 
 

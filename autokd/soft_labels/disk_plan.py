@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
+from autokd.cache.locks import REMOVED, folder_bytes, is_held, remove
 from autokd.errors import DataError
-from autokd.formatting import size
+from autokd.formatting import file_size
 from autokd.progress import Listener
-from autokd.teacher.holds import REMOVED, folder_bytes, is_held, remove
 
 DISK_SHARE = 0.9  # of what is free; the rest is for checkpoints and weights
 
@@ -37,7 +37,9 @@ def make_plan(folder: Path, missing: Sequence[int], limit: float | None, listene
         if all(remove(other) for other in sizes):  # else somebody has begun to use one: plan again
             break
     for other, count in sizes.items():
-        listener.note(f"Removed the soft labels {other.name} ({size(count)}), the least recently used, to make room.")
+        listener.note(
+            f"Removed the soft labels {other.name} ({file_size(count)}), the least recently used, to make room."
+        )
     return plan
 
 
@@ -80,7 +82,7 @@ def _others(folder: Path) -> list[Path]:
 def _shortage(folder: Path, missing: Sequence[int], limit: float | None) -> str:
     free = shutil.disk_usage(folder).free
     allowed = f", where --cache-limit-gb allows {limit / 1e9:g} GB in all" if limit is not None else ""
-    return f"they need {size(sum(missing))} more, and {folder.parent} has {size(free)} free{allowed}"
+    return f"they need {file_size(sum(missing))} more, and {folder.parent} has {file_size(free)} free{allowed}"
 
 
 def _fewer(folder: Path, missing: Sequence[int], views: int, limit: float | None) -> str:

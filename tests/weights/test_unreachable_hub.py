@@ -16,7 +16,7 @@ import autokd
 ASK = """
 import sys, time
 from autokd.errors import TeacherError
-from autokd.teacher.hub import check_pretrained
+from autokd.weights.hub import check_pretrained
 start = time.monotonic()
 try:
     check_pretrained("resnet18")

@@ -11,10 +11,10 @@ import pytest
 import timm
 from helpers_images import Recorder, settings
 
-import autokd.teacher.hub
+import autokd.weights.hub
 from autokd.errors import TeacherError
-from autokd.teacher.hub import check_pretrained, reachable
 from autokd.teacher.prepare import check_weights, prepare_teacher, weights_mode
+from autokd.weights.hub import check_pretrained, reachable
 
 NAME = "resnet18"
 
@@ -61,9 +61,9 @@ def test_a_network_that_never_answers(monkeypatch):
             time.sleep(30)
 
     monkeypatch.setattr("huggingface_hub.get_session", Silent)
-    monkeypatch.setattr(autokd.teacher.hub, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(autokd.weights.hub, "PROBE_SECONDS", 0.3)
     assert names_the_ways_out(refused())
-    assert autokd.teacher.hub.PROBE_SECONDS < 10
+    assert autokd.weights.hub.PROBE_SECONDS < 10
 
 
 @pytest.fixture

@@ -11,19 +11,20 @@ import numpy as np
 import torch
 from torch import nn
 
+from autokd.cache.locks import Hold
+from autokd.cache.soft_label_entry import About, View, read_sealed
 from autokd.data.task import TaskData, open_task
 from autokd.data.views import make_view
 from autokd.errors import UsageError
 from autokd.progress import Listener
 from autokd.records import Record
-from autokd.teacher.holds import Hold
-from autokd.teacher.labelfiles import About, View, check_view, entry_path, read_rows, read_sealed
-from autokd.teacher.live import RunningTeacher
-from autokd.teacher.topk import deviation
-from autokd.teacher.weights import fit_state, read_state, weights_fingerprint
+from autokd.soft_labels.format import check_view, entry_path, read_rows
+from autokd.soft_labels.live_teacher import RunningTeacher
+from autokd.soft_labels.topk import deviation
 from autokd.training.device import gains_from_bf16
+from autokd.weights.loading import fit_state, read_state, weights_fingerprint
+from autokd.weights.published import head_names
 from autokd.zoo.build import build, reason
-from autokd.zoo.weights import head_names
 
 ROWS = 16  # images that the teacher looks at again in each sampled chunk
 # Largest differences that are put down to rounding, in standard deviations of the logits. Between batches of 128 and

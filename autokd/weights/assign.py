@@ -12,8 +12,8 @@ from autokd.progress import Listener
 from autokd.records import Candidate, LeftOut, Task
 
 if TYPE_CHECKING:
-    from autokd.teacher.holds import Hold
-    from autokd.tune.startweights import Supply
+    from autokd.cache.locks import Hold
+    from autokd.weights.start import Supply
 
 
 def without_weights(students: Collection[str], supply: Supply) -> dict[str, str]:
@@ -42,8 +42,8 @@ def give_weights(
     hold: Hold | None = None,
 ) -> tuple[list[Candidate], list[LeftOut]]:
     """Candidates with the weights that they start from, and those left out for want of them."""
-    from autokd.tune.startweights import UnavailableError
-    from autokd.zoo.weights import published
+    from autokd.weights.published import published
+    from autokd.weights.start import UnavailableError
 
     given, left_out = [], []
     lacking = {candidate.student: supply.lacks(candidate.student) for candidate in candidates}

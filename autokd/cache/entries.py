@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from autokd.cache.locks import clear, folder_bytes, is_held, remove
+from autokd.cache.soft_label_entry import About, View, read_sealed
 from autokd.errors import AutokdError
 from autokd.files import read_json
 from autokd.records import Record
-from autokd.teacher.holds import clear, folder_bytes, is_held, remove
-from autokd.teacher.labelfiles import About, View, read_sealed
 
 Kind = Literal["soft labels", "teacher", "student weights", "images"]
 FOLDERS: dict[Kind, str] = {

@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autokd.teacher.labelfiles import Layout, Rows
+from autokd.cache.soft_label_entry import Layout
+from autokd.soft_labels.format import Rows
 
 
 def pack(logits: Tensor, layout: Layout) -> Rows:

@@ -17,16 +17,16 @@ from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_sample_image
 from timm.data import ImageNetInfo
 
+from autokd.cache.entries import entries, prune, superfluous
+from autokd.cache.locks import Hold
 from autokd.data.image_store import to_pixels
 from autokd.data.views import normalise
 from autokd.errors import ConfigError, RunError, UsageError
 from autokd.records import Candidate, Interval, Reading, Task, Transform
-from autokd.teacher.holds import Hold
-from autokd.teacher.labelcache import entries, prune, superfluous
-from autokd.tune.starts import check_weights_again, give_weights, start_remark, without_weights
-from autokd.tune.startweights import Supply, UnavailableError, weights_path
+from autokd.weights.assign import check_weights_again, give_weights, start_remark, without_weights
+from autokd.weights.published import start_from, without_head
+from autokd.weights.start import Supply, UnavailableError, weights_path
 from autokd.zoo.build import build, normalisation
-from autokd.zoo.weights import start_from, without_head
 
 IMAGENET = tuple(ImageNetInfo().label_names())
 
@@ -247,9 +247,9 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
             raise there["gives"]
         return dict(there["gives"])  # type: ignore[call-overload]
 
-    monkeypatch.setattr("autokd.tune.startweights.reachable", answer)
-    monkeypatch.setattr("autokd.tune.startweights.kept_file", lambda name: there["kept"])
-    monkeypatch.setattr("autokd.tune.startweights.is_kept", lambda name: there["kept"] is not None)
+    monkeypatch.setattr("autokd.weights.start.reachable", answer)
+    monkeypatch.setattr("autokd.weights.start.kept_file", lambda name: there["kept"])
+    monkeypatch.setattr("autokd.weights.start.is_kept", lambda name: there["kept"] is not None)
     monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", give)
     return there
 
@@ -302,7 +302,7 @@ def test_a_hub_that_fails_on_the_way_is_asked_again_before_the_next(hub: dict[st
 
 def test_offline_it_takes_seconds_for_many_students(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr("autokd.teacher.hub.kept_file", lambda name: None)
+    monkeypatch.setattr("autokd.weights.hub.kept_file", lambda name: None)
 
     class Mute:
         def head(self, *_: object, **__: object) -> object:
@@ -310,7 +310,7 @@ def test_offline_it_takes_seconds_for_many_students(monkeypatch: pytest.MonkeyPa
             raise AssertionError("nobody waits for this")
 
     monkeypatch.setattr("huggingface_hub.get_session", Mute)
-    monkeypatch.setattr("autokd.teacher.hub.PROBE_SECONDS", 0.3)
+    monkeypatch.setattr("autokd.weights.hub.PROBE_SECONDS", 0.3)
     names = timm.list_models("resnet*")[:20]
     start = time.monotonic()
     given, left_out = give_weights([candidate(name) for name in names], Supply("auto"), task(), cache, Hearing())

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from autokd.errors import TeacherError
-from autokd.teacher.verify import check_teacher, sanity_level
+from autokd.teacher.sanity_check import check_teacher, sanity_level
 
 LABELS = np.arange(400) % 10
 

@@ -9,124 +9,22 @@ A chunk's bytes are on disk before the view's JSON file names it. JSON files car
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
 
-from autokd.files import write_text
-from autokd.records import Record
+from autokd.cache.soft_label_entry import Chunk, Layout, View, read_sealed
 
 BATCH = 128  # images of one pass through the teacher
 CHUNK_BATCHES = 16  # so a kill loses 2,048 images at most, and a chunk is at most 4 MB
-ALL_CLASSES = 1000  # with more classes than these only the largest logits are stored
-TOP = 256
 
 Rows = npt.NDArray[Any]
-R = TypeVar("R", bound=Record)
-
-
-class Layout(Record):
-    """How a view lies in its file."""
-
-    images: int
-    classes: int
-    batch: int
-    chunk_batches: int
-
-    @property
-    def top(self) -> int | None:
-        """Logits stored of an image; None: all of them."""
-        return TOP if self.classes > ALL_CLASSES else None
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """An image's row: fp16 [classes]; or `logits` fp16 [top], their `classes`, and log-sum-exp of the `rest`."""
-        if self.top is None:
-            return np.dtype(("<f2", (self.classes,)))
-        number = "<u2" if self.classes <= 1 << 16 else "<u4"
-        return np.dtype([("logits", "<f2", (self.top,)), ("classes", number, (self.top,)), ("rest", "<f4")])
-
-    @property
-    def header(self) -> bytes:
-        """What numpy puts before the rows."""
-        base, shape = self.dtype.subdtype or (self.dtype, ())
-        content = {"descr": np.lib.format.dtype_to_descr(base), "fortran_order": False, "shape": (self.images, *shape)}
-        buffer = io.BytesIO()
-        np.lib.format.write_array_header_1_0(buffer, content)
-        return buffer.getvalue()
-
-    @property
-    def view_bytes(self) -> int:
-        """Bytes of a view's file."""
-        return len(self.header) + self.images * self.dtype.itemsize
-
-    @property
-    def chunk_rows(self) -> int:
-        """Images of every chunk but the last."""
-        return self.batch * self.chunk_batches
-
-    @property
-    def chunks(self) -> int:
-        """Chunks of a view."""
-        return -(-self.images // self.chunk_rows)
-
-    def span(self, chunk: int) -> tuple[int, int]:
-        """First and past-the-last row of a chunk."""
-        return chunk * self.chunk_rows, min((chunk + 1) * self.chunk_rows, self.images)
-
-    def chunk_bytes(self, chunk: int) -> int:
-        """Bytes of a chunk."""
-        first, end = self.span(chunk)
-        return (end - first) * self.dtype.itemsize
-
-    def batches(self, chunk: int) -> list[tuple[int, int]]:
-        """First and past-the-last row of each of its batches, the same whoever writes it and whenever."""
-        first, end = self.span(chunk)
-        return [(start, min(start + self.batch, end)) for start in range(first, end, self.batch)]
-
-
-class Chunk(Record):
-    """A chunk that is on disk."""
-
-    crc32: int
-    seconds: float  # device seconds that it took
-    written: float  # seconds since the epoch
-
-
-class View(Record):
-    """A view's JSON file; None stands for a chunk that is not written yet."""
-
-    layout: Layout
-    chunks: tuple[Chunk | None, ...]
-
-
-class About(Record):
-    """about.json: whose soft labels these are, and what it takes to compute them again."""
-
-    teacher: str
-    weights: str  # how the teacher came by them, in one phrase
-    fingerprint: str  # of the weights
-    source: str  # `pretrained`, a file, in the cache below its folder, or nothing for a module from Python
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    data: str
-    task: str  # fingerprint
-    images: int
-    classes: int
-    views_seed: int
-    device: str
-    precision: str
-    torch: str
-    timm: str
 
 
 @dataclass(frozen=True)
@@ -155,27 +53,6 @@ def view_path(folder: Path, view: int) -> Path:
 def entry_path(folder: Path, view: int) -> Path:
     """The JSON file of a view."""
     return folder / f"view-{view:04d}.json"
-
-
-def write_sealed(path: Path, record: Record) -> None:
-    """Write a record and its checksum."""
-    write_text(path, sealed(record))
-
-
-def sealed(record: Record) -> str:
-    """A record as JSON, with a checksum of it."""
-    body = record.model_dump_json()
-    return f'{{"content": {body}, "crc32": {zlib.crc32(body.encode())}}}\n'
-
-
-def read_sealed(path: Path, kind: type[R]) -> R | None:
-    """What `write_sealed` wrote; None where a byte of it differs, or where there is none."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        record = kind.model_validate(json.loads(text)["content"])
-    except (OSError, ValueError, LookupError, TypeError, ValidationError):
-        return None
-    return record if sealed(record) == text else None
 
 
 def check_view(folder: Path, view: int, layout: Layout) -> ViewCheck:

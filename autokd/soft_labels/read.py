@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from autokd.cache.soft_label_entry import Layout, View, read_sealed
 from autokd.data.image_store import Indices
 from autokd.errors import DataError
 from autokd.records import Record
-from autokd.teacher.labelfiles import Layout, View, entry_path, read_sealed, view_path
-from autokd.teacher.topk import unpack
+from autokd.soft_labels.format import entry_path, view_path
+from autokd.soft_labels.topk import unpack
 
 
 class SoftLabelSet(Record):

@@ -14,16 +14,16 @@ from pathlib import Path
 import timm
 from torch import Tensor, nn
 
+from autokd.cache.locks import Hold
 from autokd.errors import RunError, UsageError
 from autokd.files import digest, read_json, write_bytes, write_text
 from autokd.records import StartWeights, Task
-from autokd.teacher.holds import Hold
-from autokd.teacher.hub import is_kept, kept_file, reachable
-from autokd.teacher.weights import fit_state, read_class_names, read_state, state_fingerprint
-from autokd.tune.weightsfolder import WeightsFolder
+from autokd.weights.folder import WeightsFolder
+from autokd.weights.hub import is_kept, kept_file, reachable
+from autokd.weights.loading import fit_state, read_class_names, read_state, state_fingerprint
+from autokd.weights.published import build_with, head_names, is_imagenet, published, without_head
 from autokd.zoo.build import REFUSALS, build, build_arguments, reason
 from autokd.zoo.student_name import base_name
-from autokd.zoo.weights import build_with, head_names, is_imagenet, published, without_head
 
 FORMAT = 1
 WORDS = ("auto", "pretrained", "scratch")

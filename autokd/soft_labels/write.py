@@ -18,33 +18,20 @@ import numpy as np
 import timm
 import torch
 
+from autokd.cache.locks import Hold, remove
+from autokd.cache.soft_label_entry import About, Chunk, Layout, View, read_sealed, write_sealed
 from autokd.data.task import TaskData
 from autokd.data.views import make_view
 from autokd.files import digest
-from autokd.formatting import duration, size
+from autokd.formatting import duration, file_size
 from autokd.machine import Stopwatch
 from autokd.progress import Listener
-from autokd.teacher.holds import Hold, remove
-from autokd.teacher.labelfiles import (
-    About,
-    Chunk,
-    Layout,
-    Rows,
-    View,
-    ViewCheck,
-    check_view,
-    entry_path,
-    layout_of,
-    mend_frame,
-    read_sealed,
-    write_chunk,
-    write_sealed,
-)
-from autokd.teacher.labelplan import check_all_fit, make_plan
-from autokd.teacher.labelstore import SoftLabels, SoftLabelSet
-from autokd.teacher.live import RunningTeacher
+from autokd.soft_labels.disk_plan import check_all_fit, make_plan
+from autokd.soft_labels.format import Rows, ViewCheck, check_view, entry_path, layout_of, mend_frame, write_chunk
+from autokd.soft_labels.live_teacher import RunningTeacher
+from autokd.soft_labels.read import SoftLabels, SoftLabelSet
+from autokd.soft_labels.topk import pack
 from autokd.teacher.prepare import ReadyTeacher
-from autokd.teacher.topk import pack
 from autokd.training.device import gains_from_bf16
 
 __all__ = ["SoftLabelSet", "SoftLabels", "seconds_since", "write_soft_labels"]
@@ -245,7 +232,9 @@ class _Work:
         if images < views * self.layout.images:
             what = f"{images:,} images in {views} views"
         seconds = self._seconds_per_image(todo[0]) * images
-        return f"Soft labels: {what} and {self.layout.classes:,} classes, {size(bytes_)}, about {duration(seconds)}."
+        return (
+            f"Soft labels: {what} and {self.layout.classes:,} classes, {file_size(bytes_)}, about {duration(seconds)}."
+        )
 
     def _images(self, todo: Sequence[tuple[int, int]]) -> int:
         return sum(end - first for first, end in (self.layout.span(chunk) for _, chunk in todo))

@@ -1,0 +1,1 @@
+"""What searches keep for one another: its entries, and who is using them."""
