@@ -45,7 +45,7 @@ def find_candidates(
     prepared: Prepared, config: SearchConfig, parts: Parts, model: CostModel, listener: Listener
 ) -> Found:
     """Students of the space within ratio and budget, and those left out with the reason."""
-    from autokd.tune.space import read_space
+    from autokd.tune.space.files import read_space
     from autokd.weights.assign import without_weights
     from autokd.zoo.count import count_all
     from autokd.zoo.ratio_filter import sift

@@ -16,8 +16,8 @@ from autokd.stages import State, limits_of, summarise
 from autokd.tune.finalists import Finalist, choose_finalists
 
 if TYPE_CHECKING:
-    from autokd.tune.confirm import Failure
-    from autokd.tune.engines.base import WorkshopFactory
+    from autokd.tune.engines.protocol import WorkshopFactory
+    from autokd.tune.finalist_trainings import Failure
 
 
 def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord], soft_label_seconds: float) -> None:
@@ -25,7 +25,7 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
 
     Where seeds have been added since (`autokd confirm`), it is from as many as at the last look.
     """
-    from autokd.tune.space import read_space
+    from autokd.tune.space.files import read_space
 
     config = state.config
     assert config.finalists and config.seeds  # noqa: S101
@@ -50,8 +50,8 @@ def train_finalists(
 
     Returns what failed among those that the verdict rests on, and among those beyond the ratio range.
     """
-    from autokd.tune.confirm import FinalistSource, collect, fresh_seeds, keep_needed_weights
-    from autokd.tune.watch import Watched
+    from autokd.tune.finalist_trainings import FinalistSource, collect, fresh_seeds, keep_needed_weights
+    from autokd.tune.limits import Watched
 
     fresh = fresh_seeds(state.config.seed, seeds)
     recorded = read_finalists(state.run)
@@ -91,7 +91,7 @@ def _told(failures: Sequence[Failure], kept: set[int], seeds: int) -> list[str]:
 
 def _published(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
     """Published models of the task's own classes, evaluated on validation; leaves published.json."""
-    from autokd.tune.published import PublishedSource
+    from autokd.tune.published_models import PublishedSource
 
     path = state.run.path / "published.json"
     if path.exists():
@@ -134,7 +134,7 @@ def check(run: Run, seeds: int) -> None:
 
 def add_seeds(state: State, factory: WorkshopFactory, seeds: int) -> None:
     """Train what is missing to so many seeds; leaves finalists.json and search.json, and the look in run.json."""
-    from autokd.tune.confirm import failure_of
+    from autokd.tune.finalist_trainings import failure_of
 
     run = state.run
     finalists = [

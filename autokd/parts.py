@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from autokd.data.sources.python_pair import Pair
     from autokd.soft_labels.read import SoftLabelSet
     from autokd.teacher.prepare import ReadyTeacher
-    from autokd.tune.engines.base import Engine, WorkshopFactory
+    from autokd.tune.engines.protocol import Engine, WorkshopFactory
     from autokd.weights.start import Supply
 
 VIEWS_SALT = 7_919  # the views' seed is its own: neither a training's nor the splits'
@@ -51,7 +51,7 @@ class Parts:
         """Whatever can be refused before data are read: names, weights, the space, hardware and price."""
         from autokd.cost.pricing import cost_model_for
         from autokd.teacher.prepare import check_weights, input_size
-        from autokd.tune.space import read_space
+        from autokd.tune.space.files import read_space
 
         input_size(self.teacher if self.teacher is not None else config.teacher)
         read_space(config.space).names()
@@ -157,7 +157,7 @@ class Parts:
         """What trains a student, from the weights that the candidates start from."""
         from autokd.soft_labels.live_teacher import LiveTeacher
         from autokd.training.device import resolve_device
-        from autokd.tune.workshop import TrainingFactory
+        from autokd.tune.worker import TrainingFactory
         from autokd.weights.start import weights_path
 
         device = resolve_device(config.device)

@@ -42,8 +42,8 @@ from autokd.weights.assign import check_weights_again, give_weights, start_remar
 
 if TYPE_CHECKING:
     from autokd.soft_labels.write import SoftLabelSet
-    from autokd.tune.engines.base import WorkshopFactory
-    from autokd.tune.watch import Limits
+    from autokd.tune.engines.protocol import WorkshopFactory
+    from autokd.tune.limits import Limits
 
 Stop = Callable[[], bool]
 
@@ -180,7 +180,7 @@ def soft_labels(state: State) -> tuple[SoftLabelSet, WorkshopFactory]:
 
 
 def limits_of(state: State, epochs_after: int) -> Limits:
-    from autokd.tune.watch import Limits
+    from autokd.tune.limits import Limits
 
     config = state.config
     return Limits(
@@ -196,10 +196,10 @@ def limits_of(state: State, epochs_after: int) -> Limits:
 
 def search_trials(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
     """Both arms' trials, as the ledger has them in the end; leaves trials.csv and search.json."""
-    from autokd.tune.ledger import Ledger, SearchPlan
-    from autokd.tune.search import TrialSource
-    from autokd.tune.space import read_space
-    from autokd.tune.watch import Watched
+    from autokd.tune.limits import Watched
+    from autokd.tune.space.files import read_space
+    from autokd.tune.study import Ledger, SearchPlan
+    from autokd.tune.trials import TrialSource
 
     config = state.config
     assert config.trials and config.epochs and config.batch_size and config.finalists and config.seeds  # noqa: S101

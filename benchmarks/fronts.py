@@ -15,7 +15,7 @@ from simulated import Chance, Hardness, outcomes
 
 from autokd.records import Arm, Recipe, TrialRecord
 from autokd.tune.finalists import Finalist, choose_finalists
-from autokd.tune.space import Space
+from autokd.tune.space.space import Space
 
 BEST_RATE = 1e-3
 EPOCHS = 30

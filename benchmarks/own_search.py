@@ -20,7 +20,7 @@ from autokd.progress import Silent
 from autokd.records import Candidate, TrialRecord
 from autokd.runs.folder import Run
 from autokd.training.batches import steps_per_epoch
-from autokd.tune.space import read_space
+from autokd.tune.space.files import read_space
 
 # what peer_script.py draws from
 SPACE = """

@@ -20,7 +20,7 @@ from autokd.data.task import TaskData, open_task, prepare_task
 from autokd.progress import Silent
 from autokd.records import Recipe
 from autokd.training.loop import Training, train
-from autokd.tune.space import read_space
+from autokd.tune.space.files import read_space
 from autokd.zoo.build import build, normalisation
 from autokd.zoo.count import family, module_macs
 from autokd.zoo.scaling import scaled_students

@@ -16,9 +16,9 @@ from autokd.progress import Listener, Tally
 from autokd.records import Candidate, CostModel, FinalistRecord, Task, Teacher, Transform
 from autokd.runs.folder import Run
 from autokd.soft_labels.read import SoftLabelSet
+from autokd.testing.fake_engine import FakeEngine, FakeFactory, FakeWorkshop
 from autokd.testing.fake_meter import FakeMeter
-from autokd.tune.engines.base import Engine, Job, WorkshopFactory
-from autokd.tune.engines.fake import FakeEngine, FakeFactory, FakeWorkshop
+from autokd.tune.engines.protocol import Engine, Job, WorkshopFactory
 from autokd.weights.start import Supply
 
 CLASSES = 10

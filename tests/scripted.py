@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autokd.records import EpochReport, Proposal, Recipe
-from autokd.tune.engines.base import Job, Order, Outcome
+from autokd.tune.engines.protocol import Job, Order, Outcome
 
 
 def make_job(key: str, folder: Path, epochs: int = 3, number: int = 0) -> Job:

@@ -81,7 +81,7 @@ def found(
     probe_edges: bool = False,
 ) -> Found:
     names = list(meter.counts)
-    monkeypatch.setattr("autokd.tune.space.read_space", lambda _: SimpleNamespace(names=lambda: names))
+    monkeypatch.setattr("autokd.tune.space.files.read_space", lambda _: SimpleNamespace(names=lambda: names))
     monkeypatch.setattr("autokd.zoo.count.count_all", lambda *_: (meter.counts, {}))
     config = SearchConfig.of(
         teacher="resnet152", max_cost=max_cost, trials=trials, cost_model=cost_model, probe_edges=probe_edges

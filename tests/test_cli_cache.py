@@ -241,14 +241,14 @@ def test_a_pretrained_teacher_comes_from_the_hub_again(call, cache, monkeypatch)
         return model
 
     made_up = verify.build
-    monkeypatch.setattr(labelverify, "build", from_hub)
+    monkeypatch.setattr(verify, "build", from_hub)
     assert "4 of them computed again" in call("verify", "--cache-dir", cache)[1]
     assert asked == [("test_resnet", 3, 64, True)]
 
     def unreachable(*_, **__):
         raise ConnectionResetError("connection reset by peer")
 
-    monkeypatch.setattr(labelverify, "build", unreachable)
+    monkeypatch.setattr(verify, "build", unreachable)
     code, out, _ = call("verify", "--cache-dir", cache)
     assert code == 0
     assert "checksums only: its teacher or its data cannot be had again (connection reset by peer)" in out

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from autokd.cli import cli
-from autokd.tune.space import shipped_spaces, space_folder
+from autokd.tune.space.files import shipped_spaces, space_folder
 
 MINE = """# For a test.
 [students]

@@ -15,7 +15,7 @@ from autokd.pipeline import confirm_run, run_search
 from autokd.records import FinalistRecord, Task
 from autokd.result import SearchResult, load_run
 from autokd.runs.folder import Run
-from autokd.tune.engines.base import Job
+from autokd.tune.engines.protocol import Job
 
 
 class CarefulParts(FakeParts):

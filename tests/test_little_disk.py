@@ -17,7 +17,6 @@ from autokd.result import SearchResult
 from autokd.runs.folder import Run
 from autokd.soft_labels import disk_plan
 from autokd.training import loop
-from autokd.tune import workshop
 
 VIEW = 90 * 3 * 2  # bytes of a view
 EPOCHS = 3

@@ -17,7 +17,7 @@ from autokd.pipeline import run_search
 from autokd.report import read_trials
 from autokd.result import SearchResult
 from autokd.runs.folder import Run
-from autokd.tune.engines.base import Job
+from autokd.tune.engines.protocol import Job
 
 DESIGN_KEYS = {
     "schema_version", "verdict", "strength", "condition", "summary", "reasons", "would_change", "task", "policy",

@@ -17,7 +17,6 @@ from autokd.errors import ConfigError, RunError
 from autokd.pipeline import run_search
 from autokd.result import SearchResult
 from autokd.training import loop
-from autokd.tune import workshop
 from autokd.weights.published import without_head
 from autokd.weights.start import Supply
 from autokd.zoo.build import build

@@ -19,8 +19,8 @@ def list_spaces(as_json: bool) -> None:
     import json
 
     from autokd.cli import terminal
-    from autokd.tune.outline import outline
-    from autokd.tune.space import shipped_spaces
+    from autokd.tune.space.files import shipped_spaces
+    from autokd.tune.space.summary import outline
 
     found = [outline(name) for name in shipped_spaces()]
     if as_json:
@@ -33,7 +33,7 @@ def list_spaces(as_json: bool) -> None:
 @click.argument("name")
 def show(name: str) -> None:
     """Print the file of the space NAME on stdout, to read, or to begin one of your own with."""
-    from autokd.tune.space import space_path
+    from autokd.tune.space.files import space_path
 
     click.echo(space_path(name).read_text(encoding="utf-8"), nl=False)
 
@@ -52,8 +52,8 @@ def validate(ctx: click.Context, space: str, as_json: bool) -> None:
     import json
 
     from autokd.cli import terminal
-    from autokd.tune.outline import outline
-    from autokd.tune.space import examine, space_path
+    from autokd.tune.space.files import examine, space_path
+    from autokd.tune.space.summary import outline
 
     problems = examine(space_path(space))[1]
     if as_json:

@@ -50,7 +50,7 @@ def command(
         )
     names = None
     if space is not None:
-        from autokd.tune.space import read_space
+        from autokd.tune.space.files import read_space
 
         names = read_space(space).names()
     size = image_size or native_size(teacher)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from autokd.records import CostPrediction, Option, Report
     from autokd.result import SearchResult
     from autokd.soft_labels.verify import SetCheck
-    from autokd.tune.outline import Outline
+    from autokd.tune.space.summary import Outline
     from autokd.zoo.student_table import Row
 
 PIPED_WIDTH = 240

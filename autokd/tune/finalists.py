@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autokd.records import ARMS, Arm, Candidate, Proposal, Recipe, Record, Role, TrialRecord
-from autokd.tune.space import Space
+from autokd.tune.space.space import Space
 
 MAX_LONGER = 4  # times the epochs of a trial; beyond that more training is not what decides
 

@@ -48,7 +48,7 @@ def check_name(name: str) -> None:
 def build(
     name: str, classes: int, image_size: int, device: str | torch.device = "cpu", pretrained: bool = False
 ) -> nn.Module:
-    """A student (see zoo/student_name.py) with a head of `classes` outputs, for images [batch, 3, image_size, image_size].
+    """A student with a head of `classes` outputs, for images [batch, 3, image_size, image_size].
 
     Weights are drawn on the CPU, so that one seed gives the same ones whatever the device; on the meta device
     the model has shapes only. Raises UsageError for an unknown name, or for a model that cannot be built for

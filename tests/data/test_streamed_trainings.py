@@ -20,9 +20,9 @@ from autokd.errors import TrainingError
 from autokd.progress import Silent
 from autokd.records import EpochReport, Proposal, Recipe
 from autokd.training.loop import Training, train
-from autokd.tune.engines.base import Job, Order, Outcome
 from autokd.tune.engines.local import LocalEngine
-from autokd.tune.workshop import TrainingFactory
+from autokd.tune.engines.protocol import Job, Order, Outcome
+from autokd.tune.worker import TrainingFactory
 from autokd.zoo.build import normalisation
 
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")

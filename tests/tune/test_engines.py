@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from scripted import RecordingSource, ScriptedFactory, make_job
 
-from autokd.tune.engines.base import Engine, Job
 from autokd.tune.engines.local import LocalEngine
+from autokd.tune.engines.protocol import Engine, Job
 
 
 class EngineContract:
@@ -113,7 +113,7 @@ class TestFakeEngine(EngineContract):
 
     @pytest.fixture
     def engine(self, tmp_path: Path) -> Engine:
-        from autokd.tune.engines.fake import FakeEngine
+        from autokd.testing.fake_engine import FakeEngine
 
         return FakeEngine(ScriptedFactory())  # type: ignore[arg-type]
 

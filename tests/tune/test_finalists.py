@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autokd.records import Candidate, Interval, Reading, Recipe, TrialRecord
 from autokd.tune.finalists import Finalist, choose_finalists, front, most_trainings, twin_recipe
-from autokd.tune.space import Space
+from autokd.tune.space.space import Space
 
 SPACE = Space.model_validate({"students": {"include": ["a"]}})
 

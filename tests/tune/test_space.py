@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from autokd.errors import SpaceError
-from autokd.tune.space import Space, examine, read_space, shipped_spaces
+from autokd.tune.space.files import examine, read_space, shipped_spaces
+from autokd.tune.space.space import Space
 
 ONE = '[students]\ninclude = ["resnet18"]\n'
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from autokd.tune.space import read_space
+from autokd.tune.space.files import read_space
 from autokd.zoo.build import build
 from autokd.zoo.count import count, count_all
 from autokd.zoo.ratio_filter import sift

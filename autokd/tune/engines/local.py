@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from autokd.records import EpochReport
-from autokd.tune.engines.base import JobSource, Outcome, Workshop, WorkshopFactory
+from autokd.tune.engines.protocol import JobSource, Outcome, Workshop, WorkshopFactory
 
 
 class LocalEngine:

@@ -22,9 +22,9 @@ from ray.tune.search import Searcher
 from autokd.errors import ConfigError
 from autokd.machine import usable_cores
 from autokd.records import EpochReport
-from autokd.tune.engines.base import MAX_RETRIES, Job, JobSource, Outcome, WorkshopFactory
 from autokd.tune.engines.local import describe
-from autokd.tune.engines.shipping import Shipment, ship
+from autokd.tune.engines.protocol import MAX_RETRIES, Job, JobSource, Outcome, WorkshopFactory
+from autokd.tune.engines.ray_files import Shipment, ship
 
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from autokd.errors import UsageError
-from autokd.tune.sections import Scaled, Students
-from autokd.tune.spacecheck import Problem
-from autokd.tune.tomllines import Place
+from autokd.tune.space.schema import Scaled, Students
+from autokd.tune.space.toml_lines import Place, Problem
 from autokd.zoo import timm_names
 
 

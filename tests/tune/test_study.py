@@ -13,8 +13,8 @@ import pytest
 
 from autokd.errors import RunError
 from autokd.records import Candidate, EpochReport, Interval, Reading, Recipe
-from autokd.tune.ledger import Ledger, SearchPlan
-from autokd.tune.space import Space
+from autokd.tune.space.space import Space
+from autokd.tune.study import Ledger, SearchPlan
 
 PLAN = SearchPlan(trials=8, epochs=6, batch_size=32, classes=10, max_cost=0.01, seed=0)
 SPACE = Space.model_validate(
@@ -241,7 +241,7 @@ KILLED = """
     sys.path.insert(0, {here!r})
     from pathlib import Path
     from test_ledger import BOTH, PLAN, SPACE, epoch
-    from autokd.tune.ledger import Ledger
+    from autokd.tune.study import Ledger
     ledger = Ledger(Path({path!r}), SPACE, BOTH, PLAN)
     for turn in range(2):
         proposal = ledger.next()

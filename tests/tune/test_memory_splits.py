@@ -9,10 +9,10 @@ import pytest
 from autokd.files import write_text
 from autokd.records import EpochReport, Proposal, Recipe, SeedResult
 from autokd.runs.folder import Run
-from autokd.tune.batchparts import BatchParts
-from autokd.tune.confirm import FinalistSource
-from autokd.tune.engines.base import Job, Outcome
+from autokd.tune.engines.protocol import Job, Outcome
+from autokd.tune.finalist_trainings import FinalistSource
 from autokd.tune.finalists import Finalist
+from autokd.tune.memory_splits import BatchParts
 
 OUTCOME = Outcome(epochs=2, val_accuracy=0.5, test_accuracy=0.5, seconds=1.0)
 

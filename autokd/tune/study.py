@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from autokd.errors import RunError
 from autokd.files import digest
 from autokd.records import ARMS, Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
-from autokd.tune.space import Space, as_read
+from autokd.tune.space.space import Space, as_read
 
 if TYPE_CHECKING:
     import optuna

@@ -20,7 +20,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from autokd.files import digest, write_bytes, write_text
-from autokd.tune.engines.base import Job, WorkshopFactory
+from autokd.tune.engines.protocol import Job, WorkshopFactory
 
 CHUNK = 256 << 20  # bytes of a file in one object of the store
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from autokd.records import ARMS, Arm, Record
-from autokd.tune.sections import Range
-from autokd.tune.space import Space, read_space, space_path
+from autokd.tune.space.files import read_space, space_path
+from autokd.tune.space.schema import Range
+from autokd.tune.space.space import Space
 from autokd.zoo.timm_names import family_of
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from autokd.files import digest
 from autokd.records import Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
 from autokd.runs.folder import Run
-from autokd.tune.engines.base import Job, Order, Outcome
+from autokd.tune.engines.protocol import Job, Order, Outcome
 
 AS_IT_IS = Recipe(learning_rate=0.0, weight_decay=0.0, epochs=0, batch_size=1)
 

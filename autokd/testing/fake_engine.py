@@ -11,8 +11,8 @@ import numpy as np
 from autokd.files import write_bytes, write_text
 from autokd.records import EpochReport, SeedResult
 from autokd.runs.tables import write_history
-from autokd.tune.engines.base import Job, JobSource, Outcome, WorkshopFactory
 from autokd.tune.engines.local import LocalEngine
+from autokd.tune.engines.protocol import Job, JobSource, Outcome, WorkshopFactory
 
 Quality = Callable[[Job], float]
 

@@ -22,7 +22,7 @@ from autokd.training.batches import batch_images, steps_per_epoch
 from autokd.training.compile_and_timing import Compilation, try_compile
 from autokd.training.evaluate import Normalisation, accuracy, predict
 from autokd.training.loop import TeacherLogits, Training, train
-from autokd.tune.engines.base import Job, Outcome, Workshop
+from autokd.tune.engines.protocol import Job, Outcome, Workshop
 from autokd.weights.published import start_from
 from autokd.zoo.build import build, normalisation
 

@@ -20,9 +20,9 @@ from autokd.data.task import open_task, prepare_task
 from autokd.records import Proposal, Recipe
 from autokd.soft_labels.write import write_soft_labels
 from autokd.teacher.prepare import prepare_teacher
-from autokd.tune.engines.base import Job
-from autokd.tune.engines.shipping import Mailbox, Shipment, ship
-from autokd.tune.workshop import TrainingFactory
+from autokd.tune.engines.protocol import Job
+from autokd.tune.engines.ray_files import Mailbox, Shipment, ship
+from autokd.tune.worker import TrainingFactory
 from autokd.weights.published import without_head
 from autokd.zoo.build import build
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from autokd.records import Candidate, Interval, Proposal, Reading
-from autokd.tune.ledger import Ledger, SearchPlan
-from autokd.tune.space import Space
+from autokd.tune.space.space import Space
+from autokd.tune.study import Ledger, SearchPlan
 
 PLAN = SearchPlan(trials=16, epochs=6, batch_size=32, classes=10, max_cost=0.01, seed=0)
 

@@ -17,9 +17,9 @@ from autokd.files import read_json, write_bytes, write_text
 from autokd.metrics import evaluate
 from autokd.records import Candidate, EpochReport, FinalistRecord, Proposal, SeedResult
 from autokd.runs.folder import Run
-from autokd.tune.batchparts import BatchParts
-from autokd.tune.engines.base import MAX_RETRIES, Job, Order, Outcome
+from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
 from autokd.tune.finalists import Finalist
+from autokd.tune.memory_splits import BatchParts
 
 
 @dataclass(frozen=True)

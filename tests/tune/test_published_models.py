@@ -22,14 +22,13 @@ from autokd.records import Candidate, Interval, Proposal, Reading, Recipe, SeedR
 from autokd.runs.folder import Run
 from autokd.training import loop
 from autokd.training.evaluate import accuracy, predict
-from autokd.tune import workshop
-from autokd.tune.batchparts import BatchParts
-from autokd.tune.confirm import FinalistSource, collect
-from autokd.tune.engines.base import Job, Outcome
 from autokd.tune.engines.local import LocalEngine
+from autokd.tune.engines.protocol import Job, Outcome
+from autokd.tune.finalist_trainings import FinalistSource, collect
 from autokd.tune.finalists import Finalist, choose_finalists
-from autokd.tune.published import AS_IT_IS, PublishedSource
-from autokd.tune.workshop import TrainingFactory
+from autokd.tune.memory_splits import BatchParts
+from autokd.tune.published_models import AS_IT_IS, PublishedSource
+from autokd.tune.worker import TrainingFactory
 from autokd.weights.published import without_head
 from autokd.weights.start import Supply, weights_path
 from autokd.zoo.build import build, normalisation

@@ -8,7 +8,7 @@ from fakes import Hearing
 from scripted import RecordingSource, ScriptedFactory, make_job
 
 from autokd.tune.engines.local import LocalEngine
-from autokd.tune.watch import Limits, Watched
+from autokd.tune.limits import Limits, Watched
 
 
 class Counted(RecordingSource):

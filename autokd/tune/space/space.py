@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from autokd.errors import SpaceError
 from autokd.records import Arm
-from autokd.tune.roster import roster
-from autokd.tune.sections import Default, First, Range, Recipes, Section, Students
-from autokd.tune.spacecheck import Problem, contradictions, misfits, strangers
-from autokd.tune.tomllines import Lines
+from autokd.tune.space.schema import Default, First, Range, Recipes, Section, Students
+from autokd.tune.space.students import roster
 
 USUAL = {"temperature": 4.0, "alpha": 0.9, "learning_rate": 1e-3}  # of the default recipe
 
@@ -87,69 +82,3 @@ def as_read(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
     unread = {name for name, read in reads.items() if not read}
     return {name: value for name, value in fields.items() if name not in unread}
-
-
-# ---- files -----------------------------------------------------------------------------------------------------
-
-
-def space_folder() -> Path:
-    """search_spaces/, inside the installed package or beside it in a source checkout."""
-    package = Path(__file__).parent.parent
-    return next((p for p in (package / "search_spaces", package.parent / "search_spaces") if p.is_dir()), package)
-
-
-def shipped_spaces() -> list[str]:
-    """Names of the spaces that come with autokd."""
-    return sorted(path.stem for path in space_folder().glob("*.toml"))
-
-
-def space_path(name: str) -> Path:
-    """The file of the space called `name`, or the file `name`; raises SpaceError where it is neither."""
-    path = space_folder() / f"{name}.toml" if name in shipped_spaces() else Path(name)
-    if not path.is_file():
-        known = ", ".join(shipped_spaces())
-        raise SpaceError(f"the search space {name} is neither a file nor one of {known}; name one of these")
-    return path
-
-
-def read_space(name: str) -> Space:
-    """The space called `name`, or in the TOML file `name`; raises SpaceError with file, line and remedy."""
-    path = space_path(name)
-    space, problems = examine(path)
-    if space is None or problems:
-        more = f" (and {len(problems) - 1} more: autokd spaces validate {name})" if len(problems) > 1 else ""
-        raise SpaceError(problems[0] + more)
-    return space
-
-
-def examine(path: Path) -> tuple[Space | None, list[str]]:
-    """What a file says, None where it cannot be read, and all that is wrong with it, by line."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"\(at line (\d+), column \d+\)", str(error))
-        reason = str(error).partition(" (at ")[0]
-        return None, [_located(path, int(line[1]) if line else None, f"this is not valid TOML: {reason}")]
-    except (OSError, UnicodeDecodeError) as error:
-        return None, [f"{path} cannot be read ({error}); save it as UTF-8 text"]
-    space, problems = _understood(content)
-    lines = Lines(text, content)
-    placed = sorted(((lines.of(problem.place), problem.text) for problem in problems), key=lambda each: each[0] or 0)
-    return space, [_located(path, *each) for each in placed]
-
-
-def _understood(content: Mapping[str, Any]) -> tuple[Space | None, list[Problem]]:
-    try:
-        space = Space.model_validate(content)
-    except ValidationError as error:
-        problems = misfits(error, Space)
-        if not any(problem.place[0] == "students" for problem in problems):
-            problems += roster(Students.model_validate(content["students"]))[1]
-        return None, problems
-    names, unknown = roster(space.students)
-    return space, [*contradictions(space), *(unknown or strangers(space, names))]
-
-
-def _located(path: Path, line: int | None, text: str) -> str:
-    return f"{path}, line {line}: {text}" if line else f"{path}: {text}"

@@ -9,7 +9,7 @@ from typing import Protocol
 from autokd.machine import Stopwatch
 from autokd.progress import Listener, Tally
 from autokd.records import Arm, EpochReport
-from autokd.tune.engines.base import Job, JobSource, Order, Outcome
+from autokd.tune.engines.protocol import Job, JobSource, Order, Outcome
 
 
 class CountedSource(JobSource, Protocol):

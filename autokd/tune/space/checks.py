@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
 from autokd.records import ARMS, Arm
-from autokd.tune.sections import ArmSection, Default, DirectSection, DistillSection, First, Range, Values
-from autokd.tune.tomllines import Place
+from autokd.tune.space.schema import ArmSection, Default, DirectSection, DistillSection, First, Range, Values
+from autokd.tune.space.toml_lines import Place
 
 if TYPE_CHECKING:
-    from autokd.tune.space import Space
-
-
-class Problem(NamedTuple):
-    """One thing to mend."""
-
-    place: Place
-    text: str
+    from autokd.tune.space.space import Space
 
 
 def misfits(error: ValidationError, model: type[BaseModel]) -> list[Problem]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+from autokd.tune.space.toml_lines import Place
 
 Place = tuple[str | int, ...]  # keys and, in arrays, numbers from 0
 
@@ -72,3 +74,10 @@ def _value(content: Any, place: Place) -> Any:
 
 def _quotes(line: str, text: str) -> bool:
     return f'"{text}"' in line or f"'{text}'" in line
+
+
+class Problem(NamedTuple):
+    """One thing to mend."""
+
+    place: Place
+    text: str

@@ -7,9 +7,9 @@ from pathlib import Path
 from autokd.files import write_text
 from autokd.records import ARMS, EpochReport
 from autokd.runs.folder import Run
-from autokd.tune.batchparts import BatchParts
-from autokd.tune.engines.base import MAX_RETRIES, Job, Order, Outcome
-from autokd.tune.ledger import Ledger, SearchPlan
+from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
+from autokd.tune.memory_splits import BatchParts
+from autokd.tune.study import Ledger, SearchPlan
 
 
 class TrialSource:

@@ -1,0 +1,1 @@
+"""Search spaces: TOML files that say which students and which recipes are searched."""
