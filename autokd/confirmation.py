@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from autokd.beyond import edge_remarks
-from autokd.decide.levels import level_of_look
+from autokd.decide.statistics.repeated_looks import level_of_look
 from autokd.errors import InterruptedRun, RunError
 from autokd.files import read_json
 from autokd.records import FinalistRecord, Proposal, SearchSummary, TrialRecord

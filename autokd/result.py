@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from autokd.cost.pricing import changed_model
 from autokd.decide import decide, read_evidence
-from autokd.decide.audit import audit
-from autokd.decide.conditions import CONDITIONS, left_out_under, trials_under, under, with_latency
+from autokd.decide.audit.audit import audit
+from autokd.decide.what_if import CONDITIONS, left_out_under, trials_under, under, with_latency
 from autokd.errors import ConfigError, RunError
 from autokd.records import Decision, Options, Report, Strength, Verdict
 from autokd.report import assemble, read_report, stored_trials, write_copy

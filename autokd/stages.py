@@ -15,7 +15,7 @@ from autokd.candidates import find_candidates
 from autokd.config import SearchConfig
 from autokd.data.hidden_labels import label_remarks
 from autokd.decide import decide, read_evidence
-from autokd.decide.audit import audit
+from autokd.decide.audit.audit import audit
 from autokd.errors import InterruptedRun, RunError
 from autokd.export.card import model_card
 from autokd.files import read_json

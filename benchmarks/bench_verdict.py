@@ -34,7 +34,7 @@ from fronts import FRONTS, Front
 from simulated import KINDS, Chance, Kind, Outcome, repeated
 from timing import interleave, ratio, spread, table
 
-from autokd.decide import statistics
+from autokd.decide.statistics import intervals
 
 Shares = npt.NDArray[np.float64]
 Row = dict[str, object]
@@ -208,9 +208,9 @@ def speed(asked: argparse.Namespace) -> None:
     seconds = interleave(
         {
             "bare mean": lambda: a.mean(),
-            "difference": lambda: statistics.difference(a, b).interval,
-            "retention": lambda: statistics.retention(a, teacher).interval,
-            "accuracy": lambda: statistics.accuracy(a),
+            "difference": lambda: intervals.difference(a, b).interval,
+            "retention": lambda: intervals.retention(a, teacher).interval,
+            "accuracy": lambda: intervals.accuracy(a),
         },
         rounds=9,
     )

@@ -9,10 +9,11 @@ from fronts import Front
 from simulated import Chance, Outcome, hardness, outcomes, with_own
 from simulated_runs import OWN, TEACHER_ACCURACY, TEACHER_COST, first_seeds, made_run
 
-from autokd.decide import Evidence, decide, rules, statistics
-from autokd.decide.case import build_case
-from autokd.decide.levels import level_of_look
-from autokd.decide.strength import weaknesses
+from autokd.decide import Evidence, decide, policy
+from autokd.decide.comparisons import build_case
+from autokd.decide.statistics import intervals
+from autokd.decide.statistics.repeated_looks import level_of_look
+from autokd.decide.weaknesses import weaknesses
 from autokd.records import Policy
 
 ACCURACY = Policy(max_cost=0.01)
@@ -45,10 +46,10 @@ def equal_arms(cell: RunCell, rng: np.random.Generator) -> Outcome:
     of the costs, does that strongly; with a teacher over the budget: says distill, does so strongly.
     """
     case = build_case(made_run(cell.front, cell.images, cell.seeds, cell.chance, rng))
-    judged, saving, needed = (rules.judge(case, policy) for policy in (ACCURACY, SAVINGS, TEACHER_TOO_DEAR))
+    judged, saving, needed = (policy.judge(case, policy) for policy in (ACCURACY, SAVINGS, TEACHER_TOO_DEAR))
     says, saves = judged.verdict == "distill", saving.verdict == "distill"
-    ahead = len(judged.picks) == 2 and rules.is_ahead(case, ACCURACY, *judged.picks)
-    by_cost = saves and len(saving.picks) == 2 and rules.decided_by_cost(SAVINGS, *saving.picks)
+    ahead = len(judged.picks) == 2 and policy.is_ahead(case, ACCURACY, *judged.picks)
+    by_cost = saves and len(saving.picks) == 2 and policy.decided_by_cost(SAVINGS, *saving.picks)
     return (
         says,
         says and not weaknesses(judged),
@@ -72,9 +73,9 @@ def covered(cell: Cell, rng: np.random.Generator) -> Outcome:
     a = outcomes(rng, TRUE_ACCURACY, with_own(rng, hard, OWN), cell.seeds, cell.chance)
     b = outcomes(rng, TRUE_ACCURACY - TRUE_GAIN, with_own(rng, hard, OWN), cell.seeds, cell.chance)
     found = (
-        (statistics.difference(a, b).interval, TRUE_GAIN),
-        (statistics.retention(a, hard[None] < TEACHER_ACCURACY).interval, TRUE_ACCURACY / TEACHER_ACCURACY),
-        (statistics.accuracy(a), TRUE_ACCURACY),
+        (intervals.difference(a, b).interval, TRUE_GAIN),
+        (intervals.retention(a, hard[None] < TEACHER_ACCURACY).interval, TRUE_ACCURACY / TEACHER_ACCURACY),
+        (intervals.accuracy(a), TRUE_ACCURACY),
     )
     hits = [interval.low <= truth <= interval.high for interval, truth in found]
     return *hits, *(interval.high - interval.low for interval, _ in found)
@@ -86,7 +87,7 @@ def decided(cell: RunCell, rng: np.random.Generator) -> Outcome:
     evidence = made_run(cell.front, cell.images, cell.seeds, cell.chance, rng)
     decision = decide(evidence, ACCURACY)
     distil, strong = decision.verdict == "distill", decision.strength == "strong"
-    unproven = decision.verdict == "keep_teacher" and rules.judge(build_case(evidence), ACCURACY).unproven
+    unproven = decision.verdict == "keep_teacher" and policy.judge(build_case(evidence), ACCURACY).unproven
     return distil, distil and strong, strong, unproven
 
 
@@ -116,10 +117,10 @@ def selected(cell: Contest, rng: np.random.Generator) -> Outcome:
     confirmed, picked = finalists[0][:, cell.val :], finalists[pick][:, cell.val :]
     return (
         max(trials) - TRUE_ACCURACY,
-        statistics.accuracy(confirmed).mean - TRUE_ACCURACY,
+        intervals.accuracy(confirmed).mean - TRUE_ACCURACY,
         on_val[pick] - TRUE_ACCURACY,
-        statistics.accuracy(picked).mean - TRUE_ACCURACY,
-        statistics.difference(picked, twin).mean,
+        intervals.accuracy(picked).mean - TRUE_ACCURACY,
+        intervals.difference(picked, twin).mean,
     )
 
 
@@ -136,6 +137,6 @@ def looked_at_again(cell: RunCell, rng: np.random.Generator) -> Outcome:
     return tuple(answers)
 
 
-def _look(evidence: Evidence, seeds: int, number: int) -> rules.Judgement:
+def _look(evidence: Evidence, seeds: int, number: int) -> policy.Judgement:
     seen = replace(first_seeds(evidence, seeds), level=level_of_look(number))
-    return rules.judge(build_case(seen), ACCURACY)
+    return policy.judge(build_case(seen), ACCURACY)

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from autokd.config import ENGINE, SearchConfig, read_config_file
-from autokd.decide.conditions import CONDITIONS
+from autokd.decide.what_if import CONDITIONS
 from autokd.runs.folder import Run
 
 Command = Callable[..., Any]

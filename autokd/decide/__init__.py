@@ -1,6 +1,6 @@
 """The verdict: statistics, economics and policy as pure functions of the records of a run."""
 
+from autokd.decide.decision import decide
 from autokd.decide.evidence import Evidence, read_evidence
-from autokd.decide.policy import decide
 
 __all__ = ["Evidence", "decide", "read_evidence"]

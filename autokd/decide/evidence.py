@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from autokd.decide.levels import LEVEL, level_of_look
-from autokd.decide.statistics import Correct
+from autokd.decide.statistics.intervals import Correct
+from autokd.decide.statistics.repeated_looks import LEVEL, level_of_look
 from autokd.errors import RunError
 from autokd.files import read_json
 from autokd.records import CostModel, FinalistRecord, LeftOut, Reading, Record, SearchSummary, Task, Teacher

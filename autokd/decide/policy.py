@@ -1,170 +1,274 @@
-"""`decide`: evidence and a policy in, a decision out. Nothing is read, written or measured."""
+"""The rules of the verdict (design, section 5, points 1 to 5): a pure function of a case and a policy.
+
+Strength, reasons and what would change the verdict are made elsewhere, by asking these rules again.
+"""
 
 from __future__ import annotations
 
-from autokd.decide import wording as say
-from autokd.decide.case import Case, Offer, Student, build_case
-from autokd.decide.changes import changes
-from autokd.decide.economics import economics, monthly_usd
-from autokd.decide.edges import edges
-from autokd.decide.evidence import Evidence
-from autokd.decide.paired_tests import holm
-from autokd.decide.reasons import closest, reasons, summary
-from autokd.decide.refusals import limits_missed, refusals
-from autokd.decide.rules import Judgement, judge
-from autokd.decide.strength import settling_seeds, weaknesses
-from autokd.decide.verdictmap import verdict_map
-from autokd.records import Advantage, Arm, Decision, Economics, FinalistSummary, Option, Options, Policy, SeededInterval
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from autokd.decide.comparisons import Case, Offer, Student
+from autokd.decide.economics import break_even_requests, cheaper, costs_differ, horizon_saving_usd, one_time_usd, within
+from autokd.decide.statistics.intervals import Estimate
+from autokd.records import ARMS, Policy, Verdict
+
+_ROUNDING = 1e-9
+HALF = 0.5  # of the teacher's cost: where no volume is known, a saving that large is taken to pay
 
 
-def decide(evidence: Evidence, policy: Policy) -> Decision:
-    """The verdict on the evidence under a policy, with its strength, its reasons and what would change it."""
-    judged = judge(build_case(evidence), policy)
-    weak = weaknesses(judged)
-    found = changes(judged)
-    return Decision(
-        verdict=judged.verdict,
-        strength="weak" if weak else "strong",
-        condition=_condition(judged),
-        summary=summary(judged, found),
-        reasons=reasons(judged, found),
-        weaknesses=tuple(weakness.sentence for weakness in weak),
-        settling_seeds=settling_seeds(weak),
-        would_change=tuple(change.sentence for change in found),
-        options=_options(judged),
-        gain=judged.gain.difference if judged.gain else None,
-        advantage=judged.advantage.difference if judged.advantage else None,
-        break_even_requests=judged.break_even(judged.pick) if judged.pick else None,
-        economics=_economics(judged),
-        verdict_map=verdict_map(judged),
-        finalists=tuple(_finalist(judged, student) for student in (*judged.case.students, *judged.case.beyond)),
-        advantages=_advantages(judged.case),
-        edges=edges(judged.case),
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """The verdict with what led to it."""
+
+    case: Case
+    policy: Policy
+    verdict: Verdict
+    teacher_eligible: bool
+    eligible: frozenset[int]
+    worthwhile: frozenset[int]
+    distilled: Student | None  # the pick of the distill arm
+    direct: Student | None  # the pick of the direct arm
+    outdone: Student | None  # the direct arm's first choice, where it is dearer and worse than the distilled pick
+
+    @property
+    def pick(self) -> Student | None:
+        """The student that the verdict recommends, if it recommends one."""
+        return {"distill": self.distilled, "use_small_model": self.direct}.get(self.verdict)
+
+    @property
+    def unproven(self) -> bool:
+        """Whether the teacher is kept beside a distilled pick, for want of a shown gain."""
+        return self.verdict == "keep_teacher" and self.distilled is not None
+
+    @property
+    def picks(self) -> list[Student]:
+        """The picks there are, distilled before direct."""
+        return [pick for pick in (self.distilled, self.direct) if pick]
+
+    def passed_over(self, direct: Student) -> bool:
+        """Whether a worthwhile finalist of the direct arm gave way to the distilled pick."""
+        found = self.distilled is not None and direct.arm == "direct" and direct.number in self.worthwhile
+        return found and self.distilled is not None and is_outdone(self.case, direct, self.distilled)
+
+    @property
+    def twin(self) -> Student | None:
+        """The twin of the distilled pick."""
+        return self.case.twin_of(self.distilled) if self.distilled else None
+
+    @property
+    def gain(self) -> Estimate | None:
+        """What distilling did for the distilled pick; None without a pick or without its twin."""
+        distilled, twin = self.distilled, self.twin
+        return self.case.differences[distilled.number, twin.number] if distilled and twin else None
+
+    @property
+    def advantage(self) -> Estimate | None:
+        """Accuracy of the distilled pick minus the direct pick's; None unless both arms have one."""
+        distilled, direct = self.distilled, self.direct
+        return self.case.differences[distilled.number, direct.number] if distilled and direct else None
+
+    @property
+    def one_time_usd(self) -> float:
+        """What either student costs once."""
+        return one_time_usd(self.case.spent_usd, self.policy)
+
+    def break_even(self, student: Student) -> float | None:
+        """Requests after which a student has paid for itself; None where it is not cheaper than the teacher."""
+        return break_even_requests(self.one_time_usd, self.case.teacher.cost.mean, student.cost.mean)
+
+
+def judge(case: Case, policy: Policy, admitted: Collection[int] = ()) -> Judgement:
+    """The verdict on a case; finalists `admitted` count as keeping as much accuracy as their interval allows."""
+    teacher_eligible = affordable(case.teacher, policy)
+    eligible = [s for s in case.students if affordable(s, policy) and (s.number in admitted or keeps_up(s, policy))]
+    worthwhile = [s for s in eligible if not teacher_eligible or pays(s, case, policy, s.number in admitted)]
+    tried, rivals = ([s for s in worthwhile if s.arm == arm] for arm in ARMS)
+    distilled, direct, outdone = _picks(case, policy, tried, rivals)
+    proven = [s for s in tried if gains(case, s)]
+    if teacher_eligible and direct is None and proven:
+        distilled, direct, outdone = _picks(case, policy, proven, rivals)
+    return Judgement(
+        case=case,
+        policy=policy,
+        verdict=_verdict(case, policy, teacher_eligible, distilled, direct),
+        teacher_eligible=teacher_eligible,
+        eligible=frozenset(s.number for s in eligible),
+        worthwhile=frozenset(s.number for s in worthwhile),
+        distilled=distilled,
+        direct=direct,
+        outdone=outdone,
     )
 
 
-def _condition(judged: Judgement) -> str | None:
-    """The volume above which the verdict holds, where none was given and the teacher could be kept."""
-    if judged.pick is None or not judged.teacher_eligible or judged.policy.requests_per_month is not None:
+# ---- 1: eligible -----------------------------------------------------------------------------------------------
+
+
+def affordable(offer: Offer, policy: Policy) -> bool:
+    """Whether cost and latency are within their limits."""
+    return within(offer.cost.mean, policy.max_cost) and fast_enough(offer, policy)
+
+
+def fast_enough(offer: Offer, policy: Policy) -> bool:
+    """Whether the p95 latency is within its limit; one that was not measured is not shown to be."""
+    if policy.max_latency_ms is None:
+        return True
+    return offer.latency_ms is not None and within(offer.latency_ms, policy.max_latency_ms)
+
+
+def keeps_up(student: Student, policy: Policy) -> bool:
+    """Whether a student is shown to be good enough: in accuracy, and in whatever else was given a limit."""
+    return retains(student, policy) and flips_little(student, policy) and knows_all(student, policy)
+
+
+def retains(student: Student, policy: Policy) -> bool:
+    """Whether even the lower end of the retention keeps enough."""
+    return student.retention.low >= policy.min_retention - _ROUNDING
+
+
+def flips_little(student: Student, policy: Policy) -> bool:
+    """Whether even the upper end of the negative flips is within its limit, where there is one."""
+    return policy.max_negative_flips is None or student.flips.high <= policy.max_negative_flips + _ROUNDING
+
+
+def knows_all(student: Student, policy: Policy) -> bool:
+    """Whether even the lower end of the worst class's recall is enough, where that was asked for."""
+    return policy.min_class_recall is None or student.worst.recall.low >= policy.min_class_recall - _ROUNDING
+
+
+def could_keep_up(student: Student, policy: Policy) -> bool:
+    """Whether no interval rules out that the student is good enough."""
+    return (
+        student.retention.high >= policy.min_retention
+        and (policy.max_negative_flips is None or student.flips.low <= policy.max_negative_flips)
+        and (policy.min_class_recall is None or student.worst.recall.high >= policy.min_class_recall)
+    )
+
+
+# ---- 2: worthwhile ---------------------------------------------------------------------------------------------
+
+
+def pays(student: Student, case: Case, policy: Policy, admitted: bool = False) -> bool:
+    """Whether a student pays for itself beside a teacher that could be kept; `admitted` as for `judge`."""
+    saving = horizon_saving_usd(case.teacher.cost.mean, student.cost.mean, policy)
+    if saving is not None:
+        return saving > one_time_usd(case.spent_usd, policy)
+    if half_priced(student, case):
+        return True
+    kept = student.retention.high if admitted else student.retention.low
+    return cheaper(student.cost.mean, case.teacher.cost.mean) and kept >= 1 - _ROUNDING
+
+
+def half_priced(student: Student, case: Case) -> bool:
+    """Whether a student costs at most half of what the teacher does."""
+    return within(student.cost.mean, HALF * case.teacher.cost.mean)
+
+
+# ---- 3: the pick of an arm -------------------------------------------------------------------------------------
+
+
+def _picks(
+    case: Case, policy: Policy, tried: list[Student], rivals: list[Student]
+) -> tuple[Student | None, Student | None, Student | None]:
+    """The picks of both arms, and the direct arm's first choice where that gives way."""
+    distilled, first = arm_pick(tried, policy), arm_pick(rivals, policy)
+    if not (distilled and first and is_outdone(case, first, distilled)):
+        return distilled, first, None
+    return distilled, arm_pick([s for s in rivals if not is_outdone(case, s, distilled)], policy), first
+
+
+def arm_pick(worthwhile: list[Student], policy: Policy) -> Student | None:
+    """The finalist that stands for its arm, by validation accuracy and cost; None where there is none to pick."""
+    if not worthwhile:
         return None
-    requests, model = judged.break_even(judged.pick), judged.case.evidence.cost_model
-    at = f" at a utilization of {say.clean(model.utilization * 100)} %" if model.model == "measured" else ""
-    return f"above {say.count(requests)} requests{at}" if requests else None
+    if policy.prefer == "savings":
+        least = min(s.cost.mean for s in worthwhile)
+        near = [s for s in worthwhile if not costs_differ(s.cost.mean, least)]
+        return min(near, key=lambda s: (-s.val_accuracy, s.cost.mean, s.number))
+    best = max(s.val_accuracy for s in worthwhile)
+    near = [s for s in worthwhile if s.val_accuracy >= best - policy.min_gain - _ROUNDING]
+    return min(near, key=lambda s: (s.cost.mean, -s.val_accuracy, s.number))
 
 
-def _economics(judged: Judgement) -> Economics | None:
-    if judged.pick is None:
-        return None
-    case = judged.case
-    return economics(case.evidence.search, judged.policy, case.teacher.cost, judged.pick.cost)
+def is_outdone(case: Case, direct: Student, distilled: Student) -> bool:
+    """Whether a direct finalist is dearer than the distilled pick and less accurate with its whole interval.
+
+    Nobody should be told to take it. What remains for the direct arm is its next choice, as a rule the distilled
+    pick's twin, so that a distilled student is still recommended only for what distilling did.
+    """
+    ahead = case.differences[distilled.number, direct.number].interval.low > 0
+    return ahead and cheaper(distilled.cost.mean, direct.cost.mean)
 
 
-def _advantages(case: Case) -> tuple[Advantage, ...]:
-    """Every contrast of the arms, with p-values corrected for their number."""
-    p_values = [estimate.p_value for estimate in case.differences.values()]
-    return tuple(
-        Advantage(**estimate.difference.model_dump(), distilled=distilled, direct=direct, p=p, p_holm=float(adjusted))
-        for ((distilled, direct), estimate), p, adjusted in zip(
-            case.differences.items(), p_values, holm(p_values), strict=True
-        )
-    )
+# ---- 4 and 5: the verdict --------------------------------------------------------------------------------------
 
 
-# ---- options and finalists -------------------------------------------------------------------------------------
+def _verdict(
+    case: Case, policy: Policy, teacher_eligible: bool, distilled: Student | None, direct: Student | None
+) -> Verdict:
+    """The simpler way needs no proof: a direct pick, or else a teacher that could be kept.
+
+    A distilled pick has to gain, unless it is all there is.
+    """
+    if distilled and direct:
+        return _between(case, policy, distilled, direct)
+    if distilled:
+        return "distill" if gains(case, distilled) or not teacher_eligible else "keep_teacher"
+    if direct:
+        return "use_small_model"
+    return "keep_teacher" if teacher_eligible else "none"
 
 
-def _options(judged: Judgement) -> Options:
-    """The teacher, and each arm's pick; an arm without a pick shows its nearest finalist, which is not worthwhile."""
-
-    def arm(name: Arm, pick: Student | None) -> Option | None:
-        shown = pick or closest(judged.case.arm(name), judged)
-        return _student_option(judged, shown) if shown else None
-
-    return Options(
-        teacher=_teacher_option(judged),
-        direct=arm("direct", judged.direct),
-        distilled=arm("distill", judged.distilled),
-    )
+def _between(case: Case, policy: Policy, distilled: Student, direct: Student) -> Verdict:
+    proven = gains(case, distilled) and is_preferred(case, policy, distilled, direct)
+    return "distill" if proven else "use_small_model"
 
 
-def _teacher_option(judged: Judgement) -> Option:
-    teacher = judged.case.evidence.teacher
-    return _option(
-        judged.case.teacher,
-        judged.policy,
-        parameters=teacher.parameters,
-        ratio=1.0,
-        macs=teacher.macs,
-        accuracy=judged.case.teacher_accuracy,
-        one_time=0.0,
-        eligible=judged.teacher_eligible,
-        why_not=tuple(limits_missed(judged.case.teacher, judged.policy)),
-    )
+def is_preferred(case: Case, policy: Policy, distilled: Student, direct: Student) -> bool:
+    """Whether a distilled pick that gains is to be taken: the cheaper one by savings, else the one that is ahead."""
+    if decided_by_cost(policy, distilled, direct):
+        return distilled.cost.mean < direct.cost.mean
+    return is_ahead(case, policy, distilled, direct)
 
 
-def _student_option(judged: Judgement, student: Student) -> Option:
-    return _option(
-        student,
-        judged.policy,
-        parameters=student.record.parameters,
-        ratio=student.record.ratio,
-        macs=student.record.macs,
-        accuracy=student.accuracy,
-        one_time=judged.one_time_usd,
-        eligible=student.number in judged.eligible,
-        why_not=refusals(judged, student),
-    )
+def decided_by_cost(policy: Policy, distilled: Student, direct: Student) -> bool:
+    """Whether savings are preferred and settle it between two picks."""
+    return policy.prefer == "savings" and costs_differ(distilled.cost.mean, direct.cost.mean)
 
 
-def _option(
-    offer: Offer,
-    policy: Policy,
-    *,
-    parameters: int,
-    ratio: float,
-    macs: int,
-    accuracy: SeededInterval,
-    one_time: float,
-    eligible: bool,
-    why_not: tuple[str, ...],
-) -> Option:
-    return Option(
-        student=offer.name,
-        finalist=offer.number,
-        parameters=parameters,
-        ratio=ratio,
-        macs=macs,
-        accuracy=accuracy,
-        retention=offer.retention,
-        cost_usd_per_1k=offer.cost.mean,
-        monthly_usd=monthly_usd(offer.cost.mean, policy.requests_per_month),
-        latency_ms=offer.reading.latency_ms,
-        capacity_rps=offer.reading.capacity_rps,
-        one_time_usd=one_time,
-        eligible=eligible,
-        worthwhile=not why_not,
-        noisy=offer.reading.noisy,
-        why_not=why_not,
-    )
+def gains(case: Case, distilled: Student) -> bool:
+    """Whether distilling is shown to have done something for this student; never, without its twin."""
+    twin = case.twin_of(distilled)
+    return twin is not None and case.differences[distilled.number, twin.number].interval.low > 0
 
 
-def _finalist(judged: Judgement, student: Student) -> FinalistSummary:
-    record, why_not = student.record, refusals(judged, student)
-    return FinalistSummary(
-        number=record.number,
-        arm=record.arm,
-        role=record.role,
-        student=record.student,
-        twin_of=record.twin_of,
-        val_accuracy=record.val_accuracy,
-        accuracy=student.accuracy,
-        retention=student.retention,
-        cost_usd_per_1k=student.cost.mean,
-        latency_ms=student.reading.latency_ms,
-        noisy=student.reading.noisy,
-        device_seconds=sum(result.device_seconds for result in record.seeds),
-        weights=record.weights,
-        eligible=student.number in judged.eligible,
-        worthwhile=not why_not,
-        why_not=why_not,
-    )
+def could_gain(case: Case, distilled: Student) -> bool:
+    """Whether it is open that more evidence would show a gain; so it is without a twin."""
+    twin = case.twin_of(distilled)
+    return twin is None or case.differences[distilled.number, twin.number].interval.high > 0
+
+
+def is_ahead(case: Case, policy: Policy, distilled: Student, direct: Student) -> bool:
+    """Whether the distilled pick is shown to be more accurate by enough, or as accurate at a lower cost."""
+    if leads(case, policy, distilled, direct):
+        return True
+    advantage = case.differences[distilled.number, direct.number].interval
+    return cheaper(distilled.cost.mean, direct.cost.mean) and advantage.low > -policy.min_gain
+
+
+def leads(case: Case, policy: Policy, distilled: Student, direct: Student) -> bool:
+    """Whether the distilled pick is shown to be more accurate, by a mean that matters."""
+    advantage = case.differences[distilled.number, direct.number].interval
+    return advantage.low > 0 and advantage.mean >= policy.min_gain - _ROUNDING
+
+
+def could_be_ahead(case: Case, policy: Policy, distilled: Student, direct: Student) -> bool:
+    """Whether the intervals of gain and advantage leave it open that more evidence would say distill."""
+    if not could_gain(case, distilled):
+        return False
+    if decided_by_cost(policy, distilled, direct):
+        return distilled.cost.mean < direct.cost.mean
+    advantage = case.differences[distilled.number, direct.number].interval
+    if advantage.high > max(policy.min_gain, 0.0):
+        return True
+    return cheaper(distilled.cost.mean, direct.cost.mean) and advantage.high > -policy.min_gain

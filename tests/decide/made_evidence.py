@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autokd.decide import Evidence
-from autokd.decide.conditions import under
+from autokd.decide.what_if import under
 from autokd.records import (
     Arm,
     CostModel,

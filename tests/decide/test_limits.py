@@ -9,8 +9,8 @@ import pytest
 from made_evidence import Made, direct, distilled, made_evidence, twin
 
 from autokd.decide import Evidence, decide
-from autokd.decide.case import build_case
-from autokd.decide.rules import judge
+from autokd.decide.comparisons import build_case
+from autokd.decide.policy import judge
 from autokd.records import Policy
 
 ALIKE = (distilled(accuracy=0.94), direct(accuracy=0.94), twin(accuracy=0.94))

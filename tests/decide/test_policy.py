@@ -10,9 +10,9 @@ import pytest
 from made_evidence import Made, direct, distilled, left_out, made_evidence, twin
 
 from autokd.decide import Evidence, decide
-from autokd.decide.case import build_case
-from autokd.decide.rules import arm_pick, judge
-from autokd.decide.strength import weaknesses
+from autokd.decide.comparisons import build_case
+from autokd.decide.policy import arm_pick, judge
+from autokd.decide.weaknesses import weaknesses
 from autokd.records import Policy, Verdict
 
 BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925), twin(accuracy=0.92))

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from made_evidence import Made, direct, distilled, made_evidence, shuffled
 
 from autokd.decide import Evidence, decide
-from autokd.decide.case import build_case
+from autokd.decide.comparisons import build_case
 from autokd.decide.economics import cheaper
-from autokd.decide.rules import judge
+from autokd.decide.policy import judge
 from autokd.records import Policy
 
 IMAGES = 300

@@ -15,8 +15,6 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from autokd.decide import rules, statistics
-
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 NAMES = ("simulated", "fronts", "simulated_runs", "experiments")
 with pytest.MonkeyPatch.context() as beside:

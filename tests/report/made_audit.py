@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from believable_run import TEACHER_PARAMETERS, make_finalists
 
-from autokd.decide.ambiguity import by_entropy
-from autokd.decide.classes import by_class
+from autokd.decide.audit.by_entropy import by_entropy
+from autokd.decide.audit.per_class import by_class
 from autokd.records import Audit, Difference, EqualTerms, FinalistRecord, Quality, Subject
 
 SUBJECTS: dict[Subject, int] = {"distilled": 100, "direct": 103, "twin": 102}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autokd.decide.wording import count
+from autokd.decide.explain.wording import count
 from autokd.records import Interval
 from autokd.report import format as fmt
 

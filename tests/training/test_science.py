@@ -18,7 +18,7 @@ from torch import nn
 import autokd.training.step
 from autokd.data.task import TaskData
 from autokd.data.views import normalise
-from autokd.decide.statistics import difference
+from autokd.decide.statistics.intervals import difference
 from autokd.records import Recipe
 from autokd.training.evaluate import predict
 from autokd.training.loop import Training, train

@@ -37,7 +37,7 @@ from math import inf, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.decide.levels import LEVEL
+from autokd.decide.statistics.repeated_looks import LEVEL
 from autokd.records import Difference, Interval, SeededInterval
 
 Floats = NDArray[np.float64]

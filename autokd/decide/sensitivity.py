@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from math import log
 
 from autokd.cost.dollars import unrounded_replicas
-from autokd.decide import wording as say
-from autokd.decide.case import Case
-from autokd.decide.rules import Judgement, judge
+from autokd.decide.comparisons import Case
+from autokd.decide.explain import wording as say
+from autokd.decide.policy import Judgement, judge
 from autokd.records import CostModel, Policy, Verdict
 
 STEPS = 64  # of a dial's walk in one direction

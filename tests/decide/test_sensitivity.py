@@ -13,9 +13,9 @@ import pytest
 from made_evidence import Made, direct, distilled, left_out, made_cost_model, made_evidence, twin
 
 from autokd.decide import decide
-from autokd.decide.case import Case, build_case
-from autokd.decide.changes import Change, changes
-from autokd.decide.rules import judge
+from autokd.decide.comparisons import Case, build_case
+from autokd.decide.policy import judge
+from autokd.decide.sensitivity import Change, changes
 from autokd.records import Interval, Policy, Verdict
 
 BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925, cost=0.0004), twin(accuracy=0.92))

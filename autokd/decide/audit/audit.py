@@ -14,8 +14,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from autokd import metrics
-from autokd.decide.ambiguity import by_entropy
-from autokd.decide.classes import by_class
+from autokd.decide.audit.by_entropy import by_entropy
+from autokd.decide.audit.per_class import by_class
 from autokd.decide.evidence import Evidence
 from autokd.errors import RunError
 from autokd.records import (

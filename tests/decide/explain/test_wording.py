@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.decide import wording as say
+from autokd.decide.explain import wording as say
 
 
 @pytest.mark.parametrize(

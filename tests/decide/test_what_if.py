@@ -15,7 +15,7 @@ from autokd.config import SearchConfig
 from autokd.cost.dollars import capacity_for, cost_usd_per_1k
 from autokd.cost.pricing import changed_model
 from autokd.decide import Evidence, decide
-from autokd.decide.conditions import under
+from autokd.decide.what_if import under
 from autokd.errors import ConfigError
 from autokd.records import Policy
 

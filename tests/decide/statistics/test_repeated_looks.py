@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autokd.decide.levels import level_of_look, look_after
+from autokd.decide.statistics.repeated_looks import level_of_look, look_after
 
 
 def test_every_look_has_half_the_error_of_the_one_before() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autokd.decide.rules import Judgement, judge
+from autokd.decide.policy import Judgement, judge
 from autokd.records import Verdict, VerdictMap
 
 UTILIZATION = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from made_evidence import Made, direct, distilled, made_evidence, twin
 
-from autokd.decide import decide, statistics
+from autokd.decide import decide
+from autokd.decide.statistics import intervals
 from autokd.records import Decision, Policy
 
 POLICY = Policy(max_cost=0.01)
@@ -71,8 +72,8 @@ def test_an_edge_says_what_distilling_did_there_and_within() -> None:
     assert (below.side, below.limit, below.ratio, below.finalist, below.twin) == ("below", 5.0, 4.0, 4, 5)
     assert (above.side, above.limit, above.ratio, above.finalist, above.twin) == ("above", 20.0, 25.0, 6, 7)
     correct = evidence.correct
-    assert above.gain == statistics.difference(correct[6], correct[7]).difference
-    assert above.inside == 1 and above.inside_gain == statistics.difference(correct[1], correct[3]).difference
+    assert above.gain == intervals.difference(correct[6], correct[7]).difference
+    assert above.inside == 1 and above.inside_gain == intervals.difference(correct[1], correct[3]).difference
     assert above.lead is not None and below.lead is not None
     assert above.lead.mean == pytest.approx(above.inside_gain.mean - above.gain.mean)
     assert below.lead.low > 0 > above.lead.high  # 2 points within, 0.1 below and 3 above
@@ -99,19 +100,19 @@ def test_an_edge_without_a_twin_or_without_company_within() -> None:
 
 def test_a_difference_of_differences_by_hand() -> None:
     a, b, c, d = (np.array([[digit == "1" for digit in text]]) for text in ("1111", "1100", "0110", "0011"))
-    found = statistics.difference_of_differences((a, b), (c, d))
+    found = intervals.difference_of_differences((a, b), (c, d))
     values = np.array([0 - 0, 0 - 1, 1 - 0, 1 + 1])
     assert found.mean == values.mean() == 0.5
-    assert found.image_part == pytest.approx(max(values.var(ddof=1) / 4, statistics.z_squared(0.95) * 4 / 16))
+    assert found.image_part == pytest.approx(max(values.var(ddof=1) / 4, intervals.z_squared(0.95) * 4 / 16))
 
 
 def test_it_is_the_plain_difference_where_the_second_pair_is_one_model() -> None:
     rng = np.random.default_rng(3)
     a, b, c = (rng.random((3, 500)) < p for p in (0.9, 0.8, 0.7))
-    plain = statistics.difference(a, b)
-    assert statistics.difference_of_differences((a, b), (c, c)) == plain
-    fewer = statistics.difference_of_differences((a, b), (c[:2], c[:2]))
-    assert (fewer.seeds, fewer.mean) == (2, statistics.difference(a[:2], b[:2]).mean)
+    plain = intervals.difference(a, b)
+    assert intervals.difference_of_differences((a, b), (c, c)) == plain
+    fewer = intervals.difference_of_differences((a, b), (c[:2], c[:2]))
+    assert (fewer.seeds, fewer.mean) == (2, intervals.difference(a[:2], b[:2]).mean)
 
 
 @pytest.mark.slow
@@ -125,6 +126,6 @@ def test_equal_gains_are_called_different_in_one_of_twenty() -> None:
             level = accuracy + rng.normal(0, 0.005, (3, 1))
             own = rng.random((3, images)) < 0.05
             arms.append(np.where(own, rng.random((3, images)), rng.permutation(hardness)[None]) < level)
-        interval = statistics.difference_of_differences((arms[0], arms[1]), (arms[2], arms[3])).interval
+        interval = intervals.difference_of_differences((arms[0], arms[1]), (arms[2], arms[3])).interval
         wrong += not interval.low <= 0 <= interval.high
     assert wrong / 400 <= 0.075

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.decide.paired_tests import ERROR, holm, mcnemar
-from autokd.decide.statistics import Correct, wilson
+from autokd.decide.statistics.intervals import Correct, wilson
+from autokd.decide.statistics.significance import ERROR, holm, mcnemar
 from autokd.records import ClassAudit, ClassRow, FinalistRecord, Interval, Subject
 
 Labels = NDArray[np.int64]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from autokd.decide.levels import look_after
-from autokd.decide.statistics import Estimate
-from autokd.decide.wording import rounded_out
+from autokd.decide.explain.wording import rounded_out
+from autokd.decide.statistics.intervals import Estimate
+from autokd.decide.statistics.repeated_looks import look_after
 
 MOST_SEEDS = 20
 MOST_IMAGES = 1000.0  # times what there is

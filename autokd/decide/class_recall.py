@@ -11,9 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
-from autokd.decide import statistics
-from autokd.decide.classes import Labels
-from autokd.decide.statistics import Correct
+from autokd.decide.audit.per_class import Labels
+from autokd.decide.statistics import intervals
+from autokd.decide.statistics.intervals import Correct
 from autokd.records import ClassRecall, SeededInterval
 
 FEWEST = 2  # test images: with fewer of a class nothing is shown about it
@@ -39,7 +39,7 @@ class Recalls:
     def _recall(self, name: str, rows: Labels) -> ClassRecall:
         correct = self.correct[:, rows]
         if len(rows) >= FEWEST:
-            return ClassRecall(name=name, images=len(rows), recall=statistics.accuracy(correct, self.level))
+            return ClassRecall(name=name, images=len(rows), recall=intervals.accuracy(correct, self.level))
         mean = float(correct.mean()) if len(rows) else 0.0
         open_ = SeededInterval(mean=mean, low=0.0, high=1.0, level=self.level, seeds=len(correct))
         return ClassRecall(name=name, images=len(rows), recall=open_)

@@ -11,11 +11,11 @@ import pytest
 from made_evidence import Made, direct, distilled, made_evidence, published, twin
 
 from autokd.decide import decide
-from autokd.decide.case import build_case
-from autokd.decide.changes import at_volume
-from autokd.decide.settling import settled_by
-from autokd.decide.statistics import Estimate, difference
-from autokd.decide.strength import Weakness, settling_seeds
+from autokd.decide.comparisons import build_case
+from autokd.decide.sensitivity import at_volume
+from autokd.decide.statistics.intervals import Estimate, difference
+from autokd.decide.statistics.sample_size import settled_by
+from autokd.decide.weaknesses import Weakness, settling_seeds
 from autokd.records import Decision, Policy
 
 BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925), twin(accuracy=0.92))

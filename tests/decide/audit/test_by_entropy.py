@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_evidence import Made, made_record
 
-from autokd.decide.ambiguity import by_entropy
+from autokd.decide.audit.by_entropy import by_entropy
 from autokd.metrics import entropy
 from autokd.records import Ambiguity
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.decide import statistics
-from autokd.decide import wording as say
-from autokd.decide.paired_tests import ERROR, holm
-from autokd.decide.statistics import Correct
+from autokd.decide.explain import wording as say
+from autokd.decide.statistics import intervals
+from autokd.decide.statistics.intervals import Correct
+from autokd.decide.statistics.significance import ERROR, holm
 from autokd.records import Ambiguity, EntropyQuarter, FinalistRecord
 
 QUARTERS = 4
@@ -33,7 +33,7 @@ def by_entropy(
     if len(entropy) < 2 * QUARTERS:
         return None
     parts = np.array_split(np.argsort(entropy, kind="stable"), QUARTERS)
-    estimates = [statistics.difference(correct[:, part], twin_correct[:, part]) for part in parts]
+    estimates = [intervals.difference(correct[:, part], twin_correct[:, part]) for part in parts]
     adjusted = holm([estimate.p_value for estimate in estimates])
     quarters = tuple(
         EntropyQuarter(

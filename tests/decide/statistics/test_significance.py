@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from autokd.decide import statistics
-from autokd.decide.paired_tests import holm, mcnemar
+from autokd.decide.statistics import intervals
+from autokd.decide.statistics.significance import holm, mcnemar
 
 RNG = np.random.default_rng(0)
 
@@ -45,10 +45,10 @@ def test_holm_errs_no_more_often_than_one_test() -> None:
 def test_wilson_is_scipys(level: float) -> None:
     for k, n in ((0, 10), (3, 10), (10, 10), (977, 1000), (1000, 1000)):
         expected = stats.binomtest(k, n).proportion_ci(level, method="wilson")
-        assert statistics.wilson(k / n, n, level) == pytest.approx((expected.low, expected.high), abs=1e-6)
+        assert intervals.wilson(k / n, n, level) == pytest.approx((expected.low, expected.high), abs=1e-6)
 
 
 def test_the_p_value_of_one_training_is_that_of_the_paired_t_test() -> None:
     a, b = RNG.random((1, 400)) < 0.9, RNG.random((1, 400)) < 0.85
     expected = stats.ttest_rel(a[0].astype(float), b[0].astype(float)).pvalue
-    assert statistics.difference(a, b).p_value == pytest.approx(expected, rel=1e-6)
+    assert intervals.difference(a, b).p_value == pytest.approx(expected, rel=1e-6)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autokd.decide import statistics
-from autokd.decide.case import Case, Student
+from autokd.decide.comparisons import Case, Student
 from autokd.decide.evidence import Evidence
+from autokd.decide.statistics import intervals
 from autokd.records import Edge, Side
 
 
@@ -57,11 +57,11 @@ def _pair(case: Case, distilled: Student | None) -> tuple[int, int] | None:
     return (distilled.number, twin.number) if distilled and twin else None
 
 
-def _gain(evidence: Evidence, pair: tuple[int, int]) -> statistics.Estimate:
+def _gain(evidence: Evidence, pair: tuple[int, int]) -> intervals.Estimate:
     distilled, twin = (evidence.correct[number] for number in pair)
-    return statistics.difference(distilled, twin, evidence.level)
+    return intervals.difference(distilled, twin, evidence.level)
 
 
-def _lead(evidence: Evidence, inside: tuple[int, int], beyond: tuple[int, int]) -> statistics.Estimate:
+def _lead(evidence: Evidence, inside: tuple[int, int], beyond: tuple[int, int]) -> intervals.Estimate:
     a, b, c, d = (evidence.correct[number] for number in (*inside, *beyond))
-    return statistics.difference_of_differences((a, b), (c, d), evidence.level)
+    return intervals.difference_of_differences((a, b), (c, d), evidence.level)

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, log
 
-from autokd.decide import wording as say
-from autokd.decide.case import Case, Offer, Student
-from autokd.decide.changes import Change
+from autokd.decide.comparisons import Case, Offer, Student
 from autokd.decide.economics import within
-from autokd.decide.refusals import limits_missed, refusals
-from autokd.decide.rules import Judgement, fast_enough, flips_little, knows_all, retains
+from autokd.decide.explain import wording as say
+from autokd.decide.explain.refusals import limits_missed, refusals
+from autokd.decide.policy import Judgement, fast_enough, flips_little, knows_all, retains
+from autokd.decide.sensitivity import Change
 from autokd.records import LeftOut, Policy
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import nct, t
 
-from autokd.decide import statistics
-from autokd.decide.statistics import Estimate
+from autokd.decide.statistics import intervals
+from autokd.decide.statistics.intervals import Estimate
 
 Array = np.ndarray[Any, Any]
 
@@ -21,10 +21,10 @@ def rows(*texts: str) -> Array:
 
 def test_a_difference_of_single_models_is_the_paired_t_interval() -> None:
     a, b = rows("1111011011"), rows("1010011001")
-    found = statistics.difference(a, b)
+    found = intervals.difference(a, b)
     d = a[0].astype(float) - b[0]
     assert found.mean == pytest.approx(d.mean())
-    half = t.ppf(0.975, 9) * np.sqrt(max(d.var(ddof=1) / 10, statistics.z_squared(0.95) / 100))
+    half = t.ppf(0.975, 9) * np.sqrt(max(d.var(ddof=1) / 10, intervals.z_squared(0.95) / 100))
     assert found.half_width == pytest.approx(half)
 
 
@@ -32,7 +32,7 @@ def test_the_seed_part_by_hand() -> None:
     """The seed part is the variance of the seeds' means; the interaction of the two-way table is shared with images."""
     a = np.stack([np.arange(100) < k for k in (80, 86, 92)])
     b = np.zeros((3, 100), dtype=bool)
-    found = statistics.difference(a, b)
+    found = intervals.difference(a, b)
     d = a.astype(float)
     rest = d - d.mean(0) - (d.mean(1) - d.mean())[:, None]
     interaction = (rest**2).sum() / (2 * 99)
@@ -59,7 +59,7 @@ def test_every_part_has_its_own_quantile() -> None:
 
 def test_identical_predictions_have_a_difference_of_nought_and_a_width_above_nought() -> None:
     a = np.random.default_rng(0).random((3, 1000)) < 0.9
-    found = statistics.difference(a, a).difference
+    found = intervals.difference(a, a).difference
     assert found.mean == 0
     assert 3 / 1000 < found.high < 4 / 1000  # a little over the rule of three
     assert found.low == -found.high
@@ -67,14 +67,14 @@ def test_identical_predictions_have_a_difference_of_nought_and_a_width_above_nou
 
 
 def test_a_difference_is_cut_to_what_accuracies_allow() -> None:
-    found = statistics.difference(np.ones((1, 3), bool), np.zeros((1, 3), bool)).difference
+    found = intervals.difference(np.ones((1, 3), bool), np.zeros((1, 3), bool)).difference
     assert (found.mean, found.high) == (1.0, 1.0)
 
 
 def test_swapping_the_arms_turns_the_sign() -> None:
     rng = np.random.default_rng(1)
     a, b = rng.random((3, 500)) < 0.9, rng.random((3, 500)) < 0.8
-    one, other = statistics.difference(a, b), statistics.difference(b, a)
+    one, other = intervals.difference(a, b), intervals.difference(b, a)
     assert one.mean == pytest.approx(-other.mean)
     assert one.half_width == pytest.approx(other.half_width)
 
@@ -82,8 +82,8 @@ def test_swapping_the_arms_turns_the_sign() -> None:
 def test_different_numbers_of_seeds_add_their_seed_parts() -> None:
     a = np.stack([np.arange(1000) < k for k in (800, 850, 900)])
     b = np.stack([np.arange(1000) < k for k in (700, 760)])
-    found = statistics.difference(a, b)
-    alone = [statistics.difference(x, np.zeros((1, 1000), bool)) for x in (a, b)]
+    found = intervals.difference(a, b)
+    alone = [intervals.difference(x, np.zeros((1, 1000), bool)) for x in (a, b)]
     assert found.seed_part == pytest.approx(sum(part.seed_part for part in alone))
     assert found.seeds == 2
     assert found.mean == pytest.approx(0.85 - 0.73)
@@ -92,16 +92,16 @@ def test_different_numbers_of_seeds_add_their_seed_parts() -> None:
 def test_a_teacher_adds_no_seed_part() -> None:
     teacher = np.arange(1000)[None] < 950
     student = np.stack([np.arange(1000) < k for k in (900, 910, 920)])
-    found = statistics.difference(student, teacher)
+    found = intervals.difference(student, teacher)
     assert found.seeds == 3
-    assert found.seed_part == pytest.approx(statistics.difference(student, np.zeros((1, 1000), bool)).seed_part)
+    assert found.seed_part == pytest.approx(intervals.difference(student, np.zeros((1, 1000), bool)).seed_part)
 
 
 def test_retention_is_a_ratio_with_its_delta_method_interval() -> None:
     rng = np.random.default_rng(2)
     teacher = rng.random((1, 2000)) < 0.9
     student = rng.random((1, 2000)) < 0.8
-    found = statistics.retention(student, teacher)
+    found = intervals.retention(student, teacher)
     ratio = student.mean() / teacher.mean()
     linear = (student[0] - ratio * teacher[0]) / teacher.mean()
     assert found.mean == pytest.approx(ratio)
@@ -110,26 +110,26 @@ def test_retention_is_a_ratio_with_its_delta_method_interval() -> None:
 
 def test_the_teacher_itself_keeps_everything() -> None:
     teacher = np.random.default_rng(0).random((1, 400)) < 0.9
-    found = statistics.retention(teacher, teacher).interval
+    found = intervals.retention(teacher, teacher).interval
     assert found.mean == pytest.approx(1.0)
     assert 0.98 < found.low < 1 < found.high < 1.02
 
 
 def test_retention_of_a_teacher_that_is_always_wrong_is_refused() -> None:
     with pytest.raises(ValueError, match="no test image right"):
-        statistics.retention(np.ones((1, 5), bool), np.zeros((1, 5), bool))
+        intervals.retention(np.ones((1, 5), bool), np.zeros((1, 5), bool))
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_perfect_and_hopeless_accuracies_are_not_certain(share: float) -> None:
-    found = statistics.accuracy(np.full((3, 300), bool(share)))
+    found = intervals.accuracy(np.full((3, 300), bool(share)))
     assert found.mean == share
-    z2 = statistics.z_squared(0.95)
+    z2 = intervals.z_squared(0.95)
     assert found.high - found.low == pytest.approx(z2 / (300 + z2))
 
 
 def test_the_accuracy_of_one_model_has_a_wilson_interval() -> None:
-    found = statistics.accuracy(np.arange(1000)[None] < 970)
+    found = intervals.accuracy(np.arange(1000)[None] < 970)
     assert found.low == pytest.approx(0.9576, abs=2e-4)  # Wilson for 970 of 1,000
     assert found.high == pytest.approx(0.9789, abs=2e-4)
     assert found.seeds == 1
@@ -141,12 +141,12 @@ def test_the_accuracy_of_one_model_has_a_wilson_interval() -> None:
 )
 def test_arrays_that_are_no_pair_are_refused(a: tuple[int, ...], b: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="images"):
-        statistics.difference(np.zeros(a, bool), np.zeros(b, bool))
+        intervals.difference(np.zeros(a, bool), np.zeros(b, bool))
 
 
 def test_counts_are_not_taken_for_correctness() -> None:
     with pytest.raises(ValueError, match="true or false"):
-        statistics.accuracy(np.ones((2, 5)))
+        intervals.accuracy(np.ones((2, 5)))
 
 
 def test_more_images_and_seeds_narrow_the_interval() -> None:
@@ -184,9 +184,9 @@ def test_intervals_cover_the_truth(images: int, seeds: int, kind: str) -> None:
         other = np.where(rng.random(images) < 0.2, rng.random(images), hardness)
         a, b = arm(rng, 0.93, hardness, seeds, kind), arm(rng, 0.91, other, seeds, kind)
         intervals = (
-            (statistics.difference(a, b).interval, 0.02),
-            (statistics.retention(a, hardness[None] < 0.95).interval, 0.93 / 0.95),
-            (statistics.accuracy(a), 0.93),
+            (intervals.difference(a, b).interval, 0.02),
+            (intervals.retention(a, hardness[None] < 0.95).interval, 0.93 / 0.95),
+            (intervals.accuracy(a), 0.93),
         )
         hits += [found.low <= truth <= found.high for found, truth in intervals]
     assert (hits / repetitions >= 0.93).all(), hits / repetitions
@@ -200,7 +200,7 @@ def test_rare_disagreements_are_covered(ahead: float, behind: float) -> None:
     hits = 0
     for _ in range(repetitions):
         u = rng.random(n) * n
-        found = statistics.difference((u < ahead)[None], ((u >= ahead) & (u < ahead + behind))[None]).interval
+        found = intervals.difference((u < ahead)[None], ((u >= ahead) & (u < ahead + behind))[None]).interval
         hits += found.low <= (ahead - behind) / n <= found.high
     assert hits / repetitions >= 0.93
 
@@ -212,21 +212,21 @@ def test_arms_that_are_alike_are_told_apart_in_at_most_one_of_twenty_repetitions
     for _ in range(repetitions):
         hardness = rng.random(1000)
         a, b = (arm(rng, 0.92, hardness, 3, kind) for _ in range(2))
-        found = statistics.difference(a, b).interval
+        found = intervals.difference(a, b).interval
         wrong += found.low > 0 or found.high < 0
     assert wrong / repetitions <= 0.05 + 2 * 0.0049  # two standard errors of 2,000 repetitions
 
 
 @pytest.mark.parametrize("level", [0.95, 0.975])
 def test_the_p_value_is_the_error_at_which_the_interval_ends_at_zero(level: float) -> None:
-    found = statistics.difference(*_arms(0.94, 0.92), level)
-    at_p = statistics.difference(*_arms(0.94, 0.92), 1 - found.p_value)
+    found = intervals.difference(*_arms(0.94, 0.92), level)
+    at_p = intervals.difference(*_arms(0.94, 0.92), 1 - found.p_value)
     assert at_p.interval.low == pytest.approx(0, abs=1e-6)
     assert (found.p_value < 1 - level) == (found.interval.low > 0)
 
 
 def test_a_higher_level_gives_a_wider_interval_and_says_so() -> None:
-    narrow, wide = (statistics.difference(*_arms(0.94, 0.92), level).interval for level in (0.95, 0.9875))
+    narrow, wide = (intervals.difference(*_arms(0.94, 0.92), level).interval for level in (0.95, 0.9875))
     assert (narrow.level, wide.level) == (0.95, 0.9875)
     assert wide.low < narrow.low < narrow.high < wide.high
 

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress, product
 
-from autokd.decide import wording as say
-from autokd.decide.case import Offer, Student
-from autokd.decide.changes import Change, at_volume, volume_changes
+from autokd.decide.comparisons import Offer, Student
 from autokd.decide.economics import cheaper, within
-from autokd.decide.rules import (
+from autokd.decide.explain import wording as say
+from autokd.decide.policy import (
     Judgement,
     affordable,
     could_be_ahead,
@@ -25,8 +24,9 @@ from autokd.decide.rules import (
     is_preferred,
     judge,
 )
-from autokd.decide.settling import seeds_to_settle, settled_by
-from autokd.decide.statistics import Estimate
+from autokd.decide.sensitivity import Change, at_volume, volume_changes
+from autokd.decide.statistics.intervals import Estimate
+from autokd.decide.statistics.sample_size import seeds_to_settle, settled_by
 from autokd.records import Interval, Policy, Verdict
 
 

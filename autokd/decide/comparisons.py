@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autokd.decide import statistics
+from autokd.decide.class_recall import Recalls
 from autokd.decide.economics import repriced
 from autokd.decide.evidence import Evidence
-from autokd.decide.recalls import Recalls
-from autokd.decide.statistics import Estimate
+from autokd.decide.statistics import intervals
+from autokd.decide.statistics.intervals import Estimate
 from autokd.records import Arm, ClassRecall, CostModel, FinalistRecord, Interval, Reading, SeededInterval
 
 
@@ -97,11 +97,11 @@ def build_case(evidence: Evidence) -> Case:
     return Case(
         evidence=_without_spending(evidence, beyond),
         teacher=_teacher(evidence),
-        teacher_accuracy=statistics.accuracy(evidence.teacher_correct[None], evidence.level),
+        teacher_accuracy=intervals.accuracy(evidence.teacher_correct[None], evidence.level),
         students=students,
         twins=_twins(students),
         differences={
-            (a.number, b.number): statistics.difference(
+            (a.number, b.number): intervals.difference(
                 evidence.correct[a.number], evidence.correct[b.number], evidence.level
             )
             for a in students
@@ -145,7 +145,7 @@ def _teacher(evidence: Evidence) -> Offer:
 
 def _student(evidence: Evidence, record: FinalistRecord) -> Student:
     correct = evidence.correct[record.number]
-    estimate = statistics.retention(correct, evidence.teacher_correct[None], evidence.level)
+    estimate = intervals.retention(correct, evidence.teacher_correct[None], evidence.level)
     return Student(
         number=record.number,
         arm=record.arm,
@@ -156,9 +156,9 @@ def _student(evidence: Evidence, record: FinalistRecord) -> Student:
         val_accuracy=record.val_accuracy,
         reading=record.reading,
         record=record,
-        accuracy=statistics.accuracy(correct, evidence.level),
+        accuracy=intervals.accuracy(correct, evidence.level),
         estimate=estimate,
-        flips=statistics.accuracy(evidence.teacher_correct & ~correct, evidence.level),
+        flips=intervals.accuracy(evidence.teacher_correct & ~correct, evidence.level),
         recalls=Recalls(correct, evidence.labels, evidence.task.classes, evidence.level),
     )
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import isfinite
 
-from autokd.decide import wording as say
-from autokd.decide.case import Case, Student
-from autokd.decide.changes import Change
+from autokd.decide.comparisons import Case, Student
 from autokd.decide.economics import costs_differ, horizon_saving_usd, within
-from autokd.decide.nearest import nearest_miss, smallest_fix
-from autokd.decide.refusals import limits_missed, refusals
-from autokd.decide.rules import Judgement, decided_by_cost, gains, is_ahead, leads
+from autokd.decide.explain import wording as say
+from autokd.decide.explain.nearest_miss import nearest_miss, smallest_fix
+from autokd.decide.explain.refusals import limits_missed, refusals
+from autokd.decide.policy import Judgement, decided_by_cost, gains, is_ahead, leads
+from autokd.decide.sensitivity import Change
 from autokd.records import Arm, Difference, Policy
 
 ADJECTIVES: dict[Arm, str] = {"distill": "distilled", "direct": "direct"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isfinite
 
-from autokd.decide import wording as say
-from autokd.decide.case import Case, Offer, Student
+from autokd.decide.class_recall import FEWEST
+from autokd.decide.comparisons import Case, Offer, Student
 from autokd.decide.economics import cheaper, horizon_saving_usd, one_time_usd, within
-from autokd.decide.recalls import FEWEST
-from autokd.decide.rules import Judgement, fast_enough, flips_little, knows_all, retains
+from autokd.decide.explain import wording as say
+from autokd.decide.policy import Judgement, fast_enough, flips_little, knows_all, retains
 from autokd.records import Policy
 
 

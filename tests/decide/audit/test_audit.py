@@ -12,7 +12,7 @@ from written_run import IMAGES, written
 
 from autokd import metrics
 from autokd.decide import Evidence, decide, read_evidence
-from autokd.decide.audit import audit
+from autokd.decide.audit.audit import audit
 from autokd.errors import RunError
 from autokd.records import Audit, Evaluation, Policy
 from autokd.runs.folder import Run

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_evidence import Made, made_record
 
-from autokd.decide.classes import by_class
+from autokd.decide.audit.per_class import by_class
 from autokd.records import ClassAudit, FinalistRecord
 
 NAMES = ("cat", "dog", "fox")

@@ -1,0 +1,170 @@
+"""`decide`: evidence and a policy in, a decision out. Nothing is read, written or measured."""
+
+from __future__ import annotations
+
+from autokd.decide.audit.edge_probes import edges
+from autokd.decide.comparisons import Case, Offer, Student, build_case
+from autokd.decide.economics import economics, monthly_usd
+from autokd.decide.evidence import Evidence
+from autokd.decide.explain import wording as say
+from autokd.decide.explain.reasons import closest, reasons, summary
+from autokd.decide.explain.refusals import limits_missed, refusals
+from autokd.decide.policy import Judgement, judge
+from autokd.decide.sensitivity import changes
+from autokd.decide.statistics.significance import holm
+from autokd.decide.verdict_map import verdict_map
+from autokd.decide.weaknesses import settling_seeds, weaknesses
+from autokd.records import Advantage, Arm, Decision, Economics, FinalistSummary, Option, Options, Policy, SeededInterval
+
+
+def decide(evidence: Evidence, policy: Policy) -> Decision:
+    """The verdict on the evidence under a policy, with its strength, its reasons and what would change it."""
+    judged = judge(build_case(evidence), policy)
+    weak = weaknesses(judged)
+    found = changes(judged)
+    return Decision(
+        verdict=judged.verdict,
+        strength="weak" if weak else "strong",
+        condition=_condition(judged),
+        summary=summary(judged, found),
+        reasons=reasons(judged, found),
+        weaknesses=tuple(weakness.sentence for weakness in weak),
+        settling_seeds=settling_seeds(weak),
+        would_change=tuple(change.sentence for change in found),
+        options=_options(judged),
+        gain=judged.gain.difference if judged.gain else None,
+        advantage=judged.advantage.difference if judged.advantage else None,
+        break_even_requests=judged.break_even(judged.pick) if judged.pick else None,
+        economics=_economics(judged),
+        verdict_map=verdict_map(judged),
+        finalists=tuple(_finalist(judged, student) for student in (*judged.case.students, *judged.case.beyond)),
+        advantages=_advantages(judged.case),
+        edges=edges(judged.case),
+    )
+
+
+def _condition(judged: Judgement) -> str | None:
+    """The volume above which the verdict holds, where none was given and the teacher could be kept."""
+    if judged.pick is None or not judged.teacher_eligible or judged.policy.requests_per_month is not None:
+        return None
+    requests, model = judged.break_even(judged.pick), judged.case.evidence.cost_model
+    at = f" at a utilization of {say.clean(model.utilization * 100)} %" if model.model == "measured" else ""
+    return f"above {say.count(requests)} requests{at}" if requests else None
+
+
+def _economics(judged: Judgement) -> Economics | None:
+    if judged.pick is None:
+        return None
+    case = judged.case
+    return economics(case.evidence.search, judged.policy, case.teacher.cost, judged.pick.cost)
+
+
+def _advantages(case: Case) -> tuple[Advantage, ...]:
+    """Every contrast of the arms, with p-values corrected for their number."""
+    p_values = [estimate.p_value for estimate in case.differences.values()]
+    return tuple(
+        Advantage(**estimate.difference.model_dump(), distilled=distilled, direct=direct, p=p, p_holm=float(adjusted))
+        for ((distilled, direct), estimate), p, adjusted in zip(
+            case.differences.items(), p_values, holm(p_values), strict=True
+        )
+    )
+
+
+# ---- options and finalists -------------------------------------------------------------------------------------
+
+
+def _options(judged: Judgement) -> Options:
+    """The teacher, and each arm's pick; an arm without a pick shows its nearest finalist, which is not worthwhile."""
+
+    def arm(name: Arm, pick: Student | None) -> Option | None:
+        shown = pick or closest(judged.case.arm(name), judged)
+        return _student_option(judged, shown) if shown else None
+
+    return Options(
+        teacher=_teacher_option(judged),
+        direct=arm("direct", judged.direct),
+        distilled=arm("distill", judged.distilled),
+    )
+
+
+def _teacher_option(judged: Judgement) -> Option:
+    teacher = judged.case.evidence.teacher
+    return _option(
+        judged.case.teacher,
+        judged.policy,
+        parameters=teacher.parameters,
+        ratio=1.0,
+        macs=teacher.macs,
+        accuracy=judged.case.teacher_accuracy,
+        one_time=0.0,
+        eligible=judged.teacher_eligible,
+        why_not=tuple(limits_missed(judged.case.teacher, judged.policy)),
+    )
+
+
+def _student_option(judged: Judgement, student: Student) -> Option:
+    return _option(
+        student,
+        judged.policy,
+        parameters=student.record.parameters,
+        ratio=student.record.ratio,
+        macs=student.record.macs,
+        accuracy=student.accuracy,
+        one_time=judged.one_time_usd,
+        eligible=student.number in judged.eligible,
+        why_not=refusals(judged, student),
+    )
+
+
+def _option(
+    offer: Offer,
+    policy: Policy,
+    *,
+    parameters: int,
+    ratio: float,
+    macs: int,
+    accuracy: SeededInterval,
+    one_time: float,
+    eligible: bool,
+    why_not: tuple[str, ...],
+) -> Option:
+    return Option(
+        student=offer.name,
+        finalist=offer.number,
+        parameters=parameters,
+        ratio=ratio,
+        macs=macs,
+        accuracy=accuracy,
+        retention=offer.retention,
+        cost_usd_per_1k=offer.cost.mean,
+        monthly_usd=monthly_usd(offer.cost.mean, policy.requests_per_month),
+        latency_ms=offer.reading.latency_ms,
+        capacity_rps=offer.reading.capacity_rps,
+        one_time_usd=one_time,
+        eligible=eligible,
+        worthwhile=not why_not,
+        noisy=offer.reading.noisy,
+        why_not=why_not,
+    )
+
+
+def _finalist(judged: Judgement, student: Student) -> FinalistSummary:
+    record, why_not = student.record, refusals(judged, student)
+    return FinalistSummary(
+        number=record.number,
+        arm=record.arm,
+        role=record.role,
+        student=record.student,
+        twin_of=record.twin_of,
+        val_accuracy=record.val_accuracy,
+        accuracy=student.accuracy,
+        retention=student.retention,
+        cost_usd_per_1k=student.cost.mean,
+        latency_ms=student.reading.latency_ms,
+        noisy=student.reading.noisy,
+        device_seconds=sum(result.device_seconds for result in record.seeds),
+        weights=record.weights,
+        eligible=student.number in judged.eligible,
+        worthwhile=not why_not,
+        why_not=why_not,
+    )
