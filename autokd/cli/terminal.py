@@ -181,7 +181,7 @@ def print_report(report: Report, path: Path) -> None:
 
 def _print_assumptions(console: Console, report: Report) -> None:
     """What the costs depend on, in a line of its own however long it is."""
-    from autokd.report.assumptions import assumptions, other_machine
+    from autokd.report.sections.cost_assumptions import assumptions, other_machine
 
     for line in (assumptions(report), other_machine(report)):
         if line is not None:

@@ -24,7 +24,7 @@ from autokd.records import (
     Task,
     Teacher,
 )
-from autokd.report.savings import day_after
+from autokd.report.sections.savings import day_after
 from autokd.runs.folder import Run
 
 FORMULA = (

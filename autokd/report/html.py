@@ -11,12 +11,12 @@ from typing import Any
 from autokd.files import write_text
 from autokd.formatting import printable
 from autokd.records import EpochReport, FinalistRecord, Report, TrialRecord
-from autokd.report.chart import Chart
-from autokd.report.curves import Histories, curve_numbers
-from autokd.report.figures import charts
-from autokd.report.listing import ROWS_ON_PAGE
-from autokd.report.origin import Origin, copied_page, own_page
+from autokd.report.charts.all import charts
+from autokd.report.charts.base import Chart
+from autokd.report.charts.learning_curves import Histories, curve_numbers
 from autokd.report.page import Page, build_page
+from autokd.report.sections.provenance import Origin, copied_page, own_page
+from autokd.report.table import ROWS_ON_PAGE
 from autokd.runs.folder import Run
 from autokd.runs.tables import read_history
 

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 from autokd.records import FinalistRecord, Option, Report, TrialRecord
 from autokd.report import format as fmt
-from autokd.report.assumptions import assumptions, other_machine
-from autokd.report.beside import Beside, beside
-from autokd.report.beyond import Beyond, beyond, spent_beyond
-from autokd.report.comparison import Comparison, CostBeside, Finding, beside_teacher, comparison, findings
-from autokd.report.listing import Table, finalists_table, left_out_table, recipes_table, trials_table
-from autokd.report.method import Group, groups, importance, spending
-from autokd.report.origin import Origin
-from autokd.report.savings import Map, Savings, savings, verdict_map
-from autokd.report.starts import is_untrained
-from autokd.report.wishes import asked
+from autokd.report.sections.comparison import Comparison, CostBeside, Finding, beside_teacher, comparison, findings
+from autokd.report.sections.cost_assumptions import assumptions, other_machine
+from autokd.report.sections.edge_probes import Beyond, beyond, spent_beyond
+from autokd.report.sections.finalists_and_trials import finalists_table, left_out_table, recipes_table, trials_table
+from autokd.report.sections.method import Group, groups, importance, spending
+from autokd.report.sections.policy import asked
+from autokd.report.sections.provenance import Origin
+from autokd.report.sections.quality import Beside, beside
+from autokd.report.sections.savings import Map, Savings, savings, verdict_map
+from autokd.report.sections.start_weights import is_untrained
+from autokd.report.table import Table
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from test_page import Reading
 from autokd.records import Difference, Options, Report
 from autokd.report import assemble
 from autokd.report.html import render_html
-from autokd.report.listing import finalists_table
+from autokd.report.sections.finalists_and_trials import finalists_table
 
 WHY_NOT = "is not shown to gain by distilling, which it has to where the teacher can be kept"
 

@@ -12,8 +12,8 @@ from test_page import Reading, make_edge
 
 from autokd.records import Difference, Report
 from autokd.report import assemble
-from autokd.report.beside import beside
 from autokd.report.html import render_html
+from autokd.report.sections.quality import beside
 
 LOOK = 0.975
 

@@ -22,7 +22,7 @@ from believable_run import (
 from autokd.records import Difference, Edge, LeftOut, Options, Report, SeededInterval
 from autokd.report import assemble, write_reports
 from autokd.report.html import json_script, render_html
-from autokd.report.listing import ROWS_ON_PAGE
+from autokd.report.table import ROWS_ON_PAGE
 from autokd.runs.folder import Run
 
 EVIL = "</script><script>alert(1)</script><b onclick='x'>&amp;"

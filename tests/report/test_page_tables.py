@@ -8,8 +8,8 @@ from believable_run import make_finalists
 from test_page import report_of
 
 from autokd.report.html import breakable
-from autokd.report.origin import own_page
 from autokd.report.page import build_page
+from autokd.report.sections.provenance import own_page
 
 
 def test_no_column_of_the_finalists_is_lost_between_their_two_tables(tmp_path: Path) -> None:

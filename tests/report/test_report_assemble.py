@@ -135,7 +135,7 @@ def test_finalists_may_also_be_stored_as_a_bare_list(tmp_path: Path) -> None:
 
 def test_reading_a_run_loads_no_machine_room() -> None:
     code = (
-        "import sys, autokd.report, autokd.report.page, autokd.report.figures\n"
+        "import sys, autokd.report, autokd.report.page, autokd.report.charts.all\n"
         "heavy = {'torch', 'timm', 'optuna', 'ray', 'pandas', 'plotly', 'jinja2', 'sklearn', 'scipy'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

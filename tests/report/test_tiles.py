@@ -9,10 +9,10 @@ from believable_run import make_decision
 from test_page import report_of
 
 from autokd.decide import economics
-from autokd.report import comparison
 from autokd.report.html import render_html
-from autokd.report.origin import own_page
 from autokd.report.page import build_page
+from autokd.report.sections import comparison
+from autokd.report.sections.provenance import own_page
 
 
 @pytest.mark.parametrize(

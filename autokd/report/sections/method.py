@@ -9,8 +9,8 @@ from typing import Any
 from autokd.cost.price_table import GIVEN
 from autokd.records import CostModel, Report
 from autokd.report import format as fmt
-from autokd.report.listing import Column, Table
-from autokd.report.wishes import Pair, policy_pairs
+from autokd.report.sections.policy import Pair, policy_pairs
+from autokd.report.table import Column, Table
 
 STAGES = {
     "teacher": "Teacher",

@@ -7,7 +7,7 @@ from typing import Any
 
 from autokd.records import Arm, EpochReport, TrialRecord
 from autokd.report import format as fmt
-from autokd.report.chart import COLOURS, Chart, finish, short
+from autokd.report.charts.base import COLOURS, Chart, finish, short
 
 CURVES_PER_ARM = 120
 BEST_CURVES = 30

@@ -13,8 +13,8 @@ from autokd.cli.terminal import print_report
 from autokd.cost.pricing import changed_model
 from autokd.records import Report
 from autokd.report import assemble
-from autokd.report.assumptions import assumptions, other_machine
 from autokd.report.html import render_html
+from autokd.report.sections.cost_assumptions import assumptions, other_machine
 
 PRICE = "$0.0832 an hour for c7i.large (AWS on-demand list price, us-east-1, 2026-05-04)"
 

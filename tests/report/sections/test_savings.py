@@ -11,7 +11,7 @@ from test_page import make_edge
 from autokd.records import Interval, Policy, Report
 from autokd.report import assemble
 from autokd.report.html import render_html
-from autokd.report.savings import savings, verdict_map
+from autokd.report.sections.savings import savings, verdict_map
 
 
 def report_of(path: Path, policy: Policy | None = None, **changes: object) -> Report:

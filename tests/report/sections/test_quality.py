@@ -10,8 +10,8 @@ from made_audit import make_audit
 
 from autokd.records import Audit, ClassAudit, Interval, Report
 from autokd.report import assemble, read_report, write_reports
-from autokd.report.beside import CLASSES_SHOWN, Beside, beside
 from autokd.report.html import render_html
+from autokd.report.sections.quality import CLASSES_SHOWN, Beside, beside
 
 
 def report_of(path: Path, audit: Audit | None) -> Report:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autokd.records import Report, TrialRecord
-from autokd.report.chart import Chart
-from autokd.report.costchart import accuracy_against_cost
-from autokd.report.curves import Histories, learning_curves
+from autokd.report.charts.accuracy_vs_cost import accuracy_against_cost
+from autokd.report.charts.base import Chart
+from autokd.report.charts.learning_curves import Histories, learning_curves
 
 
 def charts(report: Report, trials: Sequence[TrialRecord], histories: Histories) -> tuple[Chart, ...]:

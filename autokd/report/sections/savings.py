@@ -11,8 +11,8 @@ from math import isfinite, log
 from autokd.cost.dollars import HOURS_PER_MONTH
 from autokd.records import Economics, Interval, Report, Verdict, VerdictMap
 from autokd.report import format as fmt
-from autokd.report.listing import Column, Table
-from autokd.report.method import STAGES
+from autokd.report.sections.method import STAGES
+from autokd.report.table import Column, Table
 
 WORDS: dict[Verdict, str] = {
     "distill": "distil",

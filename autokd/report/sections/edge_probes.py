@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from autokd.records import Edge, Report
 from autokd.report import format as fmt
-from autokd.report.listing import STUDENT, Column, Table
+from autokd.report.table import STUDENT, Column, Table
 
 
 @dataclass(frozen=True)

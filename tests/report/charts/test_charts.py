@@ -9,9 +9,9 @@ from believable_run import make_decision, make_policy, make_run, make_trials
 
 from autokd.records import EpochReport, Report
 from autokd.report import assemble
-from autokd.report.costchart import accuracy_against_cost
-from autokd.report.curves import CURVES_PER_ARM, POINTS_PER_CURVE, curve_numbers
-from autokd.report.figures import charts
+from autokd.report.charts.accuracy_vs_cost import accuracy_against_cost
+from autokd.report.charts.all import charts
+from autokd.report.charts.learning_curves import CURVES_PER_ARM, POINTS_PER_CURVE, curve_numbers
 from autokd.report.html import read_histories
 
 

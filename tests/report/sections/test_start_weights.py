@@ -11,8 +11,8 @@ from believable_run import make_decision, make_finalists, make_policy, make_run,
 from autokd.records import FinalistRecord, FinalistSummary, Options, StartWeights
 from autokd.report import assemble
 from autokd.report.html import render_html
-from autokd.report.listing import finalists_table, recipes_table
-from autokd.report.starts import hints, start
+from autokd.report.sections.finalists_and_trials import finalists_table, recipes_table
+from autokd.report.sections.start_weights import hints, start
 from autokd.runs.tables import write_finalists
 
 

@@ -8,7 +8,7 @@ from math import inf
 
 from autokd.records import Difference, Option, Report
 from autokd.report import format as fmt
-from autokd.report.starts import is_untrained
+from autokd.report.sections.start_weights import is_untrained
 
 MODEL = "Model"
 DIFFERENT = 0.10  # of the larger: costs closer than this are called the same, as the policy does

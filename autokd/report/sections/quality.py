@@ -8,8 +8,8 @@ from math import inf
 
 from autokd.records import Ambiguity, Audit, ClassAudit, ClassRow, EntropyQuarter, EqualTerms, Quality, Report, Subject
 from autokd.report import format as fmt
-from autokd.report.listing import STUDENT, Column, Table
-from autokd.report.wishes import what_moves
+from autokd.report.sections.policy import what_moves
+from autokd.report.table import STUDENT, Column, Table
 
 CLASSES_SHOWN = 10
 NAMED = 5

@@ -3,60 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from autokd.records import FinalistRecord, FinalistSummary, LeftOut, Recipe, Report, TrialRecord
 from autokd.report import format as fmt
-from autokd.report.starts import hints, start
+from autokd.report.sections.start_weights import hints, start
+from autokd.report.table import STUDENT, Column, Table
 
-ROWS_ON_PAGE = 300  # the others travel as data and appear on demand
-
-
-@dataclass(frozen=True)
-class Column:
-    """A head; numeric columns are set flush right and sorted by value.
-
-    Cells stay in one line unless they may wrap: a phrase at its spaces, a name anywhere, prose is given room.
-    """
-
-    label: str
-    numeric: bool = False
-    wraps: Literal["phrase", "name", "prose"] | None = None
-
-    @property
-    def kind(self) -> str:
-        """The class of its cells."""
-        return "number" if self.numeric else self.wraps or "short"
-
-
-STUDENT = Column("Student", wraps="name")
 RECIPE = (
     Column("Loss", wraps="phrase"), Column("T", True), Column("alpha", True), Column("Learning rate", True),
     Column("Also", wraps="phrase"),
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Table:
-    """Cells as text; `marked` are the indices of rows to be set off, `notes` stand below their rows at full width."""
-
-    name: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[str, ...], ...]
-    marked: frozenset[int] = frozenset()
-    sortable: bool = True
-    notes: tuple[str, ...] = ()
-
-    @property
-    def shown(self) -> tuple[tuple[str, ...], ...]:
-        """The rows that are there without JavaScript."""
-        return self.rows[:ROWS_ON_PAGE]
-
-    @property
-    def data(self) -> tuple[tuple[str, ...], ...]:
-        """The rows as JavaScript draws them: a note is one cell more."""
-        return tuple((*row, note) for row, note in zip(self.rows, self.notes, strict=True)) if self.notes else self.rows
 
 
 TRIALS = (

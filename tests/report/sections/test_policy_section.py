@@ -12,7 +12,7 @@ from test_page import Reading
 from autokd.records import Policy
 from autokd.report import assemble
 from autokd.report.html import render_html
-from autokd.report.wishes import asked, policy_pairs, what_moves
+from autokd.report.sections.policy import asked, policy_pairs, what_moves
 
 OPTIONS = {  # name -> a value that is not the default, its words in the sentence and in the group
     "max_cost": (0.0123, "at most $0.0123 per 1,000 requests", "$0.0123 per 1,000 requests"),

@@ -11,7 +11,7 @@ from typing import Any
 from autokd.formatting import printable
 from autokd.records import Arm, FinalistSummary, Report, TrialRecord
 from autokd.report import format as fmt
-from autokd.report.chart import COLOURS, Chart, drawable, finish, short
+from autokd.report.charts.base import COLOURS, Chart, drawable, finish, short
 
 SYMBOLS: dict[Arm, str] = {"distill": "circle", "direct": "diamond"}
 FINALIST_SYMBOLS: dict[Arm, str] = {"distill": "square", "direct": "triangle-up"}
