@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autokd.config import SearchConfig
-from autokd.parts import Parts
-from autokd.pipeline import confirm_run, run_search
-from autokd.planning import Estimate, plan_search
+from autokd.pipeline.estimate import Estimate, plan_search
+from autokd.pipeline.search import confirm_run, run_search
+from autokd.pipeline.services import Parts
 from autokd.progress import Listener
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from unittest import mock
 
 import optuna
 
-from autokd import stages
 from autokd.config import SearchConfig
-from autokd.parts import Parts
+from autokd.pipeline import stages
+from autokd.pipeline.services import Parts
 from autokd.progress import Silent
 from autokd.records import Candidate, TrialRecord
 from autokd.runs.folder import Run

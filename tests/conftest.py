@@ -54,6 +54,6 @@ def done(settings: SearchConfig, tmp_path: Path) -> SearchResult:
     """A finished run that says distill."""
     from fakes import FakeParts
 
-    from autokd.pipeline import run_search
+    from autokd.pipeline.search import run_search
 
     return run_search(settings, output=tmp_path / "run", parts=FakeParts())

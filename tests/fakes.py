@@ -11,7 +11,7 @@ import numpy as np
 
 from autokd.config import SearchConfig
 from autokd.files import write_text
-from autokd.parts import Parts, Prepared
+from autokd.pipeline.services import Parts, Prepared
 from autokd.progress import Listener, Tally
 from autokd.records import Candidate, CostModel, FinalistRecord, Task, Teacher, Transform
 from autokd.runs.folder import Run

@@ -15,7 +15,7 @@ from fakes import FakeParts
 
 from autokd.cli import COMMANDS, cli, main
 from autokd.config import SearchConfig
-from autokd.pipeline import run_search
+from autokd.pipeline.search import run_search
 
 
 def run(*arguments: str, **options: Any) -> Any:
@@ -198,7 +198,7 @@ def test_report_of_no_run(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 def test_exit_code_and_json_of_a_search(
     monkeypatch: pytest.MonkeyPatch, space_file: Path, tmp_path: Path, max_cost: float, code: int
 ) -> None:
-    monkeypatch.setattr("autokd.pipeline.Parts", FakeParts)
+    monkeypatch.setattr("autokd.pipeline.search.Parts", FakeParts)
     result = run(
         "search", "--teacher", "resnet10t", "--max-cost", str(max_cost), "--space", str(space_file), "--epochs", "6",
         "--output", str(tmp_path / "run"), "--cache-dir", str(tmp_path / "cache"), "--json",
@@ -211,7 +211,7 @@ def test_exit_code_and_json_of_a_search(
 def test_the_terminal_prints_verdict_three_options_and_paths(
     monkeypatch: pytest.MonkeyPatch, space_file: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("autokd.pipeline.Parts", FakeParts)
+    monkeypatch.setattr("autokd.pipeline.search.Parts", FakeParts)
     result = run(
         "search", "--teacher", "resnet10t", "--max-cost", "1", "--space", str(space_file), "--epochs", "6",
         "--output", str(tmp_path / "run"), "--cache-dir", str(tmp_path / "cache"),
@@ -230,7 +230,7 @@ def test_the_terminal_prints_verdict_three_options_and_paths(
 
 
 def test_resume_needs_nothing_but_the_folder(monkeypatch: pytest.MonkeyPatch, finished: Path) -> None:
-    monkeypatch.setattr("autokd.pipeline.Parts", FakeParts)
+    monkeypatch.setattr("autokd.pipeline.search.Parts", FakeParts)
     result = run("search", "--resume", "--output", str(finished))
     assert result.exit_code == 0, result.stderr
     assert "DISTIL" in result.stdout

@@ -364,7 +364,7 @@ def test_a_hold_ends_with_its_owner_and_stays_in_its_process(cache):
 
 def test_a_search_holds_what_it_uses(cache, made):
     from autokd.cache.entries import entries
-    from autokd.parts import Parts
+    from autokd.pipeline.services import Parts
 
     config = settings(
         data=str(made.parent / "pictures"), teacher_weights="scratch", teacher_epochs=5, batch_size=16,

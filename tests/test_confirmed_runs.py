@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from fakes import FakeParts, default_quality
 
-from autokd import confirmation
 from autokd.config import SearchConfig
 from autokd.errors import InterruptedRun, RunError
-from autokd.pipeline import confirm_run, run_search
+from autokd.pipeline import confirmation
+from autokd.pipeline.search import confirm_run, run_search
 from autokd.records import FinalistRecord, Task
 from autokd.result import SearchResult, load_run
 from autokd.runs.folder import Run

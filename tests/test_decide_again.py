@@ -15,11 +15,11 @@ import pytest
 from click.testing import CliRunner
 from fakes import FakeParts, Hearing
 
-from autokd import confirmation
 from autokd.cli import cli
 from autokd.config import SearchConfig
 from autokd.errors import InterruptedRun, RunError, UsageError
-from autokd.pipeline import confirm_run, run_search
+from autokd.pipeline import confirmation
+from autokd.pipeline.search import confirm_run, run_search
 from autokd.report import format as fmt
 from autokd.report import read_trials
 from autokd.result import SearchResult, load_run

@@ -12,7 +12,7 @@ from helpers_images import write_pattern_folder
 
 import autokd
 from autokd.config import SearchConfig
-from autokd.pipeline import run_search
+from autokd.pipeline.search import run_search
 from autokd.result import SearchResult
 from autokd.runs.folder import Run
 from autokd.soft_labels import disk_plan

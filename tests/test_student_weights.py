@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 import autokd
 from autokd.config import SearchConfig, default_cache_dir
 from autokd.errors import ConfigError, RunError
-from autokd.pipeline import run_search
+from autokd.pipeline.search import run_search
 from autokd.result import SearchResult
 from autokd.training import loop
 from autokd.weights.published import without_head

@@ -24,7 +24,7 @@ def list_entries(cache_dir: Path | None, as_json: bool) -> None:
     import json
 
     from autokd.cache.entries import entries
-    from autokd.cli import terminal
+    from autokd.cli import output
     from autokd.config import default_cache_dir
 
     root = cache_dir or default_cache_dir()
@@ -32,7 +32,7 @@ def list_entries(cache_dir: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([entry.model_dump() for entry in found], indent=2))
     else:
-        terminal.print_cache(found, root)
+        output.print_cache(found, root)
 
 
 @command.command(
@@ -61,7 +61,7 @@ def verify(keys: tuple[str, ...], cache_dir: Path | None, samples: int, toleranc
 
     A key may be cut short. Exit code 1 where anything differs.
     """
-    from autokd.cli import terminal
+    from autokd.cli import output
     from autokd.config import default_cache_dir
     from autokd.errors import CacheError
     from autokd.soft_labels.verify import find_sets, verify_set
@@ -69,10 +69,10 @@ def verify(keys: tuple[str, ...], cache_dir: Path | None, samples: int, toleranc
 
     root = cache_dir or default_cache_dir()
     checks = []
-    with terminal.Screen() as screen:
+    with Screen() as screen:
         for folder in find_sets(root, keys):
             checks.append(verify_set(folder, resolve_device(None), samples, tolerance, screen))
-            terminal.print_check(checks[-1])
+            output.print_check(checks[-1])
     if bad := [check for check in checks if check.faults]:
         worst = max(bad, key=lambda check: check.wrong)
         fault = worst.faults[-1 if worst.wrong else 0]
@@ -97,7 +97,7 @@ def prune(
 ) -> None:
     """Remove what was not used for longest, but nothing that a running process holds."""
     from autokd.cache import entries
-    from autokd.cli import terminal
+    from autokd.cli import output
     from autokd.config import default_cache_dir
     from autokd.errors import ConfigError
 
@@ -107,4 +107,4 @@ def prune(
     kept = entries.entries(root)
     chosen = entries.superfluous(kept, older_than, None if to_gb is None else to_gb * 1e9, everything)
     gone = chosen if dry_run else entries.prune(chosen, root)
-    terminal.print_pruned(gone, [entry for entry in kept if entry not in gone], dry_run)
+    output.print_pruned(gone, [entry for entry in kept if entry not in gone], dry_run)

@@ -23,14 +23,15 @@ def command(ctx: click.Context, /, run: Path, seeds: int, as_json: bool, **place
     98.75 %, ...), so that looking again does not make a chance result likelier. Interrupted, the same command goes on.
     Exit code 0: a verdict; 3: nothing meets the limits; 130: interrupted.
     """
-    from autokd.cli import terminal
-    from autokd.pipeline import confirm_run
+    from autokd.cli import output
+    from autokd.cli.screen import Screen, polite_interrupt
+    from autokd.pipeline.search import confirm_run
 
     given = {name: value for name, value in placement.items() if value is not None}
-    with terminal.Screen() as screen, terminal.polite_interrupt(screen) as stop:
+    with Screen() as screen, polite_interrupt(screen) as stop:
         result = confirm_run(run, seeds, placement=given, listener=screen, stop=stop)
     if as_json:
         click.echo(result.report.model_dump_json(indent=2))
     else:
-        terminal.print_result(result)
+        output.print_result(result)
     ctx.exit(3 if result.verdict == "none" else 0)

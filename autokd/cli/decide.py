@@ -33,9 +33,9 @@ def command(ctx: click.Context, /, run: Path, output: Path | None, as_json: bool
     if as_json:
         click.echo(report.model_dump_json(indent=2))
     else:
-        from autokd.cli import terminal
+        from autokd.cli import output
 
-        terminal.print_report(report, run)
+        output.print_report(report, run)
         if output is not None:
-            terminal.print_paths(output)
+            output.print_paths(output)
     ctx.exit(3 if report.verdict == "none" else 0)

@@ -13,15 +13,16 @@ from autokd.cli.options import settings, settings_options
 @click.pass_context
 def command(ctx: click.Context, /, as_json: bool, **_: object) -> None:
     """Say what a search with these options would try, do and cost. Trains nothing."""
-    from autokd.cli import terminal
-    from autokd.parts import Parts
+    from autokd.cli import output
+    from autokd.cli.screen import Screen
+    from autokd.pipeline.services import Parts
 
     config = settings(ctx)
-    from autokd.planning import plan_search
+    from autokd.pipeline.estimate import plan_search
 
-    with terminal.Screen() as screen:
+    with Screen() as screen:
         estimate = plan_search(config, Parts(), screen)
     if as_json:
         click.echo(estimate.model_dump_json(indent=2))
     else:
-        terminal.print_estimate(estimate)
+        output.print_estimate(estimate)

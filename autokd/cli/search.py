@@ -24,19 +24,20 @@ def command(
 
     Exit code 0: a verdict; 3: nothing meets the limits; 130: interrupted, --resume goes on.
     """
-    from autokd.cli import terminal
+    from autokd.cli import output
+    from autokd.cli.screen import Screen, polite_interrupt
 
     config = settings(ctx, output if resume and output else None)
     refuse_idle([name for name, source in sources(ctx).items() if source == "command line"], config.requests_per_month)
     if print_config:
-        terminal.print_config(config, sources(ctx))
+        output.print_config(config, sources(ctx))
         return
-    from autokd.pipeline import run_search
+    from autokd.pipeline.search import run_search
 
-    with terminal.Screen() as screen, terminal.polite_interrupt(screen) as stop:
+    with Screen() as screen, polite_interrupt(screen) as stop:
         result = run_search(config, output=output, resume=resume, listener=screen, stop=stop)
     if as_json:
         click.echo(result.report.model_dump_json(indent=2))
     else:
-        terminal.print_result(result)
+        output.print_result(result)
     ctx.exit(3 if result.verdict == "none" else 0)

@@ -18,7 +18,7 @@ def list_spaces(as_json: bool) -> None:
     """Say which spaces come with autokd, whom each is for, and how many students it has."""
     import json
 
-    from autokd.cli import terminal
+    from autokd.cli import output
     from autokd.tune.space.files import shipped_spaces
     from autokd.tune.space.summary import outline
 
@@ -26,7 +26,7 @@ def list_spaces(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([each.model_dump() for each in found], indent=2))
     else:
-        terminal.print_spaces(found)
+        output.print_spaces(found)
 
 
 @command.command("show", short_help="Print the file of a space.", epilog="autokd spaces show mobile > mine.toml")
@@ -51,7 +51,7 @@ def validate(ctx: click.Context, space: str, as_json: bool) -> None:
     """
     import json
 
-    from autokd.cli import terminal
+    from autokd.cli import output
     from autokd.tune.space.files import examine, space_path
     from autokd.tune.space.summary import outline
 
@@ -62,5 +62,5 @@ def validate(ctx: click.Context, space: str, as_json: bool) -> None:
         for problem in problems:
             click.echo(problem, err=True)
     else:
-        terminal.print_space(outline(space))
+        output.print_space(outline(space))
     ctx.exit(2 if problems else 0)

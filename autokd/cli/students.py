@@ -39,7 +39,8 @@ def command(
     as_json: bool,
 ) -> None:
     """List the students of a teacher out of all of timm: ratio, parameters, MACs, published weights."""
-    from autokd.cli import terminal
+    from autokd.cli import output
+    from autokd.cli.screen import Screen
     from autokd.config import default_cache_dir
     from autokd.errors import ConfigError
     from autokd.zoo.student_table import native_size, students
@@ -54,7 +55,7 @@ def command(
 
         names = read_space(space).names()
     size = image_size or native_size(teacher)
-    with terminal.Screen() as screen:
+    with Screen() as screen:
         rows = students(
             teacher,
             classes,
@@ -71,4 +72,4 @@ def command(
     if as_json:
         click.echo(json.dumps([asdict(row) for row in shown], indent=2))
     else:
-        terminal.print_students(shown, rows, f"{teacher} with {classes} classes", None if unfiltered else size)
+        output.print_students(shown, rows, f"{teacher} with {classes} classes", None if unfiltered else size)

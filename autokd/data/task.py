@@ -232,3 +232,11 @@ def _hidden(splits: Splits, fraction: float | None) -> Indices:
         return np.arange(0)
     own = splits.train[splits.labels[splits.train] != UNLABELLED]
     return np.setdiff1d(own, labelled_share(own, splits.labels, fraction))
+
+
+def cache_folders(task_folder: Path) -> list[Path]:
+    """What a task keeps in the cache: its own folder, and that of its decoded images where there is one."""
+    from autokd.files import read_json
+
+    array = read_json(task_folder / "task.json")["images"]["array"]
+    return [task_folder] if array is None else [task_folder, (task_folder / array).resolve().parent]

@@ -9,7 +9,7 @@ import pytest
 from believable_run import make_cost_model, make_decision, make_policy, make_run
 from test_page import Reading
 
-from autokd.cli.terminal import print_report
+from autokd.cli.output import print_report
 from autokd.cost.pricing import changed_model
 from autokd.records import Report
 from autokd.report import assemble

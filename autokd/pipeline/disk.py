@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
-from autokd.parts import cache_folders, worker_count
+from autokd.data.task import cache_folders
+from autokd.pipeline.services import worker_count
 from autokd.records import Candidate, Record, Task
 
 if TYPE_CHECKING:

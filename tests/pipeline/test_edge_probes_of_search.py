@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from test_candidates import TEACHER, FormulaMeter, found, made_counts, names_of, true_cost
 
-from autokd.beyond import TRIES, affordable_first, edge_remarks, nearest_beyond
 from autokd.config import SearchConfig
+from autokd.pipeline.edge_probes import TRIES, affordable_first, edge_remarks, nearest_beyond
 from autokd.records import Candidate, Interval, Reading
 from autokd.zoo.catalogue import Count
 from autokd.zoo.ratio_filter import sift

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from autokd.export.card import model_card
+from autokd.export.model_card import model_card
 from autokd.export.timm_folder import export_timm
 from autokd.records import FinalistRecord, Interval, Reading, Recipe, SeedResult, StartWeights, Task, Transform
 from autokd.zoo.build import build

@@ -198,14 +198,6 @@ class Parts:
         export_timm(run.student_path, finalist, weights, task, card)
 
 
-def cache_folders(task_folder: Path) -> list[Path]:
-    """What a task keeps in the cache: its own folder, and that of its decoded images where there is one."""
-    from autokd.files import read_json
-
-    array = read_json(task_folder / "task.json")["images"]["array"]
-    return [task_folder] if array is None else [task_folder, (task_folder / array).resolve().parent]
-
-
 def views_seed(config: SearchConfig) -> int:
     """Both arms, and every search with the same seed, see the same views."""
     return config.seed + VIEWS_SALT

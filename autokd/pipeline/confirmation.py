@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from autokd.beyond import edge_remarks
 from autokd.decide.statistics.repeated_looks import level_of_look
 from autokd.errors import InterruptedRun, RunError
 from autokd.files import read_json
+from autokd.pipeline.edge_probes import edge_remarks
+from autokd.pipeline.stages import State, limits_of, summarise
 from autokd.records import FinalistRecord, Proposal, SearchSummary, TrialRecord
 from autokd.report import read_finalists, read_report, write_finalists
 from autokd.runs.folder import Run
-from autokd.stages import State, limits_of, summarise
 from autokd.tune.finalists import Finalist, choose_finalists
 
 if TYPE_CHECKING:

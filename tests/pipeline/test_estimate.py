@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import autokd
 from autokd.cli import cli
 from autokd.config import default_cache_dir
-from autokd.planning import Estimate
+from autokd.pipeline.estimate import Estimate
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from fakes import FakeParts
 
-from autokd.candidates import SAMPLE, Found, find_candidates
 from autokd.config import SearchConfig
+from autokd.pipeline.candidates import SAMPLE, Found, find_candidates
 from autokd.progress import Listener, Silent
 from autokd.records import CostModel, Interval, Reading
 from autokd.testing.fake_meter import FakeMeter

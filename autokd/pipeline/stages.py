@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from autokd.candidates import find_candidates
 from autokd.config import SearchConfig
 from autokd.data.hidden_labels import label_remarks
 from autokd.decide import decide, read_evidence
 from autokd.decide.audit.audit import audit
 from autokd.errors import InterruptedRun, RunError
-from autokd.export.card import model_card
+from autokd.export.model_card import model_card
 from autokd.files import read_json
 from autokd.formatting import usd
-from autokd.parts import Parts, Prepared, worker_count, write_evidence
+from autokd.pipeline.candidates import find_candidates
+from autokd.pipeline.services import Parts, Prepared, worker_count, write_evidence
 from autokd.progress import Listener
 from autokd.records import (
     ARMS,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autokd.candidates import Found, find_candidates
 from autokd.config import SearchConfig
 from autokd.errors import ConfigError
-from autokd.footprint import Disk, disk_of
-from autokd.parts import Parts, Prepared
+from autokd.pipeline.candidates import Found, find_candidates
+from autokd.pipeline.disk import Disk, disk_of
+from autokd.pipeline.services import Parts, Prepared
 from autokd.progress import Listener, Silent
 from autokd.records import Candidate, CostModel, CostPrediction, LeftOut, Reading, Record, Task, Teacher
 

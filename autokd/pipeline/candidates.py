@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from autokd.beyond import affordable_first, nearest_beyond
 from autokd.config import SearchConfig
 from autokd.cost.predict import FEWEST, Prediction, fit, spread_out
 from autokd.formatting import usd
-from autokd.parts import Parts, Prepared
+from autokd.pipeline.edge_probes import affordable_first, nearest_beyond
+from autokd.pipeline.services import Parts, Prepared
 from autokd.progress import Listener
 from autokd.records import Arm, Candidate, CostModel, CostPrediction, LeftOut, Reading
 

@@ -13,7 +13,7 @@ from fakes import FakeParts, Hearing, default_quality
 import autokd
 from autokd.config import SearchConfig
 from autokd.errors import ConfigError, InterruptedRun, RunError, TeacherError
-from autokd.pipeline import run_search
+from autokd.pipeline.search import run_search
 from autokd.report import read_trials
 from autokd.result import SearchResult
 from autokd.runs.folder import Run

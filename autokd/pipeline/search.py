@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autokd import confirmation, stages
 from autokd.config import SearchConfig
 from autokd.errors import AutokdError, InterruptedRun, RunError
 from autokd.machine import now
-from autokd.parts import Parts
+from autokd.pipeline import confirmation, stages
+from autokd.pipeline.services import Parts
+from autokd.pipeline.stages import State, Stop
 from autokd.progress import Both, Interruptible, Listener, Silent
 from autokd.result import SearchResult, load_run
 from autokd.runs.folder import Run, find_unfinished, new_run_path
-from autokd.stages import State, Stop
 
 
 def run_search(
