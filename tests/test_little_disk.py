@@ -35,7 +35,7 @@ def search(space_file, tmp_path, monkeypatch):
 
         Usage.free = free
         monkeypatch.setattr(disk_plan.shutil, "disk_usage", lambda _: Usage)
-        monkeypatch.setattr(workshop, "train", lambda training: trainings.append(training) or loop.train(training))
+        monkeypatch.setattr(worker, "train", lambda training: trainings.append(training) or loop.train(training))
         hearing = Hearing()
         settings = {
             "teacher": "resnet10t",

@@ -28,8 +28,8 @@ def test_averages_compiling_colour_and_erasing_reach_both_arms(
         tried.append(steps)
         return Compilation(used=False, reason=REASON)
 
-    monkeypatch.setattr(workshop, "train", lambda training: trainings.append(training) or loop.train(training))
-    monkeypatch.setattr(workshop, "try_compile", try_compile)
+    monkeypatch.setattr(worker, "train", lambda training: trainings.append(training) or loop.train(training))
+    monkeypatch.setattr(worker, "try_compile", try_compile)
     result = autokd.search(
         teacher="resnet10t",
         max_cost=1.0,

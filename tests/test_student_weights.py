@@ -64,7 +64,7 @@ def test_both_arms_start_from_given_weights_and_fitting_ones_are_a_finalist_as_t
         begun.append(("distill" if training.recipe.alpha else "direct", state))
         return loop.train(training)
 
-    monkeypatch.setattr(workshop, "train", train)
+    monkeypatch.setattr(worker, "train", train)
     space = tmp_path / "two.toml"
     space.write_text(f"[students]\ninclude = {json.dumps(STUDENTS)}\n")
     result = quick(space, tmp_path / "run", student_weights=str(given))

@@ -65,7 +65,7 @@ class Parts:
         import numpy as np
 
         from autokd.cache.locks import Hold
-        from autokd.data.task import open_task, prepare_task
+        from autokd.data.task import cache_folders, open_task, prepare_task
         from autokd.teacher.prepare import input_size, prepare_teacher
         from autokd.training.device import resolve_device
 

@@ -98,7 +98,7 @@ def test_where_distilling_does_nothing_distill_is_said_in_at_most_one_of_twenty_
 def test_without_the_twin_a_choice_of_student_would_be_taken_for_a_gain(monkeypatch: pytest.MonkeyPatch) -> None:
     cell = {"images": 10_000, "seeds": 5, "chance": simulated.Chance("image by image"), "front": DIFFERENT_POOLS}
     guarded = repeated(experiments.equal_arms, 80, **cell)[0]
-    monkeypatch.setattr(rules, "gains", lambda case, distilled: True)
+    monkeypatch.setattr(policy, "gains", lambda case, distilled: True)
     unguarded = repeated(experiments.equal_arms, 80, **cell)[0]
     assert guarded <= surely_above(0.01, 80)
     assert unguarded > surely_above(0.01, 80)
@@ -115,7 +115,7 @@ def test_intervals_hold_the_truth(kind: Any, seeds: int) -> None:
 
 
 def test_without_the_seed_part_they_would_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statistics, "_seed_parts", lambda values, per_image: (0.0, 0.0))
+    monkeypatch.setattr(intervals, "_seed_parts", lambda values, per_image: (0.0, 0.0))
     hits = repeated(experiments.covered, 300, images=10_000, seeds=3, chance=simulated.Chance("both"))[:3]
     assert (1 - hits > surely_above(0.1, 300)).all(), hits
 

@@ -225,7 +225,7 @@ def test_both_arms_start_from_the_weights_and_from_one_head(
         begun.append({key: tensor.clone() for key, tensor in training.model.state_dict().items()})
         return loop.train(training)
 
-    monkeypatch.setattr(workshop, "train", train)
+    monkeypatch.setattr(worker, "train", train)
     plain = Recipe(learning_rate=1e-3, epochs=1, batch_size=12)
     other = plain.model_copy(update={"learning_rate": 2e-3, "mixup": 0.2})
     jobs = Jobs(

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from autokd.records import ARMS, Arm
 from autokd.tune.space.schema import ArmSection, Default, DirectSection, DistillSection, First, Range, Values
-from autokd.tune.space.toml_lines import Place
+from autokd.tune.space.toml_lines import Place, Problem
 
 if TYPE_CHECKING:
     from autokd.tune.space.space import Space

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from autokd.tune.space.toml_lines import Place
-
 Place = tuple[str | int, ...]  # keys and, in arrays, numbers from 0
 
 _HEADER = re.compile(r"\s*(\[\[?)\s*([\w.\-\"' ]+?)\s*\]\]?\s*(#.*)?$")
