@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autokd.cost.pricing import changed_model
+from autokd.cost.repricing import changed_model
 from autokd.decide import decide, read_evidence
 from autokd.decide.audit.audit import audit
 from autokd.decide.what_if import CONDITIONS, left_out_under, trials_under, under, with_latency

@@ -17,6 +17,7 @@ from autokd.result import SearchResult
 from autokd.runs.folder import Run
 from autokd.soft_labels import disk_plan
 from autokd.training import loop
+from autokd.tune import worker
 
 VIEW = 90 * 3 * 2  # bytes of a view
 EPOCHS = 3

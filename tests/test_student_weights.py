@@ -17,6 +17,7 @@ from autokd.errors import ConfigError, RunError
 from autokd.pipeline.search import run_search
 from autokd.result import SearchResult
 from autokd.training import loop
+from autokd.tune import worker
 from autokd.weights.published import without_head
 from autokd.weights.start import Supply
 from autokd.zoo.build import build

@@ -62,6 +62,7 @@ def verify(keys: tuple[str, ...], cache_dir: Path | None, samples: int, toleranc
     A key may be cut short. Exit code 1 where anything differs.
     """
     from autokd.cli import output
+    from autokd.cli.screen import Screen
     from autokd.config import default_cache_dir
     from autokd.errors import CacheError
     from autokd.soft_labels.verify import find_sets, verify_set

@@ -33,9 +33,9 @@ def command(ctx: click.Context, /, run: Path, output: Path | None, as_json: bool
     if as_json:
         click.echo(report.model_dump_json(indent=2))
     else:
-        from autokd.cli import output
+        from autokd.cli import output as answers
 
-        output.print_report(report, run)
+        answers.print_report(report, run)
         if output is not None:
-            output.print_paths(output)
+            answers.print_paths(output)
     ctx.exit(3 if report.verdict == "none" else 0)

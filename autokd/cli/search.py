@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from autokd.cli.options import settings, settings_options, sources
-from autokd.cost.pricing import refuse_idle
+from autokd.cost.repricing import refuse_idle
 
 
 @click.command("search", epilog="autokd search --teacher resnet152 --max-cost 0.01")
@@ -24,13 +24,13 @@ def command(
 
     Exit code 0: a verdict; 3: nothing meets the limits; 130: interrupted, --resume goes on.
     """
-    from autokd.cli import output
+    from autokd.cli import output as answers
     from autokd.cli.screen import Screen, polite_interrupt
 
     config = settings(ctx, output if resume and output else None)
     refuse_idle([name for name, source in sources(ctx).items() if source == "command line"], config.requests_per_month)
     if print_config:
-        output.print_config(config, sources(ctx))
+        answers.print_config(config, sources(ctx))
         return
     from autokd.pipeline.search import run_search
 
@@ -39,5 +39,5 @@ def command(
     if as_json:
         click.echo(result.report.model_dump_json(indent=2))
     else:
-        output.print_result(result)
+        answers.print_result(result)
     ctx.exit(3 if result.verdict == "none" else 0)

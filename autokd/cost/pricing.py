@@ -1,12 +1,11 @@
-"""Price, utilization and fleet: the cost model of a search, and the same under other conditions of serving."""
+"""Which price, device and batch size stand for the hardware at hand: the cost model of a search."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from autokd.config import SearchConfig
-from autokd.cost.price_table import AT_THE_SPEED_OF, GIVEN, Price, default_price, price_of
+from autokd.cost.price_table import GIVEN, Price, default_price, price_of
 from autokd.errors import ConfigError
 from autokd.machine import usable_cores
 from autokd.records import CostModel
@@ -83,53 +82,3 @@ def _accelerator(device: str) -> str | None:
     if not torch.cuda.is_available():
         raise ConfigError(f"--serve-device {device}: this machine has no CUDA device; choose cpu")
     return str(torch.cuda.get_device_name(device))
-
-
-FLEET = ("accelerators_per_replica", "requests_per_month", "min_replicas", "peak_to_mean", "target_utilization")
-SERVING = ("price_per_hour", "instance", "utilization", *FLEET)  # what a cost measured on hardware depends on
-WITH_VOLUME = ("min_replicas", "peak_to_mean", "target_utilization", "horizon_months")
-
-
-def changed_model(model: CostModel, given: Mapping[str, Any]) -> CostModel:
-    """A run's cost model with those settings changed that are given, by their names in SearchConfig.
-
-    Raises ConfigError for an unknown instance, for prices of hardware where parameters were priced, and for what would
-    change nothing beside the volume, or the lack of one.
-    """
-    dead = [name for name in SERVING if name in given and name != "requests_per_month"]
-    if model.model == "params" and dead:
-        flag = "--" + dead[0].replace("_", "-")
-        raise ConfigError(f"{flag} changes nothing here: this run was priced by parameters; search with measured cost")
-    if model.model == "measured" and "price_per_billion" in given:
-        raise ConfigError(
-            "--price-per-billion changes nothing here: this run was priced by hardware; --price-per-hour does"
-        )
-    refuse_idle(given, given.get("requests_per_month", model.requests_per_month))
-    update = {name: given[name] for name in ("utilization", *FLEET) if name in given}
-    if "price_per_billion" in given:
-        update |= {"usd_per_1k_per_billion": given["price_per_billion"]}
-    if "instance" in given:
-        row = price_of(given["instance"])
-        update |= {"price_usd_per_hour": row.share_usd_per_hour, "price_source": row.source}
-        update |= {"price_date": row.date, "instance": f"{row.label}{AT_THE_SPEED_OF}{model.instance}"}
-    if "price_per_hour" in given:
-        update |= {"price_usd_per_hour": given["price_per_hour"]}
-        update |= {"price_source": GIVEN, "price_date": "as given"}
-    if "train_price_per_hour" in given:
-        update |= {"train_price_usd_per_hour": given["train_price_per_hour"]}
-    return model.model_copy(update=update)
-
-
-def refuse_idle(given: Collection[str], requests_per_month: float | None) -> None:
-    """Raises ConfigError for the first of the given settings that counts only with a volume, or only without one."""
-    if requests_per_month is not None:
-        if "utilization" in given:
-            raise ConfigError(
-                "--utilization counts only without a volume, and there is one (--requests-per-month); "
-                "give --target-utilization"
-            )
-        return
-    for name in WITH_VOLUME:
-        if name in given:
-            flag = "--" + name.replace("_", "-")
-            raise ConfigError(f"{flag} counts only with a volume, and there is none; give --requests-per-month too")

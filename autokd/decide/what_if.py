@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from autokd.cost.dollars import capacity_for, cost_usd_per_1k
-from autokd.cost.pricing import SERVING
+from autokd.cost.repricing import SERVING
 from autokd.decide.economics import repriced
 from autokd.decide.evidence import Evidence
 from autokd.records import CostModel, Interval, LeftOut, Policy, Reading, TrialRecord

@@ -15,6 +15,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from autokd.decide import policy
+from autokd.decide.statistics import intervals
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 NAMES = ("simulated", "fronts", "simulated_runs", "experiments")
 with pytest.MonkeyPatch.context() as beside:

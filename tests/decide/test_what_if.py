@@ -13,7 +13,7 @@ from made_evidence import direct, distilled, left_out, made_cost_model, made_evi
 
 from autokd.config import SearchConfig
 from autokd.cost.dollars import capacity_for, cost_usd_per_1k
-from autokd.cost.pricing import changed_model
+from autokd.cost.repricing import changed_model
 from autokd.decide import Evidence, decide
 from autokd.decide.what_if import under
 from autokd.errors import ConfigError

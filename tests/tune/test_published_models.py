@@ -22,6 +22,7 @@ from autokd.records import Candidate, Interval, Proposal, Reading, Recipe, SeedR
 from autokd.runs.folder import Run
 from autokd.training import loop
 from autokd.training.evaluate import accuracy, predict
+from autokd.tune import worker
 from autokd.tune.engines.local import LocalEngine
 from autokd.tune.engines.protocol import Job, Outcome
 from autokd.tune.finalist_trainings import FinalistSource, collect

@@ -183,12 +183,12 @@ def test_intervals_cover_the_truth(images: int, seeds: int, kind: str) -> None:
         hardness = rng.random(images)
         other = np.where(rng.random(images) < 0.2, rng.random(images), hardness)
         a, b = arm(rng, 0.93, hardness, seeds, kind), arm(rng, 0.91, other, seeds, kind)
-        intervals = (
+        told = (
             (intervals.difference(a, b).interval, 0.02),
             (intervals.retention(a, hardness[None] < 0.95).interval, 0.93 / 0.95),
             (intervals.accuracy(a), 0.93),
         )
-        hits += [found.low <= truth <= found.high for found, truth in intervals]
+        hits += [found.low <= truth <= found.high for found, truth in told]
     assert (hits / repetitions >= 0.93).all(), hits / repetitions
 
 

@@ -10,7 +10,7 @@ from believable_run import make_cost_model, make_decision, make_policy, make_run
 from test_page import Reading
 
 from autokd.cli.output import print_report
-from autokd.cost.pricing import changed_model
+from autokd.cost.repricing import changed_model
 from autokd.records import Report
 from autokd.report import assemble
 from autokd.report.html import render_html
