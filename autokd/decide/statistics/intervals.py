@@ -1,6 +1,6 @@
 """Paired statistics over test images and training seeds: differences, ratios and accuracies with their intervals.
 
-The level of an interval is 95 % unless evidence is looked at again after more seeds: see `levels.py`.
+The level of an interval is 95 % unless evidence is looked at again after more seeds: see `repeated_looks.py`.
 
 A correctness array has one row a seed and one column a test image. Two sources of chance are kept apart:
 
