@@ -140,10 +140,10 @@ def test_on_a_gpu(runtime):
 
 def test_under_a_latency_limit_the_server_takes_the_batch_it_answers_in_time():
     from autokd.cost.measure import _within
-    from autokd.cost.runtimes import _Timed
+    from autokd.cost.runtimes import Timed
     from autokd.records import Latency
 
-    timed = _Timed("a", run=lambda size: 0.0, batch=8, by_batch={1: 0.002, 2: 0.003, 4: 0.005, 8: 0.010})
+    timed = Timed("a", run=lambda size: 0.0, batch=8, by_batch={1: 0.002, 2: 0.003, 4: 0.005, 8: 0.010})
     full = Latency(p50=10.0, p95=12.0, p99=14.0)
     assert _within(20.0, timed, full) == (8, full)
     batch, waits = _within(7.0, timed, full)

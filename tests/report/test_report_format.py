@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autokd.decide.explain.wording import count
+from autokd.formatting import printable
 from autokd.records import Interval
 from autokd.report import format as fmt
 
@@ -92,4 +93,4 @@ def test_percents_and_points() -> None:
 def test_lists_and_surrogates() -> None:
     assert fmt.listed(["a"]) == "a"
     assert fmt.listed(["a", "b", "c"]) == "a, b and c"
-    assert fmt.printable("\udcff") == r"\udcff"
+    assert printable("\udcff") == r"\udcff"
