@@ -46,7 +46,7 @@ def equal_arms(cell: RunCell, rng: np.random.Generator) -> Outcome:
     of the costs, does that strongly; with a teacher over the budget: says distill, does so strongly.
     """
     case = build_case(made_run(cell.front, cell.images, cell.seeds, cell.chance, rng))
-    judged, saving, needed = (policy.judge(case, policy) for policy in (ACCURACY, SAVINGS, TEACHER_TOO_DEAR))
+    judged, saving, needed = (policy.judge(case, asked) for asked in (ACCURACY, SAVINGS, TEACHER_TOO_DEAR))
     says, saves = judged.verdict == "distill", saving.verdict == "distill"
     ahead = len(judged.picks) == 2 and policy.is_ahead(case, ACCURACY, *judged.picks)
     by_cost = saves and len(saving.picks) == 2 and policy.decided_by_cost(SAVINGS, *saving.picks)
