@@ -17,11 +17,12 @@ from helpers_teachers import VIEWS_SEED, ready, tiny_teacher
 
 import autokd.soft_labels.format
 from autokd.cache.locks import Hold
+from autokd.cache.soft_label_entry import View, read_sealed, write_sealed
 from autokd.cli import main
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData, open_task, prepare_task
 from autokd.progress import Silent
-from autokd.soft_labels.format import View, entry_path, layout_of, read_sealed, view_path, write_chunk, write_sealed
+from autokd.soft_labels.format import entry_path, layout_of, view_path, write_chunk
 from autokd.soft_labels.write import SoftLabelSet, write_soft_labels
 from autokd.teacher.prepare import ReadyTeacher, prepare_teacher
 
@@ -226,8 +227,8 @@ def test_a_teacher_from_a_file_is_read_again(call, cache, made, tmp_path):
 
 
 def test_a_pretrained_teacher_comes_from_the_hub_again(call, cache, monkeypatch):
+    from autokd.cache.soft_label_entry import About
     from autokd.soft_labels import verify
-    from autokd.soft_labels.format import About
     from autokd.weights.loading import read_state
 
     path, asked = labels(cache) / "about.json", []

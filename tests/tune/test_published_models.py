@@ -11,8 +11,8 @@ import pytest
 import torch
 from helpers_images import one_thread, write_pattern_folder
 from safetensors.torch import load_file, save_file
-from test_batch_parts import report
 from test_finalists import SPACE, by_role, trial
+from test_memory_splits import report
 
 from autokd.config import SearchConfig
 from autokd.data.task import open_task, prepare_task

@@ -240,7 +240,7 @@ KILLED = """
     import os, sys
     sys.path.insert(0, {here!r})
     from pathlib import Path
-    from test_ledger import BOTH, PLAN, SPACE, epoch
+    from test_study import BOTH, PLAN, SPACE, epoch
     from autokd.tune.study import Ledger
     ledger = Ledger(Path({path!r}), SPACE, BOTH, PLAN)
     for turn in range(2):
