@@ -1,4 +1,4 @@
-"""All terminal output of commands: progress on stderr, answers on stdout."""
+"""The answers of commands, on stdout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From requests per second, or from parameters, to US dollars per 1,000 requests (design, section 6).
+"""From requests per second, or from parameters, to US dollars per 1,000 requests (docs/cost.md).
 
 Without a volume every second of a replica is paid for, and `utilization` of its capacity is used on average:
 

@@ -1,6 +1,6 @@
-"""How the pipeline asks what serving a model costs, and with which settings.
+"""How the pipeline asks what serving a model costs: by measuring it, or by its parameters.
 
-torch is imported only where something is measured or the hardware is looked at.
+torch is imported only where something is measured.
 """
 
 from __future__ import annotations

@@ -236,7 +236,5 @@ def _hidden(splits: Splits, fraction: float | None) -> Indices:
 
 def cache_folders(task_folder: Path) -> list[Path]:
     """What a task keeps in the cache: its own folder, and that of its decoded images where there is one."""
-    from autokd.files import read_json
-
     array = read_json(task_folder / "task.json")["images"]["array"]
     return [task_folder] if array is None else [task_folder, (task_folder / array).resolve().parent]

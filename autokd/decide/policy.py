@@ -1,4 +1,4 @@
-"""The rules of the verdict (design, section 5, points 1 to 5): a pure function of a case and a policy.
+"""The rules of the verdict (docs/verdict.md): a pure function of a case and a policy.
 
 Strength, reasons and what would change the verdict are made elsewhere, by asking these rules again.
 """

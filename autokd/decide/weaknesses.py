@@ -1,4 +1,4 @@
-"""Why a verdict is weak, and what would settle it (design, section 5, point 6, and section 4).
+"""Why a verdict is weak, and what would settle it (docs/verdict.md).
 
 Whether a verdict rests on a comparison is found by asking the rules again with that comparison turned the other way:
 where the verdict stays, it does not rest on it.

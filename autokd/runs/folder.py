@@ -1,4 +1,4 @@
-"""The run folder: layout, manifest, lock and atomic writes. The record of a run is its folder."""
+"""The run folder: layout, manifest, lock and log. The record of a run is its folder."""
 
 from __future__ import annotations
 

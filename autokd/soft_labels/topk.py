@@ -1,6 +1,6 @@
 """Rows of soft labels out of logits, and logits out of rows, for few classes and for many.
 
-With more classes than `labelfiles.ALL_CLASSES` an image keeps its `k` largest logits and the log-sum-exp of the rest:
+With more classes than `ALL_CLASSES` an image keeps its `k` largest logits and the log-sum-exp of the rest:
 
     rest = log(sum of exp(z_c) over the classes c outside of the k largest)
     z'_c = z_c for the k largest, else rest - log(classes - k)

@@ -1,6 +1,6 @@
 """Which arms a student may enter, by its compression ratio alone.
 
-Distilling works best between 5 and 20 times (design, section 1): below, the smaller model is trained
+Distilling works best between 5 and 20 times: below, the smaller model is trained
 directly, and above, the gap is too large to bridge. The direct arm may take every student from the
 teacher's size down.
 """

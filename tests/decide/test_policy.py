@@ -1,4 +1,4 @@
-"""The policy: a table of cases for every branch, and the boundaries of its rules (design, section 5)."""
+"""The policy: a table of cases for every branch, and the boundaries of its rules (docs/verdict.md)."""
 
 from __future__ import annotations
 

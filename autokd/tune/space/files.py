@@ -14,7 +14,7 @@ from autokd.errors import SpaceError
 from autokd.tune.space.checks import contradictions, misfits, strangers
 from autokd.tune.space.schema import Students
 from autokd.tune.space.space import Space
-from autokd.tune.space.students import roster
+from autokd.tune.space.students import named_students
 from autokd.tune.space.toml_lines import Lines, Problem
 
 
@@ -71,9 +71,9 @@ def _understood(content: Mapping[str, Any]) -> tuple[Space | None, list[Problem]
     except ValidationError as error:
         problems = misfits(error, Space)
         if not any(problem.place[0] == "students" for problem in problems):
-            problems += roster(Students.model_validate(content["students"]))[1]
+            problems += named_students(Students.model_validate(content["students"]))[1]
         return None, problems
-    names, unknown = roster(space.students)
+    names, unknown = named_students(space.students)
     return space, [*contradictions(space), *(unknown or strangers(space, names))]
 
 

@@ -1,4 +1,4 @@
-"""Search spaces: TOML files that say which students and which recipes are searched."""
+"""A search space as its file says it: students, ranges, first proposals and the default recipe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field
 from autokd.errors import SpaceError
 from autokd.records import Arm
 from autokd.tune.space.schema import Default, First, Range, Recipes, Section, Students
-from autokd.tune.space.students import roster
+from autokd.tune.space.students import named_students
 
 USUAL = {"temperature": 4.0, "alpha": 0.9, "learning_rate": 1e-3}  # of the default recipe
 
@@ -25,7 +25,7 @@ class Space(Section):
 
     def names(self) -> list[str]:
         """The students, in the order of the file; raises SpaceError for an entry that names none."""
-        found, problems = roster(self.students)
+        found, problems = named_students(self.students)
         if problems:
             raise SpaceError(problems[0].text)
         return found

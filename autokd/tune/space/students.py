@@ -12,7 +12,7 @@ from autokd.tune.space.toml_lines import Place, Problem
 from autokd.zoo import timm_names
 
 
-def roster(students: Students) -> tuple[list[str], list[Problem]]:
+def named_students(students: Students) -> tuple[list[str], list[Problem]]:
     """Students in the order of the file, each once, and every entry that stands for none."""
     included: dict[str, None] = {}
     problems: list[Problem] = []
