@@ -13,9 +13,8 @@ from autokd.config import SearchConfig
 from autokd.files import write_text
 from autokd.pipeline.services import Parts, Prepared
 from autokd.progress import Listener, Tally
-from autokd.records import Candidate, CostModel, FinalistRecord, Task, Teacher, Transform
+from autokd.records import Candidate, CostModel, FinalistRecord, SoftLabelSet, Task, Teacher, Transform
 from autokd.runs.folder import Run
-from autokd.soft_labels.read import SoftLabelSet
 from autokd.testing.fake_engine import FakeEngine, FakeFactory, FakeWorkshop
 from autokd.testing.fake_meter import FakeMeter
 from autokd.tune.engines.protocol import Engine, Job, WorkshopFactory

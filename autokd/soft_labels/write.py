@@ -29,7 +29,7 @@ from autokd.progress import Listener
 from autokd.soft_labels.disk_plan import check_all_fit, make_plan
 from autokd.soft_labels.format import Rows, ViewCheck, check_view, entry_path, layout_of, mend_frame, write_chunk
 from autokd.soft_labels.live_teacher import RunningTeacher
-from autokd.soft_labels.read import SoftLabels, SoftLabelSet
+from autokd.soft_labels.read import SoftLabels
 from autokd.soft_labels.topk import pack
 from autokd.teacher.prepare import ReadyTeacher
 from autokd.training.device import gains_from_bf16

@@ -13,7 +13,7 @@ from torch import nn
 import autokd.soft_labels.disk_plan
 from autokd.cache.locks import Hold
 from autokd.errors import DataError
-from autokd.soft_labels.write import SoftLabelSet
+from autokd.records import SoftLabelSet
 
 VIEW = 60 * 3 * 2  # bytes of a view of the small task, without its header
 

@@ -44,7 +44,7 @@ def copied_page(report: Report, run: Run, folder: Path) -> Origin:
 
 def _looks(run: Run, path: Path) -> list[str]:
     """The commands that added seeds to the finalists."""
-    added = run.manifest.get("looks", [])[1:]
+    added = run.manifest.looks[1:]
     return [shlex.join(["autokd", "confirm", str(path), "--seeds", str(seeds)]) for seeds in added]
 
 
@@ -72,8 +72,7 @@ def _student(report: Report, place: str | None) -> str | None:
 
 def _unwritten(report: Report) -> str | None:
     """What is said of a student that is not the one which the run itself recommends."""
-    options = report.options
-    option = {"distill": options.distilled, "use_small_model": options.direct}.get(report.verdict)
+    option = report.options.recommended(report.verdict)
     if option is None:
         return None
     return f"The recommended student is finalist {option.finalist} of the run; no ready model of it was written."
