@@ -87,7 +87,8 @@ class SearchResult:
     def write(self, report: Report, folder: Path) -> None:
         """Write report.json and report.html of a verdict that `decide` gave into a folder of their own.
 
-        The audit of the other quality metrics is computed from the run. Raises RunError where the folder holds anything.
+        The audit of the other quality metrics is computed from the run. Raises RunError where the folder holds
+        anything.
         """
         decision = Decision(**{name: getattr(report, name) for name in Decision.model_fields})
         evidence = read_evidence(self._run)

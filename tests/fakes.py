@@ -73,7 +73,11 @@ class FakeParts(Parts):
             seconds=100.0,
             own_weights=False,
         )
-        arrays = {"test_labels": self.labels, "teacher_test_logits": np.eye(CLASSES, dtype=np.float32)[answers]}
+        arrays = {
+            "test_labels": self.labels,
+            "val_labels": self.labels,
+            "teacher_test_logits": np.eye(CLASSES, dtype=np.float32)[answers],
+        }
         return Prepared(task, Path("nowhere"), teacher, arrays)
 
     def cost_model(self, config: SearchConfig, image_size: int) -> CostModel:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from autokd.config import SearchConfig
 from autokd.records import SCHEMA_VERSION, Record, SoftLabelSet
 
@@ -24,7 +26,7 @@ class Manifest(Record):
     settings: SearchConfig  # as asked for, before those that depend on the data were filled in
     versions: dict[str, str]
     hardware: dict[str, str]
-    stages: dict[Stage, float] = {}  # device seconds
+    stages: dict[Stage, float] = Field(default={})  # device seconds
     soft_label_set: SoftLabelSet | None = None
     looks: tuple[int, ...] = ()  # seeds at each reading of the test images; empty until there is a second one
 

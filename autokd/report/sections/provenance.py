@@ -9,6 +9,7 @@ from pathlib import Path
 from autokd.records import Report
 from autokd.report import format as fmt
 from autokd.runs.folder import Run
+from autokd.runs.tables import TRIALS
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Origin:
 
 def own_page(report: Report, run: Run | None = None) -> Origin:
     """Of the page in the run's own folder; without a run only what the report says itself."""
-    trials = ["trials.csv"] if run is None or (run.path / "trials.csv").is_file() else []
+    trials = [TRIALS] if run is None or (run.path / TRIALS).is_file() else []
     place = f"in the folder {report.student_path}" if report.student_path else None
     return Origin(
         commands=(report.command, *(_looks(run, run.path) if run else ())),
