@@ -26,7 +26,8 @@ from autokd.data.image_store import Indices
 from autokd.data.task import TaskData, open_task, prepare_task
 from autokd.progress import Silent
 from autokd.records import EpochReport, Recipe, SoftLabelSet
-from autokd.soft_labels.write import SoftLabels, write_soft_labels
+from autokd.soft_labels.read import SoftLabels
+from autokd.soft_labels.write import write_soft_labels
 from autokd.teacher.prepare import ReadyTeacher, prepare_teacher
 from autokd.training.batches import steps_per_epoch
 from autokd.training.evaluate import accuracy, predict

@@ -105,7 +105,7 @@ def test_rendering_again_changes_nothing_but_writes_the_page(tmp_path: Path) -> 
 
     assert render(run, "html") == run.path / "report.html"
     assert (run.path / "report.html").read_text() == page
-    assert render(run, "csv") == (run.path / "trials.csv").read_text()
+    assert render(run, "csv") == (run.path / "trials.csv").read_bytes().decode()
     assert (run.path / "finalists.csv").is_file()
     text = render(run, "json")
     assert isinstance(text, str) and json.loads(text) == json.loads(stored)

@@ -23,7 +23,8 @@ import autokd.soft_labels.write
 from autokd.data.task import TaskData
 from autokd.data.views import make_view, normalise
 from autokd.records import Recipe, SoftLabelSet
-from autokd.soft_labels.write import SoftLabels, seconds_since
+from autokd.soft_labels.read import SoftLabels
+from autokd.soft_labels.write import seconds_since
 from autokd.training.loop import Training, train
 
 DATA = small_task()  # 60 training images

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from believable_run import make_trials
 from made_evidence import direct, distilled, made_evidence, twin
 from written_run import IMAGES, written
 
@@ -19,6 +20,7 @@ from autokd.records import Audit, Evaluation, Policy, SoftLabelSet
 from autokd.runs.arrays import EVIDENCE
 from autokd.runs.folder import Run
 from autokd.runs.store import FINALISTS
+from autokd.runs.tables import write_trials
 
 EVALUATION = Evaluation(
     accuracy=0.9,
@@ -44,7 +46,7 @@ def run(tmp_path: Path) -> Run:
     made = written(tmp_path / "run", evidence())
     labels = SoftLabelSet(folder="", views=1, wanted=1, reused=0, seconds=30.0, total_seconds=30.0)
     made.keep_soft_labels(labels)
-    (made.path / "trials.csv").write_text("number,arm\n0,distill\n1,direct\n2,distill\n3,distill\n")
+    write_trials(made.path, make_trials(5))
     return made
 
 
@@ -139,5 +141,5 @@ def test_missing_evidence_is_one_sentence(run: Run) -> None:
 def test_logits_of_other_images_are_refused(run: Run) -> None:
     found = read_evidence(run)
     np.savez(run.path / EVIDENCE, teacher_test_logits=np.zeros((IMAGES - 1, 2)))
-    with pytest.raises(RunError, match=f"of the {IMAGES} test images"):
+    with pytest.raises(RunError, match=f"of the {IMAGES} images"):
         audit(run, found, decide(found, POLICY))
