@@ -131,4 +131,4 @@ def test_what_is_remarked_outlasts_the_session(space_file: Path, tmp_path: Path)
 
     asked: list[Any] = []
     run_search(config, output=tmp_path / "run", parts=Asking(), resume=True)
-    assert asked[0]["remarks"] == ["Half of it fits."]
+    assert asked[0].remarks == ("Half of it fits.",)

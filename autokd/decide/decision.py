@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from autokd import formatting as fmt
 from autokd.decide.audit.edge_probes import edges
 from autokd.decide.comparisons import Case, Offer, Student, build_case
 from autokd.decide.economics import economics, monthly_usd
 from autokd.decide.evidence import Evidence
-from autokd.decide.explain import wording as say
-from autokd.decide.explain.reasons import closest, reasons, summary
-from autokd.decide.explain.refusals import limits_missed, refusals
+from autokd.decide.explain.reasons import closest, key_reasons, reasons, summary
+from autokd.decide.explain.refusals import refusals, teacher_refusals
 from autokd.decide.policy import Judgement, judge
-from autokd.decide.sensitivity import changes
+from autokd.decide.sensitivity import changes, nearest_changes
 from autokd.decide.statistics.significance import holm
 from autokd.decide.verdict_map import verdict_map
 from autokd.decide.weaknesses import settling_seeds, weaknesses
@@ -22,15 +22,18 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     judged = judge(build_case(evidence), policy)
     weak = weaknesses(judged)
     found = changes(judged)
+    because = reasons(judged, found)
     return Decision(
         verdict=judged.verdict,
         strength="weak" if weak else "strong",
         condition=_condition(judged),
         summary=summary(judged, found),
-        reasons=reasons(judged, found),
+        reasons=tuple(reason.sentence for reason in because),
+        key_reasons=tuple(reason.sentence for reason in key_reasons(because)),
         weaknesses=tuple(weakness.sentence for weakness in weak),
         settling_seeds=settling_seeds(weak),
         would_change=tuple(change.sentence for change in found),
+        nearest_changes=tuple(change.sentence for change in nearest_changes(judged, found)),
         options=_options(judged),
         gain=judged.gain.difference if judged.gain else None,
         advantage=judged.advantage.difference if judged.advantage else None,
@@ -48,8 +51,8 @@ def _condition(judged: Judgement) -> str | None:
     if judged.pick is None or not judged.teacher_eligible or judged.policy.requests_per_month is not None:
         return None
     requests, model = judged.break_even(judged.pick), judged.case.evidence.cost_model
-    at = f" at a utilization of {say.clean(model.utilization * 100)} %" if model.model == "measured" else ""
-    return f"above {say.count(requests)} requests{at}" if requests else None
+    at = f" at a utilization of {fmt.clean(model.utilization * 100)} %" if model.model == "measured" else ""
+    return f"above {fmt.count(requests)} requests{at}" if requests else None
 
 
 def _economics(judged: Judgement) -> Economics | None:
@@ -98,7 +101,7 @@ def _teacher_option(judged: Judgement) -> Option:
         accuracy=judged.case.teacher_accuracy,
         one_time=0.0,
         eligible=judged.teacher_eligible,
-        why_not=tuple(limits_missed(judged.case.teacher, judged.policy)),
+        why_not=teacher_refusals(judged.case.teacher, judged.policy),
     )
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from autokd.decide.comparisons import Case, Offer, Student
+from autokd.decide.comparisons import Case, Student
 from autokd.decide.economics import break_even_requests, cheaper, costs_differ, horizon_saving_usd, one_time_usd, within
+from autokd.decide.limits import ROUNDING, affordable, good_enough
 from autokd.decide.statistics.intervals import Estimate
 from autokd.records import ARM_OF, ARMS, Policy, Verdict
 
-_ROUNDING = 1e-9
 HALF = 0.5  # of the teacher's cost: where no volume is known, a saving that large is taken to pay
 
 
@@ -29,7 +29,7 @@ class Judgement:
     worthwhile: frozenset[int]
     distilled: Student | None  # the pick of the distill arm
     direct: Student | None  # the pick of the direct arm
-    outdone: Student | None  # the direct arm's first choice, where it is dearer and worse than the distilled pick
+    outdone: Student | None  # the direct arm's first choice, where the distilled pick is cheaper and better
 
     @property
     def pick(self) -> Student | None:
@@ -39,7 +39,7 @@ class Judgement:
 
     @property
     def unproven(self) -> bool:
-        """Whether the teacher is kept beside a distilled pick, for want of a shown gain."""
+        """Whether the teacher is kept although there is a distilled pick, because no gain is shown."""
         return self.verdict == "keep_teacher" and self.distilled is not None
 
     @property
@@ -82,7 +82,7 @@ class Judgement:
 def judge(case: Case, policy: Policy, admitted: Collection[int] = ()) -> Judgement:
     """The verdict on a case; finalists `admitted` count as keeping as much accuracy as their interval allows."""
     teacher_eligible = affordable(case.teacher, policy)
-    eligible = [s for s in case.students if affordable(s, policy) and (s.number in admitted or keeps_up(s, policy))]
+    eligible = [s for s in case.students if affordable(s, policy) and (s.number in admitted or good_enough(s, policy))]
     worthwhile = [s for s in eligible if not teacher_eligible or pays(s, case, policy, s.number in admitted)]
     tried, rivals = ([s for s in worthwhile if s.arm == arm] for arm in ARMS)
     distilled, direct, outdone = _picks(case, policy, tried, rivals)
@@ -102,62 +102,18 @@ def judge(case: Case, policy: Policy, admitted: Collection[int] = ()) -> Judgeme
     )
 
 
-# ---- 1: eligible -----------------------------------------------------------------------------------------------
-
-
-def affordable(offer: Offer, policy: Policy) -> bool:
-    """Whether cost and latency are within their limits."""
-    return within(offer.cost.mean, policy.max_cost) and fast_enough(offer, policy)
-
-
-def fast_enough(offer: Offer, policy: Policy) -> bool:
-    """Whether the p95 latency is within its limit; one that was not measured is not shown to be."""
-    if policy.max_latency_ms is None:
-        return True
-    return offer.latency_ms is not None and within(offer.latency_ms, policy.max_latency_ms)
-
-
-def keeps_up(student: Student, policy: Policy) -> bool:
-    """Whether a student is shown to be good enough: in accuracy, and in whatever else was given a limit."""
-    return retains(student, policy) and flips_little(student, policy) and knows_all(student, policy)
-
-
-def retains(student: Student, policy: Policy) -> bool:
-    """Whether even the lower end of the retention keeps enough."""
-    return student.retention.low >= policy.min_retention - _ROUNDING
-
-
-def flips_little(student: Student, policy: Policy) -> bool:
-    """Whether even the upper end of the negative flips is within its limit, where there is one."""
-    return policy.max_negative_flips is None or student.flips.high <= policy.max_negative_flips + _ROUNDING
-
-
-def knows_all(student: Student, policy: Policy) -> bool:
-    """Whether even the lower end of the worst class's recall is enough, where that was asked for."""
-    return policy.min_class_recall is None or student.worst.recall.low >= policy.min_class_recall - _ROUNDING
-
-
-def could_keep_up(student: Student, policy: Policy) -> bool:
-    """Whether no interval rules out that the student is good enough."""
-    return (
-        student.retention.high >= policy.min_retention
-        and (policy.max_negative_flips is None or student.flips.low <= policy.max_negative_flips)
-        and (policy.min_class_recall is None or student.worst.recall.high >= policy.min_class_recall)
-    )
-
-
-# ---- 2: worthwhile ---------------------------------------------------------------------------------------------
+# ---- worthwhile ---------------------------------------------------------------------------------------------
 
 
 def pays(student: Student, case: Case, policy: Policy, admitted: bool = False) -> bool:
-    """Whether a student pays for itself beside a teacher that could be kept; `admitted` as for `judge`."""
+    """Whether a student pays for itself where the teacher could be kept; `admitted` as for `judge`."""
     saving = horizon_saving_usd(case.teacher.cost.mean, student.cost.mean, policy)
     if saving is not None:
         return saving > one_time_usd(case.spent_usd, policy)
     if half_priced(student, case):
         return True
     kept = student.retention.high if admitted else student.retention.low
-    return cheaper(student.cost.mean, case.teacher.cost.mean) and kept >= 1 - _ROUNDING
+    return cheaper(student.cost.mean, case.teacher.cost.mean) and kept >= 1 - ROUNDING
 
 
 def half_priced(student: Student, case: Case) -> bool:
@@ -165,7 +121,7 @@ def half_priced(student: Student, case: Case) -> bool:
     return within(student.cost.mean, HALF * case.teacher.cost.mean)
 
 
-# ---- 3: the pick of an arm -------------------------------------------------------------------------------------
+# ---- the pick of an arm -------------------------------------------------------------------------------------
 
 
 def _picks(
@@ -187,12 +143,12 @@ def arm_pick(worthwhile: list[Student], policy: Policy) -> Student | None:
         near = [s for s in worthwhile if not costs_differ(s.cost.mean, least)]
         return min(near, key=lambda s: (-s.val_accuracy, s.cost.mean, s.number))
     best = max(s.val_accuracy for s in worthwhile)
-    near = [s for s in worthwhile if s.val_accuracy >= best - policy.min_gain - _ROUNDING]
+    near = [s for s in worthwhile if s.val_accuracy >= best - policy.min_gain - ROUNDING]
     return min(near, key=lambda s: (s.cost.mean, -s.val_accuracy, s.number))
 
 
 def is_outdone(case: Case, direct: Student, distilled: Student) -> bool:
-    """Whether a direct finalist is dearer than the distilled pick and less accurate with its whole interval.
+    """Whether a direct finalist costs more than the distilled pick and is less accurate with its whole interval.
 
     Nobody should be told to take it. What remains for the direct arm is its next choice, as a rule the distilled
     pick's twin, so that a distilled student is still recommended only for what distilling did.
@@ -201,7 +157,7 @@ def is_outdone(case: Case, direct: Student, distilled: Student) -> bool:
     return ahead and cheaper(distilled.cost.mean, direct.cost.mean)
 
 
-# ---- 4 and 5: the verdict --------------------------------------------------------------------------------------
+# ---- the verdict --------------------------------------------------------------------------------------
 
 
 def _verdict(
@@ -260,7 +216,7 @@ def is_ahead(case: Case, policy: Policy, distilled: Student, direct: Student) ->
 def leads(case: Case, policy: Policy, distilled: Student, direct: Student) -> bool:
     """Whether the distilled pick is shown to be more accurate, by a mean that matters."""
     advantage = case.differences[distilled.number, direct.number].interval
-    return advantage.low > 0 and advantage.mean >= policy.min_gain - _ROUNDING
+    return advantage.low > 0 and advantage.mean >= policy.min_gain - ROUNDING
 
 
 def could_be_ahead(case: Case, policy: Policy, distilled: Student, direct: Student) -> bool:

@@ -8,17 +8,20 @@ that giving them does what the sentence says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import log
 
+from autokd import formatting as fmt
 from autokd.cost.dollars import unrounded_replicas
 from autokd.decide.comparisons import Case
-from autokd.decide.explain import wording as say
+from autokd.decide.limits import COST, LIMITS, Limit
 from autokd.decide.policy import Judgement, judge
 from autokd.records import CostModel, Policy, Verdict
 
 STEPS = 64  # of a dial's walk in one direction
+NEAREST = 3  # changes that a short answer names
 REGIONS = 2  # in one direction; what lies beyond needs no sentence
 VOLUMES = (1.0, 1e11)  # requests a month
 REPLICAS = range(1, 65)  # of one model, at whose coming a walk looks; beyond, one more changes a cost by less than 2 %
@@ -60,9 +63,14 @@ class Change:
     condition: str
 
     @property
+    def clause(self) -> str:
+        """The condition and its verdict, inside a sentence."""
+        return f"{self.condition[:1].lower()}{self.condition[1:]} the verdict is {self.region.verdict}"
+
+    @property
     def sentence(self) -> str:
         """The condition and its verdict."""
-        return f"{self.condition} the verdict would be {self.region.verdict}."
+        return f"{self.condition}: {fmt.VERDICTS[self.region.verdict]}."
 
 
 def changes(judged: Judgement) -> tuple[Change, ...]:
@@ -70,6 +78,14 @@ def changes(judged: Judgement) -> tuple[Change, ...]:
     case, policy = judged.case, judged.policy
     found = [change for dial in _dials(case, policy) for change in _turned(dial)]
     return (*found, *volume_changes(case, policy))
+
+
+def nearest_changes(judged: Judgement, found: Sequence[Change]) -> tuple[Change, ...]:
+    """The three dials that have to be turned least, each at its nearest change; an unknown volume comes last."""
+    unknown = judged.policy.requests_per_month is None
+    by_effort = sorted(found, key=lambda change: (unknown and change.dial == "volume", change.effort))
+    nearest = {change.dial: change for change in reversed(by_effort)}
+    return tuple(change for change in by_effort if nearest[change.dial] is change)[:NEAREST]
 
 
 def at_volume(case: Case, policy: Policy, volume: float, admitted: Collection[int] = ()) -> Judgement:
@@ -90,14 +106,9 @@ def _fleet(case: Case, policy: Policy) -> bool:
 
 
 def _dials(case: Case, policy: Policy) -> Iterator[Dial]:
-    yield _budget(case, policy)
-    yield _retention(case, policy)
-    if policy.max_latency_ms is not None:
-        yield _latency(case, policy, policy.max_latency_ms)
-    if policy.max_negative_flips:
-        yield _share(case, policy, "max_negative_flips", "With a limit of {} on negative flips")
-    if policy.min_class_recall is not None:
-        yield _share(case, policy, "min_class_recall", "With a required recall of {} in every class")
+    for limit in LIMITS:
+        if current := limit.asked(policy):
+            yield _limit(case, policy, limit, current)
     yield _price(case, policy)
     if case.evidence.cost_model.model == "measured":
         yield _utilization(case, policy)
@@ -112,54 +123,18 @@ def _priced(case: Case, policy: Policy, field: str) -> Callable[[float], Verdict
     return lambda value: judge(case.priced(model.model_copy(update={field: value})), policy).verdict
 
 
-def _budget(case: Case, policy: Policy) -> Dial:
-    tried = case.evidence.budget
+def _limit(case: Case, policy: Policy, limit: Limit, current: float) -> Dial:
+    low, high = limit.reach(current)
+    tried = case.evidence.budget if limit is COST else None
     return Dial(
-        name="budget",
-        current=policy.max_cost,
-        low=policy.max_cost / 1000,
-        high=policy.max_cost * 1000,
-        verdict=_asked(case, policy, "max_cost"),
-        phrase=lambda value: f"With a budget of {value} per 1,000 requests",
-        value=say.usd_exact,
-        aside="" if tried is None else f" (the search tried no student dearer than {say.usd(tried)})",
-    )
-
-
-def _retention(case: Case, policy: Policy) -> Dial:
-    return Dial(
-        name="retention",
-        current=policy.min_retention,
-        low=min(0.5, policy.min_retention),
-        high=max(1.1, policy.min_retention),
-        verdict=_asked(case, policy, "min_retention"),
-        phrase=lambda value: f"With a required retention of {value}",
-        value=lambda value: f"{say.clean(value * 100)} %",
-    )
-
-
-def _share(case: Case, policy: Policy, field: str, phrase: str) -> Dial:
-    current = float(getattr(policy, field))
-    return Dial(
-        name=field,
+        name=limit.name if limit is COST else limit.field,
         current=current,
-        low=min(0.001, current),
-        high=1.0,
-        verdict=_asked(case, policy, field),
-        phrase=phrase.format,
-        value=lambda value: f"{say.clean(value * 100)} %",
-    )
-
-
-def _latency(case: Case, policy: Policy, limit: float) -> Dial:
-    return Dial(
-        name="latency",
-        current=limit,
-        low=limit / 100,
-        high=limit * 100,
-        verdict=_asked(case, policy, "max_latency_ms"),
-        phrase=lambda value: f"With a p95 latency limit of {value}",
-        value=lambda value: f"{say.clean(value)} ms",
+        low=low,
+        high=high,
+        verdict=_asked(case, policy, limit.field),
+        phrase=lambda value: f"With {limit.noun.format(value)}",
+        value=limit.value,
+        aside="" if tried is None else f" (the search tried no student above {fmt.usd(tried)})",
     )
 
 
@@ -175,8 +150,8 @@ def _price(case: Case, policy: Policy) -> Dial:
         low=current / 100,
         high=current * 100,
         verdict=_priced(case, policy, field),
-        phrase=lambda value: f"At a price of {value} {unit} instead of {say.usd(current)}",
-        value=say.usd_exact,
+        phrase=lambda value: f"At a price of {value} {unit} instead of {fmt.usd(current)}",
+        value=fmt.usd_exact,
     )
 
 
@@ -191,13 +166,13 @@ def _utilization(case: Case, policy: Policy) -> Dial:
         high=1.0,
         verdict=_priced(case, policy, field),
         breaks=tuple(current * size / k for size in _sizes(case, model) for k in REPLICAS),
-        phrase=lambda value: f"At a {name} of {value} instead of {say.clean(current * 100)} %",
-        value=lambda value: f"{say.clean(value * 100)} %",
+        phrase=lambda value: f"At a {name} of {value} instead of {fmt.clean(current * 100)} %",
+        value=lambda value: f"{fmt.clean(value * 100)} %",
     )
 
 
 def _volume(case: Case, policy: Policy, current: float, admitted: Collection[int]) -> Dial:
-    billed = ", billed by whole replicas," if _fleet(case, policy) else ""
+    billed = " (whole replicas)" if _fleet(case, policy) else ""
     for_one = case.evidence.cost_model.model_copy(update={"requests_per_month": 1.0})
     return Dial(
         name="volume",
@@ -207,7 +182,7 @@ def _volume(case: Case, policy: Policy, current: float, admitted: Collection[int
         verdict=lambda volume: at_volume(case, policy, volume, admitted).verdict,
         breaks=tuple(k / size for size in _sizes(case, for_one) for k in REPLICAS) if billed else (),
         phrase=lambda value: f"With {value} requests a month{billed}",
-        value=lambda value: f"{value:,.10g}",
+        value=fmt.short_count,
         less="fewer",
     )
 
@@ -250,7 +225,7 @@ def _change(dial: Dial, region: Region, *, up: bool) -> Change:
     elif (near := dial.value(region.near)) == (far := dial.value(region.far)):
         span = near
     else:
-        span = f"{near} {'up' if up else 'down'} to {far}"
+        span = " to ".join((near, far) if up else (far, near))
     aside = dial.aside if up else ""
     return Change(dial.name, region, abs(log(region.near / dial.current)), f"{dial.phrase(span)}{aside}")
 
@@ -287,11 +262,13 @@ def _stops(dial: Dial, end: float) -> list[float]:
 
 
 def _crossing(dial: Dial, before: float, after: float, verdict: Verdict) -> float:
-    """The first value found, by bisection, at which the verdict is no longer `verdict`."""
-    for _ in range(44):
-        middle = (before * after) ** 0.5
-        before, after = (middle, after) if dial.verdict(middle) == verdict else (before, middle)
-    return after
+    """The first value found at which the verdict is no longer `verdict`, to 44 binary digits of the way."""
+    fine = 1 << 44
+
+    def at(step: int) -> float:
+        return after if step == fine else float(before * (after / before) ** (step / fine))
+
+    return at(bisect_left(range(fine), True, key=lambda step: dial.verdict(at(step)) != verdict))
 
 
 def _boundary(dial: Dial, edge: float, verdict: Verdict) -> float:
@@ -303,7 +280,7 @@ def _boundary(dial: Dial, edge: float, verdict: Verdict) -> float:
 def rounded(dial: Dial, value: float, verdict: Verdict, *, up: bool) -> float:
     """The shortest number on the far side of `value` that still has its verdict."""
     for digits in range(3, 10):
-        candidate = say.rounded_out(value, up=up, digits=digits)
+        candidate = fmt.rounded_out(value, up=up, digits=digits)
         if dial.low <= candidate <= dial.high and dial.verdict(candidate) == verdict:
             return candidate
     return value

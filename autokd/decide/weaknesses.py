@@ -1,4 +1,4 @@
-"""Why a verdict is weak, and what would settle it (docs/verdict.md).
+"""Why a verdict is weak, and what is needed to decide it (docs/verdict.md).
 
 Whether a verdict rests on a comparison is found by asking the rules again with that comparison turned the other way:
 where the verdict stays, it does not rest on it.
@@ -10,29 +10,28 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress, product
 
+from autokd import formatting as fmt
 from autokd.decide.comparisons import Offer, Student
 from autokd.decide.economics import cheaper, within
 from autokd.decide.explain import wording as say
+from autokd.decide.limits import QUALITY, affordable, could_be_good_enough
 from autokd.decide.policy import (
     Judgement,
-    affordable,
     could_be_ahead,
     could_gain,
-    could_keep_up,
-    flips_little,
     half_priced,
     is_preferred,
     judge,
 )
 from autokd.decide.sensitivity import Change, at_volume, volume_changes
 from autokd.decide.statistics.intervals import Estimate
-from autokd.decide.statistics.sample_size import seeds_to_settle, settled_by
+from autokd.decide.statistics.sample_size import needed, seeds_needed
 from autokd.records import Interval, Policy, Verdict
 
 
 @dataclass(frozen=True)
 class Weakness:
-    """Why a verdict is weak, and what would settle it: `seeds` where so many of them would."""
+    """Why a verdict is weak, and what is needed: `seeds` where so many of them are enough."""
 
     sentence: str
     seeds: int | None = None
@@ -40,7 +39,7 @@ class Weakness:
 
 
 def settling_seeds(weak: Sequence[Weakness]) -> int | None:
-    """Seeds of every finalist that would settle all that more evidence has to; None where they alone would not."""
+    """Seeds of every finalist that are enough for all that is open; None where seeds alone are not."""
     if any(weakness.needs_evidence and weakness.seeds is None for weakness in weak):
         return None
     return max((weakness.seeds for weakness in weak if weakness.seeds), default=None)
@@ -64,7 +63,7 @@ def _trouble(judged: Judgement) -> Iterator[str]:
     if judged.case.evidence.search.trials and not judged.case.evidence.search.notes:
         for arm in ("distill", "direct"):
             if not any(student.arm == arm for student in judged.case.students):
-                yield f"The {arm} arm has no finalist, so there is nothing to compare; more trials would settle it."
+                yield f"The {arm} arm has no finalist, so there is nothing to compare. Needed: more trials."
 
 
 def _test_seen(judged: Judgement) -> Iterator[str]:
@@ -72,14 +71,14 @@ def _test_seen(judged: Judgement) -> Iterator[str]:
     evidence = judged.case.evidence
     if evidence.teacher.own_weights and not evidence.task.test_is_separate:
         yield (
-            f"{evidence.teacher.name} came with its own weights and may have been trained on images that were then cut "
-            "off for the test; a separate test/ folder would settle it."
+            f"{evidence.teacher.name} came with its own weights. It may have been trained on images that are now test "
+            "images. Needed: a separate test/ folder."
         )
     own = [s.name for s in judged.picks if s.record.weights is not None and s.record.weights.as_is]
     if own and not evidence.task.test_is_separate:
         yield (
-            f"The weights that {say.listed(list(dict.fromkeys(own)))} starts from are of these very classes and may "
-            "have been trained on images that were then cut off for the test; a separate test/ folder would settle it."
+            f"The start weights of {fmt.listed(list(dict.fromkeys(own)))} are of these very classes. They may have "
+            "been trained on images that are now test images. Needed: a separate test/ folder."
         )
 
 
@@ -87,8 +86,8 @@ def _untried(judged: Judgement) -> Iterator[str]:
     budget = judged.case.evidence.budget
     if budget is not None and not within(judged.policy.max_cost, budget):
         yield (
-            f"The search tried no student that costs over {say.usd(budget)} per 1,000 requests under these conditions; "
-            f"a new search under them, with --max-cost {judged.policy.max_cost:g}, would settle what more can buy."
+            f"The search tried no student that costs more than {fmt.usd(budget)} per 1,000 requests under these "
+            f"conditions. Needed: a new search under them with --max-cost {judged.policy.max_cost:g}."
         )
 
 
@@ -96,8 +95,8 @@ def _noise(judged: Judgement) -> Iterator[str]:
     offers: list[Offer] = [judged.case.teacher, *(judged.picks or judged.case.students)]
     names = list(dict.fromkeys(offer.name for offer in offers if offer.reading.noisy))
     if names:
-        which = f"reading of {names[0]} is" if len(names) == 1 else f"readings of {say.listed(names)} are"
-        yield f"The cost {which} noisy; measuring again on an idle machine would settle it."
+        which = f"measurement of {names[0]} is" if len(names) == 1 else f"measurements of {fmt.listed(names)} are"
+        yield f"The cost {which} noisy. Needed: measuring again on an idle machine."
 
 
 def _few_seeds(judged: Judgement) -> Iterator[Weakness]:
@@ -106,7 +105,7 @@ def _few_seeds(judged: Judgement) -> Iterator[Weakness]:
     if single:
         which = "Finalist" if len(single) == 1 else "Finalists"
         yield Weakness(
-            f"{which} {say.listed(single)} had one seed, which says nothing about others; 3 seeds would settle it.", 3
+            f"{which} {fmt.listed(single)} had one seed, which says nothing about other seeds. Needed: 3 seeds.", 3
         )
 
 
@@ -124,11 +123,11 @@ def _shortcomings(judged: Judgement) -> Iterator[Weakness]:
         return
     admitted, likely = max(matter, key=lambda pair: (pair[1].retention.mean, -pair[1].number))
     others = f" (and {len(matter) - 1} more)" if len(matter) > 1 else ""
-    question, remedy, seeds = _open_question(likely, judged.policy, _share_to_keep(judged, likely))
+    question = _open_question(likely, judged.policy, _share_to_keep(judged, likely))
     yield Weakness(
-        f"Whether finalist {likely.number} ({likely.name}){others} {question}; if it does, the verdict is "
-        f"{_admitting(judged, admitted)}; {remedy}.",
-        seeds,
+        f"It is open whether finalist {likely.number} ({likely.name}){others} can {question.demand}. If so, the "
+        f"verdict is {_admitting(judged, admitted)}. Needed: {question.needed}.",
+        question.seeds,
         needs_evidence=likely.estimate.seeds > 1,
     )
 
@@ -140,20 +139,25 @@ def _share_to_keep(judged: Judgement, student: Student) -> float:
     return max(judged.policy.min_retention, 1.0 if dear else 0.0)
 
 
-def _open_question(student: Student, policy: Policy, share: float) -> tuple[str, str, int | None]:
-    """What is open about a student of which `share` must be kept, what would settle it, and the seeds that would."""
-    if student.retention.low < share:
-        kept = f"keeps {say.percent(share)} of the teacher's accuracy is open"
-        question = f"{kept} ({say.percent_range(student.retention)})"
-        return question, settled_by(student.estimate, share), seeds_to_settle(student.estimate, share)
-    more = "more test images would settle it"
-    if policy.max_negative_flips is not None and not flips_little(student, policy):
-        limited = f"gets at most {say.percent(policy.max_negative_flips)} wrong of what the teacher gets right is open"
-        return f"{limited} ({say.percent_range(student.flips)})", more, None
-    worst = student.worst
-    known = f"recognises {say.percent(policy.min_class_recall or 0)} of class {worst.name} is open"
-    images = f"{worst.images:,} test image{'' if worst.images == 1 else 's'}"
-    return f"{known} ({say.percent_range(worst.recall)}, {images})", more, None
+@dataclass(frozen=True)
+class Question:
+    """What an interval leaves open about a student, and the evidence that is needed."""
+
+    demand: str
+    needed: str
+    seeds: int | None
+
+
+def _open_question(student: Student, policy: Policy, share: float) -> Question:
+    """The first limit that a student is not shown to meet, where `share` is the retention that it needs."""
+    asked = policy.model_copy(update={"min_retention": share})
+    limit = next(limit for limit in QUALITY if not limit.is_met(student, asked))
+    value, found, estimate = limit.asked(asked), limit.of(student), limit.estimate(student)
+    assert value is not None and found is not None  # noqa: S101 - it is not met
+    demand = f"{limit.demand.format(limit.value(value))} ({say.percent_range(found)}{limit.detail(student)})"
+    if estimate is None:
+        return Question(demand, "more test images", None)
+    return Question(demand, needed(estimate, share), seeds_needed(estimate, share))
 
 
 def _admitting(judged: Judgement, numbers: set[int]) -> Verdict:
@@ -164,11 +168,11 @@ def _undecided(judged: Judgement, student: Student) -> bool:
     """Whether a student was refused for what its intervals leave open."""
     policy, refused = judged.policy, student.number not in judged.worthwhile
     reaches = student.retention.high >= _share_to_keep(judged, student)
-    return refused and affordable(student, policy) and could_keep_up(student, policy) and reaches
+    return refused and affordable(student, policy) and could_be_good_enough(student, policy) and reaches
 
 
 def _contest(judged: Judgement) -> Iterator[Weakness]:
-    """The distilled pick gave way to the direct one, or to the teacher, for want of proof; could there be one?"""
+    """The distilled pick is not taken because something is not shown; is that ruled out, or open?"""
     distilled, direct, policy = judged.distilled, judged.direct, judged.policy
     if judged.unproven and distilled and could_gain(judged.case, distilled):
         yield _unproven_gain(judged, distilled)
@@ -178,12 +182,14 @@ def _contest(judged: Judgement) -> Iterator[Weakness]:
         return
     if judged.gain is None or judged.gain.interval.low <= 0:
         yield _unproven_gain(judged, distilled)
+    if direct == judged.twin:
+        return  # the advantage is the gain
     if judged.advantage is not None and not is_preferred(judged.case, policy, distilled, direct):
         line = _line(policy, distilled, direct, judged.advantage.mean)
         yield Weakness(
-            "The advantage of the distilled pick over the direct pick is open "
-            f"({_spelled(judged.advantage)}); {settled_by(judged.advantage, line)}.",
-            seeds_to_settle(judged.advantage, line),
+            f"An advantage of the distilled pick of up to {_most(judged.advantage)} is not ruled out. Needed: "
+            f"{needed(judged.advantage, line)}.",
+            seeds_needed(judged.advantage, line),
             needs_evidence=judged.advantage.seeds > 1,
         )
 
@@ -192,19 +198,19 @@ def _unproven_gain(judged: Judgement, distilled: Student) -> Weakness:
     """What distilling did is open."""
     if judged.gain is None:
         return Weakness(
-            f"Finalist {distilled.number} ({distilled.name}) has no twin, so what distilling did cannot be told; "
-            "training the same student without the teacher from as many seeds would settle it."
+            f"Finalist {distilled.number} ({distilled.name}) has no twin, so the gain of distilling is unknown. "
+            "Needed: the same student trained without the teacher from as many seeds."
         )
     return Weakness(
-        f"That distilling does nothing for {distilled.name} is not shown either (gain "
-        f"{_spelled(judged.gain)}); {settled_by(judged.gain, 0.0)}.",
-        seeds_to_settle(judged.gain, 0.0),
+        f"A gain of up to {_most(judged.gain)} from distilling is not ruled out. Needed: {needed(judged.gain, 0.0)}.",
+        seeds_needed(judged.gain, 0.0),
         needs_evidence=judged.gain.seeds > 1,
     )
 
 
-def _spelled(estimate: Estimate) -> str:
-    return f"{say.points(estimate.mean)}, {say.points_range(estimate.difference)}"
+def _most(estimate: Estimate) -> str:
+    """The upper end of a difference."""
+    return fmt.points(estimate.difference.high).removeprefix("+")
 
 
 def _line(policy: Policy, distilled: Student, direct: Student, mean: float) -> float:
@@ -242,13 +248,13 @@ def _ends(low: frozenset[str]) -> Callable[[Offer], Interval]:
 
 def _cost_sentence(judged: Judgement, verdict: Verdict) -> str:
     offers: list[Offer] = [judged.case.teacher, *judged.picks]
-    ranges = dict.fromkeys(f"{o.name} {say.usd(o.cost.low)} to {say.usd(o.cost.high)}" for o in offers)
+    ranges = dict.fromkeys(f"{o.name} {fmt.usd(o.cost.low)} to {fmt.usd(o.cost.high)}" for o in offers)
     remedy = "measuring longer on an idle machine"
     if judged.policy.requests_per_month is not None:
-        remedy += ", or a larger request volume,"
+        remedy += ", or a larger request volume"
     return (
-        f"Within the intervals of the costs ({say.listed(list(ranges))}) the verdict could also be {verdict}; "
-        f"{remedy} would settle it."
+        f"Within the intervals of the costs ({fmt.listed(list(ranges))}) the verdict could also be {verdict}. "
+        f"Needed: {remedy}."
     )
 
 
@@ -272,7 +278,7 @@ def _could_pay(judged: Judgement, student: Student) -> bool:
     """Whether a volume could make a student worthwhile that nothing else rules out."""
     return (
         affordable(student, judged.policy)
-        and could_keep_up(student, judged.policy)
+        and could_be_good_enough(student, judged.policy)
         and student.number not in judged.worthwhile
         and cheaper(student.cost.mean, judged.case.teacher.cost.mean)
     )
@@ -280,14 +286,13 @@ def _could_pay(judged: Judgement, student: Student) -> bool:
 
 def _volume_sentence(judged: Judgement, student: Student, change: Change) -> str:
     name = f"{student.name} (finalist {student.number})"
-    condition = f"{change.condition[:1].lower()}{change.condition[1:]}"
     if student.number in judged.eligible:
         return (
-            f"Whether {name} pays for itself depends on the request volume: {condition} the verdict is "
-            f"{change.region.verdict}; --requests-per-month would settle it."
+            f"Whether {name} pays for itself depends on the request volume: {change.clause}. Needed: "
+            "--requests-per-month."
         )
-    question, remedy, _ = _open_question(student, judged.policy, judged.policy.min_retention)
+    question = _open_question(student, judged.policy, judged.policy.min_retention)
     return (
-        f"Whether {name} {question}; if it does, {condition} the verdict is {change.region.verdict}; {remedy} together "
-        "with --requests-per-month."
+        f"It is open whether {name} can {question.demand}. If so, {change.clause}. Needed: {question.needed}, and "
+        "--requests-per-month."
     )

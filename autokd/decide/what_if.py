@@ -73,10 +73,7 @@ def with_latency(evidence: Evidence, measured: float | None, asked: float | None
         return evidence
     known, wanted = ("no latency limit" if limit is None else f"a limit of {limit:g} ms" for limit in (measured, asked))
     flag = "without --max-latency-ms" if asked is None else f"with --max-latency-ms {asked:g}"
-    text = (
-        f"Capacities, and with them costs, were measured for {known}, not for {wanted}; a new search {flag} would "
-        "settle what they are then."
-    )
+    text = f"Capacities, and with them costs, were measured for {known}, not for {wanted}. Needed: a new search {flag}."
     search = evidence.search.model_copy(
         update={"notes": (*evidence.search.notes, Note(kind="capacity_unknown", text=text))}
     )

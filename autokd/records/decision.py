@@ -158,9 +158,11 @@ class Decision(Record):
     condition: str | None
     summary: str  # one sentence
     reasons: tuple[str, ...]
-    weaknesses: tuple[str, ...]  # why it is weak, and what would settle it
-    settling_seeds: int | None = None  # seeds of every finalist that would settle all that seeds can settle
+    key_reasons: tuple[str, ...] = ()  # the at most five of them that decided
+    weaknesses: tuple[str, ...]  # why it is weak, and what is needed
+    settling_seeds: int | None = None  # seeds of every finalist that are enough for all that seeds can decide
     would_change: tuple[str, ...]
+    nearest_changes: tuple[str, ...] = ()  # the at most three of them that take least
     options: Options
     gain: Difference | None
     advantage: Difference | None

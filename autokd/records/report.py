@@ -154,9 +154,11 @@ class Report(Record):
     condition: str | None
     summary: str
     reasons: tuple[str, ...]
+    key_reasons: tuple[str, ...] = ()
     weaknesses: tuple[str, ...]
     settling_seeds: int | None = None
     would_change: tuple[str, ...]
+    nearest_changes: tuple[str, ...] = ()
     task: dict[str, Any]
     teacher: Teacher
     policy: Policy

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd import formatting as fmt
 from autokd.decide.explain import wording as say
 from autokd.decide.statistics import intervals
 from autokd.decide.statistics.significance import ERROR, holm
@@ -56,7 +57,7 @@ def _seen(quarters: Sequence[EntropyQuarter]) -> str:
     lowest, highest = (f"{end(q.gain.mean for q in surer) * 100:+.2f}" for end in (min, max))
     others = lowest if lowest == highest else f"{lowest} to {highest}"
     return (
-        f"Where the teacher is least sure, distilling changes the accuracy by {say.points(least.gain.mean)} "
+        f"Where the teacher is least sure, distilling changes the accuracy by {fmt.points(least.gain.mean)} "
         f"({say.points_range(least.gain)}), in the other quarters by {others} points; "
         f"corrected for four tests, {_shown(quarters)}."
     )
@@ -66,7 +67,7 @@ def _shown(quarters: Sequence[EntropyQuarter]) -> str:
     """In which quarters a difference is shown; ordinals from the surest quarter on."""
     shown = [(i, q.gain.mean > 0) for i, q in enumerate(quarters) if q.p < ERROR]
     phrases = [
-        f"{word} is shown in the {say.listed([_ORDINALS[i] for i, sign in shown if sign is up])} quarter"
+        f"{word} is shown in the {fmt.listed([_ORDINALS[i] for i, sign in shown if sign is up])} quarter"
         for word, up in (("a gain", True), ("a loss", False))
         if any(sign is up for _, sign in shown)
     ]

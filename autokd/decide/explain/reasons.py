@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from math import isfinite
+from typing import Literal
 
+from autokd import formatting as fmt
 from autokd.decide.comparisons import Case, Student
-from autokd.decide.economics import costs_differ, horizon_saving_usd, within
+from autokd.decide.economics import costs_differ, horizon_saving_usd
 from autokd.decide.explain import wording as say
 from autokd.decide.explain.nearest_miss import nearest_miss, smallest_fix
-from autokd.decide.explain.refusals import limits_missed, refusals
+from autokd.decide.explain.refusals import refusals, teacher_refusals
+from autokd.decide.limits import COST, LIMITS
 from autokd.decide.policy import Judgement, decided_by_cost, gains, is_ahead, leads
 from autokd.decide.sensitivity import Change
-from autokd.records import Arm, Difference, Policy
+from autokd.records import ARMS, Arm, Difference, Policy
 
 ADJECTIVES: dict[Arm, str] = {"distill": "distilled", "direct": "direct"}
+Kind = Literal[
+    "nearest_miss",
+    "fix",
+    "conclusion",
+    "gain",
+    "advantage",
+    "outdone",
+    "no_pick",
+    "payback",
+    "beaten",
+    "teacher",
+    "pick",
+]
+MOST_KEY_REASONS = 5
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One sentence on one step of the policy."""
+
+    kind: Kind
+    sentence: str
 
 
 def summary(judged: Judgement, found: Sequence[Change]) -> str:
@@ -27,17 +53,28 @@ def summary(judged: Judgement, found: Sequence[Change]) -> str:
     return f"{_nothing(judged)}: {miss.name} comes nearest but {miss.why}, and {smallest_fix(miss, found)}."
 
 
-def reasons(judged: Judgement, found: Sequence[Change]) -> tuple[str, ...]:
+def reasons(judged: Judgement, found: Sequence[Change]) -> tuple[Reason, ...]:
     """One sentence or more for each step of the policy, in its order."""
     return (
-        _teacher(judged.case, judged.policy),
-        *_beaten(judged),
-        *(_arm(judged, arm) for arm in ADJECTIVES),
-        *_outdone(judged),
+        Reason("teacher", _teacher(judged.case, judged.policy)),
+        *(Reason("beaten", sentence) for sentence in _beaten(judged)),
+        *(_arm(judged, arm) for arm in ARMS),
+        *(Reason("outdone", sentence) for sentence in _outdone(judged)),
         *_contest(judged),
-        *_payback(judged),
+        *(Reason("payback", sentence) for sentence in _payback(judged)),
         *_miss(judged, found),
     )
+
+
+def key_reasons(found: Sequence[Reason]) -> tuple[Reason, ...]:
+    """The few that decided, in the order of the policy; what a table of the options says is left out."""
+    order: dict[Kind, int] = {
+        "nearest_miss": 0, "fix": 0, "conclusion": 1, "gain": 2, "advantage": 3, "no_pick": 4, "outdone": 5,
+        "payback": 6, "beaten": 7, "teacher": 8,
+    }  # fmt: skip
+    known = [reason for reason in found if reason.kind in order]
+    kept = sorted(known, key=lambda reason: order[reason.kind])[:MOST_KEY_REASONS]
+    return tuple(reason for reason in known if reason in kept)
 
 
 # ---- the summary -----------------------------------------------------------------------------------------------
@@ -45,7 +82,7 @@ def reasons(judged: Judgement, found: Sequence[Change]) -> tuple[str, ...]:
 
 def _recommended(pick: Student) -> str:
     if pick.arm == "distill":
-        return f"Distil {pick.name}"
+        return f"Distill {pick.name}"
     return f"Train {pick.name} directly" if pick.record.recipe.epochs else f"Use {pick.name} as it is{_source(pick)}"
 
 
@@ -55,41 +92,36 @@ def _source(student: Student) -> str:
 
 
 def _worth(case: Case, student: Student) -> str:
-    kept = f"{say.percent(student.retention.mean)} of {case.teacher.name}'s accuracy"
+    kept = f"{fmt.percent(student.retention.mean)} of {case.teacher.name}'s accuracy"
     teacher, cost = case.teacher.cost.mean, student.cost.mean
     if not isfinite(teacher):
-        return f"{kept} at {say.usd(cost)} per 1,000 requests"
-    prices = f"({say.usd(cost)} instead of {say.usd(teacher)} per 1,000 requests)"
+        return f"{kept} at {fmt.usd(cost)} per 1,000 requests"
+    prices = f"({fmt.usd(cost)} instead of {fmt.usd(teacher)} per 1,000 requests)"
     if not costs_differ(teacher, cost):
         return f"{kept} at about the same cost {prices}"
     factor, word = (teacher / cost, "lower") if cost < teacher else (cost / teacher, "higher")
-    return f"{kept} at {say.times(factor)} times {word} cost {prices}"
+    return f"{kept} at {fmt.times(factor)} times {word} cost {prices}"
 
 
 def _nothing(judged: Judgement) -> str:
     case, policy = judged.case, judged.policy
-    budget = f"the budget of {say.usd(policy.max_cost)} per 1,000 requests"
-    if not any(within(offer.cost.mean, policy.max_cost) for offer in (case.teacher, *case.students)):
+    budget = f"the budget of {fmt.usd(policy.max_cost)} per 1,000 requests"
+    if not any(COST.is_met(offer, policy) for offer in (case.teacher, *case.students)):
         return f"Nothing meets {budget}"
-    wanted = [f"keep {say.percent(policy.min_retention)} of {case.teacher.name}'s accuracy"]
-    if policy.max_negative_flips is not None:
-        wanted.append(f"get at most {say.clean(policy.max_negative_flips * 100)} % wrong that the teacher gets right")
-    if policy.min_class_recall is not None:
-        wanted.append(f"recognise {say.clean(policy.min_class_recall * 100)} % of every class")
-    if policy.max_latency_ms is not None:
-        wanted.append(f"answer within {say.clean(policy.max_latency_ms)} ms (p95)")
-    return f"Nothing within {budget} is shown to {say.listed(wanted)}"
+    asked = [(limit, limit.asked(policy)) for limit in LIMITS if limit is not COST]
+    wanted = [limit.demand.format(limit.value(value)) for limit, value in asked if value is not None]
+    return f"Nothing within {budget} is shown to {fmt.listed(wanted)}"
 
 
 def _kept(case: Case, policy: Policy) -> str:
-    cost, limit = say.usd(case.teacher.cost.mean), say.usd(policy.max_cost)
-    return f"Keep {case.teacher.name}: its {cost} per 1,000 requests are within the budget of {limit}"
+    cost, limit = fmt.usd(case.teacher.cost.mean), fmt.usd(policy.max_cost)
+    return f"Keep {case.teacher.name}: it costs {cost} per 1,000 requests, within the budget of {limit}"
 
 
 def _no_student(judged: Judgement) -> str:
     if judged.distilled is not None:
         alone = f"finalist {judged.distilled.number} ({judged.distilled.name}, distilled)"
-        return f"no student is shown to be worth the change: {alone} keeps enough, but no gain from distilling is shown"
+        return f"no student is shown to be worth the change: {alone} keeps enough, but does not show a gain"
     best = closest(judged.case.students, judged)
     if best is None:
         return "there is no trained student to replace it"
@@ -109,14 +141,13 @@ def closest(students: Sequence[Student], judged: Judgement) -> Student | None:
 
 
 def _teacher(case: Case, policy: Policy) -> str:
-    missed = list(limits_missed(case.teacher, policy))
-    if missed:
-        return f"The teacher {case.teacher.name} cannot be kept: it {say.listed(missed)}."
-    cost, limit = say.usd(case.teacher.cost.mean), say.usd(policy.max_cost)
-    accuracy = say.percent(case.teacher_accuracy.mean)
+    if missed := teacher_refusals(case.teacher, policy):
+        return f"The teacher {case.teacher.name} cannot be kept: it {fmt.listed(missed)}."
+    cost, limit = fmt.usd(case.teacher.cost.mean), fmt.usd(policy.max_cost)
+    accuracy = fmt.percent(case.teacher_accuracy.mean)
     return (
-        f"The teacher {case.teacher.name} ({accuracy} accurate) could be kept: "
-        f"it costs {cost} per 1,000 requests, within the budget of {limit}."
+        f"The teacher {case.teacher.name} ({accuracy} accurate) could be kept: it costs {cost} per 1,000 requests, "
+        f"within the budget of {limit}."
     )
 
 
@@ -125,7 +156,7 @@ def _beaten(judged: Judgement) -> Iterator[str]:
     case = judged.case
     best = max(case.arm("direct"), key=lambda s: (s.val_accuracy, -s.number), default=None)
     if best is not None and best.val_accuracy > case.teacher.val_accuracy:
-        own, teachers = say.percent_beside(best.val_accuracy, case.teacher.val_accuracy)
+        own, teachers = fmt.percent_pair(best.val_accuracy, case.teacher.val_accuracy)
         how = "trained directly" if best.record.recipe.epochs else "used as it is"
         rival = f"{best.name}, {how} (finalist {best.number}),"
         if judged.verdict == "distill":
@@ -134,28 +165,29 @@ def _beaten(judged: Judgement) -> Iterator[str]:
             yield f"The teacher is not worth distilling: {rival} reaches {own} on validation, the teacher {teachers}."
 
 
-def _arm(judged: Judgement, arm: Arm) -> str:
+def _arm(judged: Judgement, arm: Arm) -> Reason:
     word = ADJECTIVES[arm]
     pick = judged.distilled if arm == "distill" else judged.direct
     if pick is not None:
-        trained = (
-            f"{pick.accuracy.seeds} seeds" if pick.record.recipe.epochs else "used as it is, so there are no seeds"
-        )
-        return (
+        trained = f"{pick.accuracy.seeds} seeds" if pick.record.recipe.epochs else "used as it is, without training"
+        return Reason(
+            "pick",
             f"The {word} pick is finalist {pick.number}, {pick.name}: it keeps {_worth(judged.case, pick)}; "
-            f"retention {say.percent_range(pick.retention)}, {trained}."
+            f"retention {say.percent_range(pick.retention)}, {trained}.",
         )
     best = closest(judged.case.arm(arm), judged)
     if best is None:
-        return f"There is no {word} finalist."
+        return Reason("no_pick", f"There are no {word} finalists.")
     if arm == "direct" and judged.outdone:
-        return "Every worthwhile direct finalist is dearer and less accurate than the distilled pick."
+        return Reason(
+            "no_pick", "Every worthwhile direct finalist costs more and is less accurate than the distilled pick."
+        )
     nearest = f"the nearest, finalist {best.number} ({best.name}), {_refused(judged, best)}"
-    return f"No {word} finalist is worthwhile: {nearest}."
+    return Reason("no_pick", f"No {word} finalist is worthwhile: {nearest}.")
 
 
 def _refused(judged: Judgement, student: Student) -> str:
-    return say.listed(list(refusals(judged, student)))
+    return fmt.listed(refusals(judged, student))
 
 
 def _outdone(judged: Judgement) -> Iterator[str]:
@@ -165,75 +197,70 @@ def _outdone(judged: Judgement) -> Iterator[str]:
         return
     behind = judged.case.differences[distilled.number, first.number].difference
     yield (
-        f"Finalist {first.number}, {first.name}, would stand for the direct arm, but is dearer "
-        f"({say.usd(first.cost.mean)} against {say.usd(distilled.cost.mean)} per 1,000 requests) and less accurate "
-        f"than the distilled pick ({say.points(-behind.mean)}, the interval ends at {say.points(-behind.low)}), so the "
-        "next one stands for the direct arm."
+        f"Finalist {first.number}, {first.name}, leads the direct arm on validation. It costs more than the distilled "
+        f"pick ({fmt.usd(first.cost.mean)} against {fmt.usd(distilled.cost.mean)} per 1,000 requests) and is less "
+        f"accurate ({fmt.points(-behind.mean)}, at most {fmt.points(-behind.low)}), so the next one stands for the arm."
     )
 
 
-def _contest(judged: Judgement) -> Iterator[str]:
+def _contest(judged: Judgement) -> Iterator[Reason]:
     """Gain, advantage, and what follows from them."""
     distilled, direct = judged.distilled, judged.direct
     if distilled is None:
         return
     if judged.gain is None:
-        yield f"The distilled pick has no twin, so what distilling did for {distilled.name} cannot be told."
+        yield Reason("gain", f"The distilled pick has no twin, so the gain of distilling {distilled.name} is unknown.")
     else:
-        yield _gain(distilled, judged.gain.difference)
+        yield Reason("gain", _gain(distilled, judged.gain.difference))
     if direct is None or judged.advantage is None:
-        yield from _unrivalled(judged, distilled)
+        yield from (Reason("conclusion", sentence) for sentence in _unrivalled(judged, distilled))
         return
-    yield _advantage(distilled, direct, judged.advantage.difference)
-    yield _conclusion(judged.case, judged.policy, distilled, direct)
+    if direct != judged.twin:  # else the advantage is the gain
+        yield Reason("advantage", _advantage(judged.advantage.difference))
+    yield Reason("conclusion", _conclusion(judged.case, judged.policy, distilled, direct))
 
 
 def _unrivalled(judged: Judgement, distilled: Student) -> Iterator[str]:
     """What no shown gain means where the direct arm has no pick."""
     if judged.unproven:
-        yield (
-            f"Without a gain above 0, distilling is not shown to be why {distilled.name} passes and no direct finalist "
-            "is left; the teacher can be kept, which needs no proof."
-        )
+        yield f"No gain above 0 is shown for {distilled.name}, so the teacher, which can be kept, stays."
     elif not gains(judged.case, distilled):
-        yield "The teacher cannot be kept and nothing else meets the limits: the distilled pick is taken all the same."
+        yield "The teacher cannot be kept and nothing else meets the limits, so the distilled pick is taken."
 
 
 def _gain(distilled: Student, gain: Difference) -> str:
     outcome = "helped" if gain.low > 0 else "did harm" if gain.high < 0 else "is not shown to help"
     return (
-        f"Distilling {outcome}: against its twin, the same student trained without the teacher, {distilled.name} gains "
-        f"{say.points(gain.mean)} ({say.points_range(gain)})."
+        f"Distilling {outcome}: {distilled.name} gains {fmt.points(gain.mean)} over its twin, which is trained without "
+        f"the teacher ({say.points_range(gain)})."
     )
 
 
-def _advantage(distilled: Student, direct: Student, advantage: Difference) -> str:
+def _advantage(advantage: Difference) -> str:
     return (
-        f"The advantage of the distilled pick, finalist {distilled.number}, over the direct pick, finalist "
-        f"{direct.number}, is "
-        f"{say.points(advantage.mean)} ({say.points_range(advantage)}); this test could have shown "
-        f"{say.points(advantage.detectable).removeprefix('+')}."
+        f"The distilled pick is {fmt.points(advantage.mean)} ahead of the direct pick ({say.points_range(advantage)}); "
+        f"smallest detectable difference: {fmt.points(advantage.detectable).removeprefix('+')}."
     )
 
 
 def _conclusion(case: Case, policy: Policy, distilled: Student, direct: Student) -> str:
-    prices = f"{say.usd(distilled.cost.mean)} against {say.usd(direct.cost.mean)} per 1,000 requests"
+    prices = f"{fmt.usd(distilled.cost.mean)} against {fmt.usd(direct.cost.mean)} per 1,000 requests"
     simpler = "training directly" if direct.record.recipe.epochs else "a published model as it is"
     by_cost = decided_by_cost(policy, distilled, direct)
     if by_cost and direct.cost.mean < distilled.cost.mean:
-        return f"Savings are preferred, and the direct pick is the cheaper one ({prices})."
+        return f"Savings are preferred, and the direct pick is cheaper ({prices})."
     if not gains(case, distilled):
-        return f"No gain above 0 is shown, and without one the simpler way, {simpler}, is taken."
+        return f"No gain above 0 is shown, so the simpler way is taken: {simpler}."
     if by_cost:
-        return f"Savings are preferred, and the distilled pick is the cheaper one ({prices})."
-    least = say.points(policy.min_gain).removeprefix("+")
+        return f"Savings are preferred, and the distilled pick is cheaper ({prices})."
+    least = fmt.points(policy.min_gain).removeprefix("+")
     if leads(case, policy, distilled, direct):
-        return f"The distilled pick is shown to be ahead, with a mean of at least {least}."
+        return f"The distilled pick is shown to be ahead, by {least} or more on average."
     if is_ahead(case, policy, distilled, direct):
-        return f"The distilled pick is cheaper ({prices}), and with its whole interval less than {least} behind."
+        return f"The distilled pick is cheaper ({prices}), and less than {least} behind with its whole interval."
     return (
-        f"The distilled pick is neither shown to be ahead, with a mean of at least {least}, nor cheaper and less than "
-        f"{least} behind ({prices}); the simpler way, {simpler}, is taken."
+        f"The distilled pick is not shown to be ahead by {least}, nor is it cheaper and less than {least} behind "
+        f"({prices}), so the simpler way is taken: {simpler}."
     )
 
 
@@ -241,26 +268,26 @@ def _payback(judged: Judgement) -> Iterator[str]:
     pick = judged.pick
     if pick is None:
         return
-    once, requests = say.usd(judged.one_time_usd), judged.break_even(pick)
+    once, requests = fmt.usd(judged.one_time_usd), judged.break_even(pick)
     if not isfinite(judged.case.teacher.cost.mean):
-        yield f"The teacher cannot be served here at any cost, so what the one-time cost of {once} saves is not known."
+        yield f"The teacher cannot be served here at any cost, so what the one-time cost of {once} saves is unknown."
         return
     if requests is None:
-        yield f"{pick.name} costs no less than the teacher, so the one-time cost of {once} is never paid back."
+        yield f"{pick.name} does not cost less than the teacher, so the one-time cost of {once} is never paid back."
         return
-    sentence = f"The one-time cost of {once} is paid back after {say.count(requests)} requests"
+    sentence = f"The one-time cost of {once} is paid back after {fmt.count(requests)} requests"
     saving = horizon_saving_usd(judged.case.teacher.cost.mean, pick.cost.mean, judged.policy)
     if saving is not None and judged.policy.requests_per_month is not None:
         sentence += (
-            f"; at {say.count(judged.policy.requests_per_month)} requests a month {pick.name} saves {say.usd(saving)} "
-            f"over {say.clean(judged.policy.horizon_months)} months"
+            f"; at {fmt.count(judged.policy.requests_per_month)} requests a month {pick.name} saves {fmt.usd(saving)} "
+            f"over {fmt.clean(judged.policy.horizon_months)} months"
         )
     yield f"{sentence}."
 
 
-def _miss(judged: Judgement, found: Sequence[Change]) -> Iterator[str]:
+def _miss(judged: Judgement, found: Sequence[Change]) -> Iterator[Reason]:
     if judged.verdict != "none":
         return
     miss = nearest_miss(judged)
-    yield f"The nearest miss is {miss.name}: it {miss.why}."
-    yield f"The smallest change that would fix it: {smallest_fix(miss, found)}."
+    yield Reason("nearest_miss", f"The nearest miss is {miss.name}: it {miss.why}.")
+    yield Reason("fix", f"The smallest change that is enough: {smallest_fix(miss, found)}.")

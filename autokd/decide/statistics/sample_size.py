@@ -1,35 +1,35 @@
-"""How much more evidence would settle a comparison: seeds, test images, or neither."""
+"""How much more evidence a comparison needs: seeds, test images, or both."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
 
-from autokd.decide.explain.wording import rounded_out
 from autokd.decide.statistics.intervals import Estimate
 from autokd.decide.statistics.repeated_looks import look_after
+from autokd.formatting import rounded_out
 
 MOST_SEEDS = 20
 MOST_IMAGES = 1000.0  # times what there is
 
 
-def settled_by(estimate: Estimate, limit: float) -> str:
-    """A clause that says what would take the interval off `limit`, were the mean to stay where it is.
+def needed(estimate: Estimate, limit: float) -> str:
+    """The evidence that takes the interval off `limit`, if the mean stays: "about 9 seeds or 3,900 test images".
 
     More seeds are another look at the same images, whose interval is wider; more images are a search of their own.
     """
     gap = abs(estimate.mean - limit)
-    seeds = seeds_to_settle(estimate, limit)
+    seeds = seeds_needed(estimate, limit)
     ways = [way for way in (f"{seeds} seeds" if seeds else None, _images(estimate, gap)) if way]
     if ways:
-        return f"about {' or '.join(ways)} would settle it"
+        return f"about {' or '.join(ways)}"
     both = _images(estimate.with_more(seeds=MOST_SEEDS), gap) if estimate.seeds > 1 else None
     if both:
-        return f"about {MOST_SEEDS} seeds and {both} together would settle it"
-    return "it lies so close to the limit that no affordable number of seeds or test images would settle it"
+        return f"about {MOST_SEEDS} seeds together with {both}"
+    return "more seeds or test images than are affordable, because it lies so close to the limit"
 
 
-def seeds_to_settle(estimate: Estimate, limit: float) -> int | None:
-    """The number of seeds that suffices on the same test images; None where none does that anybody would train."""
+def seeds_needed(estimate: Estimate, limit: float) -> int | None:
+    """The number of seeds that is enough on the same test images; None where that is more than anybody would train."""
     if estimate.seeds < 2:
         return None
     level, gap = look_after(estimate.level), abs(estimate.mean - limit)
@@ -45,14 +45,8 @@ def _images(estimate: Estimate, gap: float) -> str | None:
     """The number of test images that suffices from the same seeds."""
     if estimate.with_more(images=MOST_IMAGES).half_width >= gap:
         return None
-    factor = _smallest(lambda times: estimate.with_more(images=times).half_width < gap)
-    return f"{rounded_out(estimate.images * factor, up=True, digits=2):,.0f} test images"
-
-
-def _smallest(enough: Callable[[float], bool]) -> float:
-    """The smallest factor that is enough, by bisection between 1 and the most."""
-    low, high = 1.0, MOST_IMAGES
-    for _ in range(40):
-        middle = (low * high) ** 0.5
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    most = round(estimate.images * MOST_IMAGES)
+    enough = bisect_left(
+        range(most), True, lo=1, key=lambda n: estimate.with_more(images=n / estimate.images).half_width < gap
+    )
+    return f"{rounded_out(enough, up=True, digits=2):,.0f} test images"
