@@ -13,6 +13,7 @@ from autokd.records import Evaluation
 Logits = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Correct = npt.NDArray[np.bool_]  # [n] or [seeds, n]: which images a model gets right
 
 BINS = 15  # of the calibration error, as in Guo et al. 2017
 

@@ -11,8 +11,10 @@ from autokd.decide.audit.audit import audit
 from autokd.decide.what_if import CONDITIONS, left_out_under, trials_under, under, with_latency
 from autokd.errors import ConfigError, RunError
 from autokd.records import Decision, Options, Report, Strength, Verdict
-from autokd.report import assemble, read_report, stored_trials, write_copy
+from autokd.report import assemble, write_copy
 from autokd.runs.folder import Run
+from autokd.runs.store import REPORT
+from autokd.runs.tables import TRIALS, stored_trials
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +57,7 @@ class SearchResult:
         """One row a trial, as in trials.csv; empty where nothing was trained."""
         import pandas as pd
 
-        path = self.path / "trials.csv"
+        path = self.path / TRIALS
         return pd.read_csv(path) if path.exists() else pd.DataFrame()
 
     def decide(self, **conditions: Any) -> Report:
@@ -85,13 +87,14 @@ class SearchResult:
     def write(self, report: Report, folder: Path) -> None:
         """Write report.json and report.html of a verdict that `decide` gave into a folder of their own.
 
-        What stands beside the accuracy is read from the run for it. Raises RunError where the folder holds anything.
+        The audit of the other quality metrics is computed from the run. Raises RunError where the folder holds
+        anything.
         """
         decision = Decision(**{name: getattr(report, name) for name in Decision.model_fields})
         evidence = read_evidence(self._run)
-        trials = trials_under(stored_trials(self._run), evidence, report.cost_model)
-        beside = audit(self._run, evidence, decision)
-        write_copy(self._run, report.model_copy(update={"audit": beside}), trials, folder)
+        trials = trials_under(stored_trials(self.path), evidence, report.cost_model)
+        audited = report.model_copy(update={"audit": audit(self._run, evidence, decision)})
+        write_copy(self._run, audited, trials, folder)
 
     def student(self) -> nn.Module:
         """The recommended student with its weights, in evaluation mode.
@@ -116,12 +119,11 @@ class SearchResult:
 
 def recommended(report: Report) -> int | None:
     """The number of the finalist that a verdict recommends, where it recommends one."""
-    options = report.options
-    option = {"distill": options.distilled, "use_small_model": options.direct}.get(report.verdict)
+    option = report.options.recommended(report.verdict)
     return option.finalist if option else None
 
 
 def load_run(path: str | Path) -> SearchResult:
     """A finished run from its folder; raises RunError where there is none, or where it has no verdict yet."""
     run = Run.open(Path(path))
-    return SearchResult(run, read_report(run))
+    return SearchResult(run, REPORT.read(run.path))

@@ -25,8 +25,9 @@ from autokd.config import SearchConfig
 from autokd.data.image_store import Indices
 from autokd.data.task import TaskData, open_task, prepare_task
 from autokd.progress import Silent
-from autokd.records import EpochReport, Recipe
-from autokd.soft_labels.write import SoftLabels, SoftLabelSet, write_soft_labels
+from autokd.records import EpochReport, Recipe, SoftLabelSet
+from autokd.soft_labels.read import SoftLabels
+from autokd.soft_labels.write import write_soft_labels
 from autokd.teacher.prepare import ReadyTeacher, prepare_teacher
 from autokd.training.batches import steps_per_epoch
 from autokd.training.evaluate import accuracy, predict

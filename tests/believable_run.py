@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 from pathlib import Path
@@ -20,6 +19,7 @@ from autokd.records import (
     Interval,
     Latency,
     LeftOut,
+    Note,
     Option,
     Options,
     Policy,
@@ -34,6 +34,7 @@ from autokd.records import (
     TrialRecord,
 )
 from autokd.runs.folder import Run
+from autokd.runs.store import CANDIDATES, COSTS, FINALISTS, SEARCH, TASK, TEACHER, CandidateList, Costs
 from autokd.runs.tables import HISTORY_COLUMNS, write_trials
 
 TEACHER_PARAMETERS = 58_164_298
@@ -330,8 +331,11 @@ def make_search(trials: list[TrialRecord]) -> SearchSummary:
             "distill": {"student": 0.51, "learning_rate": 0.33, "temperature": 0.11, "alpha": 0.05},
             "direct": {"student": 0.58, "learning_rate": 0.42},
         },
-        notes=("1 trial of the direct arm failed.",),
+        notes=(Note(kind="trials_failed", text="1 trial of the direct arm failed."),),
     )
+
+
+NOTHING = SearchSummary(trials=0, complete=0, pruned=0, failed=0, device_seconds=0, usd=0, stages={}, importance={})
 
 
 def make_left_out() -> list[LeftOut]:
@@ -378,26 +382,15 @@ def make_run(
         for name, (parameters, cost, _) in STUDENTS.items()
     ]
     left = make_left_out() if left_out is None else left_out
-    files: dict[str, object] = {
-        "task.json": (task or make_task()).model_dump(mode="json"),
-        "teacher.json": make_teacher().model_dump(mode="json"),
-        "costs.json": {
-            "schema_version": 1,
-            "cost_model": make_cost_model().model_dump(mode="json"),
-            "readings": [c.reading.model_dump(mode="json") for c in candidates],
-        },
-        "candidates.json": {
-            "candidates": [c.model_dump(mode="json") for c in candidates],
-            "left_out": [item.model_dump(mode="json") for item in left],
-        },
-    }
+    TASK.write(path, task or make_task())
+    TEACHER.write(path, make_teacher())
+    COSTS.write(path, Costs(cost_model=make_cost_model(), readings={c.student: c.reading for c in candidates}))
+    CANDIDATES.write(path, CandidateList(candidates=tuple(candidates), left_out=tuple(left)))
+    SEARCH.write(path, make_search(trials) if trials else NOTHING)
     if trials:
-        files["search.json"] = make_search(trials).model_dump(mode="json")
-        write_trials(path / "trials.csv", trials)
+        write_trials(path, trials)
     if finalists:
-        files["finalists.json"] = {"finalists": [f.model_dump(mode="json") for f in finalists]}
-    for name, content in files.items():
-        (path / name).write_text(json.dumps(content))
+        FINALISTS.write(path, tuple(finalists))
     if histories:
         for trial in trials:
             write_history(run, trial)

@@ -13,9 +13,8 @@ from autokd.config import SearchConfig
 from autokd.files import write_text
 from autokd.pipeline.services import Parts, Prepared
 from autokd.progress import Listener, Tally
-from autokd.records import Candidate, CostModel, FinalistRecord, Task, Teacher, Transform
+from autokd.records import Candidate, CostModel, FinalistRecord, SoftLabelSet, Task, Teacher, Transform
 from autokd.runs.folder import Run
-from autokd.soft_labels.read import SoftLabelSet
 from autokd.testing.fake_engine import FakeEngine, FakeFactory, FakeWorkshop
 from autokd.testing.fake_meter import FakeMeter
 from autokd.tune.engines.protocol import Engine, Job, WorkshopFactory
@@ -74,7 +73,11 @@ class FakeParts(Parts):
             seconds=100.0,
             own_weights=False,
         )
-        arrays = {"test_labels": self.labels, "teacher_test_logits": np.eye(CLASSES, dtype=np.float32)[answers]}
+        arrays = {
+            "test_labels": self.labels,
+            "val_labels": self.labels,
+            "teacher_test_logits": np.eye(CLASSES, dtype=np.float32)[answers],
+        }
         return Prepared(task, Path("nowhere"), teacher, arrays)
 
     def cost_model(self, config: SearchConfig, image_size: int) -> CostModel:

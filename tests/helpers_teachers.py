@@ -12,8 +12,8 @@ from torch import Tensor, nn
 import autokd.soft_labels.format
 from autokd.data.task import TaskData
 from autokd.progress import Silent
-from autokd.records import Teacher
-from autokd.soft_labels.write import SoftLabelSet, write_soft_labels
+from autokd.records import SoftLabelSet, Teacher
+from autokd.soft_labels.write import write_soft_labels
 from autokd.teacher.prepare import ReadyTeacher, normalisation_of
 from autokd.weights.loading import weights_fingerprint
 from autokd.zoo.build import build

@@ -22,8 +22,9 @@ from autokd.cli import main
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData, open_task, prepare_task
 from autokd.progress import Silent
+from autokd.records import SoftLabelSet
 from autokd.soft_labels.format import entry_path, layout_of, view_path, write_chunk
-from autokd.soft_labels.write import SoftLabelSet, write_soft_labels
+from autokd.soft_labels.write import write_soft_labels
 from autokd.teacher.prepare import ReadyTeacher, prepare_teacher
 
 VIEWS = 2

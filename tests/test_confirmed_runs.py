@@ -15,6 +15,7 @@ from autokd.pipeline.search import confirm_run, run_search
 from autokd.records import FinalistRecord, Task
 from autokd.result import SearchResult, load_run
 from autokd.runs.folder import Run
+from autokd.runs.store import FINALISTS
 from autokd.tune.engines.protocol import Job
 
 
@@ -75,7 +76,7 @@ def test_a_confirmed_run_that_is_resumed_keeps_its_seeds_and_its_looks(
     resumed = run_search(settings, output=done.path, resume=True, parts=parts)
     assert not parts.trained
     assert resumed.report.model_copy(update={"created": confirmed.report.created}) == confirmed.report
-    assert Run(done.path).manifest["looks"] == [3, 5]
+    assert Run(done.path).manifest.looks == (3, 5)
     with pytest.raises(RunError, match="have 5 seeds already"):
         confirm_run(done.path, 5, parts=FakeParts())
 
@@ -109,7 +110,7 @@ def failing(job: Job) -> float:
 def test_a_failure_is_told_with_its_remedy_and_forgotten_when_the_gap_is_filled(done: SearchResult) -> None:
     weak = confirm_run(done.path, 5, parts=FakeParts(quality=failing))
     assert weak.report.strength == "weak"
-    told = [note for note in weak.report.search.notes if "failed from seed 4" in note]
+    told = [note.text for note in weak.report.search.notes if note.kind == "finalist_failed"]
     assert len(told) == 1
     assert told[0].endswith("`autokd confirm RUN --seeds 5` trains it again")
     parts = FakeParts()
@@ -117,7 +118,7 @@ def test_a_failure_is_told_with_its_remedy_and_forgotten_when_the_gap_is_filled(
     assert parts.trained == ["finalist-6-4"]
     assert {f.accuracy.seeds for f in whole.report.finalists} == {5}
     assert whole.report.search.notes == ()
-    assert Run(done.path).manifest["looks"] == [3, 5, 5], "it is decided again on new images"
+    assert Run(done.path).manifest.looks == (3, 5, 5), "it is decided again on new images"
     assert {f.accuracy.level for f in whole.report.finalists} == {0.9875}
     with pytest.raises(RunError, match="have 5 seeds already"):
         confirm_run(done.path, 5, parts=FakeParts())
@@ -126,8 +127,8 @@ def test_a_failure_is_told_with_its_remedy_and_forgotten_when_the_gap_is_filled(
 def test_a_failure_is_told_once_however_often_it_happens(done: SearchResult) -> None:
     for seeds in (5, 5, 6):
         again = confirm_run(done.path, seeds, parts=FakeParts(quality=failing))
-        assert sum("failed from seed 4" in note for note in again.report.search.notes) == 1
-    assert Run(done.path).manifest["looks"] == [3, 5, 6], "nothing new was seen the second time"
+        assert sum("failed from seed 4" in note.text for note in again.report.search.notes) == 1
+    assert Run(done.path).manifest.looks == (3, 5, 6), "nothing new was seen the second time"
 
 
 def test_a_gap_that_a_resumption_fills_is_another_look(settings: SearchConfig, tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ def test_a_gap_that_a_resumption_fills_is_another_look(settings: SearchConfig, t
     whole = run_search(settings, output=tmp_path / "run", resume=True, parts=FakeParts())
     assert whole.report.search.notes == ()
     assert {f.accuracy.level for f in whole.report.finalists} == {0.975}
-    assert any(remark.startswith("This is look 2") for remark in whole.report.search.remarks)
+    assert any(remark.kind == "look" and "look 2" in remark.text for remark in whole.report.search.remarks)
 
 
 def test_a_finalist_without_two_seeds_is_trained_again_by_going_on_with_the_search(
@@ -154,7 +155,7 @@ def test_a_finalist_without_two_seeds_is_trained_again_by_going_on_with_the_sear
 
     weak = run_search(settings, output=tmp_path / "run", parts=FakeParts(quality=explode))
     assert 6 not in {f.number for f in weak.report.finalists}
-    assert weak.report.search.notes[-1].endswith("`autokd search --resume --output RUN` trains it again")
+    assert weak.report.search.notes[-1].text.endswith("`autokd search --resume --output RUN` trains it again")
 
 
 # ---- a kill ----------------------------------------------------------------------------------------------------
@@ -174,21 +175,17 @@ def test_a_kill_once_the_seeds_can_be_read_has_spent_the_look(
     with pytest.raises(RunError, match=r"a look at 5 seeds of .* has begun; go on with it: --seeds 5"):
         confirm_run(done.path, 4, parts=FakeParts())
     confirm_run(done.path, 5, parts=FakeParts())
-    assert Run(done.path).manifest["looks"] == [3, 5]
+    assert Run(done.path).manifest.looks == (3, 5)
 
 
 def test_a_kill_before_the_seeds_can_be_read_spends_the_look_once(
     done: SearchResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = Run.write_json
-
-    def killed(self: Run, path: Path, content: Any) -> None:
-        if path.name == "finalists.json":
-            raise RuntimeError("killed")
-        write(self, path, content)
+    def killed(folder: Path, content: Any) -> None:
+        raise RuntimeError("killed")
 
     with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="killed"):
-        patched.setattr(Run, "write_json", killed)
+        patched.setattr(FINALISTS, "write", killed)
         confirm_run(done.path, 5, parts=FakeParts())
     confirm_run(done.path, 5, parts=FakeParts())
-    assert Run(done.path).manifest["looks"] == [3, 5]
+    assert Run(done.path).manifest.looks == (3, 5)

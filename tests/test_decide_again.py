@@ -21,9 +21,9 @@ from autokd.errors import InterruptedRun, RunError, UsageError
 from autokd.pipeline import confirmation
 from autokd.pipeline.search import confirm_run, run_search
 from autokd.report import format as fmt
-from autokd.report import read_trials
 from autokd.result import SearchResult, load_run
 from autokd.runs.folder import Run
+from autokd.runs.tables import read_trials
 
 
 def run(*arguments: object) -> Any:
@@ -128,7 +128,7 @@ def test_only_output_writes(done: SearchResult, tmp_path: Path) -> None:
 
 
 def test_a_copy_gives_every_cost_at_its_own_price(done: SearchResult, tmp_path: Path) -> None:
-    own, copy = read_trials(done.path / "trials.csv"), tmp_path / "copy"
+    own, copy = read_trials(done.path), tmp_path / "copy"
     price = done.report.cost_model.price_usd_per_hour
     report = done.decide(price_per_hour=price * 10)
     done.write(report, copy)
@@ -189,15 +189,15 @@ def test_more_seeds_are_added_to_every_finalist_and_the_error_is_spent(done: Sea
     assert more.report.gain is not None
     assert more.report.gain.level == 0.975
     assert any("97.5 % interval" in reason for reason in more.report.reasons)
-    assert sum("look 2" in remark for remark in more.report.search.remarks) == 1
+    assert sum("look 2" in remark.text for remark in more.report.search.remarks) == 1
     assert more.report.search.usd > done.report.search.usd
-    assert Run(done.path).manifest["looks"] == [3, 5]
+    assert Run(done.path).manifest.looks == (3, 5)
     assert f"{done.report.command}\nautokd confirm {done.path} --seeds 5</pre>" in (
         html.unescape((done.path / "report.html").read_text())
     )
     third = confirm_run(done.path, 6, parts=FakeParts())
     assert {f.accuracy.level for f in third.report.finalists} == {0.9875}
-    assert sum("look" in remark for remark in third.report.search.remarks) == 1
+    assert sum(remark.kind == "look" for remark in third.report.search.remarks) == 1
 
 
 def test_no_seed_is_trained_twice(done: SearchResult) -> None:
@@ -221,7 +221,7 @@ def test_an_interrupted_confirmation_keeps_the_old_verdict_and_goes_on(done: Sea
     rest = FakeParts()
     result = confirm_run(done.path, 5, parts=rest)
     assert {f.accuracy.seeds for f in result.report.finalists} == {5}
-    assert Run(done.path).manifest["looks"] == [3, 5]
+    assert Run(done.path).manifest.looks == (3, 5)
     assert len(parts.trained) + len(rest.trained) <= 2 * len(done.report.finalists) + 1
 
 
@@ -238,7 +238,7 @@ def test_a_kill_before_the_look_is_on_record_does_not_make_it_free(
         patched.setattr(confirmation, "train_finalists", killed)
         confirm_run(done.path, 5, parts=FakeParts())
     result = confirm_run(done.path, 5, parts=FakeParts())
-    assert Run(done.path).manifest["looks"] == [3, 5]
+    assert Run(done.path).manifest.looks == (3, 5)
     assert {f.accuracy.level for f in result.report.finalists} == {0.975}
 
 

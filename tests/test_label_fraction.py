@@ -47,8 +47,8 @@ def test_searches_at_several_shares_have_teacher_and_soft_labels_in_common(space
 
     assert (tenth.report.task["labelled"], whole.report.task["labelled"]) == (109, 1078)
     assert "digits: 10 classes at 32 px; 1,078 training images, 109 of them labelled" in " ".join(heard[0.1].notes)
-    assert any("the labels of 109 of 1,078 training images" in remark for remark in tenth.report.search.remarks)
-    assert not any("labels of" in remark for remark in whole.report.search.remarks)
+    assert any("the labels of 109 of 1,078 training images" in remark.text for remark in tenth.report.search.remarks)
+    assert not any(remark.kind == "labels" for remark in whole.report.search.remarks)
     page = (tenth.path / "report.html").read_text()
     assert "109 labelled, 969 unlabelled" in page
     assert "An image without a label has the teacher" in page
@@ -77,7 +77,7 @@ def test_a_search_with_unlabelled_images(space_file: Path, tmp_path: Path) -> No
     assert {key: result.report.task[key] for key in ("train", "labelled")} == {"train": 80, "labelled": 30}
     (labels,) = [entry for entry in entries(default_cache_dir()) if entry.kind == "soft labels"]
     assert labels.images == 80
-    (remark,) = [remark for remark in result.report.search.remarks if "Students see" in remark]
+    (remark,) = [remark.text for remark in result.report.search.remarks if "Students see" in remark.text]
     assert "hidden" not in remark
 
 

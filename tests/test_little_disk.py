@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from autokd.config import SearchConfig
 from autokd.pipeline.search import run_search
 from autokd.result import SearchResult
 from autokd.runs.folder import Run
+from autokd.runs.store import SEARCH
 from autokd.soft_labels import disk_plan
 from autokd.training import loop
 from autokd.tune import worker
@@ -61,7 +61,7 @@ def search(space_file, tmp_path, monkeypatch):
 
 def remarks(result: SearchResult) -> list[str]:
     """What is remarked on soft labels; there is one remark on the students' weights beside it."""
-    found: list[str] = json.loads((result.path / "search.json").read_text())["remarks"]
+    found = [remark.text for remark in SEARCH.read(result.path).remarks]
     (weights,) = [remark for remark in found if "random weights" in remark]
     return [remark for remark in found if remark != weights]
 
@@ -72,7 +72,7 @@ def test_fewer_views_are_seen_in_turn_by_both_arms(search, tmp_path):
     (remark,) = remarks(result)
     assert remark in notes
     assert remark.startswith("Of 3 views of soft labels only 2 are stored: ")
-    assert remark in result.report.search.remarks
+    assert remark in [found.text for found in result.report.search.remarks]
     assert {training.views for training in trainings} == {2}
     assert {training.recipe.alpha > 0 for training in trainings} == {True, False}
     assert result.report.search.stages["soft_labels"] > 0
@@ -121,7 +121,7 @@ def test_what_is_remarked_outlasts_the_session(space_file: Path, tmp_path: Path)
     parts = FakeParts(labelled={"remarks": ("Half of it fits.",)})
     result = run_search(config, output=tmp_path / "run", parts=parts)
     assert remarks(result) == ["Half of it fits."]
-    assert Run(result.path).manifest["soft_label_set"]["views"] == 6
+    assert Run(result.path).manifest.soft_label_set.views == 6
     assert result.report.search.notes == ()
 
     class Asking(FakeParts):

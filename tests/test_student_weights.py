@@ -80,7 +80,7 @@ def test_both_arms_start_from_given_weights_and_fitting_ones_are_a_finalist_as_t
     started = {c["student"]: c["weights"]["source"] for c in candidates if c["weights"]}
     assert started == {"test_resnet": "test_resnet.safetensors", "lcnet_050": "lcnet_050.safetensors"}
     assert [len(c["weights"]["fingerprint"]) for c in candidates if c["weights"]] == [16, 16]
-    (remark,) = [r for r in result.report.search.remarks if "start from" in r]
+    (remark,) = [r.text for r in result.report.search.remarks if "start from" in r.text]
     assert remark == "All 2 students start from given weights, in both arms alike."
     assert remark in (result.path / "report.html").read_text()
 
@@ -108,7 +108,7 @@ class Offline(FakeParts):
 def test_offline_the_report_says_what_the_verdict_holds_for(space_file: Path, tmp_path: Path) -> None:
     config = SearchConfig.of(teacher="resnet10t", max_cost=1.0, space=str(space_file), epochs=3, trials=4)
     result = run_search(config, output=tmp_path / "run", parts=Offline())
-    (remark,) = [r for r in result.report.search.remarks if "random weights" in r]
+    (remark,) = [r.text for r in result.report.search.remarks if "random weights" in r.text]
     assert "although timm publishes weights of 3 of them, which could not be had" in remark
     assert "holds for training from scratch only" in remark
     assert not (default_cache_dir() / "students").exists()

@@ -236,5 +236,11 @@ def _hidden(splits: Splits, fraction: float | None) -> Indices:
 
 def cache_folders(task_folder: Path) -> list[Path]:
     """What a task keeps in the cache: its own folder, and that of its decoded images where there is one."""
+    images = decoded_images(task_folder)
+    return [task_folder] if images is None else [task_folder, images.parent]
+
+
+def decoded_images(task_folder: Path) -> Path | None:
+    """The array of a task's decoded images; None where they are read from their files."""
     array = read_json(task_folder / "task.json")["images"]["array"]
-    return [task_folder] if array is None else [task_folder, (task_folder / array).resolve().parent]
+    return None if array is None else (task_folder / array).resolve()

@@ -13,7 +13,7 @@ import numpy as np
 
 from autokd.decide.audit.per_class import Labels
 from autokd.decide.statistics import intervals
-from autokd.decide.statistics.intervals import Correct
+from autokd.metrics import Correct
 from autokd.records import ClassRecall, SeededInterval
 
 FEWEST = 2  # test images: with fewer of a class nothing is shown about it

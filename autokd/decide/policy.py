@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from autokd.decide.comparisons import Case, Offer, Student
 from autokd.decide.economics import break_even_requests, cheaper, costs_differ, horizon_saving_usd, one_time_usd, within
 from autokd.decide.statistics.intervals import Estimate
-from autokd.records import ARMS, Policy, Verdict
+from autokd.records import ARM_OF, ARMS, Policy, Verdict
 
 _ROUNDING = 1e-9
 HALF = 0.5  # of the teacher's cost: where no volume is known, a saving that large is taken to pay
@@ -34,7 +34,8 @@ class Judgement:
     @property
     def pick(self) -> Student | None:
         """The student that the verdict recommends, if it recommends one."""
-        return {"distill": self.distilled, "use_small_model": self.direct}.get(self.verdict)
+        arms = {"distill": self.distilled, "direct": self.direct}
+        return arms[ARM_OF[self.verdict]] if self.verdict in ARM_OF else None
 
     @property
     def unproven(self) -> bool:

@@ -60,7 +60,7 @@ def weaknesses(judged: Judgement) -> tuple[Weakness, ...]:
 
 def _trouble(judged: Judgement) -> Iterator[str]:
     """What went wrong in the search; an arm that was tried and has no finalist."""
-    yield from judged.case.evidence.search.notes
+    yield from (note.text for note in judged.case.evidence.search.notes)
     if judged.case.evidence.search.trials and not judged.case.evidence.search.notes:
         for arm in ("distill", "direct"):
             if not any(student.arm == arm for student in judged.case.students):

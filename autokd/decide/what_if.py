@@ -12,7 +12,7 @@ from autokd.cost.dollars import capacity_for, cost_usd_per_1k
 from autokd.cost.repricing import SERVING
 from autokd.decide.economics import repriced
 from autokd.decide.evidence import Evidence
-from autokd.records import CostModel, Interval, LeftOut, Policy, Reading, TrialRecord
+from autokd.records import CostModel, Interval, LeftOut, Note, Policy, Reading, TrialRecord
 
 CONDITIONS = tuple(dict.fromkeys((*Policy.model_fields, *SERVING, "price_per_billion", "train_price_per_hour")))
 
@@ -73,11 +73,13 @@ def with_latency(evidence: Evidence, measured: float | None, asked: float | None
         return evidence
     known, wanted = ("no latency limit" if limit is None else f"a limit of {limit:g} ms" for limit in (measured, asked))
     flag = "without --max-latency-ms" if asked is None else f"with --max-latency-ms {asked:g}"
-    note = (
+    text = (
         f"Capacities, and with them costs, were measured for {known}, not for {wanted}; a new search {flag} would "
         "settle what they are then."
     )
-    search = evidence.search.model_copy(update={"notes": (*evidence.search.notes, note)})
+    search = evidence.search.model_copy(
+        update={"notes": (*evidence.search.notes, Note(kind="capacity_unknown", text=text))}
+    )
     return replace(evidence, search=search)
 
 

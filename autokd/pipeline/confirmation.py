@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from autokd.decide.statistics.repeated_looks import level_of_look
 from autokd.errors import InterruptedRun, RunError
-from autokd.files import read_json
 from autokd.pipeline.edge_probes import edge_remarks
 from autokd.pipeline.stages import State, limits_of, summarise
-from autokd.records import FinalistRecord, Proposal, SearchSummary, TrialRecord
-from autokd.report import read_finalists, read_report, write_finalists
+from autokd.records import FinalistRecord, Note, Proposal, TrialRecord
 from autokd.runs.folder import Run
+from autokd.runs.store import FINALISTS, PUBLISHED, REPORT, SEARCH, read_finalists
+from autokd.runs.tables import write_finalists
 from autokd.tune.finalists import Finalist, choose_finalists
 
 if TYPE_CHECKING:
@@ -34,18 +34,18 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
     finalists = choose_finalists(
         trials, read_space(config.space), config.finalists, soft_label_seconds, published, edges
     )
-    looks = _looks(state.run)
+    looks = state.run.manifest.looks
     failed, failed_beyond = train_finalists(state, factory, finalists, looks[-1] if looks else config.seeds)
-    summary = SearchSummary.model_validate(read_json(state.run.path / "search.json"))
+    summary = SEARCH.read(state.run.path)
     distilled = any(trial.arm == "distill" and trial.state == "complete" for trial in trials)
-    remarks = [*summary.remarks, *edge_remarks(config, edges, distilled), *failed_beyond, *_look_remark(state.run)]
-    summary = summarise(state, trials, [*summary.notes, *failed], summary.importance, remarks)
-    state.run.write_json(state.run.path / "search.json", summary.model_dump(mode="json"))
+    unprobed = [Note(kind="edge_not_probed", text=text) for text in edge_remarks(config, edges, distilled)]
+    remarks = [*summary.remarks, *unprobed, *failed_beyond, *_look_remark(state.run)]
+    SEARCH.write(state.run.path, summarise(state, trials, [*summary.notes, *failed], summary.importance, remarks))
 
 
 def train_finalists(
     state: State, factory: WorkshopFactory, finalists: Sequence[Finalist], seeds: int
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[Note], list[Note]]:
     """Train what is missing to so many seeds; leaves finalists.json and finalists.csv, and a new look in run.json.
 
     Returns what failed among those that the verdict rests on, and among those beyond the ratio range.
@@ -54,7 +54,7 @@ def train_finalists(
     from autokd.tune.limits import Watched
 
     fresh = fresh_seeds(state.config.seed, seeds)
-    recorded = read_finalists(state.run)
+    recorded = read_finalists(state.run.path)
     source = FinalistSource(state.run, finalists, fresh, recorded)
     state.listener.note(_finalists_note(finalists, source.total, seeds))
     engine = state.parts.engine(state.config, state.run)
@@ -71,31 +71,37 @@ def train_finalists(
     if state.stop():
         raise InterruptedRun("stopped during the confirmation; everything finished is saved, --resume goes on")
     _book_look(state.run, recorded, records)
-    state.run.write_json(state.run.path / "finalists.json", [record.model_dump(mode="json") for record in records])
-    write_finalists(state.run.path / "finalists.csv", records)
+    FINALISTS.write(state.run.path, tuple(records))
+    write_finalists(state.run.path, records)
     for record in records:
         keep_needed_weights(state.run.finalist_path(record.number, 0).parent, record)
     kept = {record.number for record in records}
     return _told(source.failed, kept, seeds), _told(source.failed_beyond, kept, seeds)
 
 
-def _told(failures: Sequence[Failure], kept: set[int], seeds: int) -> list[str]:
+def _told(failures: Sequence[Failure], kept: set[int], seeds: int) -> list[Note]:
     """Failures with what to do about them; `autokd confirm` knows only the finalists that were kept."""
 
     def remedy(failure: Failure) -> str:
         known = failure.proposal.number in kept
         return f"autokd confirm RUN --seeds {seeds}" if known else "autokd search --resume --output RUN"
 
-    return [f"{failure.sentence}; `{remedy(failure)}` trains it again" for failure in failures]
+    return [
+        Note(
+            kind="finalist_failed",
+            text=f"{failure.sentence}; `{remedy(failure)}` trains it again",
+            finalist=failure.proposal.number,
+        )
+        for failure in failures
+    ]
 
 
-def _published(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
+def _published(state: State, factory: WorkshopFactory) -> Sequence[TrialRecord]:
     """Published models of the task's own classes, evaluated on validation; leaves published.json."""
     from autokd.tune.published_models import PublishedSource
 
-    path = state.run.path / "published.json"
-    if path.exists():
-        return [TrialRecord.model_validate(entry) for entry in read_json(path)]
+    if (known := PUBLISHED.read_if_there(state.run.path)) is not None:
+        return known
     source = PublishedSource(state.run, state.candidates, state.stop)
     if not source.total:
         return []
@@ -103,7 +109,7 @@ def _published(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
     state.parts.engine(state.config, state.run).run(source, factory)
     if state.stop():
         raise InterruptedRun("stopped during the confirmation; everything finished is saved, --resume goes on")
-    state.run.write_json(path, [record.model_dump(mode="json") for record in source.records()])
+    PUBLISHED.write(state.run.path, tuple(source.records()))
     return source.records()
 
 
@@ -114,18 +120,16 @@ def _finalists_note(finalists: Sequence[Finalist], total: int, seeds: int) -> st
 
 # ---- another look -----------------------------------------------------------------------------------------------
 
-LOOK = "This is look "  # how the remark about it begins
-
 
 def check(run: Run, seeds: int) -> None:
     """Raises RunError where a run has no verdict yet, nothing to confirm, or all those seeds already."""
-    told = {finalist.number: finalist.accuracy.seeds for finalist in read_report(run).finalists}
-    had, begun = max(told.values(), default=0), max(_looks(run), default=0)
+    told = {finalist.number: finalist.accuracy.seeds for finalist in REPORT.read(run.path).finalists}
+    had, begun = max(told.values(), default=0), max(run.manifest.looks, default=0)
     if not had:
         raise RunError(f"{run.path} has no finalists, so there is nothing to confirm; search with a larger --max-cost")
     if had < begun and seeds < begun:
         raise RunError(f"a look at {begun} seeds of {run.path} has begun; go on with it: --seeds {begun}")
-    kept = read_finalists(run)
+    kept = read_finalists(run.path)
     lacking = any(finalist.recipe.epochs and len(finalist.seeds) < had for finalist in kept)
     untold = any(len(finalist.seeds) != told.get(finalist.number) for finalist in kept)
     if seeds < had or (seeds == had and not (lacking or untold)):
@@ -134,8 +138,6 @@ def check(run: Run, seeds: int) -> None:
 
 def add_seeds(state: State, factory: WorkshopFactory, seeds: int) -> None:
     """Train what is missing to so many seeds; leaves finalists.json and search.json, and the look in run.json."""
-    from autokd.tune.finalist_trainings import failure_of
-
     run = state.run
     finalists = [
         Finalist(
@@ -144,28 +146,24 @@ def add_seeds(state: State, factory: WorkshopFactory, seeds: int) -> None:
             trial=f.trial,
             twin_of=f.twin_of,
         )
-        for f in read_finalists(run)
+        for f in read_finalists(run.path)
     ]
     failed, failed_beyond = train_finalists(state, factory, finalists, seeds)
-    summary = SearchSummary.model_validate(read_json(run.path / "search.json"))
-    outdated = (LOOK, *(failure_of(finalist.proposal) for finalist in finalists))
-    notes = [note for note in summary.notes if not note.startswith(outdated)]
-    remarks = [remark for remark in summary.remarks if not remark.startswith(outdated)]
-    spent: dict[str, float] = run.manifest.get("stages", {})
+    summary, manifest = SEARCH.read(run.path), run.manifest
+    trained = {finalist.proposal.number for finalist in finalists}
+
+    def holds(note: Note) -> bool:
+        """Whether this look leaves a note as it is: those on failures and on looks are written anew."""
+        return note.kind != "look" and not (note.kind == "finalist_failed" and note.finalist in trained)
+
     update = {
-        "stages": spent,
-        "device_seconds": sum(spent.values()),
+        "stages": {**manifest.stages},
+        "device_seconds": manifest.device_seconds,
         "usd": state.spent,
-        "notes": (*notes, *failed),
-        "remarks": (*remarks, *failed_beyond, *_look_remark(run)),
+        "notes": (*filter(holds, summary.notes), *failed),
+        "remarks": (*filter(holds, summary.remarks), *failed_beyond, *_look_remark(run)),
     }
-    run.write_json(run.path / "search.json", summary.model_copy(update=update).model_dump(mode="json"))
-
-
-def _looks(run: Run) -> list[int]:
-    """Seeds at each look; empty until there is a second one."""
-    looks: list[int] = run.manifest.get("looks", [])
-    return looks
+    SEARCH.write(run.path, summary.model_copy(update=update))
 
 
 def _book_look(run: Run, before: Sequence[FinalistRecord], now: Sequence[FinalistRecord]) -> None:
@@ -176,26 +174,26 @@ def _book_look(run: Run, before: Sequence[FinalistRecord], now: Sequence[Finalis
     had = {_identity(record): len(record.seeds) for record in before}
     have = {_identity(record): len(record.seeds) for record in now}
     more = any(count > had.get(finalist, 0) for finalist, count in have.items())
-    if not (run.report_path.exists() and more and had.keys() & have.keys()):
+    if not (REPORT.exists(run.path) and more and had.keys() & have.keys()):
         return
     earlier, seeds = max(had.values()), max(have.values())
-    looks = _looks(run) or [earlier]
+    looks = run.manifest.looks or (earlier,)
     if earlier < seeds == looks[-1]:
         return  # counted by a process that was killed before it wrote them
-    run.update(looks=[*looks, seeds])
+    run.keep_looks([*looks, seeds])
 
 
 def _identity(record: FinalistRecord) -> tuple[object, ...]:
     return record.number, record.arm, record.student, record.recipe
 
 
-def _look_remark(run: Run) -> list[str]:
-    looks = _looks(run)
+def _look_remark(run: Run) -> list[Note]:
+    looks = run.manifest.looks
     if not looks:
         return []
     seeds, level = ", ".join(map(str, looks)), level_of_look(len(looks))
-    remark = (
-        f"{LOOK}{len(looks)} at these finalists (seeds: {seeds}); so that looking again makes no chance result "
-        f"likelier, its intervals are of {level * 100:.6g} %."
+    text = (
+        f"This is look {len(looks)} at these finalists (seeds: {seeds}). Its intervals are of {level * 100:.6g} %, so "
+        "that looking again does not make a chance result more likely."
     )
-    return [remark]
+    return [Note(kind="look", text=text)]

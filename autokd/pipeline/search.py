@@ -8,13 +8,13 @@ from typing import Any
 
 from autokd.config import SearchConfig
 from autokd.errors import AutokdError, InterruptedRun, RunError
-from autokd.machine import now
 from autokd.pipeline import confirmation, stages
 from autokd.pipeline.services import Parts
 from autokd.pipeline.stages import State, Stop
 from autokd.progress import Both, Interruptible, Listener, Silent
 from autokd.result import SearchResult, load_run
-from autokd.runs.folder import Run, find_unfinished, new_run_path
+from autokd.runs.folder import MANIFEST, Run, find_unfinished, new_run_path
+from autokd.runs.store import TASK
 
 
 def run_search(
@@ -40,16 +40,16 @@ def run_search(
         heard = Interruptible(Both(log, listener or Silent()), stop)
         heard.note(f"Run folder: {run.path}")
         try:
-            run.update(status="running", ended=None)
+            run.begin()
             _search(run, config, parts, heard, stop)
         except (InterruptedRun, KeyboardInterrupt):
-            run.update(status="interrupted", ended=now())
+            run.end("interrupted")
             raise
         except BaseException as error:
             log.note(f"failed: {type(error).__name__}: {error}")
             _give_up(run, error)
             raise
-        run.update(status="done", ended=now())
+        run.end("done")
     return load_run(run.path)
 
 
@@ -129,13 +129,13 @@ def _open(config: SearchConfig, output: Path | None, resume: bool, command: str 
 
 def _give_up(run: Run, error: BaseException) -> None:
     """A run that failed before it had anything worth keeping leaves nothing behind."""
-    if isinstance(error, AutokdError) and not (run.path / "task.json").exists():
-        for path in (run.manifest_path, run.path / "config.toml", run.log_path, run.path / ".lock"):
+    if isinstance(error, AutokdError) and not TASK.exists(run.path):
+        for path in (MANIFEST.path(run.path), run.config_path, run.log_path, run.lock_path):
             path.unlink(missing_ok=True)
         if not any(run.path.iterdir()):
             run.path.rmdir()
         return
-    run.update(status="failed", ended=now())
+    run.end("failed")
 
 
 class RunLog(Silent):

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from autokd.config import SearchConfig
 from autokd.errors import ConfigError
-from autokd.files import write_bytes
 from autokd.progress import Listener
-from autokd.records import Candidate, CostModel, FinalistRecord, Task, Teacher
+from autokd.records import Candidate, CostModel, FinalistRecord, SoftLabelSet, Task, Teacher
 from autokd.runs.folder import Run
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from autokd.cache.locks import Hold
     from autokd.cost.meter import Meter
     from autokd.data.sources.python_pair import Pair
-    from autokd.soft_labels.read import SoftLabelSet
     from autokd.teacher.prepare import ReadyTeacher
     from autokd.tune.engines.protocol import Engine, WorkshopFactory
     from autokd.weights.start import Supply
@@ -123,14 +121,13 @@ class Parts:
         config: SearchConfig,
         listener: Listener,
         since: float,
-        settled: Mapping[str, Any] | None = None,
+        settled: SoftLabelSet | None = None,
     ) -> SoftLabelSet:
         """Soft labels, a view for every epoch if they fit; their `seconds` are those spent since the run was started.
 
         settled: what an interrupted session of this run had of them, which is kept to.
         """
         from autokd.data.task import open_task
-        from autokd.soft_labels.read import SoftLabelSet
         from autokd.soft_labels.write import seconds_since, write_soft_labels
         from autokd.training.device import resolve_device
 
@@ -146,7 +143,7 @@ class Parts:
             device,
             listener,
             limit_gb=config.cache_limit_gb,
-            settled=SoftLabelSet.model_validate(settled) if settled else None,
+            settled=settled,
             hold=prepared.hold,
         )
         return labels.model_copy(update={"seconds": seconds_since(labels, since)})
@@ -224,17 +221,3 @@ def worker_count(config: SearchConfig) -> int:
     if config.device not in (None, "cuda") or not torch.cuda.is_available():
         return 1
     return max(1, int(torch.cuda.device_count() / (config.gpus_per_trial or 1)))
-
-
-def write_evidence(run: Run, prepared: Prepared) -> None:
-    """task.json, teacher.json and evidence.npz."""
-    import io
-
-    import numpy as np
-
-    run.write_json(run.path / "task.json", prepared.task.model_dump(mode="json"))
-    run.write_json(run.path / "teacher.json", prepared.teacher.model_dump(mode="json"))
-    buffer = io.BytesIO()
-    correct = prepared.arrays["teacher_test_logits"].argmax(1) == prepared.arrays["test_labels"]
-    np.savez_compressed(buffer, **prepared.arrays, teacher_test_correct=correct)
-    write_bytes(run.evidence_path, buffer.getvalue())

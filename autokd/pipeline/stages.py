@@ -6,7 +6,7 @@ Whatever an interrupted run has left there is taken, not made again.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,10 +17,9 @@ from autokd.decide import decide, read_evidence
 from autokd.decide.audit.audit import audit
 from autokd.errors import InterruptedRun, RunError
 from autokd.export.model_card import model_card
-from autokd.files import read_json
 from autokd.formatting import usd
 from autokd.pipeline.candidates import find_candidates
-from autokd.pipeline.services import Parts, Prepared, worker_count, write_evidence
+from autokd.pipeline.services import Parts, Prepared, worker_count
 from autokd.progress import Listener
 from autokd.records import (
     ARMS,
@@ -28,20 +27,24 @@ from autokd.records import (
     Candidate,
     CostModel,
     Decision,
-    FinalistRecord,
+    Note,
+    NoteKind,
     SearchSummary,
     SeedResult,
+    SoftLabelSet,
     Task,
-    Teacher,
     TrialRecord,
 )
-from autokd.report import assemble, write_reports, write_trials
+from autokd.report import assemble, write_reports
+from autokd.runs.arrays import write_evidence
 from autokd.runs.folder import Run
+from autokd.runs.manifest import Stage
+from autokd.runs.store import CANDIDATES, COSTS, SEARCH, TASK, TEACHER, WEIGHTS, CandidateList, Costs, read_finalists
+from autokd.runs.tables import write_trials
 from autokd.tune.finalists import most_trainings
 from autokd.weights.assign import check_weights_again, give_weights, start_remark
 
 if TYPE_CHECKING:
-    from autokd.soft_labels.write import SoftLabelSet
     from autokd.tune.engines.protocol import WorkshopFactory
     from autokd.tune.limits import Limits
 
@@ -61,31 +64,29 @@ class State:
     listener: Listener
     stop: Stop
 
-    def keep_seconds(self, stage: str, seconds: float) -> None:
+    def keep_seconds(self, stage: Stage, seconds: float) -> None:
         """Record the device seconds of a stage."""
-        _keep_seconds(self.run, stage, seconds)
+        self.run.keep_seconds(stage, seconds)
 
     @property
-    def edges(self) -> list[Candidate]:
+    def edges(self) -> tuple[Candidate, ...]:
         """Students just beyond the ratio range, where they were asked for."""
-        return _edges(self.run)
+        return CANDIDATES.read(self.run.path).edges
 
     @property
     def spent(self) -> float:
         """Dollars of all recorded stages."""
-        stages: dict[str, float] = self.run.manifest.get("stages", {})
-        return sum(stages.values()) / 3600 * self.cost_model.train_price_usd_per_hour
+        return self.run.manifest.device_seconds / 3600 * self.cost_model.train_price_usd_per_hour
 
 
 def prepare(run: Run, config: SearchConfig, parts: Parts, listener: Listener) -> Prepared:
     """Task and teacher; raises RunError where either is no longer what the run was started with."""
     prepared = parts.prepare(config, listener)
     task, teacher = prepared.task, prepared.teacher
-    known = run.path / "task.json"
-    if known.exists() and Task.model_validate(read_json(known)).fingerprint != task.fingerprint:
+    known_task, known_teacher = TASK.read_if_there(run.path), TEACHER.read_if_there(run.path)
+    if known_task and known_task.fingerprint != task.fingerprint:
         raise RunError(f"the data of {run.path} have changed since it was started; start again in another --output")
-    stored = run.path / "teacher.json"
-    if stored.exists() and Teacher.model_validate(read_json(stored)).fingerprint != teacher.fingerprint:
+    if known_teacher and known_teacher.fingerprint != teacher.fingerprint:
         raise RunError(
             f"the teacher of {run.path} is no longer the same (its weights differ); start again in another --output"
         )
@@ -100,8 +101,10 @@ def prepare(run: Run, config: SearchConfig, parts: Parts, listener: Listener) ->
         f"Teacher {teacher.name} ({teacher.weights}): {teacher.parameters / 1e6:.1f} M parameters, "
         f"{teacher.val_accuracy:.1%} on validation."
     )
-    write_evidence(run, prepared)
-    _keep_seconds(run, "teacher", max(teacher.seconds, run.manifest.get("stages", {}).get("teacher", 0.0)))
+    TASK.write(run.path, task)
+    TEACHER.write(run.path, teacher)
+    write_evidence(run.path, prepared.arrays)
+    run.keep_seconds("teacher", max(teacher.seconds, run.manifest.stages.get("teacher", 0.0)))
     return prepared
 
 
@@ -113,47 +116,40 @@ def _sizes(task: Task) -> str:
 
 def candidates_of(
     run: Run, config: SearchConfig, parts: Parts, prepared: Prepared, listener: Listener
-) -> tuple[CostModel, list[Candidate]]:
+) -> tuple[CostModel, tuple[Candidate, ...]]:
     """The cost model, and the students within ratio and budget; leaves costs.json and candidates.json."""
-    costs, listing = run.path / "costs.json", run.path / "candidates.json"
-    if costs.exists() and listing.exists():
-        model = CostModel.model_validate(read_json(costs)["cost_model"])
-        candidates = [Candidate.model_validate(entry) for entry in read_json(listing)["candidates"]]
+    costs, listed = COSTS.read_if_there(run.path), CANDIDATES.read_if_there(run.path)
+    if costs and listed:
         check_weights_again(
-            [*candidates, *_edges(run)], parts.supply(config), prepared.task, config.cache_dir, prepared.hold
+            [*listed.candidates, *listed.edges], parts.supply(config), prepared.task, config.cache_dir, prepared.hold
         )
     else:
-        model = parts.cost_model(config, prepared.task.transform.image_size)
-        found = find_candidates(prepared, config, parts, model, listener)
-        known = {candidate.student for candidate in found.candidates}
-        wanted = [*found.candidates, *(edge for edge in found.edges if edge.student not in known)]
-        given, unavailable = give_weights(
-            wanted, parts.supply(config), prepared.task, config.cache_dir, listener, prepared.hold
-        )
-        candidates = [student for student in given if student.student in known]
-        edges = [student for student in given if student.student in {edge.student for edge in found.edges}]
-        unavailable = [entry for entry in unavailable if entry.student in known]
-        readings = {name: reading.model_dump(mode="json") for name, reading in found.readings.items()}
-        run.write_json(costs, {"cost_model": model.model_dump(mode="json"), "readings": readings})
-        run.write_json(
-            listing,
-            {
-                "candidates": [candidate.model_dump(mode="json") for candidate in candidates],
-                "edges": [edge.model_dump(mode="json") for edge in edges],
-                "left_out": [entry.model_dump(mode="json") for entry in [*found.left_out, *unavailable]],
-                "prediction": found.prediction.model_dump(mode="json") if found.prediction else None,
-            },
-        )
-    teacher_cost = read_json(costs)["readings"][prepared.teacher.name]["cost_usd_per_1k"]["mean"]
-    listener.note(_price_note(model) + f" The teacher costs {usd(teacher_cost)} per 1,000 requests.")
-    count = {arm: sum(1 for c in candidates if arm in c.arms) for arm in ("distill", "direct")}
+        costs, listed = _found(config, parts, prepared, listener)
+        COSTS.write(run.path, costs)
+        CANDIDATES.write(run.path, listed)
+    teacher_cost = usd(costs.readings[prepared.teacher.name].cost_usd_per_1k.mean)
+    listener.note(f"{_price_note(costs.cost_model)} The teacher costs {teacher_cost} per 1,000 requests.")
+    count = {arm: sum(1 for c in listed.candidates if arm in c.arms) for arm in ARMS}
     listener.note(f"{count['distill']} students may be distilled, {count['direct']} trained directly.")
-    return model, candidates
+    return costs.cost_model, listed.candidates
 
 
-def _edges(run: Run) -> list[Candidate]:
-    listed = read_json(run.path / "candidates.json")
-    return [Candidate.model_validate(entry) for entry in listed.get("edges", [])]
+def _found(config: SearchConfig, parts: Parts, prepared: Prepared, listener: Listener) -> tuple[Costs, CandidateList]:
+    """Students of the space, measured, each with the weights that it starts from."""
+    model = parts.cost_model(config, prepared.task.transform.image_size)
+    found = find_candidates(prepared, config, parts, model, listener)
+    known, beyond = ({student.student for student in listed} for listed in (found.candidates, found.edges))
+    wanted = [*found.candidates, *(edge for edge in found.edges if edge.student not in known)]
+    given, unavailable = give_weights(
+        wanted, parts.supply(config), prepared.task, config.cache_dir, listener, prepared.hold
+    )
+    listed = CandidateList(
+        candidates=tuple(student for student in given if student.student in known),
+        edges=tuple(student for student in given if student.student in beyond),
+        left_out=(*found.left_out, *(entry for entry in unavailable if entry.student in known)),
+        prediction=found.prediction,
+    )
+    return Costs(cost_model=model, readings=found.readings), listed
 
 
 def _price_note(model: CostModel) -> str:
@@ -168,12 +164,10 @@ def _price_note(model: CostModel) -> str:
 def soft_labels(state: State) -> tuple[SoftLabelSet, WorkshopFactory]:
     """Soft labels for every epoch, and what trains with them."""
     manifest = state.run.manifest
-    started = datetime.fromisoformat(manifest["started"]).timestamp()
-    labels = state.parts.soft_labels(
-        state.prepared, state.config, state.listener, started, manifest.get("soft_label_set")
-    )
+    started = datetime.fromisoformat(manifest.started).timestamp()
+    labels = state.parts.soft_labels(state.prepared, state.config, state.listener, started, manifest.soft_label_set)
     state.keep_seconds("soft_labels", labels.seconds)
-    state.run.update(soft_label_set=labels.model_dump(mode="json"))
+    state.run.keep_soft_labels(labels)
     if not labels.live:
         state.listener.note(f"{labels.views} views, {labels.reused} of them kept from an earlier run.")
     return labels, state.parts.factory(state.prepared, labels, state.config, [*state.candidates, *state.edges])
@@ -219,21 +213,21 @@ def search_trials(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
         f"{config.trials} trials of {config.epochs} epochs, batch {config.batch_size}; "
         f"then up to {trainings} trainings of the finalists ({config.seeds} seeds each)."
     )
-    for remark in ledger.remarks():
-        state.listener.note(remark)
+    remarks = [Note(kind="first_proposal_left_out", text=text) for text in ledger.remarks()]
+    for remark in remarks:
+        state.listener.note(remark.text)
     engine = state.parts.engine(config, state.run)
     state.keep_seconds("search", sum(r.seconds for r in ledger.records() if r.state != "running"))
     watched = Watched(source, "search", limits_of(state, trainings * config.epochs), state.listener)
     watched.begin(source.over, _best(ledger.records()))
     engine.run(watched, factory)
     trials = ledger.records()
-    write_trials(state.run.path / "trials.csv", trials)
+    write_trials(state.run.path, trials)
     state.keep_seconds("search", sum(record.seconds for record in trials))
     if state.stop():
         raise InterruptedRun("stopped during the search; everything finished is saved, --resume goes on")
     notes = [note for arm in ARMS if (note := _arm_note(arm, trials, ledger.planned(arm), watched.ended_by))]
-    summary = summarise(state, trials, notes, ledger.importance(), ledger.remarks())
-    state.run.write_json(state.run.path / "search.json", summary.model_dump(mode="json"))
+    SEARCH.write(state.run.path, summarise(state, trials, notes, ledger.importance(), remarks))
     return trials
 
 
@@ -246,63 +240,64 @@ def _best(trials: Sequence[TrialRecord]) -> dict[Arm, float]:
     return best
 
 
-def _arm_note(arm: str, trials: Sequence[TrialRecord], planned: int, ended_by: str | None) -> str | None:
+def _arm_note(arm: Arm, trials: Sequence[TrialRecord], planned: int, ended_by: str | None) -> Note | None:
     """Trouble of an arm that bears on the evidence."""
+
+    def note(kind: NoteKind, text: str) -> Note:
+        return Note(kind=kind, text=text)
+
     own = [trial for trial in trials if trial.arm == arm]
     failed = [trial for trial in own if trial.state == "failed"]
     if planned == 0:
-        return f"The {arm} arm is empty: no student within budget may enter it."
+        return note("arm_empty", f"The {arm} arm is empty: no student within budget may enter it.")
     if ended_by and len(own) < planned:
-        return f"The {arm} arm had {len(own)} of {planned} trials when {ended_by} was reached."
+        return note("arm_cut_short", f"The {arm} arm had {len(own)} of {planned} trials when {ended_by} was reached.")
     if not any(trial.state == "complete" for trial in own):
         first = f" ({failed[0].error})" if failed else ""
-        return f"No trial of the {arm} arm was completed{first}."
+        return note("no_trial_completed", f"No trial of the {arm} arm was completed{first}.")
     if failed:
-        return f"{len(failed)} of {len(own)} trials of the {arm} arm failed ({failed[0].error})."
+        told = f"{len(failed)} of {len(own)} trials of the {arm} arm failed ({failed[0].error})."
+        return note("trials_failed", told)
     return None
 
 
 def train_nothing(state: State) -> None:
     """Where there is no candidate: an empty search, for the verdict to say so."""
-    notes = ["No student fits both the compression range and the budget, so nothing was trained."]
-    state.run.write_json(state.run.path / "search.json", summarise(state, [], notes, {}).model_dump(mode="json"))
+    text = "No student fits both the compression range and the budget, so nothing was trained."
+    SEARCH.write(state.run.path, summarise(state, [], [Note(kind="nothing_to_train", text=text)], {}))
 
 
 def summarise(
     state: State,
     trials: Sequence[TrialRecord],
-    notes: Sequence[str],
+    notes: Sequence[Note],
     importance: dict[str, dict[str, float]],
-    remarks: Sequence[str] = (),
+    remarks: Sequence[Note] = (),
 ) -> SearchSummary:
+    """What the search did and spent; `remarks` are added to those on data, start weights and soft labels."""
     manifest = state.run.manifest
-    stages: dict[str, float] = manifest.get("stages", {})
     states = [trial.state for trial in trials]
     return SearchSummary(
         trials=len(states),
         complete=states.count("complete"),
         pruned=states.count("pruned"),
         failed=states.count("failed"),
-        device_seconds=sum(stages.values()),
+        device_seconds=manifest.device_seconds,
         usd=state.spent,
-        stages=stages,
+        stages={**manifest.stages},
         importance=importance,
         notes=tuple(notes),
-        remarks=tuple(
-            dict.fromkeys(
-                [
-                    *manifest.get("soft_label_set", {}).get("remarks", ()),
-                    *([start_remark(state.candidates, state.config.student_weights)] if state.candidates else []),
-                    *label_remarks(state.prepared.task),
-                    *remarks,
-                ]
-            )
-        ),
+        remarks=tuple(dict.fromkeys([*_remarks(state), *remarks])),
     )
 
 
-def _keep_seconds(run: Run, stage: str, seconds: float) -> None:
-    run.update(stages={**run.manifest.get("stages", {}), stage: seconds})
+def _remarks(state: State) -> Iterator[Note]:
+    """What a reader should know of the data, the start weights and the soft labels."""
+    labels = state.run.manifest.soft_label_set
+    yield from (Note(kind="soft_labels", text=text) for text in (labels.remarks if labels else ()))
+    if state.candidates:
+        yield Note(kind="start_weights", text=start_remark(state.candidates, state.config.student_weights))
+    yield from (Note(kind="labels", text=text) for text in label_remarks(state.prepared.task))
 
 
 def conclude(state: State) -> None:
@@ -324,14 +319,13 @@ def conclude(state: State) -> None:
 
 def _export(state: State, decision: Decision) -> SeedResult | None:
     """Write student/ for a verdict that recommends one, of its seeds the one best on validation; else remove it."""
-    chosen = {"distill": decision.options.distilled, "use_small_model": decision.options.direct}.get(decision.verdict)
+    chosen = decision.options.recommended(decision.verdict)
     if chosen is None or chosen.finalist is None:
         shutil.rmtree(state.run.student_path, ignore_errors=True)
         return None
-    records = [FinalistRecord.model_validate(entry) for entry in read_json(state.run.path / "finalists.json")]
-    finalist = next(record for record in records if record.number == chosen.finalist)
+    finalist = next(record for record in read_finalists(state.run.path) if record.number == chosen.finalist)
     best = finalist.shipped
-    weights = state.run.finalist_path(finalist.number, best.seed) / "weights.safetensors"
+    weights = state.run.finalist_path(finalist.number, best.seed) / WEIGHTS
     card = model_card(decision, finalist, best, state.prepared.task)
     state.parts.export(state.run, finalist, weights, state.prepared.task, card)
     return best

@@ -5,6 +5,7 @@ Units: accuracies, retentions and gains are fractions (0.971, not 97.1); money i
 """
 
 from autokd.records.base import (
+    ARM_OF,
     ARMS,
     SCHEMA_VERSION,
     Arm,
@@ -43,10 +44,13 @@ from autokd.records.report import (
     ClassRow,
     EntropyQuarter,
     EqualTerms,
+    Note,
+    NoteKind,
     Quality,
     Report,
     SearchSummary,
 )
+from autokd.records.soft_labels import SoftLabelSet
 from autokd.records.task import Task, Teacher, Transform
 from autokd.records.training import (
     Candidate,
@@ -63,6 +67,7 @@ from autokd.records.training import (
 
 __all__ = [
     "ARMS",
+    "ARM_OF",
     "SCHEMA_VERSION",
     "Advantage",
     "Ambiguity",
@@ -89,6 +94,8 @@ __all__ = [
     "Latency",
     "LeftOut",
     "Loss",
+    "Note",
+    "NoteKind",
     "Option",
     "Options",
     "Policy",
@@ -104,6 +111,7 @@ __all__ = [
     "SeedResult",
     "SeededInterval",
     "Side",
+    "SoftLabelSet",
     "StartWeights",
     "Strength",
     "Subject",

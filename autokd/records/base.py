@@ -17,6 +17,7 @@ TrialState = Literal["running", "complete", "pruned", "failed"]
 Role = Literal["pick", "default", "twin", "longer", "published", "edge"]
 Side = Literal["below", "above"]  # of the range of ratios in which students are distilled
 Verdict = Literal["distill", "use_small_model", "keep_teacher", "none"]
+ARM_OF: dict[Verdict, Arm] = {"distill": "distill", "use_small_model": "direct"}  # of the student that is recommended
 Strength = Literal["strong", "weak"]
 Subject = Literal["teacher", "distilled", "direct", "twin"]
 

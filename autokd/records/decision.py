@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from autokd.records.base import (
+    ARM_OF,
     Arm,
     Difference,
     Dollars,
@@ -70,6 +71,11 @@ class Options(Record):
     teacher: Option
     direct: Option | None
     distilled: Option | None
+
+    def recommended(self, verdict: Verdict) -> Option | None:
+        """The student's option that a verdict recommends; None where it recommends no student."""
+        arms = {"distill": self.distilled, "direct": self.direct}
+        return arms[ARM_OF[verdict]] if verdict in ARM_OF else None
 
 
 class FinalistSummary(Record):

@@ -103,6 +103,31 @@ class Audit(Record):
     equal_terms: tuple[EqualTerms, ...]
 
 
+NoteKind = Literal[
+    "nothing_to_train",  # no student fits both the range of ratios and the budget
+    "arm_empty",
+    "arm_cut_short",
+    "no_trial_completed",
+    "trials_failed",
+    "finalist_failed",
+    "capacity_unknown",  # a latency limit that capacities were not measured for
+    "first_proposal_left_out",
+    "soft_labels",
+    "start_weights",
+    "labels",
+    "edge_not_probed",
+    "look",
+]
+
+
+class Note(Record):
+    """Something that a reader of a run should know; `text` is one sentence."""
+
+    kind: NoteKind
+    text: str
+    finalist: int | None = None  # that it is about
+
+
 class SearchSummary(Record):
     """What the search did and spent."""
 
@@ -114,8 +139,8 @@ class SearchSummary(Record):
     usd: float
     stages: dict[str, float]  # device seconds by stage: teacher, soft_labels, search, confirmation
     importance: dict[str, dict[str, float]]  # arm -> parameter -> share of the variance of validation accuracy
-    notes: tuple[str, ...] = ()  # trouble that bears on the evidence: an empty arm, a timeout, failed trials
-    remarks: tuple[str, ...] = ()  # what a reader should know and what is no trouble: a live teacher, fewer views
+    notes: tuple[Note, ...] = ()  # trouble that bears on the evidence: an empty arm, a timeout, failed trials
+    remarks: tuple[Note, ...] = ()  # what a reader should know and what is not trouble: a live teacher, fewer views
 
 
 class Report(Record):

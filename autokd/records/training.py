@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from autokd.records.base import Arm, Dollars, Loss, Record, Role, Schedule, TrialState
 from autokd.records.cost import Reading
 
@@ -144,7 +146,7 @@ class FinalistRecord(Record):
     ratio: float
     macs: int
     reading: Reading
-    seeds: tuple[SeedResult, ...]  # of a published model, which nothing is trained of, one
+    seeds: tuple[SeedResult, ...] = Field(min_length=1)  # of a published model, which nothing is trained of, one
     weights: StartWeights | None = None  # that it started from; None: random ones
 
     @property

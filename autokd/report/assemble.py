@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import ValidationError
-
-from autokd.errors import RunError
-from autokd.files import read_json
 from autokd.machine import now
-from autokd.records import (
-    SCHEMA_VERSION,
-    Audit,
-    CostModel,
-    Decision,
-    FinalistRecord,
-    LeftOut,
-    Policy,
-    Record,
-    Report,
-    SearchSummary,
-    Task,
-    Teacher,
-)
+from autokd.records import Audit, CostModel, Decision, Policy, Report, SearchSummary, Task
 from autokd.report.sections.savings import day_after
 from autokd.runs.folder import Run
+from autokd.runs.store import CANDIDATES, COSTS, SEARCH, TASK, TEACHER
 
 FORMULA = (
     "loss = (1 - alpha) * CE(student, label) + alpha * T^2 * KL(teacher_T || student_T), where alpha weighs the "
@@ -40,8 +23,6 @@ WITHOUT_LABEL = (
     ". An image without a label has the teacher's term alone, at weight 1; in dkd the teacher's answer stands in for "
     "its label"
 )
-
-R = TypeVar("R", bound=Record)
 
 
 def assemble(
@@ -62,23 +43,22 @@ def assemble(
     `search` are the run's own unless given: the decision may be one of other conditions. Raises RunError where task,
     teacher or costs are missing.
     """
-    manifest, created = run.manifest, now()
-    task = read_record(run, "task.json", Task)
+    manifest, created, task = run.manifest, now(), TASK.read(run.path)
     return Report(
-        run=manifest.get("id", run.path.name),
+        run=manifest.id,
         created=created,
         break_even_date=_break_even_date(created, decision),
         **{name: getattr(decision, name) for name in Decision.model_fields},
         task=task_summary(task),
-        teacher=read_record(run, "teacher.json", Teacher),
+        teacher=TEACHER.read(run.path),
         policy=policy,
-        cost_model=cost_model or _cost_model(run),
-        search=search or _search(run),
-        left_out=_left_out(run),
+        cost_model=cost_model or COSTS.read(run.path).cost_model,
+        search=search or SEARCH.read(run.path),
+        left_out=CANDIDATES.read(run.path).left_out,
         formula=FORMULA + (WITHOUT_LABEL if task.unlabelled else ""),
-        versions=_texts(manifest.get("versions")),
-        hardware=_texts(manifest.get("hardware")),
-        command=manifest.get("command", ""),
+        versions=manifest.versions,
+        hardware=manifest.hardware,
+        command=manifest.command,
         student_path=student_path,
         student_test_accuracy=student_test_accuracy,
         audit=audit,
@@ -91,40 +71,6 @@ def _break_even_date(created: str, decision: Decision) -> str | None:
     if economics is None or economics.break_even_months is None:
         return None
     return day_after(created, economics.break_even_months.mean)
-
-
-def write_json(run: Run, report: Report) -> None:
-    """Write report.json."""
-    run.write_json(run.report_path, report.model_dump(mode="json"))
-
-
-def read_report(run: Run) -> Report:
-    """The stored result; raises RunError for a run without one, or one of a newer schema."""
-    if not run.report_path.is_file():
-        raise RunError(f"{run.path} has no report.json: the search has not ended; finish it with --resume")
-    content = read_json(run.report_path)
-    schema = content.get("schema_version") if isinstance(content, dict) else None
-    if isinstance(schema, int) and schema > SCHEMA_VERSION:
-        raise RunError(f"{run.report_path} was written by a newer autokd (schema {schema}); update autokd to read it")
-    return _validated(run.report_path, content, Report)
-
-
-def read_finalists(run: Run) -> tuple[FinalistRecord, ...]:
-    """The finalists of finalists.json; empty where no confirmation took place."""
-    path = run.path / "finalists.json"
-    if not path.is_file():
-        return ()
-    content = read_json(path)
-    items = content.get("finalists", []) if isinstance(content, dict) else content
-    return tuple(_validated(path, item, FinalistRecord) for item in items)
-
-
-def read_record(run: Run, name: str, kind: type[R]) -> R:
-    """A record that another room has stored; raises RunError where it is missing or damaged."""
-    path = run.path / name
-    if not path.is_file():
-        raise RunError(f"{run.path} has no {name}: the search has not come so far; finish it with --resume")
-    return _validated(path, read_json(path), kind)
 
 
 def task_summary(task: Task) -> dict[str, Any]:
@@ -143,46 +89,3 @@ def task_summary(task: Task) -> dict[str, Any]:
         "transform": task.transform.model_dump(mode="json"),
         "skipped": list(task.skipped),
     }
-
-
-def _cost_model(run: Run) -> CostModel:
-    path = run.path / "costs.json"
-    if not path.is_file():
-        raise RunError(f"{run.path} has no costs.json: nothing has been priced yet; finish the search with --resume")
-    content = read_json(path)
-    return _validated(path, content.get("cost_model") if isinstance(content, dict) else None, CostModel)
-
-
-def _search(run: Run) -> SearchSummary:
-    if (run.path / "search.json").is_file():
-        return read_record(run, "search.json", SearchSummary)
-    return SearchSummary(
-        trials=0, complete=0, pruned=0, failed=0, device_seconds=0, usd=0, stages={}, importance={}, notes=()
-    )
-
-
-def _left_out(run: Run) -> tuple[LeftOut, ...]:
-    path = run.path / "candidates.json"
-    if not path.is_file():
-        return ()
-    content = read_json(path)
-    items = content.get("left_out", []) if isinstance(content, dict) else []
-    return tuple(_validated(path, item, LeftOut) for item in items)
-
-
-def _validated(path: Path, content: Any, kind: type[R]) -> R:
-    """A record out of JSON; a file's `schema_version` is not always a field of the record."""
-    if isinstance(content, dict) and "schema_version" not in kind.model_fields:
-        content = {key: value for key, value in content.items() if key != "schema_version"}
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or kind.__name__
-        raise RunError(
-            f"{path} is damaged ({where}: {first['msg']}); run the search again in another --output"
-        ) from None
-
-
-def _texts(content: Any) -> dict[str, str]:
-    return {str(key): str(value) for key, value in content.items()} if isinstance(content, dict) else {}

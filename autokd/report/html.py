@@ -35,15 +35,14 @@ def write_html(
     Learning curves come from the run's trials/<n>/history.csv.
     """
     path = (folder or run.path) / "report.html"
-    config = run.path / "config.toml"
     text = render_html(
         report,
         trials,
         finalists,
         origin=copied_page(report, run, folder) if folder else own_page(report, run),
         histories=read_histories(run, trials),
-        config=config.read_text(encoding="utf-8") if config.is_file() else "",
-        seed=run.manifest.get("seed"),
+        config=run.config_path.read_text(encoding="utf-8") if run.config_path.is_file() else "",
+        seed=run.manifest.seed,
     )
     write_text(path, text)
     return path
@@ -51,7 +50,7 @@ def write_html(
 
 def read_histories(run: Run, trials: Sequence[TrialRecord]) -> dict[int, tuple[EpochReport, ...]]:
     """The histories of those trials whose curve is drawn; a thousand trials need not be read for a hundred curves."""
-    return {number: read_history(run.trial_path(number) / "history.csv") for number in sorted(curve_numbers(trials))}
+    return {number: read_history(run.trial_path(number)) for number in sorted(curve_numbers(trials))}
 
 
 def render_html(

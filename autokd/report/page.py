@@ -112,7 +112,7 @@ def build_page(
         spending=spending(report),
         importance=importance(report),
         groups=groups(report),
-        notes=(*report.search.notes, *report.search.remarks),
+        notes=tuple(note.text for note in (*report.search.notes, *report.search.remarks)),
         formula=report.formula,
         origin=origin,
         config=config,

@@ -18,6 +18,8 @@ from autokd.files import write_text
 from autokd.formatting import printable
 from autokd.records import EpochReport, Evaluation, FinalistRecord, TrialRecord
 
+TRIALS, FINALISTS, HISTORY = "trials.csv", "finalists.csv", "history.csv"
+
 TRIAL_COLUMNS = (
     "number", "arm", "student", "parameters", "ratio", "macs", "cost_usd_per_1k", "loss", "temperature", "alpha",
     "beta", "learning_rate", "schedule", "weight_decay", "label_smoothing", "mixup", "cutmix", "ema", "batch_size",
@@ -39,37 +41,44 @@ _RECIPE = (
     "loss", "temperature", "alpha", "beta", "learning_rate", "schedule", "weight_decay", "label_smoothing", "mixup",
     "cutmix", "ema", "batch_size",
 )  # fmt: skip
-_LATER = ("schedule", "label_smoothing")  # columns that a table may have been written without
 _TEXT = ("student", "error", "note", "weights")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
 
 def trials_text(trials: Sequence[TrialRecord]) -> str:
     """The content of trials.csv."""
-    return _text(TRIAL_COLUMNS, (_trial_row(trial) for trial in trials))
+    return _table(TRIAL_COLUMNS, (_trial_row(trial) for trial in trials))
 
 
-def write_trials(path: Path, trials: Sequence[TrialRecord]) -> None:
-    """Write trials.csv, one row a trial in the order given."""
-    write_text(path, trials_text(trials))
+def write_trials(folder: Path, trials: Sequence[TrialRecord]) -> None:
+    """Write a run's trials.csv, one row a trial in the order given."""
+    write_text(folder / TRIALS, trials_text(trials))
 
 
-def read_trials(path: Path) -> tuple[TrialRecord, ...]:
+def stored_trials(folder: Path) -> tuple[TrialRecord, ...]:
+    """The trials of a run; none where there is no table of them."""
+    return read_trials(folder) if (folder / TRIALS).is_file() else ()
+
+
+def read_trials(folder: Path) -> tuple[TrialRecord, ...]:
     """The trials that `write_trials` wrote.
 
-    Raises RunError for a file that is missing or is no table of trials.
+    Raises RunError for a file that is missing or is not a table of trials.
     """
+    path = folder / TRIALS
     rows = _rows(path)
     try:
         return tuple(_trial(row) for row in rows)
     except (KeyError, ValueError, AttributeError) as error:
-        raise RunError(f"{path} is no table of trials ({_reason(error)}); restore it from a copy of the run") from None
+        raise RunError(
+            f"{path} is not a table of trials ({_reason(error)}); restore it from a copy of the run"
+        ) from None
 
 
-def write_finalists(path: Path, finalists: Sequence[FinalistRecord]) -> None:
-    """Write finalists.csv, one row a finalist and seed; `twin_of` holds numbers separated by spaces."""
+def write_finalists(folder: Path, finalists: Sequence[FinalistRecord]) -> None:
+    """Write a run's finalists.csv, one row a finalist and seed; `twin_of` holds numbers separated by spaces."""
     rows = (row for finalist in finalists for row in _finalist_rows(finalist))
-    write_text(path, _text(FINALIST_COLUMNS, rows))
+    write_text(folder / FINALISTS, _table(FINALIST_COLUMNS, rows))
 
 
 def write_history(folder: Path, history: Sequence[EpochReport]) -> None:
@@ -78,17 +87,17 @@ def write_history(folder: Path, history: Sequence[EpochReport]) -> None:
     rows = csv.writer(buffer, lineterminator="\n")
     rows.writerow(EpochReport.model_fields)
     rows.writerows(report.model_dump().values() for report in history)
-    write_text(folder / "history.csv", buffer.getvalue())
+    write_text(folder / HISTORY, buffer.getvalue())
 
 
-def read_history(path: Path) -> tuple[EpochReport, ...]:
+def read_history(folder: Path) -> tuple[EpochReport, ...]:
     """The epochs of one training in order; empty where the file is missing.
 
     A kill may leave a torn last line and a resumed training may repeat an epoch: torn lines are passed over, and the
     last report of an epoch counts.
     """
     try:
-        content = path.read_text(encoding="utf-8", errors="replace")
+        content = (folder / HISTORY).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return ()
     whole = content[: content.rfind("\n") + 1]
@@ -110,7 +119,7 @@ def _trial_row(trial: TrialRecord) -> dict[str, object]:
 
 
 def _trial(row: Mapping[str, str]) -> TrialRecord:
-    recipe = {name: row[name] for name in _RECIPE if name in row or name not in _LATER}
+    recipe = {name: row[name] for name in _RECIPE}
     recipe["epochs"] = row["planned_epochs"]
     fields = {name: row[name] for name in TRIAL_COLUMNS if name in TrialRecord.model_fields}
     return TrialRecord.model_validate(
@@ -155,9 +164,12 @@ def _epoch(row: Mapping[str, str]) -> EpochReport | None:
 # ---- cells -----------------------------------------------------------------------------------------------------
 
 
-def _text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
-    lines = [",".join(columns), *(",".join(_cell(name, row[name]) for name in columns) for row in rows)]
-    return "\n".join(lines) + "\n"
+def _table(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    buffer = io.StringIO()
+    table = csv.writer(buffer)  # ends rows with CR LF, as RFC 4180 has it, and quotes either in a cell
+    table.writerow(columns)
+    table.writerows([_cell(name, row[name]) for name in columns] for row in rows)
+    return buffer.getvalue()
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -172,20 +184,13 @@ def _cell(name: str, value: object) -> str:
         return ""
     if isinstance(value, float):
         return repr(value)
-    return _quoted(_guarded(str(value)) if name in _TEXT else str(value))
+    return _guarded(str(value)) if name in _TEXT else str(value)
 
 
 def _guarded(text: str) -> str:
     """An apostrophe before what a spreadsheet would calculate, and for an empty text, which is not the same as none."""
     text = printable(text)
     return f"'{text}" if not text or text.startswith(_FORMULA) else text
-
-
-def _quoted(text: str) -> str:
-    """Quotes where they are needed; csv.writer leaves a lone carriage return bare, where it would end the row."""
-    if any(character in text for character in ',"\r\n'):
-        return '"' + text.replace('"', '""') + '"'
-    return text
 
 
 def _unguarded(cell: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What came of soft labels, and the reader that gives them to a training."""
+"""The reader that gives soft labels to a training."""
 
 from __future__ import annotations
 
@@ -10,36 +10,19 @@ from torch import Tensor
 from autokd.cache.soft_label_entry import Layout, View, read_sealed
 from autokd.data.image_store import Indices
 from autokd.errors import DataError
-from autokd.records import Record
+from autokd.records import SoftLabelSet
 from autokd.soft_labels.format import entry_path, view_path
 from autokd.soft_labels.topk import unpack
 
 
-class SoftLabelSet(Record):
-    """Where soft labels lie and what they cost, or that the teacher runs live; plain data that any worker can open."""
-
-    folder: str  # nothing is in it where the teacher runs live
-    views: int  # that are stored; with fewer than wanted, epochs see them again in turn
-    wanted: int  # one for every epoch of a trial
-    reused: int  # views that an earlier run has written
-    seconds: float  # device seconds of what was written now
-    total_seconds: float  # device seconds of all these views, whenever they were written
-    live: bool = False  # the teacher runs beside every distilled training, whose seconds contain its own
-    remarks: tuple[str, ...] = ()  # what a reader of the report should know about them
-
-    @property
-    def cycle(self) -> int | None:
-        """After how many epochs views come again, in both arms; None: never."""
-        return self.views if not self.live and self.views < self.wanted else None
-
-    def files(self) -> list[Path]:
-        """Files that a worker reads."""
-        folder = Path(self.folder)
-        return [path(folder, view) for view in range(self.views) for path in (view_path, entry_path)]
+def files_of(labels: SoftLabelSet) -> list[Path]:
+    """Files that a worker reads."""
+    folder = Path(labels.folder)
+    return [path(folder, view) for view in range(labels.views) for path in (view_path, entry_path)]
 
 
 class SoftLabels:
-    """The teacher's logits, memory-mapped; see distill.loop.TeacherLogits."""
+    """The teacher's logits, memory-mapped; see training.loop.TeacherLogits."""
 
     def __init__(self, folder: Path, views: int, device: str) -> None:
         self._layout = _layout(folder)

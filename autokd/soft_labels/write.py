@@ -26,15 +26,13 @@ from autokd.files import digest
 from autokd.formatting import duration, file_size
 from autokd.machine import Stopwatch
 from autokd.progress import Listener
+from autokd.records import SoftLabelSet
 from autokd.soft_labels.disk_plan import check_all_fit, make_plan
 from autokd.soft_labels.format import Rows, ViewCheck, check_view, entry_path, layout_of, mend_frame, write_chunk
 from autokd.soft_labels.live_teacher import RunningTeacher
-from autokd.soft_labels.read import SoftLabels, SoftLabelSet
 from autokd.soft_labels.topk import pack
 from autokd.teacher.prepare import ReadyTeacher
 from autokd.training.device import gains_from_bf16
-
-__all__ = ["SoftLabelSet", "SoftLabels", "seconds_since", "write_soft_labels"]
 
 FORMAT = 2
 WARM_UP = 8  # images of the first pass, which is not timed

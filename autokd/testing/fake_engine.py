@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from autokd.files import write_bytes, write_text
+from autokd.files import write_bytes
 from autokd.records import EpochReport, SeedResult
+from autokd.runs.arrays import write_logits
+from autokd.runs.store import RESULT, WEIGHTS
 from autokd.runs.tables import write_history
 from autokd.tune.engines.local import LocalEngine
 from autokd.tune.engines.protocol import Job, JobSource, Outcome, WorkshopFactory
@@ -59,12 +61,13 @@ class FakeWorkshop:
         right = difficulty + noise < final
         answers = np.where(right, self.test_labels, (self.test_labels + 1) % self.classes)
         folder = Path(job.folder)
-        np.save(folder / "test_logits.npy", np.eye(self.classes, dtype=np.float16)[answers])
-        write_bytes(folder / "weights.safetensors", b"")
+        for part in ("test", "val"):
+            write_logits(folder, part, np.eye(self.classes, dtype=np.float16)[answers])
+        write_bytes(folder / WEIGHTS, b"")
         result = SeedResult(
             seed=job.seed, val_accuracy=final, test_accuracy=float(right.mean()), device_seconds=seconds
         )
-        write_text(folder / "result.json", result.model_dump_json())
+        RESULT.write(folder, result)
         return result.test_accuracy
 
 

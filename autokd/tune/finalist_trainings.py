@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from pydantic import ValidationError
-
 from autokd.errors import RunError
-from autokd.files import read_json, write_bytes, write_text
+from autokd.files import write_text
 from autokd.metrics import evaluate
 from autokd.records import Candidate, EpochReport, FinalistRecord, Proposal, SeedResult
+from autokd.runs.arrays import (
+    Part,
+    read_labels,
+    read_logits,
+    read_teacher_logits,
+    write_correct,
+)
 from autokd.runs.folder import Run
+from autokd.runs.store import ERROR, PROPOSAL, RESULT, WEIGHTS
 from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
 from autokd.tune.finalists import Finalist
 from autokd.tune.memory_splits import BatchParts
+
+PARTS: tuple[Part, Part] = ("test", "val")
 
 
 @dataclass(frozen=True)
@@ -33,12 +39,7 @@ class Failure:
     @property
     def sentence(self) -> str:
         """What happened."""
-        return f"{failure_of(self.proposal)} {self.seed}: {self.error}"
-
-
-def failure_of(proposal: Proposal) -> str:
-    """How every sentence about a failure of this finalist begins."""
-    return f"finalist {proposal.number} ({proposal.student}) failed from seed"
+        return f"finalist {self.proposal.number} ({self.proposal.student}) failed from seed {self.seed}: {self.error}"
 
 
 class FinalistSource:
@@ -109,16 +110,16 @@ class FinalistSource:
             return
         failed = self.failed_beyond if job.proposal.number in self.beyond else self.failed
         failed.append(Failure(job.proposal, job.seed, error))
-        write_text(Path(job.folder) / "error.txt", error + "\n")
+        write_text(Path(job.folder) / ERROR, error + "\n")
 
     def _train_again(self, student: str) -> None:
         """Hand out once more what was trained on other batches than this student's other trainings."""
         for job in self._jobs:
-            result = Path(job.folder) / "result.json"
-            if job.proposal.student != student or not job.proposal.recipe.epochs or not result.exists():
+            folder = Path(job.folder)
+            if job.proposal.student != student or not job.proposal.recipe.epochs or not _is_done(job):
                 continue
-            if SeedResult.model_validate(read_json(result)).accumulate < self._parts.of(student):
-                result.unlink()
+            if RESULT.read(folder).accumulate < self._parts.of(student):
+                RESULT.path(folder).unlink()
                 self._waiting.append(job)
                 self.total += 1
 
@@ -141,8 +142,8 @@ def collect(
     for finalist in finalists:
         proposal, candidate = finalist.proposal, candidates[finalist.proposal.student]
         own = _own(finalist, seeds)
-        paths = [run.finalist_path(proposal.number, seed) / "result.json" for seed in own]
-        results = tuple(_evaluated(run, path) for path in paths if path.exists())
+        folders = [run.finalist_path(proposal.number, seed) for seed in own]
+        results = tuple(_evaluated(run, folder) for folder in folders if RESULT.exists(folder))
         if len(results) < min(2, len(own)):
             continue
         records.append(
@@ -165,20 +166,16 @@ def collect(
     return records
 
 
-def _evaluated(run: Run, path: Path) -> SeedResult:
-    """A seed's result with what its logits say, where there are any; test_correct.npy is kept beside them."""
-    result = SeedResult.model_validate(read_json(path))
-    val, test = path.parent / "val_logits.npy", path.parent / "test_logits.npy"
-    if not (val.exists() and test.exists()):
-        return result
-    logits = np.load(test)
-    with np.load(run.evidence_path) as known:
-        labels = known["test_labels"]
-        evaluation = evaluate(logits, labels, known["teacher_test_logits"], np.load(val), known["val_labels"])
-    buffer = io.BytesIO()
-    np.save(buffer, logits.argmax(1) == labels)
-    write_bytes(path.parent / "test_correct.npy", buffer.getvalue())
-    return result.model_copy(update={"evaluation": evaluation})
+def _evaluated(run: Run, folder: Path) -> SeedResult:
+    """A seed's result with what its logits say; which test images are right is kept next to them."""
+    labels, val_labels = (read_labels(run.path, part) for part in PARTS)
+    logits, val_logits = (
+        read_logits(folder, part, len(known)) for part, known in zip(PARTS, (labels, val_labels), strict=True)
+    )
+    write_correct(folder, logits.argmax(1) == labels)
+    teacher = read_teacher_logits(run.path, len(labels))
+    evaluation = evaluate(logits, labels, teacher, val_logits, val_labels)
+    return RESULT.read(folder).model_copy(update={"evaluation": evaluation})
 
 
 def _own(finalist: Finalist, seeds: Sequence[int]) -> Sequence[int]:
@@ -199,16 +196,16 @@ def _job(run: Run, finalist: Finalist, seed: int) -> Job:
 
 def _forget_another(job: Job) -> None:
     """Clear a folder that an earlier session used for another proposal, before its search went on."""
-    proposal = Path(job.folder) / "proposal.json"
-    with suppress(RunError, ValidationError):
-        if Proposal.model_validate(read_json(proposal)) == job.proposal:
+    folder = Path(job.folder)
+    with suppress(RunError):
+        if PROPOSAL.read_if_there(folder) == job.proposal:
             return
-    shutil.rmtree(job.folder, ignore_errors=True)
-    write_text(proposal, job.proposal.model_dump_json(indent=1))
+    shutil.rmtree(folder, ignore_errors=True)
+    PROPOSAL.write(folder, job.proposal)
 
 
 def _is_done(job: Job) -> bool:
-    return (Path(job.folder) / "result.json").exists()
+    return RESULT.exists(Path(job.folder))
 
 
 def keep_needed_weights(folder: Path, record: FinalistRecord | None) -> None:
@@ -217,7 +214,7 @@ def keep_needed_weights(folder: Path, record: FinalistRecord | None) -> None:
     `record` is the finalist's in finalists.json. Whoever confirms next may ask for any number of seeds from those of
     the record on, so the best of each such number is kept; without a record, all seeds are asked for.
     """
-    results = {path.parent: SeedResult.model_validate(read_json(path)) for path in folder.glob("*/result.json")}
+    results = {path.parent: RESULT.read(path.parent) for path in folder.glob(f"*/{RESULT.name}")}
     recorded = {result.seed for result in (record.seeds if record else results.values())}
     needed = {record.shipped.seed} if record else set()
     for last in results.values():
@@ -225,4 +222,4 @@ def keep_needed_weights(folder: Path, record: FinalistRecord | None) -> None:
         needed.add(max(asked, key=lambda result: (result.val_accuracy, -result.seed)).seed)
     for path, result in results.items():
         if result.seed not in needed:
-            (path / "weights.safetensors").unlink(missing_ok=True)
+            (path / WEIGHTS).unlink(missing_ok=True)

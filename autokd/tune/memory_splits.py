@@ -5,19 +5,16 @@ Batch normalisation sees one part at a time, so every training of that student, 
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-from autokd.files import read_json, write_text
 from autokd.runs.folder import Run
+from autokd.runs.store import BATCH_PARTS
 
 
 class BatchParts:
     """Kept in the run folder, so that a resume knows; absent as long as every batch fits."""
 
     def __init__(self, run: Run) -> None:
-        self._path: Path = run.path / "batch_parts.json"
-        self._parts: dict[str, int] = read_json(self._path) if self._path.exists() else {}
+        self._folder = run.path
+        self._parts = BATCH_PARTS.read_if_there(run.path) or {}
 
     def of(self, student: str) -> int:
         """Parts of this student's batches; 1 where nothing else is known."""
@@ -28,5 +25,5 @@ class BatchParts:
         if parts <= self.of(student):
             return False
         self._parts[student] = parts
-        write_text(self._path, json.dumps(self._parts, indent=1) + "\n")
+        BATCH_PARTS.write(self._folder, self._parts)
         return True

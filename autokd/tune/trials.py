@@ -7,6 +7,7 @@ from pathlib import Path
 from autokd.files import write_text
 from autokd.records import ARMS, EpochReport
 from autokd.runs.folder import Run
+from autokd.runs.store import CHECKPOINT, ERROR
 from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
 from autokd.tune.memory_splits import BatchParts
 from autokd.tune.study import Ledger, SearchPlan
@@ -68,7 +69,7 @@ class TrialSource:
         again = retry and self._deaths[number] <= MAX_RETRIES
         self._ledger.fail(number, error, again)
         if not again:
-            write_text(self._run.trial_path(number) / "error.txt", error + "\n")
+            write_text(self._run.trial_path(number) / ERROR, error + "\n")
             self._end(number)
 
     def epochs_left(self) -> int:
@@ -87,4 +88,4 @@ def _number(key: str) -> int:
 
 def _forget(folder: Path) -> None:
     """A trial that is over needs its checkpoint no more."""
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    (folder / CHECKPOINT).unlink(missing_ok=True)

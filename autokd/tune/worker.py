@@ -6,18 +6,20 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
-from autokd.data.task import TaskData, open_task
+from autokd.data.image_store import Indices
+from autokd.data.task import TaskData, decoded_images, open_task
 from autokd.data.workers import worker_count
-from autokd.files import read_json, write_bytes, write_text
+from autokd.files import write_bytes
 from autokd.machine import usable_cores
-from autokd.records import EpochReport, SeedResult
+from autokd.records import EpochReport, SeedResult, SoftLabelSet
+from autokd.runs.arrays import Part, write_logits
+from autokd.runs.store import CHECKPOINT, RESULT, WEIGHTS, StoredFile
 from autokd.runs.tables import write_history
 from autokd.soft_labels.live_teacher import LiveTeacher
-from autokd.soft_labels.read import SoftLabels, SoftLabelSet
+from autokd.soft_labels.read import SoftLabels, files_of
 from autokd.training.batches import batch_images, steps_per_epoch
 from autokd.training.compile_and_timing import Compilation, try_compile
 from autokd.training.evaluate import Normalisation, accuracy, predict
@@ -25,6 +27,8 @@ from autokd.training.loop import TeacherLogits, Training, train
 from autokd.tune.engines.protocol import Job, Outcome, Workshop
 from autokd.weights.published import start_from
 from autokd.zoo.build import build, normalisation
+
+COMPILATION = StoredFile[Compilation]("compile.json", Compilation)  # in the folder of a training
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,9 @@ class TrainingFactory:
     def files(self) -> list[Path]:
         """See WorkshopFactory."""
         files = [path for path in self.task_folder.iterdir() if not path.name.startswith(".")]
-        array = read_json(self.task_folder / "task.json")["images"]["array"]
-        if array is not None:
-            files.append((self.task_folder / array).resolve())
-        return [*files, *(self.soft_labels.files() if self.soft_labels is not None else []), *self.weights.values()]
+        images = decoded_images(self.task_folder)
+        files += [images] if images else []
+        return [*files, *(files_of(self.soft_labels) if self.soft_labels is not None else []), *self.weights.values()]
 
     def moved(self, to: Path) -> TrainingFactory:
         """See WorkshopFactory."""
@@ -105,7 +108,7 @@ class TrainingWorkshop:
             device=self._device,
             teacher=self._teacher,
             views=self._views,
-            checkpoint=folder / "checkpoint.pt",
+            checkpoint=folder / CHECKPOINT,
             accumulate=job.accumulate,
             compiled=bool(compilation and compilation.used),
         )
@@ -121,7 +124,7 @@ class TrainingWorkshop:
         if job.final:
             kept = self._keep(job, model, training.normalisation, last.val_accuracy, seconds, last.accumulate)
             test_accuracy = kept.test_accuracy
-            (folder / "checkpoint.pt").unlink(missing_ok=True)  # a trial's goes when the ledger has its result
+            (folder / CHECKPOINT).unlink(missing_ok=True)  # a trial's goes when the ledger has its result
         yield Outcome(epochs=len(history), val_accuracy=last.val_accuracy, test_accuracy=test_accuracy, seconds=seconds)
 
     def _student(self, job: Job) -> nn.Module:
@@ -145,16 +148,16 @@ class TrainingWorkshop:
         """Whether this training is compiled, as its folder remembers or as a try tells; None where nobody asks."""
         if not self._compile:
             return None
-        known = Path(job.folder) / "compile.json"
-        if known.exists():
-            return Compilation.model_validate(read_json(known))
+        folder = Path(job.folder)
+        if known := COMPILATION.read_if_there(folder):
+            return known
         recipe = job.proposal.recipe
         key = (job.proposal.student, batch_images(self._data, recipe) // job.accumulate)
         if key not in self._compilations:
             steps = recipe.epochs * steps_per_epoch(len(self._data.train), recipe.batch_size) * job.accumulate
             size = self._data.task.transform.image_size
             self._compilations[key] = try_compile(model, size, key[1], steps, self._device)
-        write_text(known, self._compilations[key].model_dump_json() + "\n")
+        COMPILATION.write(folder, self._compilations[key])
         return self._compilations[key]
 
     def _keep(
@@ -169,10 +172,11 @@ class TrainingWorkshop:
         """A finalist's weights and test logits, and last of all result.json, which says that it is done."""
         folder, data = Path(job.folder), self._data
         folder.mkdir(parents=True, exist_ok=True)
-        for part, indices in (("val", data.val), ("test", data.test)):
+        parts: list[tuple[Part, Indices]] = [("val", data.val), ("test", data.test)]
+        for part, indices in parts:
             logits = predict(model, data, indices, stats, self._device)
-            np.save(folder / f"{part}_logits.npy", logits.numpy())
-        save_weights(model, folder / "weights.safetensors")
+            write_logits(folder, part, logits.numpy())
+        save_weights(model, folder / WEIGHTS)
         result = SeedResult(
             seed=job.seed,
             val_accuracy=val_accuracy,
@@ -180,7 +184,7 @@ class TrainingWorkshop:
             device_seconds=seconds,
             accumulate=accumulate,
         )
-        write_text(folder / "result.json", result.model_dump_json(indent=1) + "\n")
+        RESULT.write(folder, result)
         return result
 
 

@@ -14,9 +14,9 @@ import autokd
 from autokd.config import SearchConfig
 from autokd.errors import ConfigError, InterruptedRun, RunError, TeacherError
 from autokd.pipeline.search import run_search
-from autokd.report import read_trials
 from autokd.result import SearchResult
 from autokd.runs.folder import Run
+from autokd.runs.tables import read_trials
 from autokd.tune.engines.protocol import Job
 
 DESIGN_KEYS = {
@@ -59,7 +59,7 @@ def test_a_search_ends_with_a_verdict_and_the_whole_folder(config: SearchConfig,
     assert result.path.joinpath("report.html").read_text().count(report["summary"].split(":")[0]) > 0
     audit = result.report.audit
     assert audit is not None and {q.subject for q in audit.quality} >= {"teacher", "distilled", "direct"}
-    assert Run(result.path).manifest["status"] == "done"
+    assert Run(result.path).manifest.status == "done"
 
 
 def test_both_arms_have_equal_trials_and_every_finalist_all_seeds(config: SearchConfig, tmp_path: Path) -> None:
@@ -144,13 +144,13 @@ def test_an_edge_that_fails_is_told_and_weakens_nothing(space_file: Path, tmp_pa
     report = search(make_config(space_file, tmp_path, **EDGES), tmp_path / "run", FakeParts(quality=explode)).report
     assert [edge.student for edge in report.edges] == ["lcnet_050"]
     assert report.strength == "strong", report.weaknesses
-    assert any("test_resnet" in remark and "out of memory" in remark for remark in report.search.remarks)
+    assert any("test_resnet" in remark.text and "out of memory" in remark.text for remark in report.search.remarks)
 
 
 def test_an_edge_that_is_not_there_is_told(space_file: Path, tmp_path: Path) -> None:
     report = search(make_config(space_file, tmp_path, probe_edges=True), tmp_path / "run").report
     assert report.edges == ()
-    assert sum("was not probed there" in remark for remark in report.search.remarks) == 2
+    assert sum(remark.kind == "edge_not_probed" for remark in report.search.remarks) == 2
 
 
 def test_failing_trials_are_recorded_and_make_the_verdict_weak(config: SearchConfig, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_failing_trials_are_recorded_and_make_the_verdict_weak(config: SearchCon
         return default_quality(job)
 
     result = search(config, tmp_path / "run", FakeParts(quality=explode))
-    failed = [t for t in read_trials(result.path / "trials.csv") if t.state == "failed"]
+    failed = [t for t in read_trials(result.path) if t.state == "failed"]
     assert [t.number for t in failed] == [2]
     assert "out of memory" in str(failed[0].error)
     assert "out of memory" in (result.path / "trials" / "2" / "error.txt").read_text()
@@ -178,7 +178,7 @@ def test_an_interrupted_search_goes_on_where_it_was(config: SearchConfig, tmp_pa
     first = FakeParts()
     with pytest.raises(InterruptedRun):
         search(config, tmp_path / "run", first, stop=stop_after_a_while)
-    assert Run(tmp_path / "run").manifest["status"] == "interrupted"
+    assert Run(tmp_path / "run").manifest.status == "interrupted"
     second = FakeParts()
     resumed = search(config, tmp_path / "run", second, resume=True)
     whole_parts = FakeParts()
@@ -217,7 +217,7 @@ def test_a_finished_run_resumed_trains_nothing(config: SearchConfig, tmp_path: P
 
 def test_more_money_after_a_spending_limit_gives_fresh_finalists(space_file: Path, tmp_path: Path) -> None:
     poor = search(make_config(space_file, tmp_path, max_spend=1e-9), tmp_path / "run")
-    assert "spending limit" in " ".join(poor.report.search.notes)
+    assert "spending limit" in " ".join(note.text for note in poor.report.search.notes)
     rich = search(make_config(space_file, tmp_path), tmp_path / "run", resume=True)
     whole = search(make_config(space_file, tmp_path), tmp_path / "whole")
     assert rich.report.finalists == whole.report.finalists
@@ -276,7 +276,7 @@ def test_a_crash_later_is_on_record(config: SearchConfig, tmp_path: Path) -> Non
 
     with pytest.raises(OSError, match="disk is gone"):
         search(config, tmp_path / "run", Crashing())
-    assert Run(tmp_path / "run").manifest["status"] == "failed"
+    assert Run(tmp_path / "run").manifest.status == "failed"
     assert "the disk is gone" in (tmp_path / "run" / "autokd.log").read_text()
     assert search(config, tmp_path / "run", resume=True).verdict == "distill"
 

@@ -252,7 +252,7 @@ def test_no_text_of_a_user_becomes_markup(tmp_path: Path) -> None:
         left_out=[LeftOut(student=EVIL, parameters=1, ratio=2.0, reason=EVIL), *make_left_out()],
         histories=False,
     )
-    run.update(command=EVIL)
+    run.write(run.manifest.model_copy(update={"command": EVIL}))
     (run.path / "config.toml").write_text(EVIL)
     decision = make_decision(summary=EVIL, reasons=(EVIL,), weaknesses=(EVIL,), would_change=(EVIL,), condition=EVIL)
     options = Options(teacher=teacher_option(student=EVIL, why_not=(EVIL,)), direct=None, distilled=None)

@@ -14,9 +14,9 @@ from believable_run import make_decision, make_policy, make_run
 
 from autokd.errors import RunError
 from autokd.records import Record, Report
-from autokd.report import assemble, read_report, render, write_reports
-from autokd.report.assemble import write_json
+from autokd.report import assemble, render, write_reports
 from autokd.runs.folder import Run
+from autokd.runs.store import REPORT
 from autokd.runs.tables import trials_text
 
 KEYS = [
@@ -44,12 +44,12 @@ TASK_KEYS = ["data", "classes", "train", "val", "test", "image_size", "labelled"
 def test_the_stored_report_comes_back_equal(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     report = assemble(run, make_decision(), make_policy(), student_path="student", student_test_accuracy=0.9)
-    write_json(run, report)
-    assert read_report(run) == report
+    REPORT.write(run.path, report)
+    assert REPORT.read(run.path) == report
 
 
 def test_report_json_has_the_keys_that_scripts_read(finished: Run) -> None:
-    content = json.loads(finished.report_path.read_text())
+    content = json.loads(REPORT.path(finished.path).read_text())
     assert set(KEYS) <= set(content)
     assert set(TASK_KEYS) <= set(content["task"])
     assert set(content["options"]) == {"teacher", "direct", "distilled"}
@@ -77,7 +77,7 @@ def test_a_run_that_searched_nothing_has_an_empty_search(tmp_path: Path) -> None
 def test_an_unfinished_run_has_no_report(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     with pytest.raises(RunError, match="--resume"):
-        read_report(run)
+        REPORT.read(run.path)
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_an_unfinished_run_has_no_report(tmp_path: Path) -> None:
 )
 def test_a_damaged_report_is_named(tmp_path: Path, content: str, words: str) -> None:
     run = make_run(tmp_path / "run")
-    run.report_path.write_text(content)
+    REPORT.path(run.path).write_text(content)
     with pytest.raises(RunError, match=words):
-        read_report(run)
+        REPORT.read(run.path)
 
 
 def test_all_reports_are_written(finished: Run) -> None:
@@ -99,13 +99,13 @@ def test_all_reports_are_written(finished: Run) -> None:
 def test_rendering_again_changes_nothing_but_writes_the_page(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     write_reports(run, assemble(run, make_decision(), make_policy()))
-    page, stored = (run.path / "report.html").read_text(), run.report_path.read_text()
+    page, stored = (run.path / "report.html").read_text(), REPORT.path(run.path).read_text()
     (run.path / "report.html").unlink()
     (run.path / "finalists.csv").unlink()
 
     assert render(run, "html") == run.path / "report.html"
     assert (run.path / "report.html").read_text() == page
-    assert render(run, "csv") == (run.path / "trials.csv").read_text()
+    assert render(run, "csv") == (run.path / "trials.csv").read_bytes().decode()
     assert (run.path / "finalists.csv").is_file()
     text = render(run, "json")
     assert isinstance(text, str) and json.loads(text) == json.loads(stored)
@@ -123,14 +123,6 @@ def test_the_page_names_the_files_that_lie_beside_it(finished: Run, tmp_path: Pa
     bare = make_run(tmp_path / "run", [], finalists=[])
     write_reports(bare, assemble(bare, make_decision("none"), make_policy()))
     assert "lies beside it: report.json, finalists.csv." in (bare.path / "report.html").read_text()
-
-
-def test_finalists_may_also_be_stored_as_a_bare_list(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run")
-    path = run.path / "finalists.json"
-    path.write_text(json.dumps(json.loads(path.read_text())["finalists"]))
-    write_reports(run, assemble(run, make_decision(), make_policy()))
-    assert len((run.path / "finalists.csv").read_text().splitlines()) == 16
 
 
 def test_reading_a_run_loads_no_machine_room() -> None:

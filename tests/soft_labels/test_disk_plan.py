@@ -13,7 +13,8 @@ from torch import nn
 import autokd.soft_labels.disk_plan
 from autokd.cache.locks import Hold
 from autokd.errors import DataError
-from autokd.soft_labels.write import SoftLabelSet
+from autokd.records import SoftLabelSet
+from autokd.soft_labels.read import files_of
 
 VIEW = 60 * 3 * 2  # bytes of a view of the small task, without its header
 
@@ -60,7 +61,7 @@ def test_where_half_fit_these_are_written_and_seen_in_turn(tmp_path, disk):
     assert remark.startswith("Of 5 views of soft labels only 3 are stored: they need 0.0 MB more, and ")
     assert "later epochs see these again in turn, in both arms" in remark
     assert made.total_seconds > 0
-    assert made.files()[-1].name == "view-0002.json"
+    assert files_of(made)[-1].name == "view-0002.json"
 
 
 def test_where_not_even_half_fit_the_teacher_runs_live(tmp_path, disk):
@@ -69,7 +70,7 @@ def test_where_not_even_half_fit_the_teacher_runs_live(tmp_path, disk):
     made = soft_labels(tmp_path, 5, listener=listener)
     assert (made.views, made.live, made.cycle) == (0, True, None)
     assert (made.seconds, made.total_seconds) == (0, 0)
-    assert made.files() == []
+    assert files_of(made) == []
     assert sets(tmp_path) == set(), "nothing is left behind"
     (remark,) = made.remarks
     assert listener.notes == [remark]

@@ -14,8 +14,8 @@ from torch import nn
 
 from autokd.cache.soft_label_entry import TOP
 from autokd.soft_labels.format import layout_of
+from autokd.soft_labels.read import SoftLabels
 from autokd.soft_labels.topk import deviation, pack, unpack
-from autokd.soft_labels.write import SoftLabels
 
 CLASSES = 1500
 

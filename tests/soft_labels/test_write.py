@@ -22,8 +22,9 @@ import autokd.soft_labels.format
 import autokd.soft_labels.write
 from autokd.data.task import TaskData
 from autokd.data.views import make_view, normalise
-from autokd.records import Recipe
-from autokd.soft_labels.write import SoftLabels, SoftLabelSet, seconds_since
+from autokd.records import Recipe, SoftLabelSet
+from autokd.soft_labels.read import SoftLabels
+from autokd.soft_labels.write import seconds_since
 from autokd.training.loop import Training, train
 
 DATA = small_task()  # 60 training images

@@ -16,10 +16,11 @@ from test_memory_splits import report
 
 from autokd.config import SearchConfig
 from autokd.data.task import open_task, prepare_task
-from autokd.files import write_text
 from autokd.progress import Silent
 from autokd.records import Candidate, Interval, Proposal, Reading, Recipe, SeedResult, StartWeights
+from autokd.runs.arrays import write_evidence, write_logits
 from autokd.runs.folder import Run
+from autokd.runs.store import RESULT
 from autokd.training import loop
 from autokd.training.evaluate import accuracy, predict
 from autokd.tune import worker
@@ -101,12 +102,17 @@ def finalist(number: int, student: str, recipe: Recipe = AS_IT_IS) -> Finalist:
 
 def finish(source: FinalistSource, job: Job, parts: int = 1) -> None:
     result = SeedResult(seed=job.seed, val_accuracy=0.5, test_accuracy=0.5, device_seconds=0, accumulate=parts)
-    write_text(Path(job.folder) / "result.json", result.model_dump_json())
+    folder = Path(job.folder)
+    RESULT.write(folder, result)
+    for part in ("test", "val"):
+        write_logits(folder, part, np.eye(2))
     source.finish(job.key, Outcome(epochs=0, val_accuracy=0.5, test_accuracy=0.5, seconds=0.0))
 
 
 def test_it_is_evaluated_once_and_one_result_is_all_there_is(tmp_path: Path) -> None:
     run, trained = Run(tmp_path), Recipe(learning_rate=1e-3, epochs=2, batch_size=8)
+    labels = np.arange(2)
+    write_evidence(tmp_path, {"test_labels": labels, "val_labels": labels, "teacher_test_logits": np.eye(2)})
     finalists = [finalist(0, "known"), finalist(1, "known", trained)]
     source = FinalistSource(run, finalists, [7, 8, 9])
     assert source.total == 4

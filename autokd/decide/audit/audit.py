@@ -6,18 +6,12 @@ the twin of the distilled one.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
-from pathlib import Path
-from zipfile import BadZipFile
-
-import numpy as np
 
 from autokd import metrics
 from autokd.decide.audit.by_entropy import by_entropy
 from autokd.decide.audit.per_class import by_class
 from autokd.decide.evidence import Evidence
-from autokd.errors import RunError
 from autokd.records import (
     Ambiguity,
     Audit,
@@ -31,7 +25,10 @@ from autokd.records import (
     Subject,
     Teacher,
 )
+from autokd.runs.arrays import read_teacher_logits
 from autokd.runs.folder import Run
+from autokd.runs.store import WEIGHTS
+from autokd.runs.tables import stored_trials
 
 BYTES = 4  # of a parameter in single precision
 
@@ -41,7 +38,7 @@ def audit(run: Run, evidence: Evidence, decision: Decision) -> Audit:
 
     Raises RunError where evidence.npz is missing or damaged.
     """
-    labels, logits = _test_part(run.evidence_path, len(evidence.teacher_correct))
+    labels, logits = evidence.labels, read_teacher_logits(run.path, len(evidence.labels))
     students = _students(evidence, decision)
     return Audit(
         quality=(
@@ -62,18 +59,6 @@ def audit(run: Run, evidence: Evidence, decision: Decision) -> Audit:
         ambiguity=_ambiguity(evidence, decision, metrics.entropy(logits)),
         equal_terms=_equal_terms(run, evidence, decision),
     )
-
-
-def _test_part(path: Path, images: int) -> tuple[metrics.Labels, metrics.Logits]:
-    """Labels [images] and the teacher's logits [images, classes] of the test part."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            labels, logits = arrays["test_labels"], arrays["teacher_test_logits"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise RunError(f"{path} cannot be read ({error}); the run folder is damaged") from None
-    if labels.shape != (images,) or logits.ndim != 2 or len(logits) != images:
-        raise RunError(f"{path} does not hold labels and logits of the {images} test images; the folder is damaged")
-    return labels.astype(np.int64), logits
 
 
 def _students(evidence: Evidence, decision: Decision) -> dict[Subject, FinalistRecord]:
@@ -144,7 +129,7 @@ def _quality(run: Run, subject: Subject, finalist: FinalistRecord) -> Quality:
 
 def _bytes_on_disk(run: Run, finalist: FinalistRecord) -> int:
     """Of the weights that would be shipped; four bytes a parameter where they have been removed."""
-    path = run.finalist_path(finalist.number, finalist.shipped.seed) / "weights.safetensors"
+    path = run.finalist_path(finalist.number, finalist.shipped.seed) / WEIGHTS
     return path.stat().st_size if path.is_file() else finalist.parameters * BYTES
 
 
@@ -204,10 +189,6 @@ def _seconds(finalist: FinalistRecord) -> float:
 
 def _share_of_soft_labels(run: Run) -> float:
     """Device seconds of the soft labels for one of the distilled trials, which share them; 0 without any."""
-    total = run.manifest.get("soft_label_set", {}).get("total_seconds", 0.0)
-    path = run.path / "trials.csv"
-    if not path.is_file():
-        return 0.0
-    with path.open(encoding="utf-8", newline="") as file:
-        trials = sum(1 for row in csv.DictReader(file) if row.get("arm") == "distill")
-    return float(total) / trials if trials else 0.0
+    labels = run.manifest.soft_label_set
+    trials = sum(1 for trial in stored_trials(run.path) if trial.arm == "distill")
+    return labels.total_seconds / trials if labels and trials else 0.0

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from autokd.decide.explain import wording as say
 from autokd.decide.statistics import intervals
-from autokd.decide.statistics.intervals import Correct
 from autokd.decide.statistics.significance import ERROR, holm
+from autokd.metrics import Correct
 from autokd.records import Ambiguity, EntropyQuarter, FinalistRecord
 
 QUARTERS = 4

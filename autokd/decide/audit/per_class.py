@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.decide.statistics.intervals import Correct, wilson
+from autokd.decide.statistics.intervals import wilson
 from autokd.decide.statistics.significance import ERROR, holm, mcnemar
+from autokd.metrics import Correct
 from autokd.records import ClassAudit, ClassRow, FinalistRecord, Interval, Subject
 
 Labels = NDArray[np.int64]

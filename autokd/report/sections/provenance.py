@@ -9,6 +9,7 @@ from pathlib import Path
 from autokd.records import Report
 from autokd.report import format as fmt
 from autokd.runs.folder import Run
+from autokd.runs.tables import TRIALS
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Origin:
 
 def own_page(report: Report, run: Run | None = None) -> Origin:
     """Of the page in the run's own folder; without a run only what the report says itself."""
-    trials = ["trials.csv"] if run is None or (run.path / "trials.csv").is_file() else []
+    trials = [TRIALS] if run is None or (run.path / TRIALS).is_file() else []
     place = f"in the folder {report.student_path}" if report.student_path else None
     return Origin(
         commands=(report.command, *(_looks(run, run.path) if run else ())),
@@ -44,7 +45,7 @@ def copied_page(report: Report, run: Run, folder: Path) -> Origin:
 
 def _looks(run: Run, path: Path) -> list[str]:
     """The commands that added seeds to the finalists."""
-    added = run.manifest.get("looks", [])[1:]
+    added = run.manifest.looks[1:]
     return [shlex.join(["autokd", "confirm", str(path), "--seeds", str(seeds)]) for seeds in added]
 
 
@@ -72,8 +73,7 @@ def _student(report: Report, place: str | None) -> str | None:
 
 def _unwritten(report: Report) -> str | None:
     """What is said of a student that is not the one which the run itself recommends."""
-    options = report.options
-    option = {"distill": options.distilled, "use_small_model": options.direct}.get(report.verdict)
+    option = report.options.recommended(report.verdict)
     if option is None:
         return None
     return f"The recommended student is finalist {option.finalist} of the run; no ready model of it was written."

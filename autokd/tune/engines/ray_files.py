@@ -20,6 +20,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from autokd.files import digest, write_bytes, write_text
+from autokd.runs.store import CHECKPOINT, RESULT
 from autokd.tune.engines.protocol import Job, WorkshopFactory
 
 CHUNK = 256 << 20  # bytes of a file in one object of the store
@@ -100,14 +101,14 @@ class Mailbox:
     def deliver(self, folder: str, files: dict[str, bytes]) -> None:
         """Make the job's folder hold these files, result.json last; raises ValueError outside the run folder."""
         target = self._inside(folder)
-        for name in sorted(files, key=lambda name: name == "result.json"):
+        for name in sorted(files, key=lambda name: name == RESULT.name):
             write_bytes(target / Path(name).name, files[name])
-        if "checkpoint.pt" not in files:
-            (target / "checkpoint.pt").unlink(missing_ok=True)
+        if CHECKPOINT not in files:
+            (target / CHECKPOINT).unlink(missing_ok=True)
 
     def pick_up(self, folder: str) -> dict[str, bytes]:
         """What a resumed job has left so far."""
-        checkpoint = self._inside(folder) / "checkpoint.pt"
+        checkpoint = self._inside(folder) / CHECKPOINT
         return {checkpoint.name: checkpoint.read_bytes()} if checkpoint.exists() else {}
 
     def _inside(self, folder: str) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from believable_run import make_trials
 from made_evidence import direct, distilled, made_evidence, twin
 from written_run import IMAGES, written
 
@@ -14,8 +15,12 @@ from autokd import metrics
 from autokd.decide import Evidence, decide, read_evidence
 from autokd.decide.audit.audit import audit
 from autokd.errors import RunError
-from autokd.records import Audit, Evaluation, Policy
+from autokd.files import write_json
+from autokd.records import Audit, Evaluation, Policy, SoftLabelSet
+from autokd.runs.arrays import EVIDENCE
 from autokd.runs.folder import Run
+from autokd.runs.store import FINALISTS
+from autokd.runs.tables import write_trials
 
 EVALUATION = Evaluation(
     accuracy=0.9,
@@ -39,8 +44,9 @@ def evidence() -> Evidence:
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     made = written(tmp_path / "run", evidence())
-    made.update(soft_label_set={"total_seconds": 30.0})
-    (made.path / "trials.csv").write_text("number,arm\n0,distill\n1,direct\n2,distill\n3,distill\n")
+    labels = SoftLabelSet(folder="", views=1, wanted=1, reused=0, seconds=30.0, total_seconds=30.0)
+    made.keep_soft_labels(labels)
+    write_trials(made.path, make_trials(5))
     return made
 
 
@@ -67,7 +73,7 @@ def test_it_looks_at_the_three_options_and_the_twin(run: Run) -> None:
 
 
 def test_the_teachers_figures_come_from_its_logits(run: Run) -> None:
-    with np.load(run.evidence_path) as known:
+    with np.load(run.path / EVIDENCE) as known:
         logits, labels = known["teacher_test_logits"], known["test_labels"]
     teacher = audited(run).quality[0]
     assert teacher.nll == metrics.nll(logits, labels)
@@ -80,7 +86,7 @@ def test_a_students_figures_are_means_over_its_seeds(run: Run) -> None:
     content = json.loads((run.path / "finalists.json").read_text())
     for k, seed in enumerate(content[0]["seeds"]):
         seed["evaluation"] = json.loads(EVALUATION.model_copy(update={"nll": 0.4 + 0.1 * k}).model_dump_json())
-    run.write_json(run.path / "finalists.json", content)
+    write_json(FINALISTS.path(run.path), content)
     (run.finalist_path(1, 100) / "weights.safetensors").write_bytes(b"x" * 2_500_000)
     student, other = audited(run).quality[1:3]
     assert student.nll == pytest.approx(0.5)
@@ -127,13 +133,13 @@ def test_without_finalists_there_is_the_teacher_alone(tmp_path: Path) -> None:
 
 def test_missing_evidence_is_one_sentence(run: Run) -> None:
     found = read_evidence(run)
-    run.evidence_path.unlink()
+    (run.path / EVIDENCE).unlink()
     with pytest.raises(RunError, match=r"evidence\.npz"):
         audit(run, found, decide(found, POLICY))
 
 
 def test_logits_of_other_images_are_refused(run: Run) -> None:
     found = read_evidence(run)
-    np.savez(run.evidence_path, test_labels=np.zeros(IMAGES, dtype=int), teacher_test_logits=np.zeros((IMAGES - 1, 2)))
-    with pytest.raises(RunError, match=f"of the {IMAGES} test images"):
+    np.savez(run.path / EVIDENCE, teacher_test_logits=np.zeros((IMAGES - 1, 2)))
+    with pytest.raises(RunError, match=f"of the {IMAGES} images"):
         audit(run, found, decide(found, POLICY))

@@ -9,9 +9,10 @@ from believable_run import make_decision, make_policy, make_run
 from made_audit import make_audit
 
 from autokd.records import Audit, ClassAudit, Interval, Report
-from autokd.report import assemble, read_report, write_reports
+from autokd.report import assemble, write_reports
 from autokd.report.html import render_html
 from autokd.report.sections.quality import CLASSES_SHOWN, Beside, beside
+from autokd.runs.store import REPORT
 
 
 def report_of(path: Path, audit: Audit | None) -> Report:
@@ -38,7 +39,7 @@ def test_an_audit_is_stored_and_shown(tmp_path: Path, audit: Audit) -> None:
     report = report_of(tmp_path / "run", audit)
     run = make_run(tmp_path / "stored", [], histories=False)
     write_reports(run, report)
-    assert read_report(run) == report
+    assert REPORT.read(run.path) == report
     page = (run.path / "report.html").read_text()
     places = [page.index(words) for words in ("What the teacher adds", "Beside the accuracy", "Accuracy against cost")]
     assert places == sorted(places)

@@ -82,7 +82,7 @@ def test_the_tables_name_weights_and_licence(finalists: list[FinalistRecord], tm
     assert results.rows[-1][2] == "published weights as they are"
     assert DISTILLED in results.notes[-1]
     assert MORE in results.notes[-1]
-    write_finalists(tmp_path / "finalists.csv", finalists)
+    write_finalists(tmp_path, finalists)
     rows = list(csv.DictReader((tmp_path / "finalists.csv").open()))
     assert rows[0]["weights"] == "ra_in1k, apache-2.0"
     assert rows[0]["weights_fingerprint"] == "0123456789abcdef"
