@@ -79,7 +79,8 @@ def test_a_class_that_lacks_recall_is_named_with_the_limit_that_would_do() -> No
     evidence = one_bad_class(0.2)
     refused = decide(evidence, asked(min_retention=0.9, min_class_recall=0.9))
     assert any(
-        "With a required recall of" in sentence and "use the small model" in sentence for sentence in refused.would_change
+        "With a required recall of" in sentence and "use the small model" in sentence
+        for sentence in refused.would_change
     )
     assert "required recall of" in " ".join(refused.reasons)
 
@@ -145,7 +146,9 @@ def test_a_direct_pick_that_is_dearer_and_worse_gives_way_to_the_twin() -> None:
 def test_without_another_direct_finalist_the_distilled_pick_is_alone() -> None:
     decision = decide(made_evidence(*outdone()[:2]), asked())
     assert decision.verdict == "distill"
-    assert "Every worthwhile direct finalist costs more and is less accurate than the distilled pick." in decision.reasons
+    assert (
+        "Every worthwhile direct finalist costs more and is less accurate than the distilled pick." in decision.reasons
+    )
 
 
 def test_one_that_is_dearer_but_not_shown_to_be_worse_stays() -> None:

@@ -174,9 +174,7 @@ def test_a_student_may_be_open_in_accuracy_and_in_volume() -> None:
 
 def test_seeds_settle_what_seeds_leave_open() -> None:
     estimate = Estimate(mean=0.01, image_part=1e-6, seed_part=1e-4, images=10_000, seeds=3)
-    assert (
-        needed(estimate, 0.0) == "about 19 seeds"
-    )  # at the level of a second look: t(18) is 2.445
+    assert needed(estimate, 0.0) == "about 19 seeds"  # at the level of a second look: t(18) is 2.445
 
 
 def test_more_seeds_also_average_what_they_change_image_by_image() -> None:

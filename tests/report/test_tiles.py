@@ -29,9 +29,9 @@ def test_a_student_is_called_dearer_where_it_is(
     options = make_decision().options
     teacher = options.teacher.model_copy(update={"cost_usd_per_1k": teacher_cost})
     report = report_of(tmp_path / "run", options=options.model_copy(update={"teacher": teacher}))
-    (tile,) = [tile for tile in build_page(report, origin=own_page(report)).tiles if "teacher" in tile.label]
+    (tile,) = [tile for tile in build_page(report, provenance=own_page(report)).tiles if "teacher" in tile.label]
     assert (tile.label, tile.value) == (label, value)
-    distilled = dict(build_page(report, origin=own_page(report)).comparison.rows)["Cost per 1,000 requests"][2]
+    distilled = dict(build_page(report, provenance=own_page(report)).comparison.rows)["Cost per 1,000 requests"][2]
     assert distilled.detail == cell
 
 
@@ -43,5 +43,5 @@ def test_a_teacher_that_cannot_serve_is_compared_with_nobody(tmp_path: Path) -> 
     options = make_decision().options
     teacher = options.teacher.model_copy(update={"cost_usd_per_1k": float("inf")})
     report = report_of(tmp_path / "run", options=options.model_copy(update={"teacher": teacher}))
-    assert len(build_page(report, origin=own_page(report)).tiles) == 3
+    assert len(build_page(report, provenance=own_page(report)).tiles) == 3
     assert "inf×" not in render_html(report)

@@ -275,11 +275,11 @@ def _payback(judged: Judgement) -> Iterator[str]:
     if requests is None:
         yield f"{pick.name} does not cost less than the teacher, so the one-time cost of {once} is never paid back."
         return
-    sentence = f"The one-time cost of {once} is paid back after {fmt.count(requests)} requests"
+    sentence = f"The one-time cost of {once} is paid back after {fmt.requests(requests)} requests"
     saving = horizon_saving_usd(judged.case.teacher.cost.mean, pick.cost.mean, judged.policy)
     if saving is not None and judged.policy.requests_per_month is not None:
         sentence += (
-            f"; at {fmt.count(judged.policy.requests_per_month)} requests a month {pick.name} saves {fmt.usd(saving)} "
+            f"; at {fmt.requests(judged.policy.requests_per_month)} requests a month {pick.name} saves {fmt.usd(saving)} "
             f"over {fmt.clean(judged.policy.horizon_months)} months"
         )
     yield f"{sentence}."
