@@ -278,10 +278,8 @@ def _payback(judged: Judgement) -> Iterator[str]:
     sentence = f"The one-time cost of {once} is paid back after {fmt.requests(requests)} requests"
     saving = horizon_saving_usd(judged.case.teacher.cost.mean, pick.cost.mean, judged.policy)
     if saving is not None and judged.policy.requests_per_month is not None:
-        sentence += (
-            f"; at {fmt.requests(judged.policy.requests_per_month)} requests a month {pick.name} saves {fmt.usd(saving)} "
-            f"over {fmt.clean(judged.policy.horizon_months)} months"
-        )
+        monthly, months = fmt.requests(judged.policy.requests_per_month), fmt.clean(judged.policy.horizon_months)
+        sentence += f"; at {monthly} requests a month {pick.name} saves {fmt.usd(saving)} over {months} months"
     yield f"{sentence}."
 
 

@@ -51,7 +51,7 @@ def test_money_to_be_given_back_keeps_every_digit(amount: float, text: str) -> N
 
 
 def test_points_and_ranges() -> None:
-    assert fmt.points(0.0123) == "+1.2 points"
+    assert fmt.points(0.0123) == "+1.23 points"
     assert fmt.points(-0.004) == "-0.40 points"
     assert fmt.times(8.37) == "8.4"
     assert fmt.times(1234.5) == "1,234"
