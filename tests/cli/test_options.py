@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import Any
 
 import pytest
@@ -12,11 +14,11 @@ from autokd.config import ENGINE, SearchConfig, shown_default
 from autokd.decide.what_if import CONDITIONS
 
 
+@cache
 def help_of(command: str) -> dict[str, str]:
     """What help says of every option, by the option's first name."""
-    text = CliRunner().invoke(cli, [command, "--help"], terminal_width=300).output
-    lines = [line.strip() for line in text.partition("Options:\n")[2].splitlines()]
-    return {line.split()[0]: " ".join(line.split()) for line in lines if line.startswith("--")}
+    options = CliRunner().invoke(cli, [command, "--help"], terminal_width=300).output.partition("Options:\n")[2]
+    return {said.split()[0]: " ".join(said.split()) for said in re.split(r"\n  (?=-)", f"\n{options}")[1:]}
 
 
 @pytest.mark.parametrize("name", list(SearchConfig.model_fields))
