@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -20,6 +21,17 @@ from autokd.records import Policy
 # What may differ between a run and its resumption: where the work is placed and when it stops, never what is computed.
 ENGINE = ("engine", "ray_address", "workers", "gpus_per_trial", "loader_workers")
 PLACEMENT = frozenset({*ENGINE, "timeout", "max_spend", "resident_gb"})
+
+
+@dataclass(frozen=True)
+class ShownDefault:
+    """What help shows as the default of a setting whose default is None because it depends on something else."""
+
+    text: str
+
+
+_BY_SIZE = ShownDefault("by the number of training images")
+_NO_LIMIT = ShownDefault("no limit")
 
 
 class SearchConfig(BaseModel):
@@ -36,27 +48,34 @@ class SearchConfig(BaseModel):
     max_cost: float = Field(gt=0, description="US dollars per 1,000 requests that may be spent")
 
     data: str = Field("digits", description="digits (embedded), an image folder, torch/NAME or hfds/NAME")
-    data_dir: Path | None = Field(None, description="where torch/ and hfds/ data sets lie or are put")
+    data_dir: Annotated[Path | None, ShownDefault("data/ for torch/, the library's own cache for hfds/")] = Field(
+        None, description="where torch/ and hfds/ data sets lie or are put"
+    )
     on_corrupt: Literal["refuse", "skip"] = Field("refuse", description="what to do with an unreadable image")
-    image_size: int | None = Field(None, ge=8, description="pixels a side; by default what data and teacher suggest")
-    flip: bool | None = Field(None, description="mirror training images; by default yes, except for the digits")
-    colour: float | None = Field(
-        None, ge=0, le=1, description="colour jitter of training images; default: 0.2 for random resized crops, else 0"
+    image_size: Annotated[int | None, ShownDefault("what data and teacher suggest")] = Field(
+        None, ge=8, description="pixels a side"
+    )
+    flip: Annotated[bool | None, ShownDefault("yes, except for the digits")] = Field(
+        None, description="mirror training images"
+    )
+    colour: Annotated[float | None, ShownDefault("0.2 for random resized crops, else 0")] = Field(
+        None, ge=0, le=1, description="colour jitter of training images"
     )
     erase: float = Field(0.0, ge=0, le=1, description="probability of erasing a part of a training image")
-    label_fraction: float | None = Field(
-        None, gt=0, le=1, description="share of the training labels that students may see; default: all of them"
+    label_fraction: Annotated[float | None, ShownDefault("all of them")] = Field(
+        None, gt=0, le=1, description="share of the training labels that students may see"
     )
     resident_gb: float = Field(4.0, gt=0, description="decoded images up to this many GB are kept, above it streamed")
-    loader_workers: int | None = Field(
-        None, ge=0, description="processes that decode streamed images; default: the usable cores less one"
+    loader_workers: Annotated[int | None, ShownDefault("the usable cores less one")] = Field(
+        None, ge=0, description="processes that decode streamed images"
     )
 
-    teacher_weights: str | None = Field(
-        None,
-        description="FILE (safetensors or state dict), pretrained or scratch; by default scratch for the digits",
+    teacher_weights: Annotated[str | None, ShownDefault("scratch for the digits, else pretrained")] = Field(
+        None, description="FILE (safetensors or state dict), pretrained or scratch"
     )
-    teacher_epochs: int | None = Field(None, ge=0, description="epochs for training or fine-tuning the teacher")
+    teacher_epochs: Annotated[int | None, _BY_SIZE] = Field(
+        None, ge=0, description="epochs for training or fine-tuning the teacher"
+    )
 
     student_weights: str = Field(
         "auto",
@@ -68,35 +87,45 @@ class SearchConfig(BaseModel):
     min_ratio: float = Field(5.0, ge=1, description="smallest compression ratio worth distilling")
     max_ratio: float = Field(20.0, gt=1, description="largest compression ratio that distilling can bridge")
     probe_edges: bool = Field(False, description="also confirm one student just beyond each end of the ratio range")
-    trials: int | None = Field(None, ge=2, description="trials over both arms, split equally")
-    epochs: int | None = Field(None, ge=1, description="epochs of every trial")
-    seeds: int | None = Field(None, ge=2, description="seeds of every finalist")
-    batch_size: int | None = Field(None, ge=2, description="training batch size")
+    trials: Annotated[int | None, _BY_SIZE] = Field(None, ge=2, description="trials over both arms, split equally")
+    epochs: Annotated[int | None, _BY_SIZE] = Field(None, ge=1, description="epochs of every trial")
+    seeds: Annotated[int | None, ShownDefault("3")] = Field(None, ge=2, description="seeds of every finalist")
+    batch_size: Annotated[int | None, _BY_SIZE] = Field(None, ge=2, description="training batch size")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of a moving average of the students' weights; 0: none")
     compile: bool = Field(False, description="try torch.compile on every student and use it where it pays")
-    finalists: int | None = Field(None, ge=1, description="proposals of each arm to confirm, beside the default")
+    finalists: Annotated[int | None, _BY_SIZE] = Field(
+        None, ge=1, description="proposals of each arm to confirm, besides the default one"
+    )
 
     cost_model: Literal["measured", "params"] = Field(
         "measured", description="measure on this hardware, or price parameters"
     )
     price_per_billion: float = Field(
-        0.10, gt=0, description="US dollars per 1,000 requests and billion parameters; counts with --cost-model params"
+        0.10, gt=0, description="US dollars per 1,000 requests and billion parameters, where parameters are priced"
     )
-    price_per_hour: float | None = Field(None, gt=0, description="US dollars per hour of the serving machine")
-    instance: str | None = Field(None, description="take the price of this instance from the table")
-    train_price_per_hour: float | None = Field(
-        None, gt=0, description="US dollars per hour of training; default: as serving"
+    price_per_hour: Annotated[float | None, ShownDefault("that of the instance")] = Field(
+        None, gt=0, description="US dollars per hour of the serving machine"
+    )
+    instance: Annotated[str | None, ShownDefault("the one that is like this hardware")] = Field(
+        None, description="take the price of this instance from the table"
+    )
+    train_price_per_hour: Annotated[float | None, ShownDefault("as serving")] = Field(
+        None, gt=0, description="US dollars per hour of training"
     )
     utilization: float = Field(0.3, gt=0, le=1, description="share of its capacity that a replica serves on average")
-    serve_batch_size: int | None = Field(
-        None, ge=1, description="requests per forward pass in serving; default 32 on a GPU, 8 on a CPU"
+    serve_batch_size: Annotated[int | None, ShownDefault("32 on a GPU, 8 on a CPU")] = Field(
+        None, ge=1, description="requests per forward pass in serving"
     )
     serve_runtime: Literal["eager", "compile"] = Field("eager", description="runtime that serves the model")
-    serve_precision: Literal["fp32", "bf16", "fp16"] | None = Field(
-        None, description="precision in serving; default: bf16 on a GPU, else fp32"
+    serve_precision: Annotated[Literal["fp32", "bf16", "fp16"] | None, ShownDefault("bf16 on a GPU, else fp32")] = (
+        Field(None, description="precision in serving")
     )
-    serve_device: str | None = Field(None, description="device that stands for the serving hardware; default: --device")
-    max_latency_ms: float | None = Field(None, gt=0, description="p95 latency that a request may take")
+    serve_device: Annotated[str | None, ShownDefault("the training device")] = Field(
+        None, description="device that stands for the serving hardware"
+    )
+    max_latency_ms: Annotated[float | None, _NO_LIMIT] = Field(
+        None, gt=0, description="p95 latency that a request may take"
+    )
     accelerators_per_replica: int = Field(1, ge=1, description="accelerators (or machines) that one replica occupies")
 
     min_retention: float = Field(
@@ -104,13 +133,15 @@ class SearchConfig(BaseModel):
     )
     min_gain: float = Field(0.003, ge=0, lt=1, description="accuracy difference that matters")
     prefer: Literal["accuracy", "savings"] = Field("accuracy", description="what decides between good students")
-    max_negative_flips: float | None = Field(
+    max_negative_flips: Annotated[float | None, _NO_LIMIT] = Field(
         None, ge=0, lt=1, description="share of the test images that the teacher gets right and a student may get wrong"
     )
-    min_class_recall: float | None = Field(
+    min_class_recall: Annotated[float | None, _NO_LIMIT] = Field(
         None, gt=0, le=1, description="recall that a student must reach in every class"
     )
-    requests_per_month: float | None = Field(None, gt=0, description="request volume; turns cost into a monthly bill")
+    requests_per_month: Annotated[float | None, ShownDefault("no volume")] = Field(
+        None, gt=0, description="request volume, which turns cost into a monthly bill"
+    )
     peak_to_mean: float = Field(3.0, ge=1, description="requests of the busiest hour / mean; counts with a volume")
     target_utilization: float = Field(
         0.7, gt=0, le=1, description="share of its capacity that a replica may serve at the peak; counts with a volume"
@@ -120,18 +151,30 @@ class SearchConfig(BaseModel):
     adoption_usd: float = Field(0.0, ge=0, description="one-time money for adopting another model")
 
     engine: Literal["local", "ray"] = Field("local", description="what places the trainings")
-    ray_address: str | None = Field(None, description="address of a running Ray cluster; default: start one here")
-    workers: int | None = Field(None, ge=1, description="trainings at a time; default: one per GPU, else one")
-    gpus_per_trial: float | None = Field(None, ge=0, description="GPUs (or a fraction) of each training")
-    timeout: float | None = Field(None, gt=0, description="seconds after which no new trial starts")
-    max_spend: float | None = Field(None, gt=0, description="dollars of training after which no new trial starts")
-    device: str | None = Field(None, description="training device; default: cuda where there is one, else cpu")
+    ray_address: Annotated[str | None, ShownDefault("start one here")] = Field(
+        None, description="address of a running Ray cluster"
+    )
+    workers: Annotated[int | None, ShownDefault("one per GPU, else one")] = Field(
+        None, ge=1, description="trainings at a time"
+    )
+    gpus_per_trial: Annotated[float | None, ShownDefault("one on GPUs, else none")] = Field(
+        None, ge=0, description="GPUs (or a fraction) of each training"
+    )
+    timeout: Annotated[float | None, _NO_LIMIT] = Field(
+        None, gt=0, description="seconds after which no new trial starts"
+    )
+    max_spend: Annotated[float | None, _NO_LIMIT] = Field(
+        None, gt=0, description="dollars of training after which no new trial starts"
+    )
+    device: Annotated[str | None, ShownDefault("cuda where there is one, else cpu")] = Field(
+        None, description="training device"
+    )
     seed: int = Field(0, ge=0, description="seed of views, proposals and trainings")
-    cache_dir: Path = Field(
+    cache_dir: Annotated[Path, ShownDefault("autokd in the user's cache folder")] = Field(
         default_factory=lambda: default_cache_dir(),
         description="where teachers, decoded images and soft labels are kept",
     )
-    cache_limit_gb: float | None = Field(
+    cache_limit_gb: Annotated[float | None, _NO_LIMIT] = Field(
         None, gt=0, description="GB that soft labels in the cache may take; old ones make room for new ones"
     )
 
@@ -205,6 +248,17 @@ _SIZES: tuple[tuple[float, int, int, int, int], ...] = (
     (200_000, 24, 20, 128, 3),
     (float("inf"), 24, 30, 256, 3),
 )
+
+
+def shown_default(name: str) -> str | None:
+    """The default of a setting as help shows it; None for a setting that has to be given."""
+    field = SearchConfig.model_fields[name]
+    for data in field.metadata:
+        if isinstance(data, ShownDefault):
+            return data.text
+    if field.is_required():
+        return None
+    return ("yes" if field.default else "no") if isinstance(field.default, bool) else str(field.default)
 
 
 def default_cache_dir() -> Path:

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from autokd.errors import RunError
+from autokd.errors import CacheError, RunError
 
 
 def write_text(path: Path, text: str) -> None:
@@ -35,11 +35,31 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON; raises RunError for a damaged file."""
+    """Read JSON from a run folder; raises RunError for a file that is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read ({error}); the run folder is damaged") from None
+        raise RunError(
+            f"{path} cannot be read ({error}): the run folder is damaged; restore it from a copy, or start a new search"
+        ) from None
+
+
+def read_cache_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object from the cache; raises CacheError for a file that is missing or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise damaged_in_cache(path, error) from None
+    if not isinstance(content, dict):
+        raise damaged_in_cache(path, "it holds no JSON object")
+    return content
+
+
+def damaged_in_cache(path: Path, reason: object) -> CacheError:
+    """What to raise for a file of an entry of the cache; everything there is made again where it is missing."""
+    return CacheError(
+        f"{path} in the cache cannot be read ({reason}); remove {path.parent}; a search that needs it makes it again"
+    )
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -53,16 +53,6 @@ def test_every_setting_is_an_option_with_a_type() -> None:
     assert "OPTIONAL" not in text
 
 
-@pytest.mark.parametrize(
-    ("command", "option"), [("decide", "train-price-per-hour"), ("confirm", "workers"), ("confirm", "ray-address")]
-)
-def test_what_is_not_given_on_a_stored_run_is_the_runs_own(command: str, option: str) -> None:
-    text = " ".join(run(command, "--help").output.split())
-    about = text.split(f"--{option} ")[1].split(" --")[0]
-    assert "default: as the run had it." in about
-    assert "default: as serving." in " ".join(run("search", "--help").output.split())
-
-
 def test_choices_that_may_be_left_out_are_choices() -> None:
     result = run("search", "--serve-precision", "fp8", "--teacher", "resnet18", "--max-cost", "1")
     assert result.exit_code == 2

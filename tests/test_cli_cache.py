@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from autokd.data.task import TaskData, open_task, prepare_task
 from autokd.progress import Silent
 from autokd.records import SoftLabelSet
 from autokd.soft_labels.format import entry_path, layout_of, view_path, write_chunk
+from autokd.soft_labels.verify import verify_set
 from autokd.soft_labels.write import write_soft_labels
 from autokd.teacher.prepare import ReadyTeacher, prepare_teacher
 
@@ -172,16 +174,19 @@ def write_again(cache: Path, made: Path) -> None:
     assert write(config).folder == str(labels(cache))
 
 
-def test_logits_that_were_changed_together_with_their_checksum_are_found(call, cache):
-    import zlib
-
-    folder = labels(cache)
+def swap_classes(folder: Path) -> None:
+    """Wrong logits in view 1, chunk 1, with the checksum that fits them."""
     layout, entry = layout_of(90, 3), read_sealed(entry_path(folder, 1), View)
     rows = np.load(view_path(folder, 1))[64:90].copy()
     rows[:, [0, 1]] = rows[:, [1, 0]]
     write_chunk(folder, 1, layout, 1, rows)
     chunk = entry.chunks[1].model_copy(update={"crc32": zlib.crc32(rows.tobytes())})
     write_sealed(entry_path(folder, 1), entry.model_copy(update={"chunks": (entry.chunks[0], chunk)}))
+
+
+def test_logits_that_were_changed_together_with_their_checksum_are_found(call, cache):
+    folder = labels(cache)
+    swap_classes(folder)
     assert call("verify", "--cache-dir", cache, "--samples", 0)[0] == 0, "checksums cannot tell"
     code, out, err = call("verify", "--cache-dir", cache)
     assert code == 1
@@ -189,6 +194,39 @@ def test_logits_that_were_changed_together_with_their_checksum_are_found(call, c
     assert "standard deviations of its logits" in err
     assert err.rstrip().endswith(f"; remove {folder}")
     assert "1 fault;" in out
+
+
+def test_wrong_logits_come_before_what_the_next_search_writes_again(call, cache):
+    folder = labels(cache)
+    swap_classes(folder)
+    (folder / "view-0000.npy").unlink()
+    code, out, err = call("verify", "--cache-dir", cache)
+    assert code == 1
+    assert "2 faults; 2 chunks, 2 of them computed again" in out
+    assert f"soft labels {folder.name}: view 1, chunk 1 differs from what the teacher says by " in err
+    assert err.rstrip().endswith(f" (and 1 more); remove {folder}")
+
+
+@pytest.mark.parametrize(
+    ("file", "cut", "kind", "chunks"),
+    [
+        ("about.json", 1, "about", 4),
+        ("view-0000.json", 1, "entry", 2),
+        ("view-0000.npy", None, "rows", 2),
+        ("view-0000.npy", 1, "chunk", 4),
+    ],
+)
+def test_a_fault_says_its_kind(cache, file, cut, kind, chunks):
+    """`chunks` counts those whose checksum was compared, sound or not."""
+    path = labels(cache) / file
+    if cut is None:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-cut])
+    check = verify_set(labels(cache), "cpu", 0, None, Silent())
+    assert [fault.kind for fault in check.faults] == [kind]
+    assert check.chunks == chunks
+    assert not check.wrong
 
 
 def test_a_tolerance_of_almost_nothing_finds_the_rounding(call, cache):

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from autokd.cache.locks import clear, folder_bytes, is_held, remove
 from autokd.cache.soft_label_entry import About, View, read_sealed
-from autokd.errors import AutokdError
-from autokd.files import read_json
+from autokd.errors import CacheError
+from autokd.files import read_cache_json
 from autokd.records import Record
 
 Kind = Literal["soft labels", "teacher", "student weights", "images"]
@@ -131,7 +131,6 @@ def _about_images(folder: Path) -> dict[str, Any]:
 def _read(path: Path) -> dict[str, Any]:
     """A JSON object; an empty one where it cannot be read."""
     try:
-        content = read_json(path)
-    except AutokdError:
+        return read_cache_json(path)
+    except CacheError:
         return {}
-    return content if isinstance(content, dict) else {}

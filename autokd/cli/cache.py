@@ -75,8 +75,8 @@ def verify(keys: tuple[str, ...], cache_dir: Path | None, samples: int, toleranc
             checks.append(verify_set(folder, resolve_device(None), samples, tolerance, screen))
             output.print_check(checks[-1])
     if bad := [check for check in checks if check.faults]:
-        worst = max(bad, key=lambda check: check.wrong)
-        fault = worst.faults[-1 if worst.wrong else 0]
+        worst = max(bad, key=lambda check: bool(check.wrong))
+        fault = (worst.wrong or worst.faults)[0]
         count = sum(len(check.faults) for check in bad)
         more = f" (and {count - 1} more)" if count > 1 else ""
         step = f"remove {root / 'softlabels' / worst.key}" if worst.wrong else "the next search writes it again"

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import click
 from click.core import ParameterSource
 
-from autokd.config import ENGINE, SearchConfig, read_config_file
+from autokd.config import ENGINE, SearchConfig, read_config_file, shown_default
 from autokd.decide.what_if import CONDITIONS
 from autokd.runs.folder import Run
 
@@ -25,8 +25,8 @@ _SOURCES = {
 
 def settings_options(command: Command) -> Command:
     """Add an option for every setting, and --config."""
-    for name, field in reversed(SearchConfig.model_fields.items()):
-        command = _option(name, field)(command)
+    for name in reversed(SearchConfig.model_fields):
+        command = _option(name)(command)
     return click.option(
         "--config",
         type=click.Path(path_type=Path),
@@ -40,14 +40,14 @@ def settings_options(command: Command) -> Command:
 def condition_options(command: Command) -> Command:
     """Add an option for every condition of a verdict; without a value it stays as the run had it."""
     for name in reversed(CONDITIONS):
-        command = _option(name, SearchConfig.model_fields[name], told=False)(command)
+        command = _option(name, of_run=True)(command)
     return command
 
 
 def placement_options(command: Command) -> Command:
     """Add the options that say where trainings are placed."""
     for name in reversed(ENGINE):
-        command = _option(name, SearchConfig.model_fields[name], told=False)(command)
+        command = _option(name, of_run=True)(command)
     return command
 
 
@@ -70,21 +70,19 @@ def _read_file(ctx: click.Context, _: click.Parameter, path: Path | None) -> Non
         ctx.default_map = {**(ctx.default_map or {}), **read_config_file(path)}
 
 
-def _option(name: str, field: Any, told: bool = True) -> Callable[[Command], Command]:
-    """`told`: the help names the default of a search; else what is not given stays as the run had it."""
-    flag = "--" + name.replace("_", "-")
-    kind, default = _plain(field.annotation), field.default
-    known = default is not None and not field.is_required() and field.default_factory is None
-    meaning, default_follows, _ = field.description.partition("; default: ")
-    described = f"{meaning}; default: as the run had it" if default_follows and not told else field.description
-    help_text = f"{described[0].upper()}{described[1:]}."
-    if known and told:
-        help_text += f"  [default: {default}]"
+def _option(name: str, of_run: bool = False) -> Callable[[Command], Command]:
+    """`of_run`: what is not given stays as the stored run had it; else it is the default of a search."""
+    flag, field = name.replace("_", "-"), SearchConfig.model_fields[name]
+    default = "as the run had it" if of_run else shown_default(name)
+    meaning = field.description or ""
+    help_text = f"{meaning[:1].upper()}{meaning[1:]}." + (f"  [default: {default}]" if default else "")
+    kind = _plain(field.annotation)
     if kind is bool:
-        return click.option(f"{flag}/--no-{name.replace('_', '-')}", name, default=None, help=help_text)
+        return click.option(f"--{flag}/--no-{flag}", name, default=None, help=help_text)
     choices = typing.get_args(kind) if typing.get_origin(kind) is Literal else None
     click_type: Any = click.Choice(choices) if choices else click.Path(path_type=Path) if kind is Path else kind
-    return click.option(flag, name, type=click_type, default=None, help=help_text, metavar=_metavar(kind, choices))
+    metavar = _metavar(kind, choices)
+    return click.option(f"--{flag}", name, type=click_type, default=None, help=help_text, metavar=metavar)
 
 
 def _plain(annotation: Any) -> Any:

@@ -7,11 +7,9 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from autokd.errors import ConfigError
-
-GIVEN = "--price-per-hour"  # the source of a price that the user gave
-AT_THE_SPEED_OF = ", at the speed of "  # stands between the instance that is priced and the one that was measured
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,27 @@ def default_price(device: str, accelerator: str | None, cores: int) -> Price:
     if kind == "cuda" and accelerator is not None and (price := _gpu_price(accelerator)):
         return price
     raise ConfigError(f"no price is known for {accelerator or device}; give --price-per-hour USD or --instance NAME")
+
+
+def given_price(usd_per_hour: float) -> dict[str, Any]:
+    """The fields of a CostModel whose price the user gave."""
+    return {
+        "price_usd_per_hour": usd_per_hour,
+        "price_origin": "given",
+        "price_source": "given by the user",
+        "price_date": "undated",
+    }
+
+
+def table_price(row: Price) -> dict[str, Any]:
+    """The fields of a CostModel whose price is that of a row."""
+    return {
+        "price_usd_per_hour": row.share_usd_per_hour,
+        "price_origin": "table",
+        "price_source": row.source,
+        "price_date": row.date,
+        "instance": row.label,
+    }
 
 
 def _cpu_price(cores: int) -> Price:

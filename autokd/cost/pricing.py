@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from autokd.config import SearchConfig
-from autokd.cost.price_table import GIVEN, Price, default_price, price_of
+from autokd.cost.price_table import Price, default_price, given_price, price_of, table_price
 from autokd.errors import ConfigError
 from autokd.machine import usable_cores
 from autokd.records import CostModel
-
-if TYPE_CHECKING:
-    pass
-
 
 BATCH_SIZE = {"cuda": 32}
 CPU_BATCH_SIZE = 8
@@ -47,18 +43,11 @@ def cost_model_for(config: SearchConfig, image_size: int) -> CostModel:
 def _price_fields(config: SearchConfig, device: str, accelerator: str | None) -> dict[str, Any]:
     """Price, its source and date; what the user gives comes before the table."""
     if config.price_per_hour is not None:
-        price, source, date = config.price_per_hour, GIVEN, "as given"
-        instance = accelerator or f"{device}, {usable_cores()} cores"
+        fields = {**given_price(config.price_per_hour), "instance": accelerator or f"{device}, {usable_cores()} cores"}
     else:
-        row = _row(config, device, accelerator)
-        price, source, date, instance = row.share_usd_per_hour, row.source, row.date, row.label
-    return {
-        "price_usd_per_hour": price,
-        "price_source": source,
-        "price_date": date,
-        "instance": instance,
-        "train_price_usd_per_hour": price if config.train_price_per_hour is None else config.train_price_per_hour,
-    }
+        fields = table_price(_row(config, device, accelerator))
+    train = config.train_price_per_hour
+    return {**fields, "train_price_usd_per_hour": fields["price_usd_per_hour"] if train is None else train}
 
 
 def _row(config: SearchConfig, device: str, accelerator: str | None) -> Price:

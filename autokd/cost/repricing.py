@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from autokd.cost.price_table import AT_THE_SPEED_OF, GIVEN, price_of
+from autokd.cost.price_table import given_price, price_of, table_price
 from autokd.errors import ConfigError
 from autokd.records import CostModel
-
-if TYPE_CHECKING:
-    pass
-
 
 FLEET = ("accelerators_per_replica", "requests_per_month", "min_replicas", "peak_to_mean", "target_utilization")
 SERVING = ("price_per_hour", "instance", "utilization", *FLEET)  # what a cost measured on hardware depends on
@@ -33,16 +29,15 @@ def changed_model(model: CostModel, given: Mapping[str, Any]) -> CostModel:
             "--price-per-billion changes nothing here: this run was priced by hardware; --price-per-hour does"
         )
     refuse_idle(given, given.get("requests_per_month", model.requests_per_month))
-    update = {name: given[name] for name in ("utilization", *FLEET) if name in given}
+    update: dict[str, Any] = {name: given[name] for name in ("utilization", *FLEET) if name in given}
     if "price_per_billion" in given:
         update |= {"usd_per_1k_per_billion": given["price_per_billion"]}
+    measured = model.measured_on or model.instance
     if "instance" in given:
-        row = price_of(given["instance"])
-        update |= {"price_usd_per_hour": row.share_usd_per_hour, "price_source": row.source}
-        update |= {"price_date": row.date, "instance": f"{row.label}{AT_THE_SPEED_OF}{model.instance}"}
+        update |= table_price(price_of(given["instance"]))
+        update |= {"measured_on": None if update["instance"] == measured else measured}
     if "price_per_hour" in given:
-        update |= {"price_usd_per_hour": given["price_per_hour"]}
-        update |= {"price_source": GIVEN, "price_date": "as given"}
+        update |= {**given_price(given["price_per_hour"]), "instance": measured, "measured_on": None}
     if "train_price_per_hour" in given:
         update |= {"train_price_usd_per_hour": given["train_price_per_hour"]}
     return model.model_copy(update=update)

@@ -19,7 +19,8 @@ from autokd.data.dataset import UNREADABLE
 from autokd.data.image_store import Indices, Pixels
 from autokd.data.streaming import PartsReader, Reader, cut
 from autokd.data.workers import Workers
-from autokd.files import digest, read_json, write_text
+from autokd.errors import CacheError
+from autokd.files import digest, read_cache_json, write_text
 from autokd.machine import Stopwatch
 from autokd.progress import Listener
 
@@ -60,9 +61,13 @@ def decode_all(
 def _known(folder: Path, resident: bool) -> Known | None:
     if not (folder / "meta.json").exists() or (resident and not (folder / "images.npy").exists()):
         return None
-    meta = read_json(folder / "meta.json")
+    try:
+        meta = read_cache_json(folder / "meta.json")
+        content, corrupt = str(meta["content"]), [int(number) for number in meta["corrupt"]]
+    except (CacheError, LookupError, TypeError, ValueError):
+        return None  # damaged: the images are decoded again
     os.utime(folder)
-    return (folder / "images.npy" if resident else None), meta["content"], meta["corrupt"]
+    return (folder / "images.npy" if resident else None), content, corrupt
 
 
 def _new_array(path: Path, total: int, size: int) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:

@@ -22,7 +22,7 @@ from autokd.data.streaming import FileReader, PartsReader, StreamedImages
 from autokd.data.views import store_size
 from autokd.data.workers import worker_count
 from autokd.errors import DataError
-from autokd.files import digest, read_json, write_bytes, write_text
+from autokd.files import damaged_in_cache, digest, read_cache_json, write_bytes, write_text
 from autokd.progress import Listener
 from autokd.records import Task, Transform
 
@@ -123,17 +123,27 @@ def choose_transform(config: SearchConfig, parts: Parts, teacher_input: int, tra
 
 def open_task(folder: Path, device: str = "cpu", loader_workers: int | None = None) -> TaskData:
     """A prepared task, its images on `device`; `loader_workers` decode them where they are not kept decoded."""
-    content = read_json(folder / "task.json")
-    task = Task.model_validate(content["task"])
+    task, stored = _read_task(folder)
     with np.load(folder / "arrays.npz") as arrays:
         labels, train, val, test = (arrays[name] for name in ("labels", "train", "val", "test"))
         hidden = arrays["hidden"] if "hidden" in arrays.files else None
-    images = _open_images(folder, content["images"], task, device, loader_workers)
+    images = _open_images(folder, stored, task, device, loader_workers)
     if hidden is None:
         return TaskData(task, folder, images, labels, train, val, test)
     seen = labels.copy()
     seen[hidden] = UNLABELLED
     return TaskData(task, folder, images, seen, train, val, test, all_labels=labels)
+
+
+def _read_task(folder: Path) -> tuple[Task, dict[str, str | None]]:
+    """A prepared task, and where its images are; raises CacheError where task.json is damaged."""
+    path = folder / "task.json"
+    content = read_cache_json(path)
+    try:
+        images = content["images"]
+        return Task.model_validate(content["task"]), {name: images[name] for name in ("array", "data_dir")}
+    except (LookupError, TypeError, ValueError):
+        raise damaged_in_cache(path, "it describes no task") from None
 
 
 def _open_images(
@@ -242,5 +252,5 @@ def cache_folders(task_folder: Path) -> list[Path]:
 
 def decoded_images(task_folder: Path) -> Path | None:
     """The array of a task's decoded images; None where they are read from their files."""
-    array = read_json(task_folder / "task.json")["images"]["array"]
+    array = _read_task(task_folder)[1]["array"]
     return None if array is None else (task_folder / array).resolve()

@@ -39,9 +39,11 @@ class CostModel(Record):
     model: Literal["measured", "params"]
     usd_per_1k_per_billion: float = 0.10
     price_usd_per_hour: float
+    price_origin: Literal["table", "given"] = "table"  # given: by the user
     price_source: str
     price_date: str
-    instance: str
+    instance: str  # that is priced; the hardware at hand where the user gave a price
+    measured_on: str | None = None  # the instance whose speeds are priced, where it is another
     train_price_usd_per_hour: float
     utilization: float = 0.3
     accelerators_per_replica: int = 1

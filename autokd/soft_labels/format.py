@@ -14,12 +14,13 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from autokd.cache.soft_label_entry import Chunk, Layout, View, read_sealed
+from autokd.records import Record
 
 BATCH = 128  # images of one pass through the teacher
 CHUNK_BATCHES = 16  # so a kill loses 2,048 images at most, and a chunk is at most 4 MB
@@ -27,12 +28,26 @@ CHUNK_BATCHES = 16  # so a kill loses 2,048 images at most, and a chunk is at mo
 Rows = npt.NDArray[Any]
 
 
+class Fault(Record):
+    """Something wrong with stored soft labels.
+
+    about, entry: the JSON file of the set, of a view; rows: a view's file is missing; header, length: of that file;
+    chunk: its checksum differs; logits: its checksum holds, but the teacher computes something else.
+    """
+
+    kind: Literal["about", "entry", "rows", "header", "length", "chunk", "logits"]
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
 @dataclass(frozen=True)
 class ViewCheck:
-    """A view as it is on disk: of each chunk its entry where file and checksum agree, and every fault in words."""
+    """A view as it is on disk: of each chunk its entry where file and checksum agree, and every fault."""
 
     chunks: tuple[Chunk | None, ...]
-    faults: tuple[str, ...]
+    faults: tuple[Fault, ...]
 
     @property
     def missing(self) -> list[int]:
@@ -62,9 +77,10 @@ def check_view(folder: Path, view: int, layout: Layout) -> ViewCheck:
         return ViewCheck(nothing, ())
     entry = read_sealed(path, View)
     if entry is None or entry.layout != layout or len(entry.chunks) != layout.chunks:
-        return ViewCheck(nothing, (f"view {view}: {path.name} is damaged",))
+        return ViewCheck(nothing, (Fault(kind="entry", text=f"view {view}: {path.name} is damaged"),))
     if not view_path(folder, view).exists():
-        return ViewCheck(nothing, (f"view {view}: {view_path(folder, view).name} is gone",))
+        missing = Fault(kind="rows", text=f"view {view}: {view_path(folder, view).name} is gone")
+        return ViewCheck(nothing, (missing,))
     return _checked(folder, view, layout, entry)
 
 
@@ -102,16 +118,17 @@ def mend_frame(folder: Path, view: int, layout: Layout) -> None:
 
 
 def _checked(folder: Path, view: int, layout: Layout, entry: View) -> ViewCheck:
-    path, found, faults = view_path(folder, view), list(entry.chunks), []
+    path, found, faults = view_path(folder, view), list(entry.chunks), list[Fault]()
     with path.open("rb") as file:
         if file.read(len(layout.header)) != layout.header:
-            faults.append(f"view {view}: the header of {path.name} is damaged")
+            faults.append(Fault(kind="header", text=f"view {view}: the header of {path.name} is damaged"))
         for number, chunk in enumerate(entry.chunks):
             content = file.read(layout.chunk_bytes(number))
             if chunk is not None and zlib.crc32(content) != chunk.crc32:
                 first, end = layout.span(number)
-                faults.append(f"view {view}, chunk {number} (images {first:,} to {end - 1:,}) is damaged")
+                text = f"view {view}, chunk {number} (images {first:,} to {end - 1:,}) is damaged"
+                faults.append(Fault(kind="chunk", text=text))
                 found[number] = None
         if file.read(1):
-            faults.append(f"view {view}: {path.name} is too long")
+            faults.append(Fault(kind="length", text=f"view {view}: {path.name} is too long"))
     return ViewCheck(tuple(found), tuple(faults))

@@ -18,7 +18,7 @@ from autokd.data.views import make_view
 from autokd.errors import UsageError
 from autokd.progress import Listener
 from autokd.records import Record
-from autokd.soft_labels.format import check_view, entry_path, read_rows
+from autokd.soft_labels.format import Fault, check_view, entry_path, read_rows
 from autokd.soft_labels.live_teacher import RunningTeacher
 from autokd.soft_labels.topk import deviation
 from autokd.training.device import gains_from_bf16
@@ -40,9 +40,13 @@ class SetCheck(Record):
     chunks: int  # whose checksums were compared
     sampled: int  # chunks of which the teacher has computed rows again
     deviation: float | None  # the largest difference, in standard deviations of the logits
-    faults: tuple[str, ...]  # in words, each with view and chunk; those that checksums tell come first
-    wrong: bool  # checksums hold where the teacher says something else: no search will notice
+    faults: tuple[Fault, ...]
     note: str | None = None  # why the teacher was not asked
+
+    @property
+    def wrong(self) -> tuple[Fault, ...]:
+        """Faults that no search notices, as all checksums hold."""
+        return tuple(fault for fault in self.faults if fault.kind == "logits")
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,12 @@ def verify_set(folder: Path, device: str, samples: int, tolerance: float | None,
     hold = Hold()
     hold.add(folder, used=False)
     faults, sound = _checksums(folder, listener)
-    chunks = len(sound) + sum("chunk" in fault for fault in faults)
+    chunks = len(sound) + sum(fault.kind == "chunk" for fault in faults)
     about = read_sealed(folder / "about.json", About)
     if about is None and any(folder.glob("view-*")):
-        faults.append("about.json is damaged or gone")
+        faults.append(Fault(kind="about", text="about.json is damaged or gone"))
     teacher = _rebuilt(folder, about, device) if about and samples and sound else "there was nothing to sample"
-    damaged, deviations = len(faults), list[float]()
+    deviations = list[float]()
     if isinstance(teacher, _Teacher) and about is not None:
         tolerance = tolerance or TOLERANCES[_precision(about, device)]
         order = np.random.default_rng().permutation(len(sound))[:samples]
@@ -95,7 +99,6 @@ def verify_set(folder: Path, device: str, samples: int, tolerance: float | None,
         sampled=len(deviations),
         deviation=max(deviations, default=None, key=lambda found: (math.isnan(found), found)),
         faults=tuple(faults),
-        wrong=len(faults) > damaged,
         note=teacher if isinstance(teacher, str) else None,
     )
 
@@ -106,22 +109,23 @@ def _precision(about: About, device: str) -> str:
     return "bf16" if "bf16" in (here, about.precision) else "fp32"
 
 
-def _differs(view: int, chunk: int, found: float, tolerance: float) -> str:
-    return (
+def _differs(view: int, chunk: int, found: float, tolerance: float) -> Fault:
+    text = (
         f"view {view}, chunk {chunk} differs from what the teacher says by {found:.3g} standard deviations of its "
         f"logits, where {tolerance:g} is allowed"
     )
+    return Fault(kind="logits", text=text)
 
 
-def _checksums(folder: Path, listener: Listener) -> tuple[list[str], list[tuple[int, int]]]:
-    """Faults in words, and the view and number of every chunk that is sound."""
-    faults: list[str] = []
+def _checksums(folder: Path, listener: Listener) -> tuple[list[Fault], list[tuple[int, int]]]:
+    """All faults, and the view and number of every chunk that is sound."""
+    faults: list[Fault] = []
     sound: list[tuple[int, int]] = []
     paths = sorted(folder.glob("view-[0-9]*.json"))
     for number, path in enumerate(paths):
         view, entry = int(path.stem.removeprefix("view-")), read_sealed(path, View)
         if entry is None:
-            faults.append(f"view {view}: {path.name} is damaged")
+            faults.append(Fault(kind="entry", text=f"view {view}: {path.name} is damaged"))
             continue
         check = check_view(folder, view, entry.layout)
         faults += check.faults

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from autokd.cache.locks import Hold
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData
-from autokd.errors import RunError, TeacherError, UsageError
-from autokd.files import digest, read_json, write_bytes, write_text
+from autokd.errors import CacheError, TeacherError, UsageError
+from autokd.files import digest, read_cache_json, write_bytes, write_text
 from autokd.progress import Listener
 from autokd.records import Recipe, Teacher
 from autokd.teacher.sanity_check import check_teacher
@@ -244,9 +244,9 @@ def _kept(folder: Path, model: nn.Module) -> nn.Module | None:
     """The teacher kept in `folder`, as it was when it was kept, else None; `model` itself is left alone."""
     kept = copy.deepcopy(model)
     try:
-        fingerprint = read_json(folder / "teacher.json")["fingerprint"]
+        fingerprint = read_cache_json(folder / "teacher.json")["fingerprint"]
         kept.load_state_dict(read_state(folder / "weights.safetensors"))
-    except (RunError, TeacherError, LookupError, RuntimeError, TypeError, ValueError):
+    except (CacheError, TeacherError, LookupError, RuntimeError, TypeError, ValueError):
         return None
     return kept if weights_fingerprint(kept) == fingerprint else None
 

@@ -15,8 +15,8 @@ import timm
 from torch import Tensor, nn
 
 from autokd.cache.locks import Hold
-from autokd.errors import RunError, UsageError
-from autokd.files import digest, read_json, write_bytes, write_text
+from autokd.errors import CacheError, UsageError
+from autokd.files import digest, read_cache_json, write_bytes, write_text
 from autokd.records import StartWeights, Task
 from autokd.weights.folder import WeightsFolder
 from autokd.weights.hub import is_kept, kept_file, reachable
@@ -97,9 +97,9 @@ class Shelf:
     def find(self, key: str) -> StartWeights | None:
         """What is kept under this key; None for what is damaged."""
         try:
-            content = read_json(self.cache_dir / "students" / key / "start.json")
+            content = read_cache_json(self.cache_dir / "students" / key / "start.json")
             found = StartWeights.model_validate(content["weights"])
-        except (RunError, LookupError, TypeError, ValueError):
+        except (CacheError, LookupError, TypeError, ValueError):
             return None
         if not weights_path(self.cache_dir, found).is_file():
             return None

@@ -21,6 +21,7 @@ def test_defaults_of_a_cpu():
     assert (model.device, model.precision, model.batch_size, model.image_size) == ("cpu", "fp32", 8, 32)
     assert model.price_usd_per_hour == model.train_price_usd_per_hour > 0
     assert model.price_source.startswith("https://")
+    assert (model.price_origin, model.measured_on) == ("table", None)
     assert "AWS c7i" in model.instance
     assert model.utilization == 0.3
 
@@ -39,7 +40,7 @@ def test_what_the_user_gives_comes_first():
         64,
     )
     assert (model.price_usd_per_hour, model.train_price_usd_per_hour) == (2.5, 1.0)
-    assert model.price_source == "--price-per-hour"
+    assert (model.price_origin, model.price_source) == ("given", "given by the user")
     assert (model.precision, model.batch_size, model.accelerators_per_replica) == ("bf16", 3, 2)
     assert (model.requests_per_month, model.utilization) == (1e6, 0.5)
 

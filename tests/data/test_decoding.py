@@ -69,6 +69,16 @@ def test_a_streamed_look_is_remembered_and_a_resident_one_follows_it(folder, tmp
     assert path.exists()
 
 
+@pytest.mark.parametrize("note", ["", "[]", "{}", '{"content": "a", "corrupt": 1}'])
+def test_images_whose_note_is_damaged_are_decoded_again(folder, tmp_path, note):
+    path, *same = decode_all(reader(folder), "the same data", True, tmp_path, 0, Silent())
+    path.with_name("meta.json").write_text(note)
+    listener = Recorder()
+    assert decode_all(reader(folder), "the same data", True, tmp_path, 0, listener) == (path, *same)
+    assert listener.steps[-1][1:] == (450, 450)
+    assert np.load(path, mmap_mode="r").shape == (450, 3, 32, 32)
+
+
 # ---- what a kill leaves behind ----------------------------------------------------------------------------------
 
 SLOW = """

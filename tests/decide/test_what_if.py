@@ -36,7 +36,7 @@ def test_twice_the_price_is_twice_every_cost_and_the_same_budget_in_machines() -
     )
     assert dear.budget == pytest.approx(0.002)
     assert dear.nearest[0].cost_usd_per_1k == pytest.approx(0.004)
-    assert dear.cost_model.price_source == "--price-per-hour"
+    assert dear.cost_model.price_origin == "given"
 
 
 def test_half_the_utilization_is_twice_the_cost() -> None:

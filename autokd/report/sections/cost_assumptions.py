@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autokd.cost.dollars import replicas
-from autokd.cost.price_table import AT_THE_SPEED_OF, GIVEN
 from autokd.records import CostModel, Option, Report
 from autokd.report import format as fmt
 
@@ -20,25 +19,20 @@ def assumptions(report: Report) -> str:
 def price(model: CostModel) -> str:
     """Dollars an hour, of what, and where the figure is from."""
     amount = f"{fmt.usd(model.price_usd_per_hour)} an hour"
-    if model.price_source == GIVEN:
-        return f"{amount} ({GIVEN}, {model.price_date})"
-    return f"{amount} for {priced_instance(model)} ({model.price_source}, {model.price_date})"
-
-
-def priced_instance(model: CostModel) -> str:
-    """The instance that the price is of."""
-    return model.instance.partition(AT_THE_SPEED_OF)[0]
+    if model.price_origin == "given":
+        return f"{amount} (as given)"
+    return f"{amount} for {model.instance} ({model.price_source}, {model.price_date})"
 
 
 def other_machine(report: Report) -> str | None:
     """What has to be known where an instance is priced at the speed of another; None where it is not."""
     model = report.cost_model
-    priced, _, measured = model.instance.partition(AT_THE_SPEED_OF)
-    if model.model == "params" or not measured or priced == measured:
+    if model.model == "params" or model.measured_on is None:
         return None
     return (
-        f"The price is that of {priced}, the speeds are those of the run, priced there as {measured}: how fast teacher "
-        f"and students are on {priced} was not measured, and the costs are right only if it is as fast."
+        f"The price is that of {model.instance}, the speeds are those of the run, priced there as {model.measured_on}: "
+        f"how fast teacher and students are on {model.instance} was not measured, and the costs are right only if it "
+        "is as fast."
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from autokd.cost.price_table import GIVEN
 from autokd.records import CostModel, Report
 from autokd.report import format as fmt
 from autokd.report.sections.policy import Pair, policy_pairs
@@ -125,7 +124,7 @@ def _cost(model: CostModel) -> Iterable[Pair]:
             "Cost model",
             "measured on the serving device, teacher and student timed in turn after a warm-up",
         )
-        given = model.price_source == GIVEN
+        given = model.price_origin == "given"
         yield "Price", f"{fmt.usd(model.price_usd_per_hour)} an hour{'' if given else f', {model.instance}'}"
         yield "Source of the price", f"{model.price_source}, {model.price_date}"
         yield "How dollars follow", _dollars(model)

@@ -46,7 +46,7 @@ def test_with_a_volume_the_fleet_is_said(tmp_path: Path) -> None:
 
 def test_a_price_that_was_given_is_of_no_instance(tmp_path: Path) -> None:
     report = report_of(tmp_path / "run", {"price_per_hour": 2.0, "train_price_per_hour": 0.5})
-    assert "assume $2.00 an hour (--price-per-hour, as given); utilization" in said(report)
+    assert "assume $2.00 an hour (as given); utilization" in said(report)
     assert said(report).endswith("training $0.50 an hour.")
     assert "$2.00 an hour, c7i.large" not in Reading(render_html(report)).words
 
