@@ -36,7 +36,7 @@ from autokd.training.device import gains_from_bf16
 
 __all__ = ["SoftLabelSet", "SoftLabels", "seconds_since", "write_soft_labels"]
 
-FORMAT = 2
+FORMAT = 1
 WARM_UP = 8  # images of the first pass, which is not timed
 
 

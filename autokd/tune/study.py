@@ -1,16 +1,17 @@
 """The ledger: Optuna studies on disk, one for each arm, written by the controller alone. Only this file knows Optuna.
 
 Arms are separate studies of one file, so pruning compares within an arm, and each arm's sampler learns from its own.
-A study's name carries a hash of what may be proposed: Optuna freezes the choices of a study.
+A study's name carries the fingerprints of what may be proposed: Optuna freezes the choices of a study.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,11 @@ class SearchPlan:
     max_cost: float
     seed: int
     ema: float = 0.0
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen digits that name the plan."""
+        return digest(json.dumps(asdict(self), sort_keys=True))
 
 
 class Ledger:
@@ -176,7 +182,7 @@ class Ledger:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        name = f"{arm}-{digest(*self._names[arm], self._space, self._plan)}"
+        name = f"{arm}-{digest(*self._names[arm], self._space.fingerprint, self._plan.fingerprint)}"
         storage = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
         _refuse_another(path, arm, name, optuna.get_all_study_names(storage))
         sampler_seed = (self._plan.seed * 1_000_003 + 2 * len(_numbers(storage)) + ARMS.index(arm)) % 2**31
@@ -262,8 +268,8 @@ def _refuse_another(path: Path, arm: Arm, name: str, known: Sequence[str]) -> No
     """A run whose arm was begun with other choices is not silently begun anew."""
     if name not in known and any(each.startswith(f"{arm}-") for each in known):
         raise RunError(
-            f"{path} was begun with another search space (the file has changed, or autokd's own has with its version), "
-            "so its trials cannot be gone on with; start again in another --output"
+            f"{path} was begun with another search space, other candidates or other settings, so its trials "
+            "cannot be continued; start again in another --output"
         )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 
 from autokd.errors import SpaceError
+from autokd.files import digest
 from autokd.records import Arm
 from autokd.tune.space.schema import Default, First, Range, Recipes, Section, Students
 from autokd.tune.space.students import named_students
@@ -22,6 +24,11 @@ class Space(Section):
     recipe: Recipes = Recipes()
     first: tuple[First, ...] = Field((), strict=False)
     default: Default = Default()
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen digits that name what the space says; defaults that are written out change nothing."""
+        return digest(json.dumps(self.model_dump(mode="json"), sort_keys=True))
 
     def names(self) -> list[str]:
         """The students, in the order of the file; raises SpaceError for an entry that names none."""
