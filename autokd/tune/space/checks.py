@@ -66,6 +66,8 @@ def _sentence(problem: Any, model: type[BaseModel]) -> str:
 def _unknown_key(place: Place, known: Sequence[str]) -> str:
     if place[:2] == ("recipe", "direct") and place[-1] in DistillSection.model_fields:
         return f"{spell(place)} is for distilling alone; move it to [recipe.distill]"
+    if place[-1] == "base":
+        return f"{spell(place)} is not a known key; if a base space is meant, write it above the first [table]"
     near = difflib.get_close_matches(str(place[-1]), known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the keys there are {', '.join(known)}"
     return f"{spell(place)} is not a known key; {hint}"
@@ -91,7 +93,7 @@ def _keys(model: type[BaseModel], place: Place) -> list[str]:
         if isinstance(part, str):
             model = _model_in(model.model_fields[part].annotation) or Range
     extra = _parameters(DistillSection, DirectSection) if issubclass(model, Values) else []
-    return [*model.model_fields, *extra]
+    return [*(() if place else ("base",)), *model.model_fields, *extra]
 
 
 def _parameters(*sections: type[ArmSection]) -> list[str]:

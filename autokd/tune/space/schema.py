@@ -1,4 +1,7 @@
-"""The sections of a search space's file: their keys, and what each one may say."""
+"""The sections of a search space's file: their keys, and what each one may say.
+
+The key `base`, which names a space to take sections from, is resolved before a file comes here: see base.py.
+"""
 
 from __future__ import annotations
 

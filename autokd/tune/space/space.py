@@ -18,7 +18,7 @@ USUAL = {"temperature": 4.0, "alpha": 0.9, "learning_rate": 1e-3}  # of the defa
 
 
 class Space(Section):
-    """A search space as its file says it."""
+    """A search space as its file says it, its base included."""
 
     students: Students
     recipe: Recipes = Recipes()
