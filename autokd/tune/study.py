@@ -185,7 +185,7 @@ class Ledger:
         name = f"{arm}-{digest(*self._names[arm], self._space.fingerprint, self._plan.fingerprint)}"
         storage = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
         _refuse_another(path, arm, name, optuna.get_all_study_names(storage))
-        sampler_seed = (self._plan.seed * 1_000_003 + 2 * len(_numbers(storage)) + ARMS.index(arm)) % 2**31
+        sampler_seed = (self._plan.seed * 1_000_003 + 2 * _trials_in(storage) + ARMS.index(arm)) % 2**31
         study = optuna.create_study(
             study_name=name,
             storage=storage,
@@ -273,8 +273,11 @@ def _refuse_another(path: Path, arm: Arm, name: str, known: Sequence[str]) -> No
         )
 
 
-def _numbers(storage: optuna.storages.BaseStorage) -> list[int]:
-    return [trial.number for study in storage.get_all_studies() for trial in storage.get_all_trials(study._study_id)]
+def _trials_in(storage: optuna.storages.BaseStorage) -> int:
+    """Of both arms, in any state."""
+    import optuna
+
+    return sum(summary.n_trials for summary in optuna.get_all_study_summaries(storage, include_best_trial=False))
 
 
 def _write_ahead(path: Path) -> None:
