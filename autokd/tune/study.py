@@ -1,13 +1,13 @@
-"""The ledger: Optuna studies on disk, one for each arm, written by the controller alone. Only this file knows Optuna.
+"""The ledger: Optuna studies on disk, one for each arm, written by the controller alone.
 
 Arms are separate studies of one file, so pruning compares within an arm, and each arm's sampler learns from its own.
-A study's name carries the fingerprints of what may be proposed: Optuna freezes the choices of a study.
+A study's name carries the fingerprints of what may be proposed: Optuna freezes the choices of a study. Only this file
+and sampler_and_pruner.py know Optuna.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import sqlite3
 import warnings
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from autokd.errors import RunError
 from autokd.files import digest
 from autokd.records import ARMS, Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
+from autokd.tune.sampler_and_pruner import pruner, sampler, sampler_seed
 from autokd.tune.space.space import Space, as_read
 
 if TYPE_CHECKING:
@@ -185,16 +186,14 @@ class Ledger:
         name = f"{arm}-{digest(*self._names[arm], self._space.fingerprint, self._plan.fingerprint)}"
         storage = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
         _refuse_another(path, arm, name, optuna.get_all_study_names(storage))
-        sampler_seed = (self._plan.seed * 1_000_003 + 2 * _trials_in(storage) + ARMS.index(arm)) % 2**31
+        seed = sampler_seed(self._plan.seed, _trials_in(storage), ARMS.index(arm))
         study = optuna.create_study(
             study_name=name,
             storage=storage,
             direction="maximize",
             load_if_exists=True,
-            sampler=optuna.samplers.TPESampler(seed=sampler_seed, n_startup_trials=max(3, self._plan.trials // 6)),
-            pruner=optuna.pruners.SuccessiveHalvingPruner(
-                min_resource=math.ceil(self._plan.epochs / 3), reduction_factor=2 if self._plan.trials < 20 else 3
-            ),
+            sampler=sampler(seed, self._plan.trials),
+            pruner=pruner(self._plan.epochs, self._plan.trials),
         )
         if not study.get_trials(deepcopy=False):
             for first in self._firsts(arm):

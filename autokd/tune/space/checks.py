@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from autokd.records import ARMS, Arm
+from autokd.tune.space.default_recipe import default_recipe
 from autokd.tune.space.schema import ArmSection, Default, DirectSection, DistillSection, First, Range, Values
 from autokd.tune.space.toml_lines import Place, Problem
 
@@ -186,6 +187,6 @@ def _default(space: Space) -> Iterator[Problem]:
             yield Problem(place, _unknown_key(place, [*Default.model_fields, *known]))
         elif text := _misfit(section, name, value):
             yield Problem(place, f"{spell(place)}: {text}")
-    recipe = space.default_recipe("distill")
+    recipe = default_recipe(space, "distill")
     if recipe["loss"] == "dkd" and (recipe.get("mixup") or recipe.get("cutmix")):
         yield Problem(("default",), "[default]: dkd needs one label an image; choose another loss, or do not mix")

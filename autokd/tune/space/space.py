@@ -1,4 +1,4 @@
-"""A search space as its file says it: students, ranges, first proposals and the default recipe."""
+"""A search space as its file says it: students, ranges and first proposals; see also default_recipe.py."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from autokd.files import digest
 from autokd.records import Arm
 from autokd.tune.space.schema import Default, First, Range, Recipes, Section, Students
 from autokd.tune.space.students import named_students
-
-USUAL = {"temperature": 4.0, "alpha": 0.9, "learning_rate": 1e-3}  # of the default recipe
 
 
 class Space(Section):
@@ -62,22 +60,6 @@ class Space(Section):
                 own = {"student": first.student, "loss": first.loss, "schedule": first.schedule, **first.values}
                 found.append(usual | {name: value for name, value in own.items() if value is not None})
         return found
-
-    def default_recipe(self, arm: Arm) -> dict[str, Any]:
-        """Fields of the arm's default recipe: from [default], else what is fixed, else the usual values."""
-        given = self.recipe.of(arm).given()
-        fixed = {name: bounds.low for name, bounds in given.items() if bounds.is_fixed}
-        values = {**USUAL, **fixed, **self.default.values}
-        fields: dict[str, Any] = {
-            name: values[name] for name in type(self.recipe.of(arm)).model_fields if name in values
-        }
-        schedules = self.recipe.of(arm).schedules
-        fields["schedule"] = self.default.schedule or ("cosine" if "cosine" in schedules else schedules[0])
-        if arm == "direct":
-            return fields
-        losses = self.recipe.distill.losses
-        loss = self.default.loss or ("kl" if "kl" in losses else losses[0])
-        return as_read({**fields, "loss": loss})
 
 
 def as_read(fields: Mapping[str, Any]) -> dict[str, Any]:
