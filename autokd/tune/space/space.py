@@ -11,6 +11,7 @@ from pydantic import Field
 from autokd.errors import SpaceError
 from autokd.files import digest
 from autokd.records import Arm
+from autokd.records.losses import unread
 from autokd.tune.space.schema import Default, First, Range, Recipes, Section, Students
 from autokd.tune.space.students import named_students
 
@@ -64,10 +65,5 @@ class Space(Section):
 
 def as_read(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of a distilling recipe without those that it does not read: equal trainings are equal recipes."""
-    reads = {
-        "temperature": fields["loss"] != "hard",
-        "beta": fields["loss"] == "dkd",
-        "label_smoothing": fields["alpha"] < 1,
-    }
-    unread = {name for name, read in reads.items() if not read}
-    return {name: value for name, value in fields.items() if name not in unread}
+    left_out = unread(fields["loss"]) | ({"label_smoothing"} if fields["alpha"] >= 1 else set())
+    return {name: value for name, value in fields.items() if name not in left_out}
