@@ -12,7 +12,7 @@ from torch import nn
 
 from autokd.data.task import TaskData, open_task
 from autokd.data.workers import worker_count
-from autokd.files import read_json, write_bytes, write_text
+from autokd.files import read_json, write_text
 from autokd.machine import usable_cores
 from autokd.records import EpochReport, SeedResult
 from autokd.runs.tables import write_history
@@ -24,6 +24,7 @@ from autokd.training.evaluate import Normalisation, accuracy, predict
 from autokd.training.loop import TeacherLogits, Training, train
 from autokd.tune.engines.protocol import Job, Outcome, Workshop
 from autokd.weights.published import start_from
+from autokd.weights.save import save_state
 from autokd.zoo.build import build, normalisation
 
 
@@ -172,7 +173,7 @@ class TrainingWorkshop:
         for part, indices in (("val", data.val), ("test", data.test)):
             logits = predict(model, data, indices, stats, self._device)
             np.save(folder / f"{part}_logits.npy", logits.numpy())
-        save_weights(model, folder / "weights.safetensors")
+        save_state(folder / "weights.safetensors", model.state_dict())
         result = SeedResult(
             seed=job.seed,
             val_accuracy=val_accuracy,
@@ -182,10 +183,3 @@ class TrainingWorkshop:
         )
         write_text(folder / "result.json", result.model_dump_json(indent=1) + "\n")
         return result
-
-
-def save_weights(model: nn.Module, path: Path) -> None:
-    """The state dict as safetensors, contiguous, on the CPU."""
-    from safetensors.torch import save
-
-    write_bytes(path, save({key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}))
