@@ -34,7 +34,7 @@ from autokd.soft_labels.topk import pack
 from autokd.teacher.prepare import ReadyTeacher
 from autokd.training.device import gains_from_bf16
 
-FORMAT = 2
+FORMAT = 1
 WARM_UP = 8  # images of the first pass, which is not timed
 
 

@@ -1,22 +1,24 @@
-"""The ledger: Optuna studies on disk, one for each arm, written by the controller alone. Only this file knows Optuna.
+"""The ledger: Optuna studies on disk, one for each arm, written by the controller alone.
 
 Arms are separate studies of one file, so pruning compares within an arm, and each arm's sampler learns from its own.
-A study's name carries a hash of what may be proposed: Optuna freezes the choices of a study.
+A study's name carries the fingerprints of what may be proposed: Optuna freezes the choices of a study. Only this file
+and sampler_and_pruner.py know Optuna.
 """
 
 from __future__ import annotations
 
-import math
+import json
 import sqlite3
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autokd.errors import RunError
 from autokd.files import digest
 from autokd.records import ARMS, Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
+from autokd.tune.sampler_and_pruner import pruner, sampler, sampler_seed
 from autokd.tune.space.space import Space, as_read
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ class SearchPlan:
     max_cost: float
     seed: int
     ema: float = 0.0
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen digits that name the plan."""
+        return digest(json.dumps(asdict(self), sort_keys=True))
 
 
 class Ledger:
@@ -176,19 +183,17 @@ class Ledger:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        name = f"{arm}-{digest(*self._names[arm], self._space, self._plan)}"
+        name = f"{arm}-{digest(*self._names[arm], self._space.fingerprint, self._plan.fingerprint)}"
         storage = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
         _refuse_another(path, arm, name, optuna.get_all_study_names(storage))
-        sampler_seed = (self._plan.seed * 1_000_003 + 2 * len(_numbers(storage)) + ARMS.index(arm)) % 2**31
+        seed = sampler_seed(self._plan.seed, _trials_in(storage), ARMS.index(arm))
         study = optuna.create_study(
             study_name=name,
             storage=storage,
             direction="maximize",
             load_if_exists=True,
-            sampler=optuna.samplers.TPESampler(seed=sampler_seed, n_startup_trials=max(3, self._plan.trials // 6)),
-            pruner=optuna.pruners.SuccessiveHalvingPruner(
-                min_resource=math.ceil(self._plan.epochs / 3), reduction_factor=2 if self._plan.trials < 20 else 3
-            ),
+            sampler=sampler(seed, self._plan.trials),
+            pruner=pruner(self._plan.epochs, self._plan.trials),
         )
         if not study.get_trials(deepcopy=False):
             for first in self._firsts(arm):
@@ -262,13 +267,16 @@ def _refuse_another(path: Path, arm: Arm, name: str, known: Sequence[str]) -> No
     """A run whose arm was begun with other choices is not silently begun anew."""
     if name not in known and any(each.startswith(f"{arm}-") for each in known):
         raise RunError(
-            f"{path} was begun with another search space (the file has changed, or autokd's own has with its version), "
-            "so its trials cannot be gone on with; start again in another --output"
+            f"{path} was begun with another search space, other candidates or other settings, so its trials "
+            "cannot be continued; start again in another --output"
         )
 
 
-def _numbers(storage: optuna.storages.BaseStorage) -> list[int]:
-    return [trial.number for study in storage.get_all_studies() for trial in storage.get_all_trials(study._study_id)]
+def _trials_in(storage: optuna.storages.BaseStorage) -> int:
+    """Of both arms, in any state."""
+    import optuna
+
+    return sum(summary.n_trials for summary in optuna.get_all_study_summaries(storage, include_best_trial=False))
 
 
 def _write_ahead(path: Path) -> None:

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from autokd.cache.locks import Hold
 from autokd.errors import CacheError, UsageError
-from autokd.files import digest, read_cache_json, write_bytes, write_text
+from autokd.files import digest, read_cache_json, write_text
 from autokd.records import StartWeights, Task
 from autokd.weights.folder import WeightsFolder
 from autokd.weights.hub import is_kept, kept_file, reachable
 from autokd.weights.loading import fit_state, read_class_names, read_state, state_fingerprint
 from autokd.weights.published import build_with, head_names, is_imagenet, published, without_head
+from autokd.weights.save import save_state
 from autokd.zoo.build import REFUSALS, build, build_arguments, reason
 from autokd.zoo.student_name import base_name
 
@@ -108,13 +109,10 @@ class Shelf:
 
     def keep(self, model: nn.Module, student: str, weights: StartWeights, with_head: bool) -> StartWeights:
         """Write the weights, and last of all start.json, which says that they are there."""
-        from safetensors.torch import save
-
         self._use(weights.key)
-        whole = model.state_dict() if with_head else without_head(model)
-        state: dict[str, Tensor] = {name: tensor.detach().contiguous() for name, tensor in whole.items()}
+        state = model.state_dict() if with_head else without_head(model)
         path = weights_path(self.cache_dir, weights)
-        write_bytes(path, save(state))
+        save_state(path, state)
         weights = weights.model_copy(update={"fingerprint": state_fingerprint(state)})
         about = {"student": student, "weights": weights.model_dump(mode="json")}
         write_text(path.with_name("start.json"), json.dumps(about, indent=1) + "\n")

@@ -82,7 +82,7 @@ def test_the_verdict_comes_first(reading: Reading) -> None:
         "Holds on this condition: above 1.7 million requests",
         "Asked for: at most $0.002 per 1,000 requests",
         "What the verdict rests on",
-        "Why it is weak, and what would settle it",
+        "Why it is weak, and what is needed",
         "What would change it",
         "The three options",
         "What the teacher adds",

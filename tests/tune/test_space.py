@@ -83,43 +83,6 @@ def test_beta_is_searched_with_dkd_alone() -> None:
     assert "beta" not in Space.model_validate({"students": {"include": ["a"]}}).ranges("distill", 10)
 
 
-def test_the_default_recipe_is_what_is_said_else_what_is_fixed_else_the_usual(tmp_path: Path) -> None:
-    plain = read_space(write(tmp_path, ONE))
-    assert plain.default_recipe("direct") == {"learning_rate": 0.001, "schedule": "cosine"}
-    assert plain.default_recipe("distill") == {
-        "learning_rate": 0.001,
-        "schedule": "cosine",
-        "temperature": 4,
-        "alpha": 0.9,
-        "loss": "kl",
-    }
-    fixed = "losses = ['dist']\nlearning_rate = 0.002\nweight_decay = 0.01\nmixup = { low = 0.1, high = 0.4 }\n"
-    said = "[default]\ntemperature = 2\nweight_decay = 0.03\n"
-    direct = 'mixup = 0.3\nlabel_smoothing = 0.1\nschedules = ["linear", "constant"]\n'
-    space = read_space(write(tmp_path, f"{ONE}[recipe.distill]\n{fixed}[recipe.direct]\n{direct}{said}"))
-    assert space.default_recipe("direct") == {
-        "learning_rate": 0.001,
-        "schedule": "linear",
-        "weight_decay": 0.03,
-        "label_smoothing": 0.1,
-        "mixup": 0.3,
-    }
-    assert space.default_recipe("distill") == {
-        "learning_rate": 0.002,
-        "schedule": "cosine",
-        "weight_decay": 0.03,
-        "temperature": 2,
-        "alpha": 0.9,
-        "loss": "dist",
-    }
-
-
-def test_a_distilled_recipe_without_labels_has_no_smoothing(tmp_path: Path) -> None:
-    smoothed = f"{ONE}[recipe.distill]\nlabel_smoothing = 0.1\n[default]\nalpha = "
-    assert read_space(write(tmp_path, smoothed + "0.9")).default_recipe("distill")["label_smoothing"] == 0.1
-    assert "label_smoothing" not in read_space(write(tmp_path, smoothed + "1")).default_recipe("distill")
-
-
 # ---- problems --------------------------------------------------------------------------------------------------
 
 

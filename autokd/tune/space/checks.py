@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from autokd.records import ARMS, Arm
+from autokd.tune.space.default_recipe import default_recipe
 from autokd.tune.space.schema import ArmSection, Default, DirectSection, DistillSection, First, Range, Values
 from autokd.tune.space.toml_lines import Place, Problem
 
@@ -66,6 +67,8 @@ def _sentence(problem: Any, model: type[BaseModel]) -> str:
 def _unknown_key(place: Place, known: Sequence[str]) -> str:
     if place[:2] == ("recipe", "direct") and place[-1] in DistillSection.model_fields:
         return f"{spell(place)} is for distilling alone; move it to [recipe.distill]"
+    if place[-1] == "base":
+        return f"{spell(place)} is not a known key; if a base space is meant, write it above the first [table]"
     near = difflib.get_close_matches(str(place[-1]), known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the keys there are {', '.join(known)}"
     return f"{spell(place)} is not a known key; {hint}"
@@ -91,7 +94,7 @@ def _keys(model: type[BaseModel], place: Place) -> list[str]:
         if isinstance(part, str):
             model = _model_in(model.model_fields[part].annotation) or Range
     extra = _parameters(DistillSection, DirectSection) if issubclass(model, Values) else []
-    return [*model.model_fields, *extra]
+    return [*(() if place else ("base",)), *model.model_fields, *extra]
 
 
 def _parameters(*sections: type[ArmSection]) -> list[str]:
@@ -184,6 +187,6 @@ def _default(space: Space) -> Iterator[Problem]:
             yield Problem(place, _unknown_key(place, [*Default.model_fields, *known]))
         elif text := _misfit(section, name, value):
             yield Problem(place, f"{spell(place)}: {text}")
-    recipe = space.default_recipe("distill")
+    recipe = default_recipe(space, "distill")
     if recipe["loss"] == "dkd" and (recipe.get("mixup") or recipe.get("cutmix")):
         yield Problem(("default",), "[default]: dkd needs one label an image; choose another loss, or do not mix")

@@ -1,30 +1,22 @@
-"""The sections of a search space's file: their keys, and what each one may say."""
+"""The sections of a search space's file: their keys, and what each one may say.
+
+The key `base`, which names a space to take sections from, is resolved before a file comes here: see base.py.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from autokd.records import Arm, Loss, Record, Schedule
 
-LATER = frozenset({"label_smoothing", "schedules", "schedule"})  # keys that runs may have been begun without
-
 
 class Section(Record):
     """A table of the file. It is read strictly: neither a text nor `true` is a number."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
-
-    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        """As if the later keys did not exist where a file does not use them.
-
-        The names of a run's studies hash this text, so a run that was begun without these keys can still go on.
-        """
-        unused = {name for name in LATER & type(self).model_fields.keys() if name not in self.model_fields_set}
-        return [(name, value) for name, value in super().__repr_args__() if name not in unused]
 
 
 # ---- recipes ---------------------------------------------------------------------------------------------------

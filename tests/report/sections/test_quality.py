@@ -42,7 +42,7 @@ def test_an_audit_is_stored_and_shown(tmp_path: Path, audit: Audit) -> None:
     assert REPORT.read(run.path) == report
     page = (run.path / "report.html").read_text()
     places = [
-        page.index(words) for words in ("What the teacher adds", "OtherMetrics the accuracy", "Accuracy against cost")
+        page.index(words) for words in ("What the teacher adds", "Other quality metrics", "Accuracy against cost")
     ]
     assert places == sorted(places)
     assert audit.ambiguity is not None and audit.ambiguity.seen in page
@@ -52,7 +52,7 @@ def test_an_older_report_has_no_such_section(tmp_path: Path, audit: Audit) -> No
     report = report_of(tmp_path / "run", None)
     old = report.model_dump(mode="json", exclude={"audit"})
     assert Report.model_validate(old) == report
-    assert "OtherMetrics the accuracy" not in render_html(report)
+    assert "Other quality metrics" not in render_html(report)
     alone = Audit(quality=audit.quality[:1], classes=(), ambiguity=None, equal_terms=())
     assert other_metrics(report.model_copy(update={"audit": alone})) is None
 
