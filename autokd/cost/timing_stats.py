@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from autokd.records import Interval, Latency
 
 
@@ -32,24 +34,17 @@ def relative_half_width(interval: Interval) -> float:
 
 def percentile(values: Sequence[float], percent: float) -> float:
     """The value below which `percent` of the values lie, interpolated between neighbours."""
-    ordered = sorted(values)
-    position = (len(ordered) - 1) * percent / 100
-    below = math.floor(position)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
+    return float(np.percentile(values, percent))
 
 
 def latency(seconds: Sequence[float]) -> Latency:
     """Percentiles in milliseconds of timings in seconds."""
-    p50, p95, p99 = (percentile(seconds, percent) * 1000 for percent in (50, 95, 99))
+    p50, p95, p99 = (np.percentile(seconds, (50, 95, 99)) * 1000).tolist()
     return Latency(p50=p50, p95=p95, p99=p99)
 
 
 def _rank(n: int) -> int:
     """The largest k whose order statistics hold the median with 95 %; 0 where none does."""
-    tail, k = 0.0, 0
-    while True:
-        tail += math.comb(n, k) / 2**n
-        if 2 * tail > 0.05:
-            return k
-        k += 1
+    from scipy.stats import binom
+
+    return int(binom.ppf(0.025, n, 0.5))
