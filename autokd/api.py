@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autokd.config import SearchConfig
+from autokd.config import ENGINE, SearchConfig, refuse_unknown
 from autokd.pipeline.estimate import Estimate, plan_search
 from autokd.pipeline.search import confirm_run, run_search
 from autokd.pipeline.services import Parts
@@ -35,6 +35,7 @@ def search(
     the run folder; resume: go on with an interrupted run. Every other option of `autokd search` is a keyword.
     Raises UsageError (autokd.errors) for what the caller can mend.
     """
+    refuse_unknown(options, (*SearchConfig.model_fields, "output", "resume", "listener"))
     config, parts = _settings(teacher, max_cost, data, options)
     command = f"autokd.search(teacher={config.teacher!r}, max_cost={max_cost!r}, ...)"
     return run_search(
@@ -62,6 +63,7 @@ def confirm(
     `autokd confirm` that say where trainings are placed (engine, workers, ...). Every look at the evidence after the
     first has wider intervals. Raises UsageError (autokd.errors) for what the caller can mend.
     """
+    refuse_unknown(placement, ENGINE)
     return confirm_run(
         Path(path), seeds, placement=placement, listener=listener, parts=Parts(teacher=teacher, pair=data)
     )

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from autokd.errors import ConfigError
+from autokd.naming import Names, did_you_mean, named, naming, set_to
 from autokd.records import Policy
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 # What may differ between a run and its resumption: where the work is placed and when it stops, never what is computed.
 ENGINE = ("engine", "ray_address", "workers", "gpus_per_trial", "loader_workers")
@@ -181,24 +185,26 @@ class SearchConfig(BaseModel):
     @classmethod
     def of(cls, **settings: Any) -> Self:
         """Validate settings; a bad one raises ConfigError with one sentence."""
+        refuse_unknown(settings, cls.model_fields)
         try:
             return cls(**settings)
         except ValidationError as error:
-            raise ConfigError(_sentence(error)) from None
+            first = error.errors()[0]
+            if not first["loc"]:  # raised by a validator of the whole
+                raise ConfigError(str(first["ctx"]["error"])) from None
+            raise ConfigError(_sentence(str(first["loc"][0]), first)) from None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.min_ratio >= self.max_ratio:
-            raise ValueError(
-                f"--min-ratio {self.min_ratio:g} is not below --max-ratio {self.max_ratio:g}; "
-                "give a range such as 5 to 20"
-            )
+        if problem := empty_range(self.min_ratio, self.max_ratio):
+            raise ValueError(problem)
         if self.price_per_hour is not None and self.instance is not None:
-            raise ValueError("--price-per-hour and --instance exclude each other; give one of them")
+            raise ValueError(f"{named('price_per_hour')} and {named('instance')} exclude each other; give one of them")
         if self.cost_model == "params" and self.max_latency_ms is not None:
-            raise ValueError("--max-latency-ms needs --cost-model measured: parameters tell no latency")
+            needed = set_to("cost_model", "measured")
+            raise ValueError(f"{named('max_latency_ms')} needs {needed}: parameters tell no latency")
         if self.ray_address is not None and self.engine != "ray":
-            raise ValueError("--ray-address needs --engine ray")
+            raise ValueError(f"{named('ray_address')} needs {set_to('engine', 'ray')}")
         return self
 
     def changed(self, given: Mapping[str, Any]) -> Self:
@@ -268,35 +274,85 @@ def default_cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "autokd"
 
 
+def empty_range(min_ratio: float, max_ratio: float) -> str | None:
+    """What to say of a range of compression ratios that holds none; None for one that does."""
+    if min_ratio < max_ratio:
+        return None
+    least, most = set_to("min_ratio", min_ratio), set_to("max_ratio", max_ratio)
+    return f"{least} is not below {most}; give a range such as 5 to 20"
+
+
+def refuse_unknown(names: Collection[str], known: Collection[str]) -> None:
+    """Raises ConfigError for the first name that is not known, with those that are like it."""
+    for name in names:
+        if name not in known:
+            near = did_you_mean(name, known) or "; `autokd search --help` lists all settings"
+            raise ConfigError(f"unknown setting {name!r}{near}")
+
+
 def read_config_file(path: Path) -> dict[str, Any]:
     """Settings from a TOML file, keys spelled with `_` or `-`.
 
-    Raises ConfigError for a file that is missing or no TOML, and for an unknown key.
+    Raises ConfigError for a file that is missing or not TOML, for an unknown key, and for a value that cannot be used.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"--config {path} cannot be read ({error.strerror}); name an existing TOML file") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"--config {path} is not valid TOML: {error}") from None
+        raise ConfigError(f"{path} cannot be read ({error.strerror}); name an existing TOML file") from None
+    except ValueError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
     settings = {key.replace("-", "_"): value for key, value in content.items()}
-    for key in settings:
-        if key not in SearchConfig.model_fields:
-            raise ConfigError(f"--config {path}: unknown setting {key!r}; `autokd search --help` lists them all")
-    return settings
+    with naming(Names("key")):
+        try:
+            refuse_unknown(settings, SearchConfig.model_fields)
+            return {name: _checked(name, value) for name, value in settings.items()}
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None
 
 
-def _sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
-    if not first["loc"]:
-        return str(first["msg"]).removeprefix("Value error, ")
-    name = str(first["loc"][0])
-    flag = "--" + name.replace("_", "-")
-    if first["type"] == "extra_forbidden":
-        return f"unknown setting {name!r}; `autokd search --help` lists them all"
-    if first["type"] == "missing":
-        return f"{flag} is missing: {SearchConfig.model_fields[name].description}; add {flag} VALUE"
-    field = SearchConfig.model_fields.get(name)
-    meaning = f" ({field.description})" if field and field.description else ""
-    problem = str(first["msg"]).replace("Input should be", "must be")
-    return f"{flag} {first['input']} cannot be used: it {problem}{meaning}"
+def _checked(name: str, value: object) -> Any:
+    """The value of one setting, alone; raises ConfigError."""
+    field = SearchConfig.model_fields[name]
+    kind: Any = Annotated[field.annotation, field]
+    try:
+        return TypeAdapter[Any](kind, config=ConfigDict(allow_inf_nan=False)).validate_python(value)
+    except ValidationError as error:
+        raise ConfigError(_sentence(name, error.errors()[0])) from None
+
+
+# pydantic's type of an error -> what a value has to be, filled in from the error's context
+_MUST_BE = {
+    "greater_than": "greater than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "at most {le:g}",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "path_type": "a path",
+    "literal_error": "{expected}",
+}
+
+
+def _sentence(name: str, error: ErrorDetails) -> str:
+    meaning = SearchConfig.model_fields[name].description
+    if error["type"] == "missing":
+        return f"{named(name)} is missing ({meaning}); give it"
+    rule = _MUST_BE.get(error["type"])
+    problem = f"it must be {rule.format(**error.get('ctx', {}))}" if rule else error["msg"]
+    near = ""
+    if error["type"] == "literal_error":
+        near = did_you_mean(str(error["input"]), _choices(name))
+    return f"{set_to(name, error['input'])} cannot be used: {problem} ({meaning}){near}"
+
+
+def _choices(name: str) -> tuple[str, ...]:
+    """The values of a setting that is a Literal, or a Literal or None."""
+    parts = (SearchConfig.model_fields[name].annotation, *get_args(SearchConfig.model_fields[name].annotation))
+    return next((get_args(part) for part in parts if get_origin(part) is Literal), ())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from autokd.errors import InterruptedRun
+from autokd.naming import set_to
 from autokd.records import Arm
 
 
@@ -95,4 +96,6 @@ class Interruptible:
         """Pass on; raises InterruptedRun."""
         self._listener.advance(what, done, total, seconds_left)
         if self._stop():
-            raise InterruptedRun(f"stopped while {what}; everything finished is saved, --resume goes on")
+            raise InterruptedRun(
+                f"stopped while {what}; everything finished is saved, {set_to('resume', True)} goes on"
+            )

@@ -10,6 +10,7 @@ from autokd.decide import decide, read_evidence
 from autokd.decide.audit.audit import audit
 from autokd.decide.what_if import CONDITIONS, left_out_under, trials_under, under, with_latency
 from autokd.errors import ConfigError, RunError
+from autokd.naming import did_you_mean
 from autokd.records import Decision, Options, Report, Strength, Verdict
 from autokd.report import assemble, write_copy
 from autokd.runs.folder import Run
@@ -67,7 +68,8 @@ class SearchResult:
         price_per_hour, ...); what is not given stays as the run had it. Raises UsageError for one that cannot be used.
         """
         if unknown := sorted(set(conditions) - set(CONDITIONS)):
-            raise ConfigError(f"{unknown[0]!r} is no condition of a verdict; there are {', '.join(CONDITIONS)}")
+            near = did_you_mean(unknown[0], CONDITIONS) or f"; there are {', '.join(CONDITIONS)}"
+            raise ConfigError(f"{unknown[0]!r} is not a condition of a verdict{near}")
         given = {name: value for name, value in conditions.items() if value is not None}
         settings = self._run.settings
         policy = settings.changed(given).policy()

@@ -9,6 +9,7 @@ import sys
 import click
 
 from autokd.errors import AutokdError
+from autokd.naming import Names, naming
 
 COMMANDS = {
     "search": "Search for a student and end with a verdict.",
@@ -45,11 +46,13 @@ class _Commands(click.Group):
     epilog="autokd search --teacher resnet152 --max-cost 0.01",
 )
 @click.version_option(package_name="autokd")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Distil a smaller model, train a small one directly, or keep the teacher?
 
     Searches timm students within a budget of dollars per 1,000 requests and answers with evidence.
     """
+    ctx.with_resource(naming(Names("flag")))
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from autokd.config import ENGINE, SearchConfig, read_config_file, shown_default
 from autokd.decide.what_if import CONDITIONS
+from autokd.naming import Names, Style, naming
 from autokd.runs.folder import Run
 
 Command = Callable[..., Any]
@@ -20,6 +21,11 @@ _SOURCES = {
     ParameterSource.COMMANDLINE: "command line",
     ParameterSource.ENVIRONMENT: "environment",
     ParameterSource.DEFAULT_MAP: "file",
+}
+
+_STYLES: dict[ParameterSource | None, Style] = {
+    ParameterSource.ENVIRONMENT: "variable",
+    ParameterSource.DEFAULT_MAP: "key",
 }
 
 
@@ -53,8 +59,15 @@ def placement_options(command: Command) -> Command:
 
 def settings(ctx: click.Context, resumed: Path | None = None) -> SearchConfig:
     """The settings of this call: command line > environment > file > default; of a resumed run, its own below them."""
+    name_as_given(ctx)
     given = {name: value for name in SearchConfig.model_fields if (value := ctx.params.get(name)) is not None}
     return SearchConfig.of(**given) if resumed is None else Run.open(resumed).settings.changed(given)
+
+
+def name_as_given(ctx: click.Context) -> None:
+    """From now on messages of this call name a setting by its flag, its variable or its key, as it was given."""
+    own = {name: style for name in ctx.params if (style := _STYLES.get(ctx.get_parameter_source(name))) is not None}
+    ctx.with_resource(naming(Names("flag", own, ctx.auto_envvar_prefix or "")))
 
 
 def sources(ctx: click.Context) -> dict[str, str]:
@@ -78,11 +91,21 @@ def _option(name: str, of_run: bool = False) -> Callable[[Command], Command]:
     help_text = f"{meaning[:1].upper()}{meaning[1:]}." + (f"  [default: {default}]" if default else "")
     kind = _plain(field.annotation)
     if kind is bool:
-        return click.option(f"--{flag}/--no-{flag}", name, default=None, help=help_text)
+        return click.option(f"--{flag}/--no-{flag}", name, cls=_Option, default=None, help=help_text)
     choices = typing.get_args(kind) if typing.get_origin(kind) is Literal else None
     click_type: Any = click.Choice(choices) if choices else click.Path(path_type=Path) if kind is Path else kind
     metavar = _metavar(kind, choices)
-    return click.option(f"--{flag}", name, type=click_type, default=None, help=help_text, metavar=metavar)
+    return click.option(f"--{flag}", name, cls=_Option, type=click_type, default=None, help=help_text, metavar=metavar)
+
+
+class _Option(click.Option):
+    """Errors about its value name the environment variable where the value is from there."""
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """See click.Option."""
+        if ctx is not None and ctx.get_parameter_source(self.name or "") is ParameterSource.ENVIRONMENT:
+            return f"'{ctx.auto_envvar_prefix}_{(self.name or '').upper()}'"
+        return super().get_error_hint(ctx)
 
 
 def _plain(annotation: Any) -> Any:

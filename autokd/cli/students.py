@@ -41,14 +41,12 @@ def command(
     """List the students of a teacher out of all of timm: ratio, parameters, MACs, published weights."""
     from autokd.cli import output
     from autokd.cli.screen import Screen
-    from autokd.config import default_cache_dir
+    from autokd.config import default_cache_dir, empty_range
     from autokd.errors import ConfigError
     from autokd.zoo.student_table import native_size, students
 
-    if min_ratio >= max_ratio:
-        raise ConfigError(
-            f"--min-ratio {min_ratio:g} is not below --max-ratio {max_ratio:g}; give a range such as 5 to 20"
-        )
+    if problem := empty_range(min_ratio, max_ratio):
+        raise ConfigError(problem)
     names = None
     if space is not None:
         from autokd.tune.space.files import read_space

@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any
 
 from autokd.errors import ConfigError
+from autokd.naming import did_you_mean, named, set_to
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,9 @@ def price_of(instance: str) -> Price:
     for price in prices():
         if price.instance == instance:
             return price
-    known = ", ".join(price.instance for price in prices())
-    raise ConfigError(f"--instance {instance} is not in the price table ({known}); give --price-per-hour instead")
+    known = [price.instance for price in prices()]
+    near = did_you_mean(instance, known) or f"; give {named('price_per_hour')} instead"
+    raise ConfigError(f"{set_to('instance', instance)} is not in the price table ({', '.join(known)}){near}")
 
 
 def default_price(device: str, accelerator: str | None, cores: int) -> Price:
@@ -71,7 +73,9 @@ def default_price(device: str, accelerator: str | None, cores: int) -> Price:
         return _cpu_price(cores)
     if kind == "cuda" and accelerator is not None and (price := _gpu_price(accelerator)):
         return price
-    raise ConfigError(f"no price is known for {accelerator or device}; give --price-per-hour USD or --instance NAME")
+    raise ConfigError(
+        f"no price is known for {accelerator or device}; give {named('price_per_hour')} or {named('instance')}"
+    )
 
 
 def given_price(usd_per_hour: float) -> dict[str, Any]:
@@ -98,7 +102,7 @@ def table_price(row: Price) -> dict[str, Any]:
 def _cpu_price(cores: int) -> Price:
     large_enough = [price for price in prices() if price.accelerator is None and price.vcpus >= cores]
     if not large_enough:
-        raise ConfigError(f"no price is known for a CPU with {cores} cores; give --price-per-hour USD")
+        raise ConfigError(f"no price is known for a CPU with {cores} cores; give {named('price_per_hour')}")
     return min(large_enough, key=lambda price: price.vcpus)
 
 

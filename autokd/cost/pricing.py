@@ -8,6 +8,7 @@ from autokd.config import SearchConfig
 from autokd.cost.price_table import Price, default_price, given_price, price_of, table_price
 from autokd.errors import ConfigError
 from autokd.machine import usable_cores
+from autokd.naming import set_to
 from autokd.records import CostModel
 
 BATCH_SIZE = {"cuda": 32}
@@ -20,7 +21,7 @@ def cost_model_for(config: SearchConfig, image_size: int) -> CostModel:
     Raises ConfigError for a device that is not there, an unknown instance, or hardware without a price.
     """
     device = config.serve_device or config.device or _default_device()
-    accelerator = _accelerator(device)
+    accelerator = _accelerator(device, "serve_device" if config.serve_device else "device")
     kind = device.partition(":")[0]
     return CostModel(
         model=config.cost_model,
@@ -62,12 +63,12 @@ def _default_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _accelerator(device: str) -> str | None:
-    """The name of a CUDA device; None for every other kind of device."""
+def _accelerator(device: str, setting: str) -> str | None:
+    """The name of a CUDA device; None for every other kind of device. `setting`: which one named the device."""
     if device.partition(":")[0] != "cuda":
         return None
     import torch
 
     if not torch.cuda.is_available():
-        raise ConfigError(f"--serve-device {device}: this machine has no CUDA device; choose cpu")
+        raise ConfigError(f"{set_to(setting, device)}: this machine has no CUDA device; choose cpu")
     return str(torch.cuda.get_device_name(device))

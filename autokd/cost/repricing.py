@@ -7,6 +7,7 @@ from typing import Any
 
 from autokd.cost.price_table import given_price, price_of, table_price
 from autokd.errors import ConfigError
+from autokd.naming import named
 from autokd.records import CostModel
 
 FLEET = ("accelerators_per_replica", "requests_per_month", "min_replicas", "peak_to_mean", "target_utilization")
@@ -22,11 +23,13 @@ def changed_model(model: CostModel, given: Mapping[str, Any]) -> CostModel:
     """
     dead = [name for name in SERVING if name in given and name != "requests_per_month"]
     if model.model == "params" and dead:
-        flag = "--" + dead[0].replace("_", "-")
-        raise ConfigError(f"{flag} changes nothing here: this run was priced by parameters; search with measured cost")
+        raise ConfigError(
+            f"{named(dead[0])} changes nothing here: this run was priced by parameters; search with measured cost"
+        )
     if model.model == "measured" and "price_per_billion" in given:
         raise ConfigError(
-            "--price-per-billion changes nothing here: this run was priced by hardware; --price-per-hour does"
+            f"{named('price_per_billion')} changes nothing here: this run was priced by hardware; "
+            f"give {named('price_per_hour')}"
         )
     refuse_idle(given, given.get("requests_per_month", model.requests_per_month))
     update: dict[str, Any] = {name: given[name] for name in ("utilization", *FLEET) if name in given}
@@ -48,11 +51,12 @@ def refuse_idle(given: Collection[str], requests_per_month: float | None) -> Non
     if requests_per_month is not None:
         if "utilization" in given:
             raise ConfigError(
-                "--utilization counts only without a volume, and there is one (--requests-per-month); "
-                "give --target-utilization"
+                f"{named('utilization')} counts only without a volume, and there is one "
+                f"({named('requests_per_month')}); give {named('target_utilization')}"
             )
         return
     for name in WITH_VOLUME:
         if name in given:
-            flag = "--" + name.replace("_", "-")
-            raise ConfigError(f"{flag} counts only with a volume, and there is none; give --requests-per-month too")
+            raise ConfigError(
+                f"{named(name)} counts only with a volume, and there is none; give {named('requests_per_month')} too"
+            )

@@ -11,6 +11,7 @@ from torch import nn
 
 from autokd.cost.timing_stats import percentile
 from autokd.errors import ConfigError, UsageError
+from autokd.naming import set_to
 from autokd.private_interfaces import raise_recompile_limits
 from autokd.progress import Listener
 from autokd.records import CostModel
@@ -81,8 +82,8 @@ class Bench:
         except (RuntimeError, TypeError, ValueError, AssertionError) as error:
             line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ConfigError(
-                f"{name} cannot be served with --serve-runtime {self._runtime} and --serve-precision "
-                f"{self._precision} on {self._device} ({line}); choose eager and fp32"
+                f"{name} cannot be served with {set_to('serve_runtime', self._runtime)} and "
+                f"{set_to('serve_precision', self._precision)} on {self._device} ({line}); choose eager and fp32"
             ) from error
         return timed
 

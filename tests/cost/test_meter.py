@@ -69,7 +69,7 @@ def test_a_gpu_brings_its_price_precision_and_batch(monkeypatch):
     model = cost_model_for(config(serve_device="cuda:0"), 32)
     assert (model.precision, model.batch_size) == ("bf16", 32)
     assert "g6.xlarge" in model.instance
-    with pytest.raises(ConfigError, match="--price-per-hour"):
+    with pytest.raises(ConfigError, match="price_per_hour"):
         monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "NVIDIA Unheard")
         cost_model_for(config(serve_device="cuda:0"), 32)
 

@@ -54,7 +54,7 @@ def test_gpu_names_find_their_row(name, instance):
     ["NVIDIA L40S", "NVIDIA GeForce RTX 4090", "NVIDIA A100-SXM4-40GB MIG 1g.5gb", "NVIDIA GH200 480GB"],
 )
 def test_gpus_without_a_row_ask_for_a_price(name):
-    with pytest.raises(ConfigError, match="--price-per-hour"):
+    with pytest.raises(ConfigError, match="price_per_hour"):
         default_price("cuda", name, cores=16)
 
 
@@ -64,12 +64,14 @@ def test_cpus_take_the_smallest_machine_that_has_their_cores(cores, vcpus):
 
 
 def test_hardware_that_is_not_in_the_table_asks_for_a_price():
-    with pytest.raises(ConfigError, match="1000 cores; give --price-per-hour"):
+    with pytest.raises(ConfigError, match="1000 cores; give price_per_hour"):
         default_price("cpu", None, 1000)
-    with pytest.raises(ConfigError, match="known for mps; give --price-per-hour"):
+    with pytest.raises(ConfigError, match="known for mps; give price_per_hour"):
         default_price("mps", None, 8)
 
 
 def test_an_unknown_instance_is_answered_with_the_known_ones():
-    with pytest.raises(ConfigError, match=r"x9\.huge is not in the price table \(c7i\.large, "):
+    with pytest.raises(ConfigError, match=r"x9\.huge' is not in the price table \(c7i\.large, "):
         price_of("x9.huge")
+    with pytest.raises(ConfigError, match=r"\); did you mean c7i\.large"):
+        price_of("c7i.larg")

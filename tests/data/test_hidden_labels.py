@@ -77,7 +77,7 @@ def test_what_is_said_of_hidden_labels(folder):
 
 @pytest.mark.parametrize("share", [0, 1.5, -0.1])
 def test_a_share_outside_0_to_1_is_refused(share):
-    with pytest.raises(ConfigError, match=r"--label-fraction .* cannot be used: it must be"):
+    with pytest.raises(ConfigError, match=r"label_fraction=.* cannot be used: it must be"):
         settings(label_fraction=share)
 
 

@@ -1,0 +1,90 @@
+"""How messages name a setting: as the caller wrote it, or would write it.
+
+    keyword     max_cost=0.01                   a call from Python; also where nothing else is said
+    flag        --max-cost 0.01                 the command line
+    key         max_cost = 0.01                 a config file
+    variable    AUTOKD_SEARCH_MAX_COST=0.01     the environment
+
+The command line says which it is, with `naming`. A thread that is started within it names keywords.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Literal
+
+Style = Literal["keyword", "flag", "key", "variable"]
+
+
+@dataclass(frozen=True)
+class Names:
+    """The style of all settings but those that have their own."""
+
+    style: Style
+    own: Mapping[str, Style] = field(default_factory=dict)
+    prefix: str = "AUTOKD_SEARCH"  # of variables
+
+
+_KEYWORDS = Names("keyword")
+_names: ContextVar[Names] = ContextVar("names", default=_KEYWORDS)
+
+
+@contextmanager
+def naming(names: Names) -> Iterator[None]:
+    """Within this block messages name settings so."""
+    token = _names.set(names)
+    try:
+        yield
+    finally:
+        _names.reset(token)
+
+
+def named(name: str) -> str:
+    """A setting: `max_cost` or `--max-cost`."""
+    names = _names.get()
+    style = names.own.get(name, names.style)
+    if style == "flag":
+        return _flag(name)
+    return f"{names.prefix}_{name.upper()}" if style == "variable" else name
+
+
+def set_to(name: str, value: object) -> str:
+    """A setting with its value: `max_cost=0.01` or `--max-cost 0.01`."""
+    names = _names.get()
+    style = names.own.get(name, names.style)
+    if style == "flag" and isinstance(value, bool):
+        return _flag(name) if value else _flag(f"no_{name}")
+    if style == "flag":
+        return f"{_flag(name)} {shlex.quote(_plain(value))}"
+    if style == "variable":
+        return f"{named(name)}={shlex.quote(_plain(value))}"
+    if style == "key":
+        return f"{name} = {_plain(value) if _is_number(value) else json.dumps(value, default=str)}"
+    return f"{name}={_plain(value) if _is_number(value) else repr(value)}"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean max_cost?`, or nothing where no known name is like this one."""
+    near = difflib.get_close_matches(name.replace("-", "_"), list(known), n=2, cutoff=0.7)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _plain(value: object) -> str:
+    """A value as text: 20 for 20.0."""
+    if isinstance(value, float) and float(short := f"{value:g}") == value:
+        return short
+    return str(value)
