@@ -1,4 +1,4 @@
-"""What came of soft labels, and the reader that gives them to a training."""
+"""The record of stored soft labels, and the reader that gives them to a training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from autokd.soft_labels.topk import unpack
 
 
 class SoftLabelSet(Record):
-    """Where soft labels lie and what they cost, or that the teacher runs live; plain data that any worker can open."""
+    """Where soft labels are stored and what they cost, or that the teacher runs live; plain data for any worker."""
 
     folder: str  # nothing is in it where the teacher runs live
     views: int  # that are stored; with fewer than wanted, epochs see them again in turn
@@ -24,7 +24,7 @@ class SoftLabelSet(Record):
     reused: int  # views that an earlier run has written
     seconds: float  # device seconds of what was written now
     total_seconds: float  # device seconds of all these views, whenever they were written
-    live: bool = False  # the teacher runs beside every distilled training, whose seconds contain its own
+    live: bool = False  # the teacher runs during every distilled training, whose seconds include its own
     remarks: tuple[str, ...] = ()  # what a reader of the report should know about them
 
     @property
@@ -54,5 +54,5 @@ class SoftLabels:
 def _layout(folder: Path) -> Layout:
     entry = read_sealed(entry_path(folder, 0), View)
     if entry is None:
-        raise DataError(f"{entry_path(folder, 0)} is gone or damaged; start the search again, it is written anew")
+        raise DataError(f"{entry_path(folder, 0)} is missing or damaged; start the search again, which writes it again")
     return entry.layout
