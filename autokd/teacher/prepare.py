@@ -71,7 +71,7 @@ def check_weights(config: SearchConfig) -> None:
     if mode == "pretrained":
         check_pretrained(config.teacher)
     elif mode != "scratch" and not Path(mode).is_file():
-        raise TeacherError(f"--teacher-weights {mode} is no file; name one, or use pretrained or scratch")
+        raise TeacherError(f"--teacher-weights {mode} is not a file; name one, or use pretrained or scratch")
 
 
 def weights_mode(config: SearchConfig) -> str:

@@ -31,7 +31,7 @@ def hard_loss(
 
     smoothing: the share of each label's mass that is spread evenly over all classes, its own included (Szegedy et al.
     2016, arXiv:1512.00567, section 7). With weights a label may be UNLABELLED: it adds nothing, and the mean is over
-    all images as ever.
+    all images in any case.
     """
     if weights is not None:
         return (weights * _cross_entropies(student.float(), labels, mix, smoothing)).mean()
@@ -63,7 +63,7 @@ def soft_loss(
 ) -> Tensor:
     """The teacher's term of a training; `teacher` holds raw logits and gets no gradient.
 
-    labels and beta are read by `dkd` alone, for which the teacher's answer stands in for a missing label. `dist` weighs
+    labels and beta are read by `dkd` alone, which replaces a missing label by the teacher's answer. `dist` weighs
     its part over images, which belongs to all of them, by the mean of the weights. Of a mixed pair the tempered
     probabilities are mixed, never the logits.
     Raises ValueError for `dkd` without labels or with a mix: its formula knows one label an image.

@@ -47,7 +47,7 @@ class Ledger:
     """Proposals and results of a search; survives a kill at any moment."""
 
     def __init__(self, path: Path, space: Space, candidates: Sequence[Candidate], plan: SearchPlan) -> None:
-        """Open the ledger, or begin it; raises RunError where it was begun with another space."""
+        """Open the ledger, or start it; raises RunError where it was started with another space."""
         self._plan, self._space = plan, space
         self._candidates = {candidate.student: candidate for candidate in candidates}
         self._names = {arm: [c.student for c in candidates if arm in c.arms] for arm in ARMS}
@@ -59,7 +59,7 @@ class Ledger:
     # ---- asking ----------------------------------------------------------------------------------------------
 
     def next(self) -> Proposal | None:
-        """The next trial, for the arm that has begun fewer; None when both have begun all of theirs."""
+        """The next trial, for the arm that has started fewer; None when both have started all of theirs."""
         waiting = {arm: self._started(arm) for arm in self._studies if self._may_start(arm)}
         if not waiting:
             return None
@@ -85,7 +85,7 @@ class Ledger:
         return self._plan.trials // 2 if arm in self._studies else 0
 
     def _student(self, trial: optuna.Trial, arm: Arm) -> str:
-        """From the plain list; family and size in its place learnt more slowly (benchmarks/RESULTS.md)."""
+        """From the plain list of names. Drawing family and size instead learnt more slowly (benchmarks/RESULTS.md)."""
         return str(trial.suggest_categorical("student", self._names[arm]))
 
     def _recipe(self, trial: optuna.Trial, arm: Arm) -> Recipe:
@@ -143,7 +143,7 @@ class Ledger:
     # ---- reading ---------------------------------------------------------------------------------------------
 
     def records(self) -> list[TrialRecord]:
-        """Every trial that was begun, by number; of one that was begun again, the last."""
+        """Every trial that was started, by number; of a trial that was started twice, the last attempt."""
         latest = {}
         for arm, study in self._studies.items():
             drawn = self._space.ranges(arm, self._plan.classes).keys()
@@ -153,9 +153,9 @@ class Ledger:
         return [latest[number] for number in sorted(latest)]
 
     def remarks(self) -> list[str]:
-        """First proposals that are not tried, because their student is no candidate of their arm."""
+        """First proposals that are not tried, because their student is not a candidate of their arm."""
         return [
-            f"The first proposal of {first['student']} is left out: it is no candidate of the {arm} arm."
+            f"The first proposal of {first['student']} is left out: it is not a candidate of the {arm} arm."
             for arm in self._studies
             for first in self._space.firsts(arm)
             if "student" in first and first["student"] not in self._names[arm]
@@ -201,7 +201,7 @@ class Ledger:
         return study
 
     def _firsts(self, arm: Arm) -> list[dict[str, Any]]:
-        """Fixed parameters of an arm's first proposals; those of a student that is no candidate are skipped."""
+        """Fixed parameters of an arm's first proposals; those of a student that is not a candidate are skipped."""
         found = [first for first in self._space.firsts(arm) if first.get("student") in (None, *self._names[arm])]
         return found[: self._plan.trials // 2]
 
@@ -264,10 +264,10 @@ _STATES: dict[str, TrialState] = {
 
 
 def _refuse_another(path: Path, arm: Arm, name: str, known: Sequence[str]) -> None:
-    """A run whose arm was begun with other choices is not silently begun anew."""
+    """Raise RunError where this arm was started with other choices, so that it is not silently started again."""
     if name not in known and any(each.startswith(f"{arm}-") for each in known):
         raise RunError(
-            f"{path} was begun with another search space, other candidates or other settings, so its trials "
+            f"{path} was started with another search space, other candidates or other settings, so its trials "
             "cannot be continued; start again in another --output"
         )
 

@@ -1,7 +1,7 @@
 """The weights that students start from: found, converted and kept by the controller before anything is trained.
 
 A student's weights are one file in the cache, so both arms, every seed and every worker start from the same tensors;
-only a head that does not fit the task is drawn anew by each training, from its seed.
+only a head that does not fit the task is drawn by each training, from its seed.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Supply:
         try:
             return make(student, file, task, Shelf(cache_dir, hold))
         except UnavailableError:
-            self.__dict__.pop("_hub_answers", None)  # before another is waited for, it is asked again
+            self.__dict__.pop("_hub_answers", None)  # the hub is asked again before the next download
             raise
 
     def again(self, student: str, weights: StartWeights, task: Task, cache_dir: Path, hold: Hold | None = None) -> bool:
@@ -84,7 +84,7 @@ class Supply:
 
 
 def weights_path(cache_dir: Path, weights: StartWeights) -> Path:
-    """Where weights that were fetched lie."""
+    """The file of weights that were fetched."""
     return cache_dir / "students" / weights.key / "weights.safetensors"
 
 
@@ -124,7 +124,7 @@ class Shelf:
 
 
 def _from_hub(student: str, file: Path | None, task: Task, shelf: Shelf) -> StartWeights:
-    """timm's weights, from its own cache where they lie there."""
+    """timm's weights, from its own cache if they are there."""
     known, classes = published(student), len(task.classes)
     assert known is not None  # noqa: S101 - see `lacks`
     key = digest(FORMAT, student, known.name, timm.__version__, *_needs(student, task))
@@ -193,5 +193,5 @@ def _why(error: Exception) -> str:
 
 
 def _needs(student: str, task: Task) -> tuple[object, ...]:
-    """What converted weights depend on beside their source."""
+    """What converted weights depend on besides their source."""
     return (*task.classes, *build_arguments(student, task.transform.image_size).items())

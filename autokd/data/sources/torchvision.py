@@ -47,7 +47,7 @@ def read_torch(data: str, data_dir: Path | None) -> Parts:
 
 
 def _folder_of(dataset: Any) -> Path:
-    """Where torchvision keeps the files of a data set: MNIST and its kin name it, CIFAR names it below the root."""
+    """Where torchvision keeps the files of a data set: MNIST and similar ones name it, CIFAR within the root."""
     return Path(getattr(dataset, "raw_folder", None) or Path(dataset.root, dataset.base_folder))
 
 

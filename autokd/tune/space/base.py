@@ -68,7 +68,7 @@ def resolved(sources: Sequence[Source]) -> dict[str, Any]:
 
 
 def source_of(place: Place, sources: Sequence[Source]) -> Source:
-    """The file that says what stands at a place; the first where none does."""
+    """The file that gives the value at a place; the first file where none does."""
     depth = next((n for n in range(len(place)) if place[:n] not in BY_KEY), len(place))
     return next((source for source in sources if _has(source.content, place[:depth])), sources[0])
 

@@ -1,4 +1,4 @@
-"""What is wrong with a search space: sentences that name the thing and the remedy, each with its place in the file."""
+"""What is wrong with a search space: sentences that name mistake and remedy, each with its place in the file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def misfits(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
-    """Whatever does not fit the sections: unknown keys, wrong types, values out of bounds."""
+    """Everything that does not fit the sections: unknown keys, wrong types, values out of bounds."""
     return [
         Problem(tuple(each["loc"]), _sentence(each, model))
         for each in error.errors()
@@ -27,7 +27,7 @@ def misfits(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
 
 
 def contradictions(space: Space) -> list[Problem]:
-    """What fits by itself but not together."""
+    """Values that are allowed one by one, but not together."""
     return [*_losses(space), *_schedules(space), *_firsts(space), *_default(space)]
 
 
@@ -36,7 +36,7 @@ def strangers(space: Space, students: Collection[str]) -> list[Problem]:
     return [
         Problem(
             place := ("first", number, "student"),
-            f"{spell(place)}: {first.student} is none of this space's students; include it, or leave this out",
+            f"{spell(place)}: {first.student} is not one of this space's students; include it, or leave this out",
         )
         for number, first in enumerate(space.first)
         if first.student and first.student not in students
@@ -161,7 +161,7 @@ def _firsts(space: Space) -> Iterator[Problem]:
 
 
 def _outside(space: Space, arm: Arm, name: str, value: float) -> str | None:
-    """Why a first proposal is none that the sampler could make, where that does not hang on the number of classes."""
+    """Why the sampler could not draw this value; None where it could, or where the number of classes decides."""
     bounds = space.recipe.of(arm).given().get(name)
     if bounds is None or bounds.low <= value <= bounds.high:
         return None

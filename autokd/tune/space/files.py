@@ -1,4 +1,4 @@
-"""Files of search spaces: where they lie, and what is wrong with one, by line."""
+"""Files of search spaces: where they are, and what is wrong with one, by line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from autokd.tune.space.toml_lines import Lines, Problem
 
 
 def space_folder() -> Path:
-    """search_spaces/, inside the installed package or beside it in a source checkout."""
+    """search_spaces/, inside the installed package, or next to it in a source checkout."""
     package = Path(__file__).parents[2]
     return next((p for p in (package / "search_spaces", package.parent / "search_spaces") if p.is_dir()), package)
 

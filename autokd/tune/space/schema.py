@@ -14,7 +14,7 @@ from autokd.records import Arm, Loss, Record, Schedule
 
 
 class Section(Record):
-    """A table of the file. It is read strictly: neither a text nor `true` is a number."""
+    """A table of the file. It is read strictly: a text or `true` is not accepted as a number."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
@@ -86,7 +86,7 @@ Positive = Annotated[Searched, _within(0, itself=False)]
 NotNegative = Annotated[Searched, _within(0)]
 BelowOne = Annotated[NotNegative, _below(1)]
 TeacherShare = Annotated[
-    Searched, _within(0.3, 1, why="; below 0.3 the teacher hardly counts and the arms are no longer two")
+    Searched, _within(0.3, 1, why="; below 0.3 the teacher has so little weight that both arms are nearly the same")
 ]
 
 
@@ -139,7 +139,7 @@ class Recipes(Section):
 
 
 class Values(Section):
-    """A section with recipe parameters as plain numbers beside its own keys."""
+    """A section with recipe parameters as plain numbers, in addition to its own keys."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, float] = Field(init=False)
@@ -160,7 +160,7 @@ class First(Values):
 
 
 class Default(Values):
-    """[default]: the recipe that each arm is confirmed with beside its own best ones."""
+    """[default]: the recipe that each arm is confirmed with, in addition to its own best ones."""
 
     loss: Loss | None = None
     schedule: Schedule | None = None
