@@ -210,7 +210,7 @@ class SearchConfig(BaseModel):
     def changed(self, given: Mapping[str, Any]) -> Self:
         """These settings with some of them changed; raises ConfigError for a value that cannot be used.
 
-        What only made sense beside a setting that is changed goes with it: the address of a cluster with Ray, a price
+        A setting that only made sense with the one that is changed is dropped: the address of a cluster with Ray, a price
         with an instance, and the other way round.
         """
         stored = self.model_dump()

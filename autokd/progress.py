@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it. The default listener is silent; the terminal draws, the log file writes."""
+"""What a run tells its listeners. The default listener is silent; the terminal draws, the log file writes."""
 
 from __future__ import annotations
 

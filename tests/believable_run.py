@@ -60,6 +60,7 @@ def reading(student: str, cost: float, capacity: float = 812.4) -> Reading:
     return Reading(
         model=student,
         capacity_rps=capacity,
+        capacity_interval=Interval(mean=capacity, low=capacity / 1.05, high=capacity / 0.96),
         latency_ms=Latency(p50=9.84, p95=11.2, p99=14.6),
         cost_usd_per_1k=Interval(mean=cost, low=cost * 0.96, high=cost * 1.05),
         noisy=False,

@@ -162,9 +162,11 @@ def made_record(made: Made, correct: np.ndarray[Any, Any]) -> FinalistRecord:
 
 def made_reading(model: str, cost: float, p95: float | None, noisy: bool, spread: float) -> Reading:
     """A reading whose capacity belongs to the cost under `made_cost_model`."""
+    capacity = 1000 * 1.2 / (3600 * cost * 0.3)
     return Reading(
         model=model,
-        capacity_rps=1000 * 1.2 / (3600 * cost * 0.3),
+        capacity_rps=capacity,
+        capacity_interval=Interval(mean=capacity, low=capacity / (1 + spread), high=capacity / (1 - spread)),
         latency_ms=None if p95 is None else Latency(p50=p95 / 2, p95=p95, p99=p95 * 1.5),
         cost_usd_per_1k=Interval(mean=cost, low=cost * (1 - spread), high=cost * (1 + spread)),
         noisy=noisy,

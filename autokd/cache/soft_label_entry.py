@@ -1,4 +1,4 @@
-"""What the files beside soft labels say of them: whose they are, how a view lies on disk, which chunks are there."""
+"""What the files next to soft labels say: whose they are, how a view is stored, which chunks are there."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Layout(Record):
         return (end - first) * self.dtype.itemsize
 
     def batches(self, chunk: int) -> list[tuple[int, int]]:
-        """First and past-the-last row of each of its batches, the same whoever writes it and whenever."""
+        """First and past-the-last row of each of its batches, the same for every writer at any time."""
         first, end = self.span(chunk)
         return [(start, min(start + self.batch, end)) for start in range(first, end, self.batch)]
 

@@ -19,7 +19,7 @@ def changed_model(model: CostModel, given: Mapping[str, Any]) -> CostModel:
     """A run's cost model with those settings changed that are given, by their names in SearchConfig.
 
     Raises ConfigError for an unknown instance, for prices of hardware where parameters were priced, and for what would
-    change nothing beside the volume, or the lack of one.
+    change nothing, given the volume or that there is none.
     """
     dead = [name for name in SERVING if name in given and name != "requests_per_month"]
     if model.model == "params" and dead:

@@ -40,13 +40,13 @@ def one_time_usd(spent_usd: float, policy: Policy) -> float:
 def break_even_requests(one_time: float, teacher_cost: float, student_cost: float) -> float | None:
     """Requests after which the saving has paid the one-time cost; None where the student is not cheaper.
 
-    None, too, beside a teacher that cannot be served at all (its cost is infinite): nothing is known to be saved.
+    None, too, where the teacher cannot be served at all (its cost is infinite): the saving is unknown.
     """
     return _repaid(one_time, teacher_cost - student_cost) if student_cost < teacher_cost < inf else None
 
 
 def horizon_saving_usd(teacher_cost: float, student_cost: float, policy: Policy) -> float | None:
-    """Dollars saved over the whole horizon; negative for a dearer student, None without a volume."""
+    """Dollars saved over the whole horizon; negative for a more expensive student, None without a volume."""
     if policy.requests_per_month is None:
         return None
     return (teacher_cost - student_cost) / 1000 * policy.requests_per_month * policy.horizon_months
@@ -105,13 +105,6 @@ def repriced(reading: Reading, old: CostModel, new: CostModel) -> Interval:
     With a capacity the formula is asked again, at its mean and both ends; without one (priced by parameters) the cost
     follows the price per parameter alone.
     """
-    if reading.capacity_rps is None:
+    if reading.capacity_interval is None:
         return _scaled(reading.cost_usd_per_1k, new.usd_per_1k_per_billion / old.usd_per_1k_per_billion)
-    return cost_interval(reading.capacity_interval or _capacity(reading.capacity_rps, reading.cost_usd_per_1k), new)
-
-
-def _capacity(mean: float, cost: Interval) -> Interval:
-    """A capacity whose ends were not kept; exact where no fleet of whole replicas rounded the cost's ends."""
-    if not 0 < cost.low <= cost.high < inf:
-        return Interval(mean=mean, low=mean, high=mean, level=cost.level)
-    return Interval(mean=mean, low=mean * cost.mean / cost.high, high=mean * cost.mean / cost.low, level=cost.level)
+    return cost_interval(reading.capacity_interval, new)

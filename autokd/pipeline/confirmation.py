@@ -169,7 +169,7 @@ def add_seeds(state: State, factory: WorkshopFactory, seeds: int) -> None:
 def _book_look(run: Run, before: Sequence[FinalistRecord], now: Sequence[FinalistRecord]) -> None:
     """Count another look where finalists that a verdict is known of have more seeds now, a filled gap included.
 
-    To be called before finalists.json is written: whoever reads that has looked.
+    To be called before finalists.json is written, because reading that is looking.
     """
     had = {_identity(record): len(record.seeds) for record in before}
     have = {_identity(record): len(record.seeds) for record in now}

@@ -28,7 +28,7 @@ class Disk(Record):
 
     @property
     def peak(self) -> int:
-        """The most that is taken at any moment, beside tables and the report."""
+        """The most that is taken at any moment, without tables and the report."""
         later = self.teacher + self.soft_labels + self.checkpoints + self.finalists + self.student_weights
         return self.decoded_images + max(self.teacher_training, later)
 

@@ -12,7 +12,7 @@ class Reading(Record):
 
     model: str
     capacity_rps: float | None  # requests per second of one replica; None when priced by parameters
-    capacity_interval: Interval | None = None  # of capacity_rps; readings without it scale the cost's
+    capacity_interval: Interval | None = None  # of capacity_rps; None when priced by parameters
     latency_ms: Latency | None
     cost_usd_per_1k: Interval
     noisy: bool

@@ -103,7 +103,7 @@ class Economics(Record):
     """What the recommended student costs once, and what it saves."""
 
     one_time_usd: dict[str, float]  # by what was paid for: the stages of the run, and adoption
-    saving_usd_per_1k: Interval | None  # None, as all below, beside a teacher that cannot be served
+    saving_usd_per_1k: Interval | None  # None, as all below, where the teacher cannot be served
     saving_usd_per_month: Interval | None  # None without a volume
     break_even_requests: Interval | None  # infinite where it may never pay
     break_even_months: Interval | None  # None without a volume

@@ -42,3 +42,9 @@ FORMULA = (
 def unread(loss: Loss) -> set[str]:
     """Parameters that some losses read, but not this one."""
     return {name for about in LOSSES.values() for name in about.reads} - set(LOSSES[loss].reads)
+
+
+WITHOUT_LABEL = (
+    ". An image without a label has the teacher's term alone, at weight 1; in dkd the teacher's answer stands in for "
+    "its label"
+)

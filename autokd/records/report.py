@@ -14,7 +14,7 @@ from autokd.records.training import LeftOut
 
 
 class Quality(Record):
-    """What is reported of a model beside its accuracy, as means over its seeds; None where a run has no such figure."""
+    """Other quality metrics of a model than accuracy, as means over its seeds; None where there is no such figure."""
 
     subject: Subject
     student: str  # the teacher's name for the teacher
@@ -31,7 +31,7 @@ class Quality(Record):
 
 
 class ClassRow(Record):
-    """One class: the model that would be shipped beside the teacher; the means are over seeds."""
+    """One class: the model that would be shipped compared with the teacher; the means are over seeds."""
 
     name: str
     images: int
@@ -95,7 +95,7 @@ class EqualTerms(Record):
 
 
 class Audit(Record):
-    """What a buyer asks beside the accuracy; it moves the verdict only by a limit on flips or recall."""
+    """Other quality metrics than accuracy; they move the verdict only by a limit on flips or recall."""
 
     quality: tuple[Quality, ...]
     classes: tuple[ClassAudit, ...]

@@ -39,7 +39,7 @@ class Candidate(Record):
 
 
 class LeftOut(Record):
-    """A student of the space that is no candidate, and why."""
+    """A student of the space that is not a candidate, and why."""
 
     student: str
     parameters: int | None
@@ -49,7 +49,7 @@ class LeftOut(Record):
 
 
 class Recipe(Record):
-    """Everything that one training depends on beside the student and the seed; alpha = 0 is the direct arm."""
+    """Everything that one training depends on, except student and seed; alpha = 0 is the direct arm."""
 
     temperature: float = 1.0
     alpha: float = 0.0
@@ -108,7 +108,7 @@ class TrialRecord(Record):
 
 
 class Evaluation(Record):
-    """What a model's logits on the test images say beside its accuracy; shares are of all images."""
+    """What a model's logits on the test images say; shares are of all images."""
 
     accuracy: float
     nll: float  # nats

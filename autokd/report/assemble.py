@@ -6,15 +6,10 @@ from typing import Any
 
 from autokd.machine import now
 from autokd.records import Audit, CostModel, Decision, Policy, Report, SearchSummary, Task
-from autokd.records.losses import FORMULA
+from autokd.records.losses import FORMULA, WITHOUT_LABEL
 from autokd.report.sections.savings import day_after
 from autokd.runs.folder import Run
 from autokd.runs.store import CANDIDATES, COSTS, SEARCH, TASK, TEACHER
-
-WITHOUT_LABEL = (
-    ". An image without a label has the teacher's term alone, at weight 1; in dkd the teacher's answer stands in for "
-    "its label"
-)
 
 
 def assemble(
@@ -31,7 +26,7 @@ def assemble(
     """The whole result of a run under one decision; nothing is written.
 
     `student_path` names the folder of the recommended student, relative to the run; `student_test_accuracy` is the
-    fraction of test images that this very model gets right; `audit` stands beside the verdict. `cost_model` and
+    fraction of test images that this very model gets right; `audit` holds other quality metrics. `cost_model` and
     `search` are the run's own unless given: the decision may be one of other conditions. Raises RunError where task,
     teacher or costs are missing.
     """

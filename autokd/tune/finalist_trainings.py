@@ -211,7 +211,7 @@ def _is_done(job: Job) -> bool:
 def keep_needed_weights(folder: Path, record: FinalistRecord | None) -> None:
     """Drop the weights of one finalist's seeds that no record on disk names and no later one can.
 
-    `record` is the finalist's in finalists.json. Whoever confirms next may ask for any number of seeds from those of
+    `record` is the finalist's in finalists.json. The next confirmation may ask for any number of seeds from those of
     the record on, so the best of each such number is kept; without a record, all seeds are asked for.
     """
     results = {path.parent: RESULT.read(path.parent) for path in folder.glob(f"*/{RESULT.name}")}

@@ -89,6 +89,8 @@ def test_a_capacity_without_ends_takes_those_of_its_cost() -> None:
 
 
 def test_a_price_by_parameters_follows_its_own_price() -> None:
-    reading = made_reading("net", 0.001, None, noisy=False, spread=0.0).model_copy(update={"capacity_rps": None})
+    reading = made_reading("net", 0.001, None, noisy=False, spread=0.0).model_copy(
+        update={"capacity_rps": None, "capacity_interval": None}
+    )
     found = economics.repriced(reading, made_cost_model(), made_cost_model(usd_per_1k_per_billion=0.2))
     assert found.mean == pytest.approx(0.002)

@@ -118,9 +118,11 @@ def test_a_price_by_parameters_has_no_utilization() -> None:
     evidence = made_evidence(*BETTER, model=made_cost_model(model="params"))
     priced = replace(
         evidence,
-        teacher_reading=evidence.teacher_reading.model_copy(update={"capacity_rps": None}),
+        teacher_reading=evidence.teacher_reading.model_copy(update={"capacity_rps": None, "capacity_interval": None}),
         finalists=tuple(
-            f.model_copy(update={"reading": f.reading.model_copy(update={"capacity_rps": None})})
+            f.model_copy(
+                update={"reading": f.reading.model_copy(update={"capacity_rps": None, "capacity_interval": None})}
+            )
             for f in evidence.finalists
         ),
     )
@@ -210,7 +212,9 @@ def test_nothing_names_the_limits_that_were_asked_for() -> None:
 def test_a_teacher_that_cannot_be_served_has_no_saving() -> None:
     evidence = made_evidence(*BETTER)
     nothing = Interval(mean=inf, low=inf, high=inf)
-    reading = evidence.teacher_reading.model_copy(update={"capacity_rps": 0.0, "cost_usd_per_1k": nothing})
+    reading = evidence.teacher_reading.model_copy(
+        update={"capacity_rps": 0.0, "capacity_interval": Interval(mean=0, low=0, high=0), "cost_usd_per_1k": nothing}
+    )
     decision = decide(replace(evidence, teacher_reading=reading), Policy(max_cost=0.001))
     assert decision.verdict == "distill"
     assert decision.break_even_requests is None

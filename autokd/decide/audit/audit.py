@@ -1,4 +1,4 @@
-"""What a buyer asks beside the accuracy: calibration, single classes, ambiguous images, equal terms.
+"""Other quality metrics than accuracy: calibration, single classes, ambiguous images, equal terms.
 
 It is computed once, after the verdict, and moves nothing in it. Looked at are the students of the three options, and
 the twin of the distilled one.
@@ -148,9 +148,9 @@ def _ambiguity(evidence: Evidence, decision: Decision, entropy: metrics.Floats) 
 
 
 def _equal_terms(run: Run, evidence: Evidence, decision: Decision) -> tuple[EqualTerms, ...]:
-    """The distilled option beside the direct one (equal trials) and beside the longer training (equal seconds).
+    """The distilled option compared with the direct one (equal trials) and the longer training (equal seconds).
 
-    Where the direct option is no searched one (the longer training, a published model, a twin), the most accurate of
+    Where the direct option was not searched (the longer training, a published model, a twin), the most accurate of
     those on validation stands for equal trials.
     """
     distilled, direct = _record(evidence, decision.options.distilled), _record(evidence, decision.options.direct)

@@ -1,4 +1,4 @@
-"""Beyond the range of ratios: what distilling does for students that the search leaves out, beside those it has.
+"""Beyond the range of ratios: what distilling does for students that the search leaves out, compared with those it has.
 
 Nothing here touches the verdict. Gains are compared with that of the finalist that has the same recipe, image by image.
 """

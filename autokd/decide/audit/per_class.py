@@ -1,4 +1,4 @@
-"""A student class by class beside the teacher: which classes would lose by the change.
+"""A student compared with the teacher class by class: which classes would lose by the change.
 
 The tests are about the very model that would be shipped, the seed that is best on validation: one pair of models, so
 that McNemar's test is exact. Flips are also given as means over seeds, which say whether another training would lose

@@ -65,7 +65,7 @@ def _row(edge: Edge) -> tuple[str, ...]:
 
 
 def _said(edge: Edge) -> str:
-    """The gain beyond one end beside that within, and what follows."""
+    """The gain beyond one end compared with that within, and what follows."""
     where = (
         f"{edge.side.capitalize()} {edge.limit:g}\u00d7 distilling brings {edge.student} {fmt.points(edge.gain.mean)}"
     )

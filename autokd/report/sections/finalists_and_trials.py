@@ -74,7 +74,7 @@ def _picks(report: Report) -> set[int | None]:
 
 
 def left_out_table(left_out: Sequence[LeftOut]) -> Table:
-    """Students of the space that are no candidates, with the reason."""
+    """Students of the space that are not candidates, with the reason."""
     return Table("left-out", LEFT_OUT, tuple(_left_out(student) for student in left_out))
 
 
@@ -145,7 +145,7 @@ def _recipe(recipe: Recipe) -> tuple[str, str, str, str, str]:
 
 
 def _also(recipe: Recipe) -> str:
-    """What a recipe has beside the usual: smoothed labels, mixed images, another schedule."""
+    """What a recipe has that is not usual: smoothed labels, mixed images, another schedule."""
     shares = {"smoothing": recipe.label_smoothing, "mixup": recipe.mixup, "cutmix": recipe.cutmix}
     found = [f"{name} {value:.2g}" for name, value in shares.items() if value]
     found += [recipe.schedule] if recipe.schedule != "cosine" else []

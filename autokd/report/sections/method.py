@@ -169,11 +169,11 @@ def _search(report: Report) -> tuple[Pair, ...]:
 
 
 def _levels(report: Report) -> str:
-    """The level of what the verdict rests on, and that of what stands beside it where it is another."""
+    """The level of the intervals that the verdict rests on, and that of the other metrics where it differs."""
     level, audit = report.options.teacher.accuracy.level, report.audit
-    beside = {row.recall.level for found in audit.classes for row in found.rows if row.recall} if audit else set()
+    levels = {row.recall.level for found in audit.classes for row in found.rows if row.recall} if audit else set()
     if audit and audit.ambiguity:
-        beside |= {quarter.gain.level for quarter in audit.ambiguity.quarters}
-    others = fmt.listed(fmt.share(other) for other in sorted(beside - {level}))
-    aside = f", those of quarters and single classes {others}" if beside - {level} else ""
+        levels |= {quarter.gain.level for quarter in audit.ambiguity.quarters}
+    others = fmt.listed(fmt.share(other) for other in sorted(levels - {level}))
+    aside = f", those of quarters and single classes {others}" if levels - {level} else ""
     return f"{fmt.share(level)}{aside}; differences are paired image by image over the seeds"
