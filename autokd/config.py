@@ -210,8 +210,8 @@ class SearchConfig(BaseModel):
     def changed(self, given: Mapping[str, Any]) -> Self:
         """These settings with some of them changed; raises ConfigError for a value that cannot be used.
 
-        A setting that only made sense with the one that is changed is dropped: the address of a cluster with Ray, a price
-        with an instance, and the other way round.
+        A setting that only made sense with the one that is changed is dropped: the address of a cluster with Ray, a
+        price with an instance, and the other way round.
         """
         stored = self.model_dump()
         if given.get("engine", "ray") != "ray":

@@ -94,7 +94,7 @@ def _shared(folder: Path) -> int:
 
 
 def _is_at(lock: int, path: Path) -> bool:
-    """Whether the open file is still the one at `path`; a process that waited for a removal holds a file without a name."""
+    """Whether the open file is still the one at `path`; who waited for a removal may hold a file without a name."""
     return path.exists() and os.path.samestat(os.fstat(lock), path.stat())
 
 

@@ -36,9 +36,7 @@ class Evidence:
     search: SearchSummary
     nearest: tuple[LeftOut, ...]  # students that were not trained but whose cost is known, cheapest first
     readings: Mapping[str, Reading] = field(default_factory=dict)  # of every model that was measured, by its name
-    budget: float | None = (
-        None  # dollars per 1,000 requests of the search itself: more expensive students were never tried
-    )
+    budget: float | None = None  # dollars per 1,000 requests, of the search: nothing above it was tried
     ratios: tuple[float, float] = (5.0, 20.0)  # within which students were distilled
     level: float = LEVEL  # of every interval of accuracies
 

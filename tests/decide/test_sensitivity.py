@@ -22,6 +22,8 @@ BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925, cost=0.0004), twin(ac
 DEAR = tuple(replace(made, cost=0.002) for made in BETTER)
 POOR = (distilled(accuracy=0.89), direct(accuracy=0.88), twin(accuracy=0.87))
 
+BY_PARAMETERS = {"capacity_rps": None, "capacity_interval": None}
+
 
 def found(case: Case, policy: Policy) -> dict[str, list[Change]]:
     by_dial: dict[str, list[Change]] = {}
@@ -118,12 +120,9 @@ def test_a_price_by_parameters_has_no_utilization() -> None:
     evidence = made_evidence(*BETTER, model=made_cost_model(model="params"))
     priced = replace(
         evidence,
-        teacher_reading=evidence.teacher_reading.model_copy(update={"capacity_rps": None, "capacity_interval": None}),
+        teacher_reading=evidence.teacher_reading.model_copy(update=BY_PARAMETERS),
         finalists=tuple(
-            f.model_copy(
-                update={"reading": f.reading.model_copy(update={"capacity_rps": None, "capacity_interval": None})}
-            )
-            for f in evidence.finalists
+            f.model_copy(update={"reading": f.reading.model_copy(update=BY_PARAMETERS)}) for f in evidence.finalists
         ),
     )
     dials = found(build_case(priced), Policy(max_cost=0.001))
