@@ -6,7 +6,7 @@ would change the verdict is found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from autokd.decide.class_recall import Recalls
@@ -14,7 +14,7 @@ from autokd.decide.economics import repriced
 from autokd.decide.evidence import Evidence
 from autokd.decide.statistics import intervals
 from autokd.decide.statistics.intervals import Estimate
-from autokd.records import Arm, ClassRecall, CostModel, FinalistRecord, Interval, Reading, SeededInterval
+from autokd.records import Arm, ClassRecall, CostModel, FinalistRecord, Interval, Reading, SeededInterval, beyond_range
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Case:
 def build_case(evidence: Evidence) -> Case:
     """Compute every statistic that the verdict may need."""
     everybody = [_student(evidence, record) for record in sorted(evidence.finalists, key=lambda f: f.number)]
-    beyond = _beyond(evidence.finalists)
+    beyond = beyond_range((f.number, f.role, f.twin_of) for f in evidence.finalists)
     students = tuple(student for student in everybody if student.number not in beyond)
     return Case(
         evidence=_without_spending(evidence, beyond),
@@ -110,12 +110,6 @@ def build_case(evidence: Evidence) -> Case:
         },
         beyond=tuple(student for student in everybody if student.number in beyond),
     )
-
-
-def _beyond(finalists: Sequence[FinalistRecord]) -> set[int]:
-    """Numbers of the finalists beyond the range of ratios, and of the twins that were trained for them alone."""
-    edges = {finalist.number for finalist in finalists if finalist.role == "edge"}
-    return edges | {f.number for f in finalists if f.role == "twin" and f.twin_of and edges.issuperset(f.twin_of)}
 
 
 def _without_spending(evidence: Evidence, beyond: Collection[int]) -> Evidence:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.decide.statistics.repeated_looks import LEVEL, level_of_look
+from autokd.decide.statistics.repeated_looks import level_of_look
 from autokd.errors import RunError
 from autokd.metrics import Correct
-from autokd.records import CostModel, FinalistRecord, LeftOut, Reading, SearchSummary, Task, Teacher
+from autokd.records import LEVEL, CostModel, FinalistRecord, LeftOut, Reading, SearchSummary, Task, Teacher
 from autokd.runs.arrays import read_correct, read_labels, read_teacher_correct
 from autokd.runs.folder import Run
 from autokd.runs.store import CANDIDATES, COSTS, SEARCH, TASK, TEACHER, read_finalists

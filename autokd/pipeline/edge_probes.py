@@ -7,6 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
+from autokd.decide.economics import within
 from autokd.records import Arm, Candidate, Reading, Side
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def affordable_first(names: Sequence[str], readings: Mapping[str, Reading], max_
     """The nearest that is within the budget, else the nearest that can serve at all; None where none could be read."""
     costs = {name: readings[name].cost_usd_per_1k.mean for name in names if name in readings}
     served = [name for name, cost in costs.items() if isfinite(cost)]
-    return next((name for name in served if costs[name] <= max_cost), served[0] if served else None)
+    return next((name for name in served if within(costs[name], max_cost)), served[0] if served else None)
 
 
 def side_of(ratio: float, config: SearchConfig) -> Side:

@@ -7,6 +7,7 @@ Units: accuracies, retentions and gains are fractions (0.971, not 97.1); money i
 from autokd.records.base import (
     ARM_OF,
     ARMS,
+    LEVEL,
     SCHEMA_VERSION,
     Arm,
     Difference,
@@ -63,11 +64,13 @@ from autokd.records.training import (
     SeedResult,
     StartWeights,
     TrialRecord,
+    beyond_range,
 )
 
 __all__ = [
     "ARMS",
     "ARM_OF",
+    "LEVEL",
     "SCHEMA_VERSION",
     "Advantage",
     "Ambiguity",
@@ -122,4 +125,5 @@ __all__ = [
     "TrialState",
     "Verdict",
     "VerdictMap",
+    "beyond_range",
 ]

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 SCHEMA_VERSION = 1
+LEVEL = 0.95  # of an interval, unless it says another
 
 Arm = Literal["distill", "direct"]
 ARMS: tuple[Arm, ...] = ("distill", "direct")
@@ -38,7 +39,7 @@ class Interval(Record):
     mean: Dollars
     low: Dollars
     high: Dollars
-    level: float = 0.95
+    level: float = LEVEL
 
 
 class Difference(Interval):

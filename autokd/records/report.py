@@ -45,7 +45,7 @@ class ClassRow(Record):
 
 
 class ClassAudit(Record):
-    """One student class by class; `worse` and `better` than the teacher are those with p below 0.05."""
+    """One student class by class; `worse` and `better` than the teacher are those that a test shows."""
 
     subject: Subject
     student: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import Field
 
 from autokd.records.base import Arm, Dollars, Loss, Record, Role, Schedule, TrialState
@@ -130,6 +132,16 @@ class SeedResult(Record):
     device_seconds: float
     accumulate: int = 1  # parts in which its batches were trained, for lack of memory
     evaluation: Evaluation | None = None
+
+
+def beyond_range(finalists: Iterable[tuple[int, Role, tuple[int, ...]]]) -> set[int]:
+    """Numbers of the finalists beyond the range of ratios, and of the twins that were trained for them alone.
+
+    finalists: number, role and the numbers that each is the twin of.
+    """
+    listed = [*finalists]
+    edges = {number for number, role, _ in listed if role == "edge"}
+    return edges | {number for number, role, twins in listed if role == "twin" and twins and edges.issuperset(twins)}
 
 
 class FinalistRecord(Record):

@@ -11,7 +11,7 @@ from pathlib import Path
 from autokd.errors import RunError
 from autokd.files import write_text
 from autokd.metrics import evaluate
-from autokd.records import Candidate, EpochReport, FinalistRecord, Proposal, SeedResult
+from autokd.records import Candidate, EpochReport, FinalistRecord, Proposal, SeedResult, beyond_range
 from autokd.runs.arrays import (
     Part,
     read_labels,
@@ -64,12 +64,7 @@ class FinalistSource:
         self._recorded = {record.number: record for record in recorded}
         self._running: dict[str, tuple[Job, int]] = {}  # epochs so far
         self._deaths: dict[str, int] = {}
-        edges = {finalist.proposal.number for finalist in finalists if finalist.role == "edge"}
-        self.beyond = edges | {
-            finalist.proposal.number
-            for finalist in finalists
-            if finalist.role == "twin" and edges.issuperset(finalist.twin_of)
-        }
+        self.beyond = beyond_range((f.proposal.number, f.role, f.twin_of) for f in finalists)
         self.failed: list[Failure] = []
         self.failed_beyond: list[Failure] = []  # of the ratio range: no verdict rests on these
 

@@ -37,9 +37,8 @@ from math import inf, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.decide.statistics.repeated_looks import LEVEL
 from autokd.metrics import Correct
-from autokd.records import Difference, Interval, SeededInterval
+from autokd.records import LEVEL, Difference, Interval, SeededInterval
 
 Floats = NDArray[np.float64]
 Values = NDArray[np.float64] | NDArray[np.int8]  # int8: -1, 0 and 1, whose squares stay in range

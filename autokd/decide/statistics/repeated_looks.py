@@ -13,7 +13,7 @@ so that over any number of looks the chances of a wrong recommendation add up to
 
 from __future__ import annotations
 
-LEVEL = 0.95  # of the first look
+from autokd.records import LEVEL
 
 
 def level_of_look(look: int) -> float:

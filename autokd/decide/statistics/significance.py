@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from autokd.records import LEVEL
+
 Floats = NDArray[np.float64]
 
-ERROR = 0.05  # adjusted p below which a difference is called shown
+ERROR = 1 - LEVEL  # adjusted p below which a difference is called shown
 
 
 def mcnemar(a: ArrayLike, b: ArrayLike) -> Floats:

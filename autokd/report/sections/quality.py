@@ -44,6 +44,7 @@ class ByClass:
 class OtherMetrics:
     """The whole section; a part that could not be formed is None or empty."""
 
+    error: str  # p below which a row is marked
     moves: str
     quality: Table
     equal: Table | None
@@ -59,6 +60,7 @@ def other_metrics(report: Report) -> OtherMetrics | None:
     if audit is None or not audit.classes:
         return None
     return OtherMetrics(
+        error=f"{ERROR:.3g}",
         moves=what_moves(report.policy),
         quality=Table("quality", QUALITY, tuple(_quality(audit, quality) for quality in audit.quality), sortable=False),
         equal=_equal(audit),
