@@ -48,9 +48,8 @@ def percent_pair(fraction: float, limit: float) -> tuple[str, str]:
 
 
 def points(difference: float) -> str:
-    """0.012 -> +1.2 points; two decimals below one point."""
-    size = abs(difference) * 100
-    return f"{difference * 100:+.{1 if size >= 1 else 2}f} points"
+    """0.012 -> +1.20 points."""
+    return f"{difference * 100:+.2f} points"
 
 
 def level(share: float) -> str:
@@ -78,7 +77,12 @@ def number_pair(value: float, limit: float) -> tuple[str, str]:
 
 
 def count(number: float) -> str:
-    """A whole number with separators; three significant digits from 10,000 on, rounded up."""
+    """A whole number with separators: 12,345."""
+    return f"{number:,.0f}"
+
+
+def requests(number: float) -> str:
+    """Requests after which something has paid, never rounded down: three significant digits from 10,000 on."""
     return f"{rounded_out(number, up=True) if number >= 10_000 else ceil(number):,.0f}"
 
 
@@ -112,12 +116,36 @@ def clean(number: float) -> str:
     return f"{number:.10g}"
 
 
+def large(number: float) -> str:
+    """A large count in short: 58.2 M, 11.6 G."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g} {letter}" if number < 999.5 * size else f"{number / size:,.0f} {letter}"
+    return f"{number:g}"
+
+
+def rate(per_second: float) -> str:
+    """Requests per second."""
+    return f"{per_second:,.0f} /s" if per_second >= 100 else f"{per_second:.3g} /s"
+
+
 def duration(seconds: float) -> str:
     """`40 s`, `12 min`, `3 h 20 min`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def exact_duration(seconds: float) -> str:
+    """Seconds in the two units that matter: 3 min 12 s, 2 h 05 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes:02d} min"
 
 
 def file_size(count: float) -> str:

@@ -78,11 +78,11 @@ def test_choices_that_may_be_left_out_are_choices() -> None:
         ),
         (["--teacher", "resnet18", "--max-cost", "1", "--space", "huge"], "neither a file nor one of"),
         (["--teacher", "resnet18", "--max-cost", "1", "--instance", "x1"], "not in the price table"),
-        (["--teacher", "resnet18", "--max-cost", "1", "--teacher-weights", "none.pt"], "is no file"),
+        (["--teacher", "resnet18", "--max-cost", "1", "--teacher-weights", "none.pt"], "is not a file"),
         (["--teacher", "resnet18", "--max-cost", "1", "--config", "none.toml"], "cannot be read"),
         (
             ["--teacher", "resnet18", "--max-cost", "1", "--data", "nowhere", "--teacher-weights", "scratch"],
-            "no folder",
+            "not a folder",
         ),
     ],
 )

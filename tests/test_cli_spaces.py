@@ -82,7 +82,7 @@ def test_every_problem_has_its_own_line_and_the_exit_code_is_2(mine: Path) -> No
     assert result.exit_code == 2
     assert result.stdout == ""
     assert [line.partition(": ")[0] for line in problems] == [f"{mine}, line 3", f"{mine}, line 8"]
-    assert "resnet10tt is no timm model; did you mean" in problems[0]
+    assert "resnet10tt is not a timm model; did you mean" in problems[0]
     assert "low 0.9 is above high 0.5; swap them" in problems[1]
     as_json = run("validate", str(mine), "--json")
     assert as_json.exit_code == 2

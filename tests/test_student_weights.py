@@ -81,7 +81,7 @@ def test_both_arms_start_from_given_weights_and_fitting_ones_are_a_finalist_as_t
     assert started == {"test_resnet": "test_resnet.safetensors", "lcnet_050": "lcnet_050.safetensors"}
     assert [len(c["weights"]["fingerprint"]) for c in candidates if c["weights"]] == [16, 16]
     (remark,) = [r.text for r in result.report.search.remarks if "start from" in r.text]
-    assert remark == "All 2 students start from given weights, in both arms alike."
+    assert remark == "All 2 students start from given weights, in both arms."
     assert remark in (result.path / "report.html").read_text()
 
     (published,) = [f for f in result.report.finalists if f.role == "published"]
@@ -116,6 +116,6 @@ def test_offline_the_report_says_what_the_verdict_holds_for(space_file: Path, tm
 
 
 def test_what_cannot_be_used_is_refused_before_any_data_are_read(space_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--student-weights nowhere is no folder"):
+    with pytest.raises(ConfigError, match="--student-weights nowhere is not a folder"):
         quick(space_file, tmp_path / "run", student_weights="nowhere", data="a folder that is not there")
     assert not (tmp_path / "run").exists()

@@ -23,8 +23,8 @@ def command(ctx: click.Context, /, run: Path, seeds: int, as_json: bool, **place
     98.75 %, ...), so that repeated looks do not favour a chance result. To continue an interrupted call, repeat it.
     Exit code 0: a verdict; 3: nothing meets the limits; 130: interrupted.
     """
-    from autokd.cli import output
     from autokd.cli.screen import Screen, polite_interrupt
+    from autokd.cli.verdict import print_result
     from autokd.pipeline.search import confirm_run
 
     given = {name: value for name, value in placement.items() if value is not None}
@@ -33,5 +33,5 @@ def command(ctx: click.Context, /, run: Path, seeds: int, as_json: bool, **place
     if as_json:
         click.echo(result.report.model_dump_json(indent=2))
     else:
-        output.print_result(result)
+        print_result(result)
     ctx.exit(3 if result.verdict == "none" else 0)

@@ -33,9 +33,9 @@ def command(ctx: click.Context, /, run: Path, output: Path | None, as_json: bool
     if as_json:
         click.echo(report.model_dump_json(indent=2))
     else:
-        from autokd.cli import output as answers
+        from autokd.cli.verdict import print_files, print_verdict
 
-        answers.print_report(report, run)
+        print_verdict(report, run)
         if output is not None:
-            answers.print_paths(output)
+            print_files(output)
     ctx.exit(3 if report.verdict == "none" else 0)

@@ -1,4 +1,4 @@
-"""The answers of commands, on stdout."""
+"""The answers of commands, on stdout; a verdict has its own file."""
 
 from __future__ import annotations
 
@@ -17,24 +17,16 @@ if TYPE_CHECKING:
     from autokd.cache.entries import Entry
     from autokd.config import SearchConfig
     from autokd.pipeline.estimate import Estimate
-    from autokd.records import CostPrediction, Option, Report
-    from autokd.result import SearchResult
+    from autokd.records import CostPrediction
     from autokd.soft_labels.verify import SetCheck
     from autokd.tune.space.summary import Outline
     from autokd.zoo.student_table import Row
 
 PIPED_WIDTH = 240
 NAMED = 6  # students of a family that are written out
-COLOURS = {"distill": "green", "use_small_model": "cyan", "keep_teacher": "yellow", "none": "red"}
-VERDICTS = {
-    "distill": "DISTIL",
-    "use_small_model": "USE THE SMALL MODEL",
-    "keep_teacher": "KEEP THE TEACHER",
-    "none": "NOTHING MEETS THE LIMITS",
-}
 
 
-def _answer() -> Console:
+def answer_console() -> Console:
     """stdout; sentences wrap on a terminal only."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
@@ -43,89 +35,6 @@ def _answer() -> Console:
 def _print_table(table: Table) -> None:
     """A table on stdout in its own width: no cell is cut, a narrow terminal wraps the lines."""
     Console(highlight=False, width=PIPED_WIDTH, soft_wrap=True).print(table)
-
-
-def print_result(result: SearchResult) -> None:
-    """Verdict, the three options, reasons, and where everything is."""
-    console, report = _answer(), result.report
-    print_report(report, result.path)
-    print_paths(result.path, "trials.csv", "finalists.csv")
-    if report.student_path:
-        accuracy = f" ({report.student_test_accuracy:.1%} on test)" if report.student_test_accuracy is not None else ""
-        console.print(Text(f"Student  {result.path / report.student_path}{accuracy}"))
-
-
-def print_paths(folder: Path, *tables: str) -> None:
-    """Where page and numbers lie."""
-    console = _answer()
-    console.print()
-    console.print(Text(f"Report   {folder / 'report.html'}"))
-    console.print(Text(f"Numbers  {', '.join([str(folder / 'report.json'), *tables])}"))
-
-
-def print_report(report: Report, path: Path) -> None:
-    """Verdict, the three options, reasons, and what would settle or change it; `path` is the run's."""
-    console = _answer()
-    console.print()
-    console.print(Text(f"{VERDICTS[report.verdict]} ({report.strength})", style=f"bold {COLOURS[report.verdict]}"))
-    console.print(Text(report.summary))
-    if report.condition:
-        console.print(Text(f"Condition: {report.condition}."))
-    _print_table(_options_table(report))
-    _print_assumptions(console, report)
-    for title, lines in (
-        ("Why", report.reasons),
-        ("Weak because", report.weaknesses),
-        ("Would change it", report.would_change),
-    ):
-        if lines:
-            console.print(Text(f"{title}:", style="bold"))
-            for line in lines:
-                console.print(Text(f"  - {line}"))
-        if title == "Weak because" and report.settling_seeds:
-            console.print(Text(f"  autokd confirm {path} --seeds {report.settling_seeds}"))
-
-
-def _print_assumptions(console: Console, report: Report) -> None:
-    """What the costs depend on, in a line of its own however long it is."""
-    from autokd.report.sections.cost_assumptions import assumptions, other_machine
-
-    for line in (assumptions(report), other_machine(report)):
-        if line is not None:
-            console.print(Text(line.replace("\u00a0", " ")), soft_wrap=True)
-
-
-def _options_table(report: Report) -> Table:
-    table = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 2, 0, 0))
-    level = f"{report.options.teacher.accuracy.level * 100:g} %"
-    for column in (
-        "option",
-        "model",
-        "params",
-        "ratio",
-        f"test accuracy ({level})",
-        f"retention ({level})",
-        "$ per 1,000",
-        "fits",
-    ):
-        table.add_column(column, justify="left" if column in {"option", "model"} else "right", no_wrap=True)
-    options = report.options
-    for name, option in (("teacher", options.teacher), ("direct", options.direct), ("distilled", options.distilled)):
-        table.add_row(name, *(_cells(option) if option else ["-", "", "", "", "", "", ""]))
-    return table
-
-
-def _cells(option: Option) -> list[str]:
-    accuracy, retention = option.accuracy, option.retention
-    return [
-        option.student,
-        f"{option.parameters / 1e6:.1f} M",
-        f"{option.ratio:.1f}x",
-        f"{accuracy.mean:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%})",
-        f"{retention.mean:.1%} ({retention.low:.1%} to {retention.high:.1%})",
-        _dollars(option.cost_usd_per_1k) + (" noisy" if option.noisy else ""),
-        "yes" if option.eligible else "no",
-    ]
 
 
 def _dollars(amount: float) -> str:
@@ -147,7 +56,7 @@ def print_config(config: SearchConfig, sources: dict[str, str]) -> None:
 
 def print_estimate(estimate: Estimate) -> None:
     """Candidates, then the plan."""
-    console, task = _answer(), estimate.task
+    console, task = answer_console(), estimate.task
     console.print(f"{task.data}: {task.training_images}, {len(task.classes)} classes, {task.transform.image_size} px")
     teacher = estimate.teacher_reading
     console.print(
@@ -169,7 +78,7 @@ def print_estimate(estimate: Estimate) -> None:
         console.print(f"  {stage.name:<13} {stage.work}: about {duration(stage.seconds)}, ${stage.usd:.4f}")
     console.print(
         f"In all about {duration(estimate.seconds)} of device time, ${estimate.usd:.4f}, "
-        f"and {file_size(estimate.disk_bytes)} of disk at most, beside tables and the report. Nothing was trained."
+        f"and {file_size(estimate.disk_bytes)} of disk at most, without tables and the report. Nothing was trained."
     )
     parts = {name.replace("_", " "): count for name, count in estimate.disk.model_dump().items() if count}
     console.print(f"  disk: {', '.join(f'{name} {file_size(count)}' for name, count in parts.items())}")
@@ -195,7 +104,7 @@ def print_students(shown: Sequence[Row], everything: Sequence[Row], of: str, siz
     """One line a student, then how many were left out and why; without a size each model is at its own."""
     from autokd.zoo.student_table import why_left_out
 
-    console = _answer()
+    console = answer_console()
     console.print(f"Students of {of}, {f'at {size} px' if size else 'each at its own image size'}")
     columns = ("student", "family", "params", "ratio", "MACs", "activations", "weights", "top-1 %", "")
     table = Table(*columns, box=None, padding=(0, 2, 0, 0))
@@ -228,7 +137,7 @@ def print_spaces(outlines: Sequence[Outline]) -> None:
 
 def print_space(outline: Outline) -> None:
     """Students by family, then what is searched in each arm."""
-    console = _answer()
+    console = answer_console()
     count = f"{outline.students:,} students of {len(outline.families)} families"
     console.print(Text(f"{outline.path} is sound: {count}."))
     table = Table("family", "students", "", box=None, padding=(0, 2, 0, 0))
@@ -249,7 +158,7 @@ def print_space(outline: Outline) -> None:
 
 def print_cache(entries: Sequence[Entry], root: Path) -> None:
     """One line an entry, and their size together."""
-    console = _answer()
+    console = answer_console()
     console.print(Text(f"{root}: {len(entries)} entries, {file_size(sum(entry.bytes for entry in entries))}"))
     table = Table("kind", "key", "size", "last used", "belongs to", box=None, padding=(0, 2, 0, 0))
     for entry in entries:
@@ -271,7 +180,7 @@ def _belongs_to(entry: Entry) -> str:
 
 def print_check(check: SetCheck) -> None:
     """What the verification of one set of soft labels found."""
-    console = _answer()
+    console = answer_console()
     count = len(check.faults)
     found = f"{count} fault{'s' if count > 1 else ''}" if count else "sound"
     sampled = f"{check.sampled} of them computed again by the teacher"
@@ -286,7 +195,7 @@ def print_check(check: SetCheck) -> None:
 
 def print_pruned(gone: Sequence[Entry], left: Sequence[Entry], dry_run: bool) -> None:
     """What was removed, what that freed, and what stays."""
-    console = _answer()
+    console = answer_console()
     for entry in gone:
         console.print(
             Text(

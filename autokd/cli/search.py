@@ -26,13 +26,14 @@ def command(
 
     Exit code 0: a verdict; 3: nothing meets the limits; 130: interrupted, continue with --resume.
     """
-    from autokd.cli import output as answers
+    from autokd.cli.output import print_config as print_settings
     from autokd.cli.screen import Screen, polite_interrupt
+    from autokd.cli.verdict import print_result
 
     config = settings(ctx, output if resume and output else None)
     refuse_idle([name for name, source in sources(ctx).items() if source == "command line"], config.requests_per_month)
     if print_config:
-        answers.print_config(config, sources(ctx))
+        print_settings(config, sources(ctx))
         return
     from autokd.pipeline.search import run_search
 
@@ -41,5 +42,5 @@ def command(
     if as_json:
         click.echo(result.report.model_dump_json(indent=2))
     else:
-        answers.print_result(result)
+        print_result(result)
     ctx.exit(3 if result.verdict == "none" else 0)

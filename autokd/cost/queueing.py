@@ -13,10 +13,12 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
+import numpy as np
+
 from autokd.cost.timing_stats import percentile
 
 REQUESTS = 5000  # simulated for every rate
-HALVINGS = 12  # of the span from 0 to the highest throughput: finer than the simulation's own noise
+STEPS = 2**12  # rates from 0 to the highest throughput: finer than the simulation's own noise
 
 
 def capacity_within(seconds_by_batch: Mapping[int, float], max_latency_ms: float, seed: int = 0) -> float:
@@ -30,14 +32,13 @@ def capacity_within(seconds_by_batch: Mapping[int, float], max_latency_ms: float
     if service[0] > limit:
         return 0.0
     arrivals = _unit_arrivals(seed)
-    low, high = 0.0, max((index + 1) / seconds for index, seconds in enumerate(service))
-    for _ in range(HALVINGS):
-        rate = (low + high) / 2
-        if p95_sojourn(service, [moment / rate for moment in arrivals]) <= limit:
-            low = rate
-        else:
-            high = rate
-    return low
+    highest = max((index + 1) / seconds for index, seconds in enumerate(service))
+
+    def p95(step: int) -> float:
+        rate = highest * step / STEPS
+        return p95_sojourn(service, [moment / rate for moment in arrivals])
+
+    return highest * bisect_right(range(1, STEPS), limit, key=p95) / STEPS
 
 
 def service_times(seconds_by_batch: Mapping[int, float]) -> list[float]:
@@ -48,13 +49,8 @@ def service_times(seconds_by_batch: Mapping[int, float]) -> list[float]:
     sizes = sorted(seconds_by_batch)
     if not sizes or sizes[0] != 1:
         raise ValueError("the service time of a single request is missing")
-    times = []
-    for size in range(1, sizes[-1] + 1):
-        above = next(s for s in sizes if s >= size)
-        below = max(s for s in sizes if s <= size)
-        share = 0.0 if above == below else (size - below) / (above - below)
-        times.append(seconds_by_batch[below] + share * (seconds_by_batch[above] - seconds_by_batch[below]))
-    return times
+    measured = [seconds_by_batch[size] for size in sizes]
+    return [float(seconds) for seconds in np.interp(range(1, sizes[-1] + 1), sizes, measured)]
 
 
 def p95_sojourn(service: Sequence[float], arrivals: Sequence[float]) -> float:

@@ -12,6 +12,7 @@ from torch import nn
 from autokd.cost.timing_stats import percentile
 from autokd.errors import ConfigError, UsageError
 from autokd.naming import set_to
+from autokd.private_interfaces import raise_recompile_limits
 from autokd.progress import Listener
 from autokd.records import CostModel
 
@@ -54,9 +55,7 @@ class Bench:
         self._inputs = self._placed(inputs)
         self._sizes = batch_sizes(model.batch_size) if with_sizes else []
         if self._runtime == "compile":
-            # every model compiles the same forward functions again, for each batch size
-            torch._dynamo.config.recompile_limit = 1000
-            torch._dynamo.config.accumulated_recompile_limit = 10000
+            raise_recompile_limits()  # every model compiles the same forward functions again, for each batch size
 
     def load_all(self, names: list[str], models: Mapping[str, Builder], listener: Listener) -> list[Timed]:
         """Load students; a student that cannot run here is named to the listener."""

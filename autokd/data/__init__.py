@@ -1,1 +1,1 @@
-"""Data sets, splits and views: from what the user names to tensors that every model sees alike."""
+"""Data sets, splits and views: from what the user names to the tensors that every model sees."""

@@ -1,4 +1,4 @@
-"""What a view may suffer beside its crop: colour jitter and random erasing, functions of given uniform numbers."""
+"""What is done to a view besides its crop: colour jitter and random erasing, functions of given uniform numbers."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  #
 
 
 class PackedNames(Sequence[str]):
-    """Names in one array of bytes, each ended by a zero byte: a million of them are no million objects.
+    """Names in one array of bytes, each ended by a zero byte: a million names are one object, not a million.
 
     text: uint8 [bytes], in memory or mapped from a file; `skip`: characters that are left out at the front of each.
     """
@@ -80,7 +80,7 @@ class Parts:
     test: Part | None
     identity: str | None  # names the content without decoding it; None when only the pixels can
     flip: bool = True  # whether a mirrored image still shows its class
-    native_size: int | None = None  # pixels of the longer side where all images are alike
+    native_size: int | None = None  # pixels of the longer side where all images have the same
     workers_can_reopen: bool = True
     unlabelled: Part | None = None  # more images to distil on
 

@@ -24,7 +24,7 @@ from autokd.files import digest, read_cache_json, write_text
 from autokd.machine import Stopwatch
 from autokd.progress import Listener
 
-FORMAT = 2
+FORMAT = 1
 PIECE = 128  # images between two messages of a process
 ALONE_SECONDS = 0.5  # of decoding in this process, several times what starting others takes, before others help
 UNFINISHED = ".decoding-"

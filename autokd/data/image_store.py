@@ -25,7 +25,7 @@ class ImageStore(Protocol):
         """uint8 [len(indices), 3, size, size] on the store's device."""
 
     def batches(self, groups: Sequence[Indices]) -> Iterator[Tensor]:
-        """`take` of each group in turn; a store that decodes works ahead of whoever iterates."""
+        """`take` of each group in turn; a store that decodes works ahead of the caller."""
 
 
 class ResidentImages:

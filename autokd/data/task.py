@@ -1,4 +1,4 @@
-"""A task on disk: decoded images, labels and splits under one fingerprint, opened alike by controller and workers."""
+"""A task on disk: decoded images, labels and splits under one fingerprint, for the controller and all workers."""
 
 from __future__ import annotations
 
@@ -162,7 +162,8 @@ def _judge_corrupt(names: list[str], config: SearchConfig) -> tuple[str, ...]:
     if names and config.on_corrupt == "refuse":
         more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
         raise DataError(
-            f"{names[0]}{more} in {config.data} cannot be read as an image; mend or remove it, or add --on-corrupt skip"
+            f"{names[0]}{more} in {config.data} cannot be read as an image; repair or remove it, or "
+            "add --on-corrupt skip"
         )
     return tuple(names)
 

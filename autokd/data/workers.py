@@ -1,4 +1,4 @@
-"""Work on images in pieces, by worker processes that run ahead of whoever iterates, results in the order asked for."""
+"""Work on images in pieces, by worker processes that run ahead of the caller; results come in order."""
 
 from __future__ import annotations
 

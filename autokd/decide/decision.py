@@ -52,7 +52,7 @@ def _condition(judged: Judgement) -> str | None:
         return None
     requests, model = judged.break_even(judged.pick), judged.case.evidence.cost_model
     at = f" at a utilization of {fmt.clean(model.utilization * 100)} %" if model.model == "measured" else ""
-    return f"above {fmt.count(requests)} requests{at}" if requests else None
+    return f"above {fmt.requests(requests)} requests{at}" if requests else None
 
 
 def _economics(judged: Judgement) -> Economics | None:

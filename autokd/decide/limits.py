@@ -33,6 +33,7 @@ class Limit:
     field: str  # of Policy; None there: no limit was asked for
     term: str  # as the page lists it
     noun: str  # "a budget of {}"
+    bare: str  # "{} per 1,000 requests": the value with its unit
     demand: str  # "cost at most {}": what an option has to do
     did: Callable[[Any, str], str]  # what an option does, in a clause that begins with a verb; given the quantity
     of: Callable[[Any], Interval | None]  # the measured quantity of an option; None: not measured
@@ -136,6 +137,7 @@ COST = Limit(
     field="max_cost",
     term="Budget",
     noun="a budget of {} per 1,000 requests",
+    bare="{} per 1,000 requests",
     demand="cost at most {} per 1,000 requests",
     did=_costs,
     of=lambda offer: offer.cost,
@@ -150,6 +152,7 @@ LATENCY = Limit(
     field="max_latency_ms",
     term="Latency limit (p95)",
     noun="a p95 latency limit of {}",
+    bare="{}",
     demand="answer within {} (p95)",
     did=lambda _, shown: f"has a p95 latency of {shown} ms",
     of=_latency,
@@ -163,6 +166,7 @@ RETENTION = Limit(
     field="min_retention",
     term="Required retention",
     noun="a required retention of {}",
+    bare="{}",
     demand="keep {} of the teacher's accuracy",
     did=lambda student, _: f"keeps {fmt.percent(student.retention.mean)} of the teacher's accuracy",
     of=lambda student: student.retention,
@@ -176,6 +180,7 @@ FLIPS = Limit(
     field="max_negative_flips",
     term="Limit on negative flips",
     noun="a limit of {} on negative flips",
+    bare="{}",
     demand="get at most {} of the test images wrong that the teacher gets right",
     did=lambda student, _: (
         f"gets {fmt.percent(student.flips.mean)} of the test images wrong that the teacher gets right"
@@ -189,6 +194,7 @@ RECALL = Limit(
     field="min_class_recall",
     term="Required recall of every class",
     noun="a required recall of {} in every class",
+    bare="{}",
     demand="recognise {} of every class",
     did=lambda student, _: f"recognises {fmt.percent(student.worst.recall.mean)} of class {student.worst.name}",
     of=lambda student: student.worst.recall,

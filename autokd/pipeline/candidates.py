@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
 from autokd.cost.predict import FEWEST, Prediction, fit, spread_out
+from autokd.decide.economics import within
 from autokd.formatting import usd
 from autokd.pipeline.edge_probes import affordable_first, nearest_beyond
 from autokd.pipeline.services import Parts, Prepared
@@ -26,19 +28,63 @@ if TYPE_CHECKING:
 SAMPLE = 12  # students that a prediction is fitted on
 SHORT = 2 * SAMPLE  # lists up to this length are measured as a whole
 DOUBTFUL = 3  # refused students closest to the budget, measured to see whether the refusal was right
-TRIALS = 24  # where nobody has settled their number
+TRIALS = 24  # where their number is not known yet
 STUDENTS_A_TRIAL = 3
 
 
-@dataclass
+@dataclass(frozen=True)
 class Found:
     """What a space comes to for one teacher and budget."""
 
-    candidates: list[Candidate] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
-    readings: dict[str, Reading] = field(default_factory=dict)
-    edges: list[Candidate] = field(default_factory=list)  # just beyond the range of ratios, where they are asked for
-    prediction: CostPrediction | None = None  # None where every student was measured or priced by its parameters
+    candidates: tuple[Candidate, ...]
+    left_out: tuple[LeftOut, ...]
+    readings: dict[str, Reading]
+    edges: tuple[Candidate, ...]  # just beyond the range of ratios, where they are asked for
+    prediction: CostPrediction | None  # None where every student was measured or priced by its parameters
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Students within the ratio, with what is known of them before anything is measured."""
+
+    counts: Mapping[str, Count]  # of all students of the space
+    arms: Mapping[str, tuple[Arm, ...]]  # of those that may enter one
+    teacher_parameters: int
+
+    def candidate(self, name: str, reading: Reading, predicted: float | None = None) -> Candidate:
+        """A measured student with all that is known of it; one beyond the range enters no arm."""
+        count = self.counts[name]
+        return Candidate(
+            student=name,
+            family=count.family,
+            parameters=count.parameters,
+            ratio=self.teacher_parameters / count.parameters,
+            macs=count.macs,
+            arms=self.arms.get(name, ()),
+            reading=reading,
+            predicted_usd_per_1k=predicted,
+        )
+
+    def left_out(self, name: str, reason: str, reading: Reading | None = None) -> LeftOut:
+        """A student that does not become a candidate, with its measured cost where there is one."""
+        count = self.counts[name]
+        return LeftOut(
+            student=name,
+            parameters=count.parameters,
+            ratio=self.teacher_parameters / count.parameters,
+            reason=reason,
+            cost_usd_per_1k=reading.cost_usd_per_1k.mean if reading and can_serve(reading) else None,
+        )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Readings, and why the students without one have none."""
+
+    readings: dict[str, Reading]
+    predicted: Mapping[str, float] = field(default_factory=dict)  # dollars per 1,000 requests
+    unmeasured: Mapping[str, str] = field(default_factory=dict)  # why, by student
+    prediction: CostPrediction | None = None
 
 
 def find_candidates(
@@ -51,130 +97,122 @@ def find_candidates(
     from autokd.zoo.ratio_filter import sift
 
     names, size = read_space(config.space).names(), prepared.task.transform.image_size
-    teacher = prepared.teacher
-    counts, refused = count_all(names, len(prepared.task.classes), size, config.cache_dir, listener)
-    arms, left_out = sift(counts, teacher.parameters, config.min_ratio, config.max_ratio, teacher.name)
-    found = Found(left_out=[LeftOut(student=n, parameters=None, ratio=None, reason=r) for n, r in refused.items()])
-    found.left_out += left_out
-    listing = _Listing(arms, counts, teacher.parameters, config, found)
-    for name, why in without_weights(arms, parts.supply(config)).items():
-        listing.leave_out(name, why)
-        del arms[name]
-    beyond = nearest_beyond(counts, arms, teacher.parameters, config, parts.supply(config).lacks)
-    named = [*arms, *(name for names in beyond.values() for name in names)]
+    teacher, supply = prepared.teacher, parts.supply(config)
+    counts, unknown = count_all(names, len(prepared.task.classes), size, config.cache_dir, listener)
+    arms, outside = sift(counts, teacher.parameters, config.min_ratio, config.max_ratio, teacher.name)
+    weightless = without_weights(arms, supply)
+    arms = {name: entered for name, entered in arms.items() if name not in weightless}
+    listed = Listed(counts, arms, teacher.parameters)
+    beyond = nearest_beyond(counts, arms, teacher.parameters, config, supply.lacks)
+    named = [*arms, *(name for side in beyond.values() for name in side)]
     parameters = {teacher.name: teacher.parameters} | {name: counts[name].parameters for name in named}
     meter = parts.meter(prepared, parameters, config, model)
     if model.model == "params" or len(arms) <= SHORT:
-        found.readings = meter.read(list(arms), listener)
-        listing.sort(list(arms), {})
+        measured = Measured(meter.read([*arms], listener))
     else:
-        _read_some(listing, meter, listener)
-    for names in beyond.values():
-        if unread := [name for name in names if name not in found.readings]:
-            found.readings = meter.read(unread, listener)
-        edge = affordable_first(names, found.readings, config.max_cost)
-        found.edges += [listing.candidate(edge)] if edge else []
-    return found
+        measured = measure_some({name: counts[name] for name in arms}, config, meter, listener)
+    candidates, expensive = by_budget(listed, measured, config)
+    readings = measured.readings
+    for side in beyond.values():
+        if unread := [name for name in side if name not in readings]:
+            readings = meter.read(unread, listener)
+    edges = (affordable_first(side, readings, config.max_cost) for side in beyond.values())
+    return Found(
+        candidates=candidates,
+        left_out=(
+            *(LeftOut(student=n, parameters=None, ratio=None, reason=reason) for n, reason in unknown.items()),
+            *outside,
+            *(listed.left_out(name, reason) for name, reason in weightless.items()),
+            *expensive,
+        ),
+        readings=readings,
+        edges=tuple(listed.candidate(edge, readings[edge]) for edge in edges if edge),
+        prediction=measured.prediction,
+    )
 
 
-@dataclass(frozen=True)
-class _Listing:
-    """Students within the ratio, and where each one ends up."""
-
-    arms: Mapping[str, tuple[Arm, ...]]
-    counts: Mapping[str, Count]
-    teacher_parameters: int
-    config: SearchConfig
-    found: Found
-
-    def fits(self, name: str) -> bool:
-        """Whether a measured student is within the budget."""
-        reading = self.found.readings.get(name)
-        return reading is not None and reading.cost_usd_per_1k.mean <= self.config.max_cost
-
-    def sort(self, names: Sequence[str], predicted: Mapping[str, float]) -> None:
-        """Measured students become candidates, or are left out for their cost."""
-        for name in names:
-            if not self.fits(name):
-                self.leave_out(name, _why_not(self.found.readings.get(name), self.config))
-                continue
-            self.found.candidates.append(self.candidate(name, predicted.get(name)))
-
-    def candidate(self, name: str, predicted: float | None = None) -> Candidate:
-        """A measured student with all that is known of it; one beyond the range enters no arm."""
-        count = self.counts[name]
-        return Candidate(
-            student=name,
-            family=count.family,
-            parameters=count.parameters,
-            ratio=self.teacher_parameters / count.parameters,
-            macs=count.macs,
-            arms=self.arms.get(name, ()),
-            reading=self.found.readings[name],
-            predicted_usd_per_1k=predicted,
-        )
-
-    def leave_out(self, name: str, reason: str) -> None:
-        """Not a candidate, with the measured cost where there is one."""
-        count, reading = self.counts[name], self.found.readings.get(name)
-        cost = reading.cost_usd_per_1k.mean if reading else None
-        self.found.left_out.append(
-            LeftOut(
-                student=name,
-                parameters=count.parameters,
-                ratio=self.teacher_parameters / count.parameters,
-                reason=reason,
-                cost_usd_per_1k=cost if cost is not None and cost < 1e300 else None,
-            )
-        )
+def by_budget(
+    listed: Listed, measured: Measured, config: SearchConfig
+) -> tuple[tuple[Candidate, ...], tuple[LeftOut, ...]]:
+    """Candidates, and the students left out for their cost or because they were not measured."""
+    candidates, left_out = [], []
+    for name in (name for name in listed.arms if name not in measured.unmeasured):
+        reading = measured.readings.get(name)
+        if reading and fits(reading, config):
+            candidates.append(listed.candidate(name, reading, measured.predicted.get(name)))
+        else:
+            left_out.append(listed.left_out(name, _why_not(reading, config), reading))
+    left_out += [listed.left_out(name, reason) for name, reason in measured.unmeasured.items()]
+    return tuple(candidates), tuple(left_out)
 
 
-def _read_some(listing: _Listing, meter: Meter, listener: Listener) -> None:
+def fits(reading: Reading, config: SearchConfig) -> bool:
+    """Whether a measured student is within the budget."""
+    return within(reading.cost_usd_per_1k.mean, config.max_cost)
+
+
+def can_serve(reading: Reading) -> bool:
+    """Whether a model can serve at all within the latency limit; its cost is infinite where it cannot."""
+    return isfinite(reading.cost_usd_per_1k.mean)
+
+
+# ---- a long list -----------------------------------------------------------------------------------------------
+
+
+def measure_some(counts: Mapping[str, Count], config: SearchConfig, meter: Meter, listener: Listener) -> Measured:
     """Measure a sample, refuse by its prediction, measure no more of the others than can be tried."""
-    found, config = listing.found, listing.config
-    counts = {name: listing.counts[name] for name in listing.arms}
     sample = spread_out(counts, SAMPLE)
-    found.readings = meter.read(sample, listener)
-    measured = [name for name in sample if _finite(found.readings.get(name))]
-    if len(measured) < FEWEST:
-        rest = [name for name in counts if name not in sample]
-        found.readings = meter.read(rest, listener)
-        listing.sort(list(counts), {})
-        return
-    prediction, refused = _refused(listing, counts, measured, meter, listener)
-    predicted = {name: prediction.cost(counts[name]) for name in counts}
-    for name, error in zip(measured, prediction.errors, strict=False):  # those measured last were not fitted on
-        predicted[name] = found.readings[name].cost_usd_per_1k.mean / (1 + error)
-    left = {name: counts[name] for name in counts if name not in refused and name not in found.readings}
-    room = max(0, STUDENTS_A_TRIAL * (config.trials or TRIALS) - sum(map(listing.fits, found.readings)))
-    drawn = _thinned(left, room)
-    found.readings = meter.read(drawn, listener)
-    undrawn = set(left) - set(drawn)
-    listing.sort([name for name in counts if name not in undrawn and name not in refused], predicted)
-    for name in refused:
-        cost = usd(predicted[name])
-        listing.leave_out(name, f"it would cost about {cost} per 1,000 requests (predicted), above the budget")
-    for name in sorted(undrawn):
-        listing.leave_out(name, f"not drawn: {len(drawn)} of {len(left)} were, spread over families and sizes")
-    found.prediction = _summary(prediction, [n for n in drawn if n in found.readings], len(refused), listing, predicted)
+    readings = meter.read(sample, listener)
+    fitted_on = _serving(sample, readings)
+    if len(fitted_on) < FEWEST:
+        return Measured(meter.read([name for name in counts if name not in sample], listener))
+    prediction, refused, readings = _refused(counts, fitted_on, readings, config, meter, listener)
+    predicted = {name: prediction.cost(count) for name, count in counts.items()}
+    for name, error in zip(fitted_on, prediction.errors, strict=False):  # those measured last were not fitted on
+        predicted[name] = readings[name].cost_usd_per_1k.mean / (1 + error)
+    left = {name: counts[name] for name in counts if name not in refused and name not in readings}
+    room = STUDENTS_A_TRIAL * (config.trials or TRIALS) - sum(fits(reading, config) for reading in readings.values())
+    drawn = _thinned(left, max(0, room))
+    readings = meter.read(drawn, listener)
+    unmeasured = {
+        name: f"it would cost about {usd(predicted[name])} per 1,000 requests (predicted), above the budget"
+        for name in refused
+    }
+    undrawn = sorted(set(left) - set(drawn))
+    share = f"not drawn: {len(drawn)} of {len(left)} were, spread over families and sizes"
+    return Measured(
+        readings=readings,
+        predicted=predicted,
+        unmeasured=unmeasured | dict.fromkeys(undrawn, share),
+        prediction=_summary(prediction, _serving(drawn, readings), len(refused), readings, predicted),
+    )
+
+
+def _serving(names: Sequence[str], readings: Mapping[str, Reading]) -> list[str]:
+    """Those of the names that were measured and can serve."""
+    return [name for name in names if name in readings and can_serve(readings[name])]
 
 
 def _refused(
-    listing: _Listing, counts: Mapping[str, Count], measured: list[str], meter: Meter, listener: Listener
-) -> tuple[Prediction, list[str]]:
-    """The prediction and whom it refuses, once the refused ones closest to the budget were measured and did not fit."""
-    found, budget = listing.found, listing.config.max_cost
+    counts: Mapping[str, Count],
+    fitted_on: list[str],
+    readings: dict[str, Reading],
+    config: SearchConfig,
+    meter: Meter,
+    listener: Listener,
+) -> tuple[Prediction, list[str], dict[str, Reading]]:
+    """The prediction, whom it refuses once the refused ones closest to the budget did not fit, and all readings."""
     while True:
-        costs = [found.readings[name].cost_usd_per_1k.mean for name in measured]
-        prediction = fit([counts[name] for name in measured], costs)
-        refused = [n for n in counts if n not in found.readings and prediction.refuses(counts[n], budget)]
+        costs = [readings[name].cost_usd_per_1k.mean for name in fitted_on]
+        prediction = fit([counts[name] for name in fitted_on], costs)
+        refused = [n for n in counts if n not in readings and prediction.refuses(counts[n], config.max_cost)]
         doubtful = sorted(refused, key=lambda name: prediction.cost(counts[name]))[:DOUBTFUL]
         if not doubtful:
-            return prediction, refused
-        found.readings = meter.read(doubtful, listener)
-        measured += [name for name in doubtful if _finite(found.readings.get(name))]
-        if not any(listing.fits(name) for name in doubtful):
-            return prediction, [name for name in refused if name not in doubtful]
+            return prediction, refused, readings
+        readings = meter.read(doubtful, listener)
+        fitted_on += _serving(doubtful, readings)
+        if not any(name in readings and fits(readings[name], config) for name in doubtful):
+            return prediction, [name for name in refused if name not in doubtful], readings
 
 
 def _thinned(counts: Mapping[str, Count], limit: int) -> list[str]:
@@ -192,27 +230,26 @@ def _thinned(counts: Mapping[str, Count], limit: int) -> list[str]:
 
 
 def _summary(
-    prediction: Prediction, drawn: Sequence[str], refused: int, listing: _Listing, predicted: Mapping[str, float]
+    prediction: Prediction,
+    later: Sequence[str],
+    refused: int,
+    readings: Mapping[str, Reading],
+    predicted: Mapping[str, float],
 ) -> CostPrediction:
-    """How good the prediction was: on its own sample, each left out in turn, and on what was measured after it."""
+    """How good the prediction was: on its own sample, each left out in turn, and on what was measured later."""
     import numpy as np
 
-    costs = {n: listing.found.readings[n].cost_usd_per_1k.mean for n in drawn if _finite(listing.found.readings[n])}
-    later = [abs(cost / predicted[name] - 1) for name, cost in costs.items()]
+    errors = [abs(readings[name].cost_usd_per_1k.mean / predicted[name] - 1) for name in later]
     return CostPrediction(
         fitted_on=len(prediction.errors),
         median_error=prediction.median_error,
         largest_error=prediction.largest_error,
         margin=prediction.margin,
         refused=refused,
-        checked_on=len(later),
-        checked_median_error=float(np.median(later)) if later else None,
-        checked_largest_error=float(np.max(later)) if later else None,
+        checked_on=len(errors),
+        checked_median_error=float(np.median(errors)) if errors else None,
+        checked_largest_error=float(np.max(errors)) if errors else None,
     )
-
-
-def _finite(reading: Reading | None) -> bool:
-    return reading is not None and reading.cost_usd_per_1k.mean < 1e300
 
 
 def _why_not(reading: Reading | None, config: SearchConfig) -> str:

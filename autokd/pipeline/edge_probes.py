@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
@@ -40,7 +41,7 @@ def nearest_beyond(
 def affordable_first(names: Sequence[str], readings: Mapping[str, Reading], max_cost: float) -> str | None:
     """The nearest that is within the budget, else the nearest that can serve at all; None where none could be read."""
     costs = {name: readings[name].cost_usd_per_1k.mean for name in names if name in readings}
-    served = [name for name, cost in costs.items() if cost < 1e300]
+    served = [name for name, cost in costs.items() if isfinite(cost)]
     return next((name for name in served if costs[name] <= max_cost), served[0] if served else None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
@@ -74,8 +75,8 @@ def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = 
         teacher_reading=found.readings[config.teacher],
         cost_model=cost_model,
         max_cost=config.max_cost,
-        candidates=tuple(found.candidates),
-        left_out=tuple(found.left_out),
+        candidates=found.candidates,
+        left_out=found.left_out,
         prediction=found.prediction,
         stages=stages,
         seconds=sum(stage.seconds for stage in stages),
@@ -192,7 +193,7 @@ def _direct_images(task: Task, batch_size: int) -> int:
 
 
 def _step_seconds(
-    config: SearchConfig, task: Task, model: nn.Module, candidates: list[Candidate]
+    config: SearchConfig, task: Task, model: nn.Module, candidates: Sequence[Candidate]
 ) -> tuple[float, float]:
     """Training seconds of an image: of the teacher, and the mean over candidates.
 

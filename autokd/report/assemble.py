@@ -6,19 +6,11 @@ from typing import Any
 
 from autokd.machine import now
 from autokd.records import Audit, CostModel, Decision, Policy, Report, SearchSummary, Task
+from autokd.records.losses import FORMULA
 from autokd.report.sections.savings import day_after
 from autokd.runs.folder import Run
 from autokd.runs.store import CANDIDATES, COSTS, SEARCH, TASK, TEACHER
 
-FORMULA = (
-    "loss = (1 - alpha) * CE(student, label) + alpha * T^2 * KL(teacher_T || student_T), where alpha weighs the "
-    "teacher (alpha = 0 is the direct arm), teacher_T and student_T are the softmax of the logits divided by T, "
-    "and KL is summed over classes and averaged over the batch; this is the loss kl. Another loss of a recipe stands "
-    "in place of T^2 * KL: kl_zscore is the same with logits standardised image by image; dist is 1 - r over "
-    "classes plus 1 - r over images, r being the correlation of teacher_T and student_T; dkd is "
-    "T^2 * (TCKD + beta * NCKD), which parts the label's class from the others; hard is CE(student, the teacher's "
-    "answer)"
-)
 WITHOUT_LABEL = (
     ". An image without a label has the teacher's term alone, at weight 1; in dkd the teacher's answer stands in for "
     "its label"

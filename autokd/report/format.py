@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from math import ceil, floor, inf, isfinite, isnan, log10
+from math import inf, isfinite, isnan
 
 from autokd import formatting
-from autokd.records import Arm, Interval, Latency, Role, Verdict
+from autokd.records import Arm, Interval, Latency, Role
 
 NBSP = "\u00a0"
 MINUS = "\u2212"
 NOTHING = "\u2013"  # stands where there is no value
 
-HEADLINES: dict[Verdict, str] = {
-    "distill": "Distil a smaller model",
-    "use_small_model": "Train a small model directly",
-    "keep_teacher": "Keep the teacher",
-    "none": "Nothing meets the limits",
-}
+UNITS = "%|points|ms|s|min|h|/s|[kMGT]"
+
 ARMS: dict[Arm, str] = {"distill": "distill", "direct": "direct"}
 ROLES: dict[Role, str] = {
     "pick": "best proposal",
@@ -31,17 +28,18 @@ ROLES: dict[Role, str] = {
 
 def percent(fraction: float | None, digits: int = 1) -> str:
     """0.971 -> 97.1 %."""
-    return NOTHING if fraction is None else _signed(f"{fraction * 100:.{digits}f}") + f"{NBSP}%"
+    return NOTHING if fraction is None else typeset(formatting.percent(fraction, digits))
 
 
 def share(fraction: float) -> str:
     """A share that somebody chose, with the digits that were given: 0.95 -> 95 %."""
-    return f"{fraction * 100:g}{NBSP}%"
+    return typeset(formatting.level(fraction))
 
 
 def percent_interval(interval: Interval, digits: int = 1) -> str:
     """The two ends of an interval: 96.4 to 97.7 %."""
-    return _signed(f"{interval.low * 100:.{digits}f}") + f" to {percent(interval.high, digits)}"
+    low = percent(interval.low, digits).removesuffix(f"{NBSP}%")
+    return f"{low} to {percent(interval.high, digits)}"
 
 
 def interval_of(interval: Interval) -> str:
@@ -49,9 +47,9 @@ def interval_of(interval: Interval) -> str:
     return f"{share(interval.level)} interval"
 
 
-def points(difference: float, digits: int = 2) -> str:
+def points(difference: float) -> str:
     """A difference of two accuracies in percentage points, sign always shown: +1.20 points."""
-    return _signed(f"{difference * 100:+.{digits}f}") + f"{NBSP}points"
+    return typeset(formatting.points(difference))
 
 
 def bare_points(difference: float) -> str:
@@ -59,9 +57,9 @@ def bare_points(difference: float) -> str:
     return points(difference).removesuffix(f"{NBSP}points")
 
 
-def points_interval(interval: Interval, digits: int = 2) -> str:
+def points_interval(interval: Interval) -> str:
     """The two ends of a difference's interval: +0.60 to +1.80 points."""
-    return _signed(f"{interval.low * 100:+.{digits}f}") + f" to {points(interval.high, digits)}"
+    return f"{bare_points(interval.low)} to {points(interval.high)}"
 
 
 def bare_interval(interval: Interval) -> str:
@@ -71,38 +69,24 @@ def bare_interval(interval: Interval) -> str:
 
 def usd(amount: float | None) -> str:
     """Dollars with the digits that matter; a dash where there is no amount."""
-    if amount is None or amount == -inf or isnan(amount):
-        return NOTHING
-    return "unlimited" if amount == inf else formatting.usd(amount).replace("-", MINUS)
+    return NOTHING if amount is None or amount == -inf or isnan(amount) else typeset(formatting.usd(amount))
 
 
 def count(number: float | None) -> str:
     """A whole number with separators: 12,345."""
-    if number is None or not isfinite(number):
-        return NOTHING
-    return f"{number:,.0f}"
+    return NOTHING if number is None or not isfinite(number) else formatting.count(number)
 
 
 def large(number: float | None) -> str:
     """A large count in short: 58.2 M, 11.6 G."""
-    if number is None or not isfinite(number):
-        return NOTHING
-    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return (
-                f"{number / size:.3g}{NBSP}{letter}" if number < 999.5 * size else f"{number / size:,.0f}{NBSP}{letter}"
-            )
-    return f"{number:g}"
+    return NOTHING if number is None or not isfinite(number) else typeset(formatting.large(number))
 
 
 def requests(number: float | None) -> str:
-    """Requests after which something has paid, never rounded down: as the sentences of a verdict count them."""
+    """Requests after which something has paid, never rounded down."""
     if number is None or not isfinite(number):
         return NOTHING
-    if number < 10_000:
-        return f"{ceil(number):,}"
-    step = 10.0 ** (floor(log10(number)) - 2)
-    return large(ceil(number / step - 1e-9) * step)
+    return formatting.requests(number) if number < 10_000 else large(formatting.rounded_out(number, up=True))
 
 
 def ratio(value: float | None) -> str:
@@ -112,27 +96,19 @@ def ratio(value: float | None) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds in the two units that matter: 3 min 12 s, 2 h 05 min."""
-    if seconds < 60:
-        return f"{seconds:.1f}{NBSP}s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}{NBSP}min {rest:02d}{NBSP}s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:,}{NBSP}h {minutes:02d}{NBSP}min"
+    return typeset(formatting.exact_duration(seconds))
 
 
 def latency(value: Latency | None) -> str:
     """Median, 95th and 99th percentile of one batch's milliseconds."""
     if value is None:
         return NOTHING
-    return " / ".join(f"{part:.3g}" for part in (value.p50, value.p95, value.p99)) + f"{NBSP}ms"
+    return typeset(" / ".join(f"{part:.3g}" for part in (value.p50, value.p95, value.p99)) + " ms")
 
 
 def rate(value: float | None) -> str:
     """Requests per second."""
-    if value is None:
-        return NOTHING
-    return (f"{value:,.0f}" if value >= 100 else f"{value:.3g}") + f"{NBSP}/s"
+    return NOTHING if value is None else typeset(formatting.rate(value))
 
 
 def yes(value: bool) -> str:
@@ -142,12 +118,10 @@ def yes(value: bool) -> str:
 
 def listed(parts: Iterable[str]) -> str:
     """Parts of an enumeration: a, b and c."""
-    *most, last = [*parts] or [NOTHING]
-    return f"{', '.join(most)} and {last}" if most else last
+    return formatting.listed([*parts] or [NOTHING])
 
 
-def _signed(text: str) -> str:
-    """A true minus sign instead of the hyphen; no sign before a zero."""
-    if not text.strip("+-0."):
-        text = text.lstrip("-")
-    return text.replace("-", MINUS)
+def typeset(text: str) -> str:
+    """A true minus sign, no sign before a zero, and no line break between a number and its unit."""
+    signed = re.sub(r"-(?=\$?\d)", MINUS, re.sub(r"-(?=0+(?:\.0+)?(?![\d.]))", "", text))
+    return re.sub(rf"(?<=\d) (?=(?:{UNITS})(?!\w))", NBSP, signed)

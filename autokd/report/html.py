@@ -15,7 +15,7 @@ from autokd.report.charts.all import charts
 from autokd.report.charts.base import Chart
 from autokd.report.charts.learning_curves import Histories, curve_numbers
 from autokd.report.page import Page, build_page
-from autokd.report.sections.provenance import Origin, copied_page, own_page
+from autokd.report.sections.provenance import Provenance, copied_page, own_page
 from autokd.report.table import ROWS_ON_PAGE
 from autokd.runs.folder import Run
 from autokd.runs.tables import read_history
@@ -39,7 +39,7 @@ def write_html(
         report,
         trials,
         finalists,
-        origin=copied_page(report, run, folder) if folder else own_page(report, run),
+        provenance=copied_page(report, run, folder) if folder else own_page(report, run),
         histories=read_histories(run, trials),
         config=run.config_path.read_text(encoding="utf-8") if run.config_path.is_file() else "",
         seed=run.manifest.seed,
@@ -58,13 +58,13 @@ def render_html(
     trials: Sequence[TrialRecord] = (),
     finalists: Sequence[FinalistRecord] = (),
     *,
-    origin: Origin | None = None,
+    provenance: Provenance | None = None,
     histories: Histories | None = None,
     config: str = "",
     seed: int | None = None,
 ) -> str:
     """The page as text. Pure: nothing is read but the page's own templates."""
-    page = build_page(report, trials, finalists, origin=origin or own_page(report), config=config, seed=seed)
+    page = build_page(report, trials, finalists, provenance=provenance or own_page(report), config=config, seed=seed)
     return _fill(page, charts(report, trials, histories or {}))
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autokd.formatting import VERDICTS
 from autokd.records import FinalistRecord, Option, Report, TrialRecord
 from autokd.report import format as fmt
-from autokd.report.sections.comparison import Comparison, CostBeside, Finding, beside_teacher, comparison, findings
+from autokd.report.sections.comparison import Comparison, CostRatio, Finding, against_teacher, comparison, findings
 from autokd.report.sections.cost_assumptions import assumptions, other_machine
 from autokd.report.sections.edge_probes import Beyond, beyond, spent_beyond
 from autokd.report.sections.finalists_and_trials import finalists_table, left_out_table, recipes_table, trials_table
 from autokd.report.sections.method import Group, groups, importance, spending
 from autokd.report.sections.policy import asked
-from autokd.report.sections.provenance import Origin
-from autokd.report.sections.quality import Beside, beside
+from autokd.report.sections.provenance import Provenance
+from autokd.report.sections.quality import OtherMetrics, other_metrics
 from autokd.report.sections.savings import Map, Savings, savings, verdict_map
 from autokd.report.sections.start_weights import is_untrained
 from autokd.report.table import Table
@@ -31,7 +32,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything that the page shows beside its charts."""
+    """Everything that the page shows, except its charts."""
 
     title: str
     run: str
@@ -52,7 +53,7 @@ class Page:
     savings: Savings | None
     comparison: Comparison
     findings: tuple[Finding, ...]
-    beside: Beside | None
+    other_metrics: OtherMetrics | None
     beyond: Beyond | None
     spent_beyond: str
     finalists: Table
@@ -64,7 +65,7 @@ class Page:
     groups: tuple[Group, ...]
     notes: tuple[str, ...]
     formula: str
-    origin: Origin
+    provenance: Provenance
     config: str
     seed: str
 
@@ -74,14 +75,14 @@ def build_page(
     trials: Sequence[TrialRecord] = (),
     finalists: Sequence[FinalistRecord] = (),
     *,
-    origin: Origin,
+    provenance: Provenance,
     config: str = "",
     seed: int | None = None,
 ) -> Page:
     """The page of a report; `config` is the text of config.toml, `seed` the run's. Pure: nothing is read."""
-    headline = fmt.HEADLINES[report.verdict]
+    headline = VERDICTS[report.verdict].capitalize()
     if report.verdict == "use_small_model" and is_untrained(report, report.options.direct):
-        headline = "Use a small model as it is"
+        headline = "Use the small model as it is"
     return Page(
         title=f"{headline}: {report.teacher.name} on {report.task.get('data', 'its task')}",
         run=report.run,
@@ -102,7 +103,7 @@ def build_page(
         savings=savings(report),
         comparison=comparison(report),
         findings=findings(report),
-        beside=beside(report),
+        other_metrics=other_metrics(report),
         beyond=beyond(report),
         spent_beyond=spent_beyond(report),
         finalists=finalists_table(report),
@@ -114,7 +115,7 @@ def build_page(
         groups=groups(report),
         notes=tuple(note.text for note in (*report.search.notes, *report.search.remarks)),
         formula=report.formula,
-        origin=origin,
+        provenance=provenance,
         config=config,
         seed=fmt.NOTHING if seed is None else str(seed),
     )
@@ -122,13 +123,7 @@ def build_page(
 
 def chosen(report: Report) -> Option | None:
     """The option that the verdict recommends."""
-    options = report.options
-    return {
-        "distill": options.distilled,
-        "use_small_model": options.direct,
-        "keep_teacher": options.teacher,
-        "none": None,
-    }[report.verdict]
+    return report.options.teacher if report.verdict == "keep_teacher" else report.options.recommended(report.verdict)
 
 
 def _tiles(report: Report) -> tuple[Tile, ...]:
@@ -146,18 +141,18 @@ def _tiles(report: Report) -> tuple[Tile, ...]:
     ]
     if kept:
         return tuple(tiles)
-    if beside_cost := beside_teacher(option, teacher):
-        tiles.append(_beside(beside_cost, teacher))
+    if ratio := against_teacher(option, teacher):
+        tiles.append(_cost_ratio(ratio, teacher))
     if report.break_even_requests is not None:
         tiles.append(Tile("Pays for itself after", fmt.requests(report.break_even_requests), _months(report)))
     return tuple(tiles)
 
 
-def _beside(cost: CostBeside, teacher: Option) -> Tile:
+def _cost_ratio(cost: CostRatio, teacher: Option) -> Tile:
     detail = f"teacher {fmt.usd(teacher.cost_usd_per_1k)}"
     if cost.same:
-        return Tile("Cost beside the teacher's", cost.words, detail)
-    return Tile("Dearer than the teacher" if cost.dearer else "Cheaper than the teacher", cost.factor, detail)
+        return Tile("Cost against the teacher's", cost.words, detail)
+    return Tile("More expensive than the teacher" if cost.higher else "Cheaper than the teacher", cost.factor, detail)
 
 
 def _limit(report: Report) -> str:

@@ -18,7 +18,7 @@ DISK_SHARE = 0.9  # of what is free; the rest is for checkpoints and weights
 
 @dataclass(frozen=True)
 class Plan:
-    """The first `views` views are written; none of them: the teacher runs live."""
+    """The first `views` views are written; with 0 the teacher runs live."""
 
     views: int
     remarks: tuple[str, ...]  # why it is not all of them
@@ -34,7 +34,7 @@ def make_plan(folder: Path, missing: Sequence[int], limit: float | None, listene
     while True:
         plan = _plan(folder, missing, limit)
         sizes = {other: folder_bytes(other) for other in plan.evicted}
-        if all(remove(other) for other in sizes):  # else somebody has begun to use one: plan again
+        if all(remove(other) for other in sizes):  # else another process has started to use one: plan again
             break
     for other, count in sizes.items():
         listener.note(
@@ -44,10 +44,10 @@ def make_plan(folder: Path, missing: Sequence[int], limit: float | None, listene
 
 
 def check_all_fit(folder: Path, missing: Sequence[int], limit: float | None) -> None:
-    """Raise DataError where these views do not fit: a run keeps to the views that it was begun with."""
+    """Raise DataError where these views do not fit: a run keeps the number of views that it was started with."""
     if _plan(folder, missing, limit).views < len(missing):
         raise DataError(
-            f"this run was begun with {len(missing)} views of soft labels, and {_shortage(folder, missing, limit)}; "
+            f"this run was started with {len(missing)} views of soft labels, and {_shortage(folder, missing, limit)}; "
             "make room and --resume"
         )
 
@@ -95,5 +95,5 @@ def _fewer(folder: Path, missing: Sequence[int], views: int, limit: float | None
 def _live(folder: Path, missing: Sequence[int], limit: float | None) -> str:
     return (
         f"No soft labels are stored, as not even half of {len(missing)} views fit: "
-        f"{_shortage(folder, missing, limit)}; the teacher runs beside every distilled training, which takes longer."
+        f"{_shortage(folder, missing, limit)}; the teacher runs during every distilled training, which takes longer."
     )

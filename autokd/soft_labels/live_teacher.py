@@ -1,4 +1,4 @@
-"""The teacher beside the student: its logits computed when they are asked for, where the disk has no room for them."""
+"""The live teacher: logits computed when a training asks for them, because the disk has no room to store them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LiveTeacher:
 
     @classmethod
     def of(cls, model: nn.Module, normalisation: Normalisation) -> LiveTeacher:
-        """The model as it is, or a copy of one that lies on another device."""
+        """The model as it is, or a copy where it is on another device."""
         on_cpu = all(p.device.type == "cpu" for p in model.parameters())
         return cls(model if on_cpu else copy.deepcopy(model).cpu(), normalisation)
 

@@ -37,5 +37,5 @@ class SoftLabels:
 def _layout(folder: Path) -> Layout:
     entry = read_sealed(entry_path(folder, 0), View)
     if entry is None:
-        raise DataError(f"{entry_path(folder, 0)} is gone or damaged; start the search again, it is written anew")
+        raise DataError(f"{entry_path(folder, 0)} is missing or damaged; start the search again, which writes it again")
     return entry.layout

@@ -34,7 +34,7 @@ from autokd.soft_labels.topk import pack
 from autokd.teacher.prepare import ReadyTeacher
 from autokd.training.device import gains_from_bf16
 
-FORMAT = 2
+FORMAT = 1
 WARM_UP = 8  # images of the first pass, which is not timed
 
 
@@ -53,8 +53,8 @@ def write_soft_labels(
 ) -> SoftLabelSet:
     """Write what is missing of these views, or of as many as fit; none of them where the teacher has to run live.
 
-    limit_gb: GB that soft labels in the cache may take; settled: what the run was begun with, to be kept to; hold:
-    whoever goes on using the set. Raises DataError where a settled set no longer fits.
+    limit_gb: GB that soft labels in the cache may take; settled: what the run was started with and has to keep;
+    hold: marks the set as in use. Raises DataError where a settled set no longer fits.
     """
     hold = hold or Hold()
     folder = cache_dir / "softlabels" / _key(teacher, data, views_seed, device)
@@ -90,7 +90,7 @@ def write_soft_labels(
 
 
 def seconds_since(labels: SoftLabelSet, moment: float) -> float:
-    """Device seconds of what was written at or after `moment` (seconds since the epoch), whoever was interrupted."""
+    """Device seconds of what was written at or after `moment` (seconds since the epoch), by interrupted runs too."""
     entries = [read_sealed(entry_path(Path(labels.folder), view), View) for view in range(labels.views)]
     chunks = [chunk for entry in entries if entry is not None for chunk in entry.chunks if chunk is not None]
     return sum(chunk.seconds for chunk in chunks if chunk.written >= moment)

@@ -15,7 +15,7 @@ from autokd.cache.locks import Hold
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData
 from autokd.errors import CacheError, TeacherError, UsageError
-from autokd.files import digest, read_cache_json, write_bytes, write_text
+from autokd.files import digest, read_cache_json, write_text
 from autokd.progress import Listener
 from autokd.records import Recipe, Teacher
 from autokd.teacher.sanity_check import check_teacher
@@ -24,6 +24,7 @@ from autokd.training.loop import Training, train
 from autokd.weights.hub import check_pretrained
 from autokd.weights.loading import fit_state, read_class_names, read_state, weights_fingerprint
 from autokd.weights.published import head_names
+from autokd.weights.save import save_state
 from autokd.zoo.build import REFUSALS, build, check_name, normalisation, reason
 from autokd.zoo.count import module_macs
 
@@ -70,7 +71,7 @@ def check_weights(config: SearchConfig) -> None:
     if mode == "pretrained":
         check_pretrained(config.teacher)
     elif mode != "scratch" and not Path(mode).is_file():
-        raise TeacherError(f"--teacher-weights {mode} is no file; name one, or use pretrained or scratch")
+        raise TeacherError(f"--teacher-weights {mode} is not a file; name one, or use pretrained or scratch")
 
 
 def weights_mode(config: SearchConfig) -> str:
@@ -252,10 +253,7 @@ def _kept(folder: Path, model: nn.Module) -> nn.Module | None:
 
 
 def _keep(folder: Path, model: nn.Module, name: str, weights: str, data: TaskData, seconds: float) -> None:
-    from safetensors.torch import save
-
-    state = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
-    write_bytes(folder / "weights.safetensors", save(state))
+    save_state(folder / "weights.safetensors", model.state_dict())
     about = {
         "name": name,
         "weights": weights,

@@ -32,7 +32,7 @@ def batch_images(data: TaskData, recipe: Recipe) -> int:
 def batches(training: Training, epoch: int) -> list[Batch]:
     """The batches of an epoch, from 1. Both arms have as many as all training images make.
 
-    The images that a recipe learns from are gone through as often as that takes, each time shuffled anew by (seed,
+    The images that a recipe learns from are gone through as often as that takes, each time shuffled again by (seed,
     number of the pass) and in a view of its own. Passes and epochs are the same where all images are learnt from; only
     then do the views come again after those that are stored.
     """
@@ -52,5 +52,5 @@ def batches(training: Training, epoch: int) -> list[Batch]:
 
 
 def _pool(data: TaskData, recipe: Recipe) -> Indices:
-    """Positions of the images to learn from: all of them beside a teacher, else those with a label."""
+    """Positions of the images to learn from: all of them with a teacher, else those with a label."""
     return data.labelled if recipe.alpha == 0 else np.arange(len(data.train))

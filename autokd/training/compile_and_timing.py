@@ -18,7 +18,7 @@ WARM_UP, STEPS = 1, 3
 
 
 class Compilation(Record):
-    """What came of trying `torch.compile` on a student."""
+    """Whether `torch.compile` is used for a student, and why."""
 
     used: bool
     reason: str  # in one phrase, with the figures

@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager
 
 import torch
 
+from autokd.private_interfaces import cpu_has_matrix_units
+
 
 def autocast(device: str) -> AbstractContextManager[object]:
     """bfloat16 autocast on a GPU, and on a CPU with matrix units for it; float32 elsewhere."""
@@ -17,7 +19,7 @@ def gains_from_bf16(kind: str) -> bool:
     """True for CUDA from Ampere on, and for CPUs with AMX; without them bfloat16 is slower than float32."""
     if kind == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return kind == "cpu" and bool(torch.cpu._is_amx_tile_supported())
+    return kind == "cpu" and cpu_has_matrix_units()
 
 
 def resolve_device(asked: str | None) -> str:

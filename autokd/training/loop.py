@@ -29,9 +29,9 @@ DIVERGED = 10.0  # times the loss of the beginning, or that of a guess where a m
 def train(training: Training) -> Iterator[EpochReport]:
     """Train to the end of the recipe, epoch by epoch; what a checkpoint holds is reported again, not trained again.
 
-    Each epoch's checkpoint is on disk before the epoch is reported, so whoever iterates may stop at any report. Random
+    Each epoch's checkpoint is on disk before the epoch is reported, so the caller may stop at any report. Random
     numbers inside the model come from (seed, epoch), whatever else the process draws between epochs. A batch that does
-    not fit into memory is halved and the training begins again, its epochs reported anew, because batch normalisation
+    not fit into memory is halved and the training begins again, its epochs reported again, because batch normalisation
     sees other batches from then on. Raises TrainingError where the loss is no longer finite or has diverged, and where
     not even two images fit.
     """

@@ -6,6 +6,9 @@ is a scalar, the mean over the batch. T is the temperature, p the teacher's and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -28,7 +31,7 @@ def hard_loss(
 
     smoothing: the share of each label's mass that is spread evenly over all classes, its own included (Szegedy et al.
     2016, arXiv:1512.00567, section 7). With weights a label may be UNLABELLED: it adds nothing, and the mean is over
-    all images as ever.
+    all images in any case.
     """
     if weights is not None:
         return (weights * _cross_entropies(student.float(), labels, mix, smoothing)).mean()
@@ -60,26 +63,62 @@ def soft_loss(
 ) -> Tensor:
     """The teacher's term of a training; `teacher` holds raw logits and gets no gradient.
 
-    labels and beta are read by `dkd` alone, for which the teacher's answer stands in for a missing label. `dist` weighs
+    labels and beta are read by `dkd` alone, which replaces a missing label by the teacher's answer. `dist` weighs
     its part over images, which belongs to all of them, by the mean of the weights. Of a mixed pair the tempered
     probabilities are mixed, never the logits.
     Raises ValueError for `dkd` without labels or with a mix: its formula knows one label an image.
     """
-    student, teacher = student.float(), teacher.detach().float()
-    if loss == "hard":
-        return hard_loss(student, teacher.argmax(dim=-1), mix, weights=weights)
-    if loss == "dkd":
-        if labels is None or mix is not None:
-            raise ValueError("dkd needs one label an image, so it excludes mixup and cutmix")
-        if weights is not None:
-            labels = torch.where(labels == UNLABELLED, teacher.argmax(dim=-1), labels)
-        return dkd(student, teacher, temperature, labels, beta, weights)
-    if loss == "kl_zscore":
-        student, teacher = standardised(student), standardised(teacher)
-    target = _mixed(F.log_softmax(teacher / temperature, dim=-1), mix)
-    if loss == "dist":
-        return dist(F.softmax(student / temperature, dim=-1), target.exp(), weights)
-    return kl(student, target, temperature, weights)
+    asked = _Asked(temperature, labels, beta, mix, weights)
+    return TERMS[loss](student.float(), teacher.detach().float(), asked)
+
+
+class _Asked(NamedTuple):
+    """Arguments of `soft_loss` besides the logits."""
+
+    temperature: float
+    labels: Tensor | None
+    beta: float
+    mix: Mix | None
+    weights: Tensor | None
+
+
+def _kl_term(student: Tensor, teacher: Tensor, asked: _Asked) -> Tensor:
+    return kl(student, _target(teacher, asked), asked.temperature, asked.weights)
+
+
+def _kl_zscore_term(student: Tensor, teacher: Tensor, asked: _Asked) -> Tensor:
+    return _kl_term(standardised(student), standardised(teacher), asked)
+
+
+def _dist_term(student: Tensor, teacher: Tensor, asked: _Asked) -> Tensor:
+    return dist(F.softmax(student / asked.temperature, dim=-1), _target(teacher, asked).exp(), asked.weights)
+
+
+def _dkd_term(student: Tensor, teacher: Tensor, asked: _Asked) -> Tensor:
+    labels, weights = asked.labels, asked.weights
+    if labels is None or asked.mix is not None:
+        raise ValueError("dkd needs one label an image, so it excludes mixup and cutmix")
+    if weights is not None:
+        labels = torch.where(labels == UNLABELLED, teacher.argmax(dim=-1), labels)
+    return dkd(student, teacher, asked.temperature, labels, asked.beta, weights)
+
+
+def _hard_term(student: Tensor, teacher: Tensor, asked: _Asked) -> Tensor:
+    return hard_loss(student, teacher.argmax(dim=-1), asked.mix, weights=asked.weights)
+
+
+def _target(teacher: Tensor, asked: _Asked) -> Tensor:
+    """log p, of a mixed pair with the probabilities mixed."""
+    return _mixed(F.log_softmax(teacher / asked.temperature, dim=-1), asked.mix)
+
+
+TERMS: dict[Loss, Callable[[Tensor, Tensor, _Asked], Tensor]] = {  # as in records/losses.py, which has the formulas
+    "kl": _kl_term,
+    "kl_zscore": _kl_zscore_term,
+    "dist": _dist_term,
+    "dkd": _dkd_term,
+    "hard": _hard_term,
+}
 
 
 def kl(student: Tensor, target: Tensor, temperature: float, weights: Tensor | None = None) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autokd.records import ARMS, Arm, Candidate, Proposal, Recipe, Record, Role, TrialRecord
+from autokd.tune.space.default_recipe import default_recipe
 from autokd.tune.space.space import Space
 
 MAX_LONGER = 4  # times the epochs of a trial; beyond that more training is not what decides
@@ -82,7 +83,7 @@ def twin_recipe(recipe: Recipe) -> Recipe:
 
 def _default(space: Space, arm: Arm, recipe: Recipe) -> Recipe:
     """The arm's default recipe, trained as long and in such batches as the searched ones."""
-    return Recipe(epochs=recipe.epochs, batch_size=recipe.batch_size, ema=recipe.ema, **space.default_recipe(arm))
+    return Recipe(epochs=recipe.epochs, batch_size=recipe.batch_size, ema=recipe.ema, **default_recipe(space, arm))
 
 
 def _longer(distilled: TrialRecord, direct: TrialRecord, share: float) -> TrialRecord | None:

@@ -1,22 +1,24 @@
-"""The ledger: Optuna studies on disk, one for each arm, written by the controller alone. Only this file knows Optuna.
+"""The ledger: Optuna studies on disk, one for each arm, written by the controller alone.
 
 Arms are separate studies of one file, so pruning compares within an arm, and each arm's sampler learns from its own.
-A study's name carries a hash of what may be proposed: Optuna freezes the choices of a study.
+A study's name carries the fingerprints of what may be proposed: Optuna freezes the choices of a study. Only this file
+and sampler_and_pruner.py know Optuna.
 """
 
 from __future__ import annotations
 
-import math
+import json
 import sqlite3
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autokd.errors import RunError
 from autokd.files import digest
 from autokd.records import ARMS, Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
+from autokd.tune.sampler_and_pruner import pruner, sampler, sampler_seed
 from autokd.tune.space.space import Space, as_read
 
 if TYPE_CHECKING:
@@ -35,12 +37,17 @@ class SearchPlan:
     seed: int
     ema: float = 0.0
 
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen digits that name the plan."""
+        return digest(json.dumps(asdict(self), sort_keys=True))
+
 
 class Ledger:
     """Proposals and results of a search; survives a kill at any moment."""
 
     def __init__(self, path: Path, space: Space, candidates: Sequence[Candidate], plan: SearchPlan) -> None:
-        """Open the ledger, or begin it; raises RunError where it was begun with another space."""
+        """Open the ledger, or start it; raises RunError where it was started with another space."""
         self._plan, self._space = plan, space
         self._candidates = {candidate.student: candidate for candidate in candidates}
         self._names = {arm: [c.student for c in candidates if arm in c.arms] for arm in ARMS}
@@ -52,7 +59,7 @@ class Ledger:
     # ---- asking ----------------------------------------------------------------------------------------------
 
     def next(self) -> Proposal | None:
-        """The next trial, for the arm that has begun fewer; None when both have begun all of theirs."""
+        """The next trial, for the arm that has started fewer; None when both have started all of theirs."""
         waiting = {arm: self._started(arm) for arm in self._studies if self._may_start(arm)}
         if not waiting:
             return None
@@ -78,7 +85,7 @@ class Ledger:
         return self._plan.trials // 2 if arm in self._studies else 0
 
     def _student(self, trial: optuna.Trial, arm: Arm) -> str:
-        """From the plain list; family and size in its place learnt more slowly (benchmarks/RESULTS.md)."""
+        """From the plain list of names. Drawing family and size instead learnt more slowly (benchmarks/RESULTS.md)."""
         return str(trial.suggest_categorical("student", self._names[arm]))
 
     def _recipe(self, trial: optuna.Trial, arm: Arm) -> Recipe:
@@ -136,7 +143,7 @@ class Ledger:
     # ---- reading ---------------------------------------------------------------------------------------------
 
     def records(self) -> list[TrialRecord]:
-        """Every trial that was begun, by number; of one that was begun again, the last."""
+        """Every trial that was started, by number; of a trial that was started twice, the last attempt."""
         latest = {}
         for arm, study in self._studies.items():
             drawn = self._space.ranges(arm, self._plan.classes).keys()
@@ -146,9 +153,9 @@ class Ledger:
         return [latest[number] for number in sorted(latest)]
 
     def remarks(self) -> list[str]:
-        """First proposals that are not tried, because their student is no candidate of their arm."""
+        """First proposals that are not tried, because their student is not a candidate of their arm."""
         return [
-            f"The first proposal of {first['student']} is left out: it is no candidate of the {arm} arm."
+            f"The first proposal of {first['student']} is left out: it is not a candidate of the {arm} arm."
             for arm in self._studies
             for first in self._space.firsts(arm)
             if "student" in first and first["student"] not in self._names[arm]
@@ -176,19 +183,17 @@ class Ledger:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        name = f"{arm}-{digest(*self._names[arm], self._space, self._plan)}"
+        name = f"{arm}-{digest(*self._names[arm], self._space.fingerprint, self._plan.fingerprint)}"
         storage = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
         _refuse_another(path, arm, name, optuna.get_all_study_names(storage))
-        sampler_seed = (self._plan.seed * 1_000_003 + 2 * len(_numbers(storage)) + ARMS.index(arm)) % 2**31
+        seed = sampler_seed(self._plan.seed, _trials_in(storage), ARMS.index(arm))
         study = optuna.create_study(
             study_name=name,
             storage=storage,
             direction="maximize",
             load_if_exists=True,
-            sampler=optuna.samplers.TPESampler(seed=sampler_seed, n_startup_trials=max(3, self._plan.trials // 6)),
-            pruner=optuna.pruners.SuccessiveHalvingPruner(
-                min_resource=math.ceil(self._plan.epochs / 3), reduction_factor=2 if self._plan.trials < 20 else 3
-            ),
+            sampler=sampler(seed, self._plan.trials),
+            pruner=pruner(self._plan.epochs, self._plan.trials),
         )
         if not study.get_trials(deepcopy=False):
             for first in self._firsts(arm):
@@ -196,7 +201,7 @@ class Ledger:
         return study
 
     def _firsts(self, arm: Arm) -> list[dict[str, Any]]:
-        """Fixed parameters of an arm's first proposals; those of a student that is no candidate are skipped."""
+        """Fixed parameters of an arm's first proposals; those of a student that is not a candidate are skipped."""
         found = [first for first in self._space.firsts(arm) if first.get("student") in (None, *self._names[arm])]
         return found[: self._plan.trials // 2]
 
@@ -259,16 +264,19 @@ _STATES: dict[str, TrialState] = {
 
 
 def _refuse_another(path: Path, arm: Arm, name: str, known: Sequence[str]) -> None:
-    """A run whose arm was begun with other choices is not silently begun anew."""
+    """Raise RunError where this arm was started with other choices, so that it is not silently started again."""
     if name not in known and any(each.startswith(f"{arm}-") for each in known):
         raise RunError(
-            f"{path} was begun with another search space (the file has changed, or autokd's own has with its version), "
-            "so its trials cannot be gone on with; start again in another --output"
+            f"{path} was started with another search space, other candidates or other settings, so its trials "
+            "cannot be continued; start again in another --output"
         )
 
 
-def _numbers(storage: optuna.storages.BaseStorage) -> list[int]:
-    return [trial.number for study in storage.get_all_studies() for trial in storage.get_all_trials(study._study_id)]
+def _trials_in(storage: optuna.storages.BaseStorage) -> int:
+    """Of both arms, in any state."""
+    import optuna
+
+    return sum(summary.n_trials for summary in optuna.get_all_study_summaries(storage, include_best_trial=False))
 
 
 def _write_ahead(path: Path) -> None:

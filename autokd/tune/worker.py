@@ -12,7 +12,6 @@ from torch import nn
 from autokd.data.image_store import Indices
 from autokd.data.task import TaskData, decoded_images, open_task
 from autokd.data.workers import worker_count
-from autokd.files import write_bytes
 from autokd.machine import usable_cores
 from autokd.records import EpochReport, SeedResult, SoftLabelSet
 from autokd.runs.arrays import Part, write_logits
@@ -26,6 +25,7 @@ from autokd.training.evaluate import Normalisation, accuracy, predict
 from autokd.training.loop import TeacherLogits, Training, train
 from autokd.tune.engines.protocol import Job, Outcome, Workshop
 from autokd.weights.published import start_from
+from autokd.weights.save import save_state
 from autokd.zoo.build import build, normalisation
 
 COMPILATION = StoredFile[Compilation]("compile.json", Compilation)  # in the folder of a training
@@ -176,7 +176,7 @@ class TrainingWorkshop:
         for part, indices in parts:
             logits = predict(model, data, indices, stats, self._device)
             write_logits(folder, part, logits.numpy())
-        save_weights(model, folder / WEIGHTS)
+        save_state(folder / WEIGHTS, model.state_dict())
         result = SeedResult(
             seed=job.seed,
             val_accuracy=val_accuracy,
@@ -186,10 +186,3 @@ class TrainingWorkshop:
         )
         RESULT.write(folder, result)
         return result
-
-
-def save_weights(model: nn.Module, path: Path) -> None:
-    """The state dict as safetensors, contiguous, on the CPU."""
-    from safetensors.torch import save
-
-    write_bytes(path, save({key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}))

@@ -100,7 +100,7 @@ def start_remark(candidates: Sequence[Candidate], asked: str) -> str:
     if asked == "scratch":
         return f"Students start from random weights, as asked (--student-weights scratch). {_MEANING}"
     if started == total:
-        return f"All {total} students start from {whose} weights, in both arms alike."
+        return f"All {total} students start from {whose} weights, in both arms."
     if not started and not missed:
         return f"All {total} students start from random weights: timm publishes none for them."
     if not started:
@@ -111,9 +111,9 @@ def start_remark(candidates: Sequence[Candidate], asked: str) -> str:
         )
     first = next(candidate.student for candidate in candidates if candidate.weights is None)
     return (
-        f"{started} of {total} students start from {whose} weights, in both arms alike, the others (first: {first}) "
-        "from random ones. A student and its twin start alike, so the gain is not touched by that; between students, "
-        "weights are an advantage for those that have them."
+        f"{started} of {total} students start from {whose} weights, in both arms, the others (first: {first}) "
+        "from random ones. A student and its twin start from the same weights, so the gain is not "
+        "affected; between students, weights are an advantage for those that have them."
     )
 
 

@@ -19,7 +19,7 @@ class WeightsFolder:
     def __init__(self, path: Path) -> None:
         if not path.is_dir():
             raise ConfigError(
-                f"--student-weights {path} is no folder; give a folder of weights, auto, pretrained or scratch"
+                f"--student-weights {path} is not a folder; give a folder of weights, auto, pretrained or scratch"
             )
         files = [file for file in sorted(path.iterdir()) if file.suffix in SUFFIXES and not file.name.startswith(".")]
         if not files:

@@ -38,7 +38,7 @@ def read_state(path: Path, option: str = "--teacher-weights") -> State:
     Training checkpoints of timm are unwrapped (their averaged weights first). Raises TeacherError.
     """
     if not path.is_file():
-        raise TeacherError(f"{option} {path} is no file; name one, or use pretrained or scratch")
+        raise TeacherError(f"{option} {path} is not a file; name one, or use pretrained or scratch")
     try:
         content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except UNREADABLE as error:
@@ -57,7 +57,7 @@ def read_state(path: Path, option: str = "--teacher-weights") -> State:
 
 
 def read_class_names(path: Path) -> tuple[str, ...] | None:
-    """Class names that lie with the weights: in safetensors metadata, or in a timm config.json beside them."""
+    """Class names that come with the weights: in safetensors metadata, or in a timm config.json next to them."""
     names: Any = None
     if path.suffix == ".safetensors":
         from safetensors import safe_open
@@ -73,7 +73,7 @@ def read_class_names(path: Path) -> tuple[str, ...] | None:
 
 
 def _parsed(text: str) -> Any:
-    """JSON, or None where the text is none: a file beside the weights may belong to something else."""
+    """The parsed JSON; None for other text, because a file next to the weights may belong to something else."""
     try:
         return json.loads(text)
     except ValueError:

@@ -1,7 +1,7 @@
 """The weights that students start from: found, converted and kept by the controller before anything is trained.
 
 A student's weights are one file in the cache, so both arms, every seed and every worker start from the same tensors;
-only a head that does not fit the task is drawn anew by each training, from its seed.
+only a head that does not fit the task is drawn by each training, from its seed.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from autokd.cache.locks import Hold
 from autokd.errors import CacheError, UsageError
-from autokd.files import digest, read_cache_json, write_bytes, write_text
+from autokd.files import digest, read_cache_json, write_text
 from autokd.records import StartWeights, Task
 from autokd.weights.folder import WeightsFolder
 from autokd.weights.hub import is_kept, kept_file, reachable
 from autokd.weights.loading import fit_state, read_class_names, read_state, state_fingerprint
 from autokd.weights.published import build_with, head_names, is_imagenet, published, without_head
+from autokd.weights.save import save_state
 from autokd.zoo.build import REFUSALS, build, build_arguments, reason
 from autokd.zoo.student_name import base_name
 
@@ -69,7 +70,7 @@ class Supply:
         try:
             return make(student, file, task, Shelf(cache_dir, hold))
         except UnavailableError:
-            self.__dict__.pop("_hub_answers", None)  # before another is waited for, it is asked again
+            self.__dict__.pop("_hub_answers", None)  # the hub is asked again before the next download
             raise
 
     def again(self, student: str, weights: StartWeights, task: Task, cache_dir: Path, hold: Hold | None = None) -> bool:
@@ -83,7 +84,7 @@ class Supply:
 
 
 def weights_path(cache_dir: Path, weights: StartWeights) -> Path:
-    """Where weights that were fetched lie."""
+    """The file of weights that were fetched."""
     return cache_dir / "students" / weights.key / "weights.safetensors"
 
 
@@ -108,13 +109,10 @@ class Shelf:
 
     def keep(self, model: nn.Module, student: str, weights: StartWeights, with_head: bool) -> StartWeights:
         """Write the weights, and last of all start.json, which says that they are there."""
-        from safetensors.torch import save
-
         self._use(weights.key)
-        whole = model.state_dict() if with_head else without_head(model)
-        state: dict[str, Tensor] = {name: tensor.detach().contiguous() for name, tensor in whole.items()}
+        state = model.state_dict() if with_head else without_head(model)
         path = weights_path(self.cache_dir, weights)
-        write_bytes(path, save(state))
+        save_state(path, state)
         weights = weights.model_copy(update={"fingerprint": state_fingerprint(state)})
         about = {"student": student, "weights": weights.model_dump(mode="json")}
         write_text(path.with_name("start.json"), json.dumps(about, indent=1) + "\n")
@@ -126,7 +124,7 @@ class Shelf:
 
 
 def _from_hub(student: str, file: Path | None, task: Task, shelf: Shelf) -> StartWeights:
-    """timm's weights, from its own cache where they lie there."""
+    """timm's weights, from its own cache if they are there."""
     known, classes = published(student), len(task.classes)
     assert known is not None  # noqa: S101 - see `lacks`
     key = digest(FORMAT, student, known.name, timm.__version__, *_needs(student, task))
@@ -195,5 +193,5 @@ def _why(error: Exception) -> str:
 
 
 def _needs(student: str, task: Task) -> tuple[object, ...]:
-    """What converted weights depend on beside their source."""
+    """What converted weights depend on besides their source."""
     return (*task.classes, *build_arguments(student, task.transform.image_size).items())

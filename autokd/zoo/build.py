@@ -33,11 +33,11 @@ REFUSALS = (
 
 
 def check_name(name: str) -> None:
-    """Raise UsageError where `name` is no student, with the nearest names of models or weights."""
+    """Raise UsageError where `name` is not a student, with the nearest names of models or weights."""
     spec = parse(name)
     architecture, tag = split_model_name_tag(spec.name)
     if not timm.is_model(architecture):
-        raise UsageError(f"{spec.name} is no timm model; {_suggestion(architecture, timm.list_models())}")
+        raise UsageError(f"{spec.name} is not a timm model; {_suggestion(architecture, timm.list_models())}")
     if tag and tag not in (known := get_arch_pretrained_cfgs(spec.name)):
         tags = [split_model_name_tag(full)[1] for full in known]
         if tag not in tags:
@@ -69,7 +69,7 @@ def build(
 
 
 def build_arguments(name: str, image_size: int) -> dict[str, Any]:
-    """What `timm.create_model` needs beside name and classes to rebuild it: the image size, what a student sets."""
+    """What `timm.create_model` needs besides name and classes to rebuild it: image size and settings."""
     resolved = resolve_model_input_args(base_name(name), {"img_size": image_size})
     return arguments_of(name) | ({"img_size": image_size} if "img_size" in resolved else {})
 

@@ -53,7 +53,7 @@ class Entry:
     top1: dict[str, float]  # ImageNet top-1 in percent, by tag
 
     def count(self, classes: int, image_size: int) -> Count | str | None:
-        """The count, the reason for which there is none, or None for a size that was not tried."""
+        """The count, or the reason why there is none; None for a size that was not tried."""
         known = self.sizes.get(image_size)
         if isinstance(known, str):
             works = ", ".join(f"{size}" for size in self.works_at())
@@ -96,7 +96,7 @@ class Catalogue:
         return self.timm == self.installed
 
     def names(self) -> list[str]:
-        """All models in it, whether or not the installed timm still has them alike."""
+        """All models in it, also those that the installed timm has changed since."""
         return list(self._models)
 
     def get(self, name: str) -> Entry | None:

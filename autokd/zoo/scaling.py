@@ -21,7 +21,7 @@ Arguments = dict[str, Any]
 
 
 def scaled_students(model: str, widths: Sequence[float], depths: Sequence[float]) -> list[str]:
-    """Every combination of the factors as a student; those that come out alike are named once.
+    """Every combination of the factors as a student; equal ones are named once.
 
     Raises UsageError for a model that cannot be scaled.
     """
@@ -113,7 +113,7 @@ def _multiple(channels: int, factor: float, of: int) -> int:
 
 
 def arguments_of(student: str) -> Arguments:
-    """What `timm.create_model` takes beside name, classes and image size to build a student."""
+    """What `timm.create_model` takes besides name, classes and image size to build a student."""
     spec = parse(student)
     sizes = {key: value for key in ("output_stride", "patch_size") if (value := getattr(spec, key)) is not None}
     return {**scale_arguments(spec), **sizes}

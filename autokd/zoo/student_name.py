@@ -49,9 +49,9 @@ def parse(student: str) -> Spec:
     for setting in text.split("+") if mark else ():
         key, _, value = setting.partition("=")
         if key not in (*FACTORS, *SIZES):
-            raise UsageError(f"{student}: {key!r} is no setting of a student; use {', '.join((*FACTORS, *SIZES))}")
+            raise UsageError(f"{student}: {key!r} is not a setting of a student; use {', '.join((*FACTORS, *SIZES))}")
         if key in values:
-            raise UsageError(f"{student}: {key} stands there twice; give it once")
+            raise UsageError(f"{student}: {key} is given twice; give it once")
         values[key] = _number(student, key, value)
     return Spec(name, **values)  # type: ignore[arg-type]
 

@@ -59,7 +59,7 @@ def students(
     family.
     """
     if sort not in COLUMNS:
-        raise ConfigError(f"--sort {sort} is no column; choose one of {', '.join(COLUMNS)}")
+        raise ConfigError(f"--sort {sort} is not a column; choose one of {', '.join(COLUMNS)}")
     chosen = _chosen(names, family)
     timm_names.check(teacher)
     listener = listener or Silent()

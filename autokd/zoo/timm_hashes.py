@@ -37,7 +37,7 @@ def timm_folder() -> Path:
 
 
 def _builds_on(family: str) -> set[str]:
-    """The family and those that its module imports, directly or not; nothing where there is no such module."""
+    """The family and those that its module imports, directly or not; empty where the family has no module."""
     models, found, waiting = timm_folder() / "models", set[str](), [family]
     while waiting:
         name = waiting.pop()

@@ -33,7 +33,7 @@ def family_of(student: str) -> str:
 
 
 def check(student: str) -> None:
-    """Raise UsageError where `student` is none, with the nearest names; quick where the catalogue knows it."""
+    """Raise UsageError for an unknown student, with the nearest names; quick where the catalogue knows it."""
     spec = parse(student)
     architecture, _, tag = spec.name.partition(".")
     entry = catalogue().get(architecture) if catalogue().is_current else None
@@ -48,7 +48,7 @@ def matching(pattern: str) -> list[str]:
     """Models that a shell pattern matches; raises UsageError where it matches none."""
     found = fnmatch.filter(models(), pattern)
     if not found:
-        raise UsageError(f"{pattern!r} matches no timm model; mend or remove it")
+        raise UsageError(f"{pattern!r} matches no timm model; correct or remove it")
     return found
 
 
@@ -59,5 +59,5 @@ def of_family(family: str) -> list[str]:
         known = sorted({family_of(name) for name in models()})
         near = difflib.get_close_matches(family, known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"they are {', '.join(known)}"
-        raise UsageError(f"{family!r} is no family of timm models; {hint}")
+        raise UsageError(f"{family!r} is not a family of timm models; {hint}")
     return found

@@ -153,7 +153,7 @@ def test_an_empty_unlabelled_folder_is_as_good_as_none(folder):
 
 def test_unlabelled_images_beside_class_folders_are_refused(tmp_path):
     write_pattern_folder(tmp_path, {"": {"a": 3, "b": 3, "unlabelled": 3}})
-    with pytest.raises(DataError, match=r"unlabelled lies beside no train/; put the class folders into .*/train"):
+    with pytest.raises(DataError, match=r"unlabelled has no train/ next to it; put the class folders into .*/train"):
         read_folder(tmp_path)
     write_pattern_folder(tmp_path / "moved", {"train": {"a": 3, "b": 3, "unlabelled": 3}})
     assert read_folder(tmp_path / "moved").classes == ("a", "b", "unlabelled")

@@ -87,8 +87,8 @@ RESIZED_SUMS = [
 ]
 
 
-def test_views_without_jitter_and_erasing_are_what_they_were():
-    """Computed before there was either: kept soft labels belong to these pixels too."""
+def test_views_without_jitter_and_erasing_are_exactly_these_pixels():
+    """Stored soft labels belong to them: a change here needs another FORMAT of soft labels."""
     padded = make_view(pictures(PADDED), np.arange(100, 112), PADDED, 5, 3)
     assert hashlib.sha256(padded.contiguous().numpy().tobytes()).hexdigest()[:16] == "c915dee44cfb1440"
     resized = make_view(pictures(RESIZED), np.arange(100, 112), RESIZED, 5, 3)

@@ -175,16 +175,16 @@ def test_the_lower_end_of_retention_decides() -> None:
     assert decide(evidence, policy(min_retention=low)).finalists[0].eligible
     refused = decide(evidence, policy(min_retention=low + 1e-6)).finalists[0]
     assert not refused.eligible
-    assert "is not shown" in refused.why_not[0]
+    assert "not shown to be" in refused.why_not[0]
 
 
 def test_refusals_say_why_with_numbers() -> None:
     decision = decide(made_evidence(*priced(BETTER, 0.002)), policy(max_latency_ms=3, min_retention=0.999))
     cost, latency, retention = decision.finalists[0].why_not
-    assert cost == "costs $0.002 per 1,000 requests, over the budget of $0.001"
-    assert latency == "has a p95 latency of 4 ms, over the limit of 3 ms"
+    assert cost == "costs $0.002 per 1,000 requests, above the budget of $0.001"
+    assert latency == "has a p95 latency of 4 ms, above the limit of 3 ms"
     assert retention.startswith("keeps 98.9 % of the teacher's accuracy")
-    assert decision.options.teacher.why_not[0] == "costs $0.0025 per 1,000 requests, over the budget of $0.001"
+    assert decision.options.teacher.why_not[0] == "costs $0.0025 per 1,000 requests, above the budget of $0.001"
 
 
 # ---- 3: picks --------------------------------------------------------------------------------------------------
@@ -299,12 +299,12 @@ def test_one_twin_serves_two_distilled_finalists() -> None:
 
 def test_the_summary_names_student_teacher_and_money() -> None:
     assert decide(made_evidence(*BETTER), policy()).summary == (
-        "Distil small_net: it keeps 98.9 % of big_net's accuracy at 8.3 times lower cost "
+        "Distill small_net: it keeps 98.9 % of big_net's accuracy at 8.3 times lower cost "
         "($0.0003 instead of $0.0025 per 1,000 requests)."
     )
     assert decide(made_evidence(*ALIKE), policy()).summary.startswith("Train small_net directly: it keeps")
     kept = decide(made_evidence(*WEAK_STUDENTS), policy(**CHEAP_TEACHER)).summary
-    assert kept.startswith("Keep big_net: its $0.0025 per 1,000 requests are within the budget of $0.01")
+    assert kept.startswith("Keep big_net: it costs $0.0025 per 1,000 requests, within the budget of $0.01")
 
 
 def test_the_condition_is_the_break_even_where_no_volume_is_known() -> None:
@@ -369,12 +369,12 @@ def test_a_lone_distilled_pick_without_a_shown_gain_says_what_is_open() -> None:
     asked = policy(**CHEAP_TEACHER, **AT_THE_LIMIT)
     decision = decide(made_evidence(*LONE), asked)
     assert decision.strength == "weak"
-    assert "keeps enough, but no gain from distilling is shown" in decision.summary
-    assert any("distilling is not shown to be why" in reason for reason in decision.reasons)
-    assert any("distilling does nothing" in weakness for weakness in decision.weaknesses)
+    assert "keeps enough, but does not show a gain" in decision.summary
+    assert any("No gain above 0 is shown" in reason for reason in decision.reasons)
+    assert any("from distilling is not ruled out" in weakness for weakness in decision.weaknesses)
     assert decision.options.distilled is not None
     assert decision.options.distilled.eligible
-    assert "is not shown to gain by distilling" in decision.options.distilled.why_not[0]
+    assert "is not shown to gain from distilling" in decision.options.distilled.why_not[0]
 
 
 def test_harm_that_is_shown_leaves_nothing_open() -> None:
@@ -390,7 +390,7 @@ def test_a_direct_finalist_that_gives_way_does_not_stand_in_for_a_gain() -> None
     assert (decision.verdict, decision.strength) == ("keep_teacher", "weak")
     assert decision.options.direct is not None
     assert not decision.options.direct.worthwhile
-    assert "dearer than the distilled pick and less accurate" in decision.options.direct.why_not[0]
+    assert "costs more than the distilled pick and is less accurate" in decision.options.direct.why_not[0]
 
 
 def test_among_lone_distilled_finalists_the_one_with_a_gain_is_the_pick() -> None:

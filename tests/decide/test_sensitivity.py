@@ -33,8 +33,8 @@ def found(case: Case, policy: Policy) -> dict[str, list[Change]]:
 def asked_again(case: Case, policy: Policy, change: Change, value: float) -> Verdict:
     """The verdict after turning one dial, by the plainest means."""
     model = case.evidence.cost_model
-    if change.dial in ("budget", "retention", "latency"):
-        field = {"budget": "max_cost", "retention": "min_retention", "latency": "max_latency_ms"}[change.dial]
+    if change.dial in ("budget", "min_retention", "max_latency_ms"):
+        field = change.dial.replace("budget", "max_cost")
         return judge(case, policy.model_copy(update={field: value})).verdict
     if change.dial == "volume":
         known = policy.model_copy(update={"requests_per_month": value})
@@ -47,12 +47,13 @@ def asked_again(case: Case, policy: Policy, change: Change, value: float) -> Ver
     return judge(case.priced(model.model_copy(update={fields[change.dial]: value})), policy).verdict
 
 
-def stated(change: Change) -> float:
-    """The first number of the sentence, as somebody would give it back."""
-    match = re.search(r"(?:of \$?|With )([\d.,]*\d)", change.sentence)
+def stated(change: Change) -> list[float]:
+    """The one or two numbers of the region, as somebody would give them back."""
+    match = re.search(r"(?:of|With) \$?([\d.,]*\d)( M)?(?: ms| %)?(?: to \$?([\d.,]*\d)( M)?)?", change.sentence)
     assert match
-    share = 0.01 if change.dial in ("retention", "utilization") else 1
-    return float(match[1].replace(",", "")) * share
+    share = 0.01 if change.dial in ("min_retention", "utilization") else 1
+    pairs = [(match[1], match[2]), *([(match[3], match[4])] if match[3] else [])]
+    return [float(number.replace(",", "")) * share * (1e6 if million else 1) for number, million in pairs]
 
 
 def within(change: Change, count: int = 100) -> Iterator[float]:
@@ -87,14 +88,15 @@ def test_every_change_does_what_it_says(made: tuple[Made, ...], terms: dict[str,
         for change in listed:
             assert asked_again(case, policy, change, change.region.near) == change.region.verdict
             assert change.region.verdict != today
-            assert stated(change) == pytest.approx(change.region.near, rel=1e-12)
+            ends = {change.region.near, change.region.far or change.region.near}
+            assert stated(change) == pytest.approx(sorted(ends), rel=1e-12)
             for value in within(change):
                 assert asked_again(case, policy, change, value) == change.region.verdict, change.sentence
 
 
 def test_the_edges_of_the_budget_are_the_costs() -> None:
     sentences = decide(made_evidence(*BETTER), Policy(max_cost=0.001)).would_change
-    assert "With a budget of $0.000299 or less per 1,000 requests the verdict would be none." in sentences
+    assert "With a budget of $0.000299 or less per 1,000 requests: nothing meets the limits." in sentences
     case = build_case(made_evidence(*DEAR))
     change, beyond = found(case, Policy(max_cost=0.001))["budget"]
     assert (beyond.region.near, beyond.region.verdict) == (pytest.approx(0.0025), "keep_teacher")
@@ -135,7 +137,7 @@ def test_the_volume_at_which_a_student_pays() -> None:
     assert down.region.verdict == "keep_teacher"
     (up,) = found(case, Policy(max_cost=0.01, requests_per_month=1e4))["volume"]
     assert up.region.near == pytest.approx(1e6 / 12, rel=0.01)
-    assert up.sentence == "With 83,400 or more requests a month the verdict would be distill."
+    assert up.sentence == "With 83,400 or more requests a month: distill a smaller model."
 
 
 def test_a_volume_that_was_not_given_is_billed_by_whole_replicas() -> None:
@@ -174,7 +176,7 @@ def test_what_cannot_change_the_verdict_is_not_listed() -> None:
 
 def test_a_larger_budget_than_the_search_had_is_marked() -> None:
     sentences = decide(made_evidence(*DEAR, budget=0.001), Policy(max_cost=0.001)).would_change
-    assert any("tried no student dearer than $0.001" in sentence for sentence in sentences)
+    assert any("tried no student above $0.001" in sentence for sentence in sentences)
 
 
 # ---- nothing meets the budget ----------------------------------------------------------------------------------
@@ -184,15 +186,15 @@ def test_the_nearest_miss_and_its_fix_by_budget() -> None:
     evidence = made_evidence(*BETTER)
     decision = decide(evidence, Policy(max_cost=1e-4))
     assert "finalist 1 (small_net) comes nearest" in decision.summary
-    assert "with a budget of $0.0003 or more per 1,000 requests the verdict would be distill" in decision.summary
+    assert "with a budget of $0.0003 or more per 1,000 requests the verdict is distill" in decision.summary
     assert decide(evidence, Policy(max_cost=0.0003)).verdict == "distill"
 
 
 def test_the_nearest_miss_and_its_fix_by_retention() -> None:
     evidence = made_evidence(*POOR)
     decision = decide(evidence, Policy(max_cost=0.001))
-    assert decision.summary.startswith("Nothing within the budget of $0.001 per 1,000 requests is shown to keep 95.0 %")
-    assert "with a required retention of 93.1 % or less the verdict would be distill" in decision.summary
+    assert decision.summary.startswith("Nothing within the budget of $0.001 per 1,000 requests is shown to keep 95 %")
+    assert "with a required retention of 93.1 % or less the verdict is distill" in decision.summary
     assert decide(evidence, Policy(max_cost=0.001, min_retention=0.931)).verdict == "distill"
 
 
@@ -200,8 +202,8 @@ def test_nothing_names_the_limits_that_were_asked_for() -> None:
     asked = Policy(max_cost=0.001, max_negative_flips=0.0001, max_latency_ms=100.0)
     summary = decide(made_evidence(*BETTER), asked).summary
     assert summary.startswith(
-        "Nothing within the budget of $0.001 per 1,000 requests is shown to keep 95.0 % of big_net's accuracy, get at "
-        "most 0.01 % wrong that the teacher gets right and answer within 100 ms (p95)"
+        "Nothing within the budget of $0.001 per 1,000 requests is shown to answer within 100 ms (p95), keep 95 % of "
+        "the teacher's accuracy and get at most 0.01 % of the test images wrong that the teacher gets right"
     )
 
 
@@ -250,4 +252,4 @@ def test_a_latency_that_was_not_measured_is_named() -> None:
     made = tuple(replace(m, p95=None) for m in BETTER)
     decision = decide(made_evidence(*made), Policy(max_cost=0.001, max_latency_ms=5))
     assert decision.verdict == "none"
-    assert any("has no measured latency" in reason for reason in decision.reasons)
+    assert any("is not shown to answer within 5 ms (p95)" in reason for reason in decision.reasons)

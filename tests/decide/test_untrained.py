@@ -18,7 +18,7 @@ def test_the_better_published_model_is_used_and_nothing_is_said_of_training_it()
     assert decision.options.direct is not None
     assert decision.options.direct.finalist == 4
     assert decision.summary.startswith("Use known_net as it is (dist_in1k, mit): it keeps ")
-    assert any("used as it is, so there are no seeds" in reason for reason in decision.reasons)
+    assert any("used as it is, without training" in reason for reason in decision.reasons)
     (summary,) = [f for f in decision.finalists if f.role == "published"]
     assert summary.weights is not None
     assert (summary.weights.label, summary.accuracy.seeds) == ("dist_in1k, mit", 1)

@@ -81,4 +81,4 @@ def test_edges_are_measured_and_are_no_candidates(monkeypatch: pytest.MonkeyPatc
     assert all(edge.reading == probed.readings[edge.student] for edge in probed.edges)
     assert names_of(probed) == names_of(plain)
     assert probed.left_out == plain.left_out
-    assert plain.edges == []
+    assert plain.edges == ()

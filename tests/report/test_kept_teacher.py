@@ -38,7 +38,7 @@ def test_the_page_says_why_the_distilled_student_is_not_taken(tmp_path: Path) ->
     words = Reading(render_html(report, (), make_finalists())).words
     options = words.split("Why not")[1].split("Second lines")[0]
     assert options.strip() == f"– keeps too little {WHY_NOT}"
-    assert "That the teacher helped is not shown." in words
+    assert "The teacher is not shown to help." in words
 
 
 def test_the_finalist_that_comes_nearest_has_the_remark(tmp_path: Path) -> None:

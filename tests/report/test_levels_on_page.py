@@ -13,7 +13,7 @@ from test_page import Reading, make_edge
 from autokd.records import Difference, Report
 from autokd.report import assemble
 from autokd.report.html import render_html
-from autokd.report.sections.quality import beside
+from autokd.report.sections.quality import other_metrics
 
 LOOK = 0.975
 
@@ -73,7 +73,7 @@ def test_no_head_leaves_the_level_out(tmp_path: Path) -> None:
 def test_the_levels_of_an_audit_come_from_its_intervals(tmp_path: Path) -> None:
     report = second_look(tmp_path / "run")
     assert report.audit is not None
-    found = beside(report.model_copy(update={"audit": at_level(report.audit)}))
+    found = other_metrics(report.model_copy(update={"audit": at_level(report.audit)}))
     assert found is not None and found.quarters is not None
     assert "97.5\u00a0% interval" in [column.label for column in found.quarters.columns]
     assert "97.5\u00a0% interval" in [column.label for column in found.classes[0].table.columns]

@@ -13,7 +13,7 @@ from autokd.report.sections.provenance import own_page
 
 
 def test_no_column_of_the_finalists_is_lost_between_their_two_tables(tmp_path: Path) -> None:
-    page = build_page(report := report_of(tmp_path / "run"), (), make_finalists(), origin=own_page(report))
+    page = build_page(report := report_of(tmp_path / "run"), (), make_finalists(), provenance=own_page(report))
     labels = [column.label for column in (*page.finalists.columns, *page.recipes.columns)]
     assert set(labels) == {
         "Finalist", "Arm", "Role", "Student", "Starts from", "Test accuracy, %", "95\u00a0% interval", "Retention, %",

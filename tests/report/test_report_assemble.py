@@ -117,12 +117,12 @@ def test_rendering_a_run_without_trials(tmp_path: Path) -> None:
     assert render(run, "csv") == trials_text([])
 
 
-def test_the_page_names_the_files_that_lie_beside_it(finished: Run, tmp_path: Path) -> None:
+def test_the_page_names_the_files_in_its_folder(finished: Run, tmp_path: Path) -> None:
     page = (finished.path / "report.html").read_text()
-    assert "lies beside it: report.json, trials.csv, finalists.csv." in page
+    assert "in the same folder: report.json, trials.csv, finalists.csv." in page
     bare = make_run(tmp_path / "run", [], finalists=[])
     write_reports(bare, assemble(bare, make_decision("none"), make_policy()))
-    assert "lies beside it: report.json, finalists.csv." in (bare.path / "report.html").read_text()
+    assert "in the same folder: report.json, finalists.csv." in (bare.path / "report.html").read_text()
 
 
 def test_reading_a_run_loads_no_machine_room() -> None:

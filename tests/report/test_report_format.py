@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autokd.decide.explain.wording import count
-from autokd.formatting import printable
+from autokd.formatting import printable, requests
 from autokd.records import Interval
 from autokd.report import format as fmt
 
@@ -71,7 +70,7 @@ def test_requests_are_rounded_up(number: float | None, text: str) -> None:
 def test_requests_are_those_of_the_sentences(number: float) -> None:
     size = {"k": 1e3, "M": 1e6}
     figure, _, letter = fmt.requests(number).partition(fmt.NBSP)
-    assert float(figure.replace(",", "")) * size.get(letter, 1) == float(count(number).replace(",", ""))
+    assert float(figure.replace(",", "")) * size.get(letter, 1) == float(requests(number).replace(",", ""))
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_where_not_even_half_fit_the_teacher_runs_live(tmp_path, disk):
     (remark,) = made.remarks
     assert listener.notes == [remark]
     assert remark.startswith("No soft labels are stored, as not even half of 5 views fit: ")
-    assert "the teacher runs beside every distilled training" in remark
+    assert "the teacher runs during every distilled training" in remark
 
 
 def test_views_that_are_there_already_need_no_room(tmp_path, disk):
@@ -143,7 +143,7 @@ def test_a_run_keeps_to_what_it_was_begun_with(tmp_path, disk):
     assert fewer.remarks[0] in listener.notes
     (Path(fewer.folder) / "view-0001.npy").unlink()
     disk(0)
-    with pytest.raises(DataError, match=r"begun with 3 views .* make room and --resume"):
+    with pytest.raises(DataError, match=r"started with 3 views .* make room and --resume"):
         soft_labels(tmp_path, 5, settled=fewer)
     live = soft_labels(tmp_path, 8)
     disk(1e9)

@@ -36,7 +36,7 @@ def by_role(finalists: list[Finalist], arm: str, role: str) -> list[Finalist]:
 def test_the_front_goes_from_accurate_to_cheap() -> None:
     trials = [
         trial(0, "distill", "big", 0.95, 3.0),
-        trial(1, "distill", "dear and worse", 0.94, 4.0),
+        trial(1, "distill", "expensive and worse", 0.94, 4.0),
         trial(2, "distill", "small", 0.93, 1.0),
         trial(3, "distill", "pruned", 0.99, 0.5, state="pruned"),
         trial(4, "distill", "middle", 0.94, 2.0),

@@ -79,9 +79,9 @@ def test_nothing_is_begun_once_it_is_to_stop(tmp_path: Path) -> None:
 
 
 def test_the_front_of_them_becomes_direct_finalists(tmp_path: Path) -> None:
-    costs = {"best": 3.0, "dear and worse": 4.0, "cheap": 1.0, "middle": 2.0}
+    costs = {"best": 3.0, "expensive and worse": 4.0, "cheap": 1.0, "middle": 2.0}
     source = PublishedSource(Run(tmp_path), [candidate(name, True, cost) for name, cost in costs.items()])
-    answers(source, {"best": 0.8, "dear and worse": 0.7, "cheap": 0.5, "middle": 0.6})
+    answers(source, {"best": 0.8, "expensive and worse": 0.7, "cheap": 0.5, "middle": 0.6})
     trials = [trial(0, "distill", "a", 0.95, 2.0), trial(1, "direct", "best", 0.94, 2.0)]
     finalists = choose_finalists(trials, SPACE, 2, 0.0, source.records())
     published = by_role(finalists, "direct", "published")

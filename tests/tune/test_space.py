@@ -83,43 +83,6 @@ def test_beta_is_searched_with_dkd_alone() -> None:
     assert "beta" not in Space.model_validate({"students": {"include": ["a"]}}).ranges("distill", 10)
 
 
-def test_the_default_recipe_is_what_is_said_else_what_is_fixed_else_the_usual(tmp_path: Path) -> None:
-    plain = read_space(write(tmp_path, ONE))
-    assert plain.default_recipe("direct") == {"learning_rate": 0.001, "schedule": "cosine"}
-    assert plain.default_recipe("distill") == {
-        "learning_rate": 0.001,
-        "schedule": "cosine",
-        "temperature": 4,
-        "alpha": 0.9,
-        "loss": "kl",
-    }
-    fixed = "losses = ['dist']\nlearning_rate = 0.002\nweight_decay = 0.01\nmixup = { low = 0.1, high = 0.4 }\n"
-    said = "[default]\ntemperature = 2\nweight_decay = 0.03\n"
-    direct = 'mixup = 0.3\nlabel_smoothing = 0.1\nschedules = ["linear", "constant"]\n'
-    space = read_space(write(tmp_path, f"{ONE}[recipe.distill]\n{fixed}[recipe.direct]\n{direct}{said}"))
-    assert space.default_recipe("direct") == {
-        "learning_rate": 0.001,
-        "schedule": "linear",
-        "weight_decay": 0.03,
-        "label_smoothing": 0.1,
-        "mixup": 0.3,
-    }
-    assert space.default_recipe("distill") == {
-        "learning_rate": 0.002,
-        "schedule": "cosine",
-        "weight_decay": 0.03,
-        "temperature": 2,
-        "alpha": 0.9,
-        "loss": "dist",
-    }
-
-
-def test_a_distilled_recipe_without_labels_has_no_smoothing(tmp_path: Path) -> None:
-    smoothed = f"{ONE}[recipe.distill]\nlabel_smoothing = 0.1\n[default]\nalpha = "
-    assert read_space(write(tmp_path, smoothed + "0.9")).default_recipe("distill")["label_smoothing"] == 0.1
-    assert "label_smoothing" not in read_space(write(tmp_path, smoothed + "1")).default_recipe("distill")
-
-
 # ---- problems --------------------------------------------------------------------------------------------------
 
 
@@ -149,7 +112,7 @@ def test_a_distilled_recipe_without_labels_has_no_smoothing(tmp_path: Path) -> N
         ),
         (
             ONE + "[recipe.distill]\nalpha = { low = 0.1, high = 0.5 }",
-            "line 4: `alpha` in [recipe.distill]: it must lie in 0.3 to 1; below 0.3 the teacher hardly counts",
+            "line 4: `alpha` in [recipe.distill]: it must lie in 0.3 to 1; below 0.3 the teacher has so little",
         ),
         (ONE + "[recipe.distill]\nalpha = 1.5", "it must lie in 0.3 to 1"),
         (
@@ -215,7 +178,7 @@ def test_a_distilled_recipe_without_labels_has_no_smoothing(tmp_path: Path) -> N
         (ONE + "[[first]]\nbeta = 2", "is not searched without the loss dkd"),
         (
             ONE + '[[first]]\nstudent = "resnet34"',
-            "line 4: `student` in [[first]]: resnet34 is none of this space's students; include it",
+            "line 4: `student` in [[first]]: resnet34 is not one of this space's students; include it",
         ),
         (
             ONE + "[default]\ntemperatur = 4",
@@ -223,14 +186,14 @@ def test_a_distilled_recipe_without_labels_has_no_smoothing(tmp_path: Path) -> N
         ),
         (ONE + "[default]\nlearning_rate = 0", "line 4: `learning_rate` in [default]: it must be above 0"),
         (ONE + '[default]\nloss = "dkd"\nmixup = 0.2', "line 3: [default]: dkd needs one label an image"),
-        ('[students]\ninclude = [\n  "lcnet_050",\n  "resnet1888",\n]', "line 4: resnet1888 is no timm model; did you"),
-        ("[students]\ninclude = [\n  'nosuch*']", "line 3: 'nosuch*' matches no timm model; mend or remove it"),
-        ('[students]\nfamilies = ["resnets"]', "line 2: 'resnets' is no family of timm models; did you mean resnet"),
-        (ONE + 'exclude = ["resnet19"]', "line 3: 'resnet19' in exclude takes no student out; mend or remove it"),
-        (ONE + 'exclude_families = ["levit"]', "line 3: 'levit' in exclude_families takes no student out"),
-        (ONE + 'exclude = ["resnet18"]', "line 1: [students]: all that is included is excluded again"),
+        ('[students]\ninclude = [\n  "lcnet_050",\n  "resnet1888",\n]', "line 4: resnet1888 is not a timm model; did"),
+        ("[students]\ninclude = [\n  'nosuch*']", "line 3: 'nosuch*' matches no timm model; correct or remove it"),
+        ('[students]\nfamilies = ["resnets"]', "line 2: 'resnets' is not a family of timm models; did you mean resnet"),
+        (ONE + 'exclude = ["resnet19"]', "line 3: 'resnet19' in exclude excludes no student; correct or remove it"),
+        (ONE + 'exclude_families = ["levit"]', "line 3: 'levit' in exclude_families excludes no student"),
+        (ONE + 'exclude = ["resnet18"]', "line 1: [students]: every included student is excluded"),
         ('[[students.scaled]]\nmodel = "lcnet_050"\nwidth = [0.5]', "line 2: lcnet_050 cannot be scaled"),
-        ('[[students.scaled]]\nmodel = "resnet1"', "line 2: resnet1 is no timm model; did you mean"),
+        ('[[students.scaled]]\nmodel = "resnet1"', "line 2: resnet1 is not a timm model; did you mean"),
         ('[[students.scaled]]\nmodel = "resnet18@patch_size=2"', "leave out what follows @"),
         (
             '[[students.scaled]]\nmodel = "resnet18"\nwidth = [0]',

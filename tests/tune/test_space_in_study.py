@@ -55,7 +55,7 @@ def test_each_arm_tries_its_own_first_proposals(tmp_path: Path) -> None:
             "students": {"include": ["a"]},
             "first": [
                 {"student": "c", "alpha": 0.9},
-                {"student": "far too dear", "alpha": 0.7},
+                {"student": "far too expensive", "alpha": 0.7},
                 {"arm": "direct", "student": "b", "learning_rate": 0.002},
                 {"temperature": 2},
             ],
@@ -63,7 +63,7 @@ def test_each_arm_tries_its_own_first_proposals(tmp_path: Path) -> None:
     )
     ledger = Ledger(tmp_path / "study.db", space, CANDIDATES, PLAN)
     assert ledger.remarks() == [
-        "The first proposal of far too dear is left out: it is no candidate of the distill arm."
+        "The first proposal of far too expensive is left out: it is not a candidate of the distill arm."
     ]
     proposals = proposals_of(ledger)
     distill = [p for p in proposals if p.arm == "distill"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import optuna
@@ -13,6 +13,7 @@ import pytest
 
 from autokd.errors import RunError
 from autokd.records import Candidate, EpochReport, Interval, Reading, Recipe
+from autokd.tune.space.schema import Default, Range
 from autokd.tune.space.space import Space
 from autokd.tune.study import Ledger, SearchPlan
 
@@ -140,17 +141,33 @@ def test_a_single_schedule_is_used_and_not_searched(path: Path) -> None:
     assert ledger.importance()["direct"].keys() == {"student", "learning_rate"}
 
 
-def test_studies_that_were_begun_before_the_later_keys_go_by_the_same_name(path: Path) -> None:
-    """The digits of a name that such a ledger really has: a space without the keys must go on being found."""
+def test_a_study_goes_by_what_its_space_says_not_by_how_it_is_written(path: Path) -> None:
     Ledger(path, SPACE, BOTH, PLAN)
     names = optuna.get_all_study_names(f"sqlite:///{path}")
-    assert names == ["distill-26c0eed02963427c", "direct-b73f57bd5100cd72"]
+    whole = SPACE.model_dump(exclude={"students"})
+    written_out = Space.model_validate({"students": {"include": ["a", "b", "c"]}, **whole})
+    assert written_out.fingerprint == SPACE.fingerprint
+    Ledger(path, written_out, BOTH, PLAN)
+    assert optuna.get_all_study_names(f"sqlite:///{path}") == names
+
+
+def test_every_change_of_space_or_plan_changes_its_fingerprint() -> None:
+    direct = SPACE.recipe.direct.model_copy(update={"mixup": Range(low=0, high=0.4)})
+    spaces = [
+        SPACE,
+        SPACE.model_copy(update={"first": SPACE.first[::-1]}),
+        SPACE.model_copy(update={"default": Default(schedule="linear")}),
+        SPACE.model_copy(update={"recipe": SPACE.recipe.model_copy(update={"direct": direct})}),
+    ]
+    assert len({space.fingerprint for space in spaces}) == len(spaces)
+    plans = [PLAN, *(replace(PLAN, **{name: 0.5 if name == "ema" else 99}) for name in asdict(PLAN))]
+    assert len({plan.fingerprint for plan in plans}) == len(plans)
 
 
 def test_a_ledger_of_another_space_is_refused_in_one_sentence(path: Path) -> None:
     Ledger(path, SPACE, BOTH, PLAN)
     changed = SPACE.model_copy(update={"first": ()})
-    with pytest.raises(RunError, match=r"begun with another search space .* start again in another --output"):
+    with pytest.raises(RunError, match=r"started with another search .* start again in another --output"):
         Ledger(path, changed, BOTH, PLAN)
 
 

@@ -126,7 +126,7 @@ def test_it_is_asked_before_any_data_are_read(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(TeacherError, match="cannot be reached"):
         check_weights(settings(teacher=NAME, data="a folder that is not there"))
-    with pytest.raises(TeacherError, match="is no file"):
+    with pytest.raises(TeacherError, match="is not a file"):
         check_weights(settings(teacher=NAME, teacher_weights=str(tmp_path / "absent.pth")))
     check_weights(settings(teacher=NAME, teacher_weights="scratch", data="a folder that is not there"))
 

@@ -146,8 +146,8 @@ def test_damaged_checkpoints_are_refused_or_read_never_a_traceback(tmp_path, kin
 
 
 def test_missing_files_folders_and_files_without_tensors_are_refused(tmp_path):
-    assert "is no file" in refused(tmp_path / "absent.pth")
-    assert "is no file" in refused(tmp_path)
+    assert "is not a file" in refused(tmp_path / "absent.pth")
+    assert "is not a file" in refused(tmp_path)
     torch.save({"epoch": 3}, tmp_path / "empty.pth")
     assert "holds no tensors" in refused(tmp_path / "empty.pth")
     torch.save([torch.ones(2)], tmp_path / "list.pth")

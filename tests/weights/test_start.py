@@ -212,7 +212,7 @@ def test_a_file_that_does_not_fit_is_one_sentence(
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        (None, "is no folder; give a folder of weights, auto, pretrained or scratch"),
+        (None, "is not a folder; give a folder of weights, auto, pretrained or scratch"),
         ([], "holds no weights"),
         (["notes.txt"], "holds no weights"),
         (["efficientnet-lite0-57934424.pth"], "named after no timm model; name it like resnet18.pth"),
@@ -387,12 +387,12 @@ def test_a_resumed_run_needs_the_same_weights(folder: Path, cache: Path) -> None
 def test_the_remark_says_who_started_from_what(hub: dict[str, object], cache: Path) -> None:
     (started,), _ = give_weights([candidate("test_resnet")], Supply("auto"), task(), cache, Hearing())
     could, none = candidate("lcnet_050", published="ra2_in1k"), candidate("resnet18@width=0.5")
-    assert start_remark([started], "auto") == "All 1 students start from published weights, in both arms alike."
+    assert start_remark([started], "auto") == "All 1 students start from published weights, in both arms."
     assert "holds for training from scratch only" in start_remark([could, none], "auto")
     assert "weights of 1 of them, which could not be had" in start_remark([could, none], "auto")
     assert "which given does not hold" in start_remark([could, none], "given")
     mixed = start_remark([started, could, none], "given")
-    assert mixed.startswith("1 of 3 students start from given weights, in both arms alike, the others (first: lcnet")
+    assert mixed.startswith("1 of 3 students start from given weights, in both arms, the others (first: lcnet")
     assert start_remark([none], "auto").endswith("timm publishes none for them.")
     assert "as asked" in start_remark([could], "scratch")
     assert "from scratch only" in start_remark([could], "scratch")

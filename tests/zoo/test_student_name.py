@@ -36,15 +36,15 @@ def test_settings_have_one_spelling() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("resnet18@", "'' is no setting"),
-        ("resnet18@widht=0.5", "'widht' is no setting of a student; use width, depth, output_stride, patch_size"),
-        ("resnet18@width=0.5+width=0.25", "width stands there twice"),
+        ("resnet18@", "'' is not a setting"),
+        ("resnet18@widht=0.5", "'widht' is not a setting of a student; use width, depth, output_stride, patch_size"),
+        ("resnet18@width=0.5+width=0.25", "width is given twice"),
         ("resnet18@width=0", "width '0' is not a number above 0"),
         ("resnet18@depth=nan", "depth 'nan' is not a number above 0"),
         ("resnet18@output_stride=1.5", "output_stride '1.5' is not a whole number above 0"),
         ("resnet18@width=", "width '' is not a number above 0"),
         ("regnety_002@width=0.5", "regnety_002 cannot be scaled"),
-        ("resnet1888@width=0.5", "resnet1888 is no timm model"),
+        ("resnet1888@width=0.5", "resnet1888 is not a timm model"),
     ],
 )
 def test_a_wrong_name_says_what_is_wrong(name: str, message: str) -> None:

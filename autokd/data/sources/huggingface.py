@@ -51,7 +51,7 @@ def read_hfds(data: str, data_dir: Path | None) -> Parts:
 
 
 def _stamp_of_hf(dataset: Any) -> str | None:
-    """Follows the table of a split: its fingerprint, and size and time of change of its files in the cache.
+    """Follows the table of a split: what it is, and size and time of change of its files in the cache.
 
     None where the table holds paths of images instead of images, for those may change without the table.
     """
@@ -60,7 +60,8 @@ def _stamp_of_hf(dataset: Any) -> str | None:
         return None
     files = [Path(file["filename"]) for file in table.cache_files]
     stamps = [f"{file}:{(status := file.stat()).st_size}:{status.st_mtime_ns}" for file in files]
-    return digest(table._fingerprint, *stamps) if stamps else None
+    about = (table.builder_name, table.config_name, table.version, table.split, len(table), table.features)
+    return digest(*about, *stamps) if stamps else None
 
 
 def _hf_part(dataset: Any, data: str, part: str, labels: Labels | None = None) -> Part:

@@ -29,18 +29,18 @@ def read_folder(root: Path) -> Parts:
     """The parts below `root`; classes are the folders of the training part in natural order (1, 2, 10).
 
     Raises DataError for a folder without images, with fewer than two classes, with a class that training lacks, or
-    with unlabelled images beside class folders.
+    with unlabelled images next to class folders.
     """
     if not root.is_dir():
-        raise DataError(f"--data {root} is no folder; give an image folder, digits, torch/NAME or hfds/NAME")
+        raise DataError(f"--data {root} is not a folder; give an image folder, digits, torch/NAME or hfds/NAME")
     folders = {part: _existing(root, names) for part, names in SYNONYMS.items()}
     if folders["train"] is None and (folders["val"] or folders["test"]):
-        raise DataError(f"{root} has no train/ beside its other parts; put the training images into {root / 'train'}")
+        raise DataError(f"{root} has no train/ next to its other parts; put the training images into {root / 'train'}")
     unlabelled = _scan_unlabelled(root)
     if folders["train"] is None and unlabelled:
         raise DataError(
-            f"{root / UNLABELLED_FOLDER} lies beside no train/; put the class folders into {root / 'train'}, this one "
-            "too if it is a class"
+            f"{root / UNLABELLED_FOLDER} has no train/ next to it; put the class folders into "
+            f"{root / 'train'}, this one too if it is a class"
         )
     train_root = folders["train"] or root
     found = {path: _scan_classes(path) for path in (train_root, folders["val"], folders["test"]) if path}
@@ -125,7 +125,7 @@ def _class_names(root: Path, scanned: dict[str, _Class]) -> tuple[str, ...]:
         )
     if len(scanned) == 1:
         raise DataError(f"{root} has one class only ({min(scanned)}); classification needs at least two class folders")
-    return tuple(sorted(scanned, key=lambda name: (natural_key(name), name)))  # a and A, 1 and 01 are alike naturally
+    return tuple(sorted(scanned, key=lambda name: (natural_key(name), name)))  # `a` and `A` are equal naturally
 
 
 def _part(root: Path, scanned: dict[str, _Class], classes: tuple[str, ...], data_root: Path) -> Part:

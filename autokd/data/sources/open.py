@@ -18,7 +18,7 @@ from autokd.errors import DataError
 def read_parts(data: str, data_dir: Path | None, pair: Pair | None = None) -> Parts:
     """The parts of the data set called `data`; `pair` overrules it with (train, test) map-style data sets.
 
-    Raises DataError where the data set cannot be found or is no single-label classification.
+    Raises DataError where the data set cannot be found or is not a single-label classification.
     """
     if pair is not None:
         return read_pair(pair)

@@ -60,7 +60,7 @@ def single_label(label: Any, data: str) -> int:
     array = np.asarray(label)
     if array.ndim or not np.issubdtype(array.dtype, np.integer):
         raise DataError(
-            f"{data} has a label {label!r} that is no class number; multi-label and regression data are refused"
+            f"{data} has a label {label!r} that is not a class number; multi-label and regression data are refused"
         )
     if int(array) < 0:
         raise DataError(f"{data} has a negative label ({int(array)}), as unlabelled parts have; remove those images")

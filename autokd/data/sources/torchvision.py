@@ -13,14 +13,15 @@ from autokd.data.sources.python_pair import class_names, labels_of, map_style
 from autokd.errors import DataError
 from autokd.files import digest
 
+NAMES = ("cifar10", "cifar100", "fashion_mnist", "kmnist", "mnist")
+
 
 def read_torch(data: str, data_dir: Path | None) -> Parts:
     from timm.data import create_dataset
-    from timm.data.dataset_factory import _TORCH_BASIC_DS
 
     name = data.removeprefix("torch/").lower()
-    if name not in _TORCH_BASIC_DS:
-        known = ", ".join(f"torch/{known}" for known in sorted(_TORCH_BASIC_DS))
+    if name not in NAMES:
+        known = ", ".join(f"torch/{known}" for known in NAMES)
         raise DataError(f"{data} is not known; choose {known}, or unpack it to an image folder")
     root = data_dir or Path("data")
 
@@ -46,7 +47,7 @@ def read_torch(data: str, data_dir: Path | None) -> Parts:
 
 
 def _folder_of(dataset: Any) -> Path:
-    """Where torchvision keeps the files of a data set: MNIST and its kin name it, CIFAR names it below the root."""
+    """Where torchvision keeps the files of a data set: MNIST and similar ones name it, CIFAR within the root."""
     return Path(getattr(dataset, "raw_folder", None) or Path(dataset.root, dataset.base_folder))
 
 

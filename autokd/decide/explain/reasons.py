@@ -20,18 +20,9 @@ from autokd.records import ARMS, Arm, Difference, Policy
 
 ADJECTIVES: dict[Arm, str] = {"distill": "distilled", "direct": "direct"}
 Kind = Literal[
+    "teacher", "teacher_refused", "beaten", "pick", "no_pick", "outdone", "gain", "advantage", "conclusion", "payback",
     "nearest_miss",
-    "fix",
-    "conclusion",
-    "gain",
-    "advantage",
-    "outdone",
-    "no_pick",
-    "payback",
-    "beaten",
-    "teacher",
-    "pick",
-]
+]  # fmt: skip
 MOST_KEY_REASONS = 5
 
 
@@ -56,7 +47,7 @@ def summary(judged: Judgement, found: Sequence[Change]) -> str:
 def reasons(judged: Judgement, found: Sequence[Change]) -> tuple[Reason, ...]:
     """One sentence or more for each step of the policy, in its order."""
     return (
-        Reason("teacher", _teacher(judged.case, judged.policy)),
+        _teacher(judged.case, judged.policy),
         *(Reason("beaten", sentence) for sentence in _beaten(judged)),
         *(_arm(judged, arm) for arm in ARMS),
         *(Reason("outdone", sentence) for sentence in _outdone(judged)),
@@ -67,14 +58,12 @@ def reasons(judged: Judgement, found: Sequence[Change]) -> tuple[Reason, ...]:
 
 
 def key_reasons(found: Sequence[Reason]) -> tuple[Reason, ...]:
-    """The few that decided, in the order of the policy; what a table of the options says is left out."""
-    order: dict[Kind, int] = {
-        "nearest_miss": 0, "fix": 0, "conclusion": 1, "gain": 2, "advantage": 3, "no_pick": 4, "outdone": 5,
-        "payback": 6, "beaten": 7, "teacher": 8,
-    }  # fmt: skip
+    """The few that decided, the most important first; without what the summary and a table of the options say."""
+    order: tuple[Kind, ...] = (
+        "conclusion", "gain", "advantage", "teacher_refused", "no_pick", "outdone", "payback", "beaten",
+    )  # fmt: skip
     known = [reason for reason in found if reason.kind in order]
-    kept = sorted(known, key=lambda reason: order[reason.kind])[:MOST_KEY_REASONS]
-    return tuple(reason for reason in known if reason in kept)
+    return tuple(sorted(known, key=lambda reason: order.index(reason.kind))[:MOST_KEY_REASONS])
 
 
 # ---- the summary -----------------------------------------------------------------------------------------------
@@ -140,14 +129,15 @@ def closest(students: Sequence[Student], judged: Judgement) -> Student | None:
 # ---- the reasons -----------------------------------------------------------------------------------------------
 
 
-def _teacher(case: Case, policy: Policy) -> str:
+def _teacher(case: Case, policy: Policy) -> Reason:
     if missed := teacher_refusals(case.teacher, policy):
-        return f"The teacher {case.teacher.name} cannot be kept: it {fmt.listed(missed)}."
+        return Reason("teacher_refused", f"The teacher {case.teacher.name} cannot be kept: it {fmt.listed(missed)}.")
     cost, limit = fmt.usd(case.teacher.cost.mean), fmt.usd(policy.max_cost)
     accuracy = fmt.percent(case.teacher_accuracy.mean)
-    return (
+    return Reason(
+        "teacher",
         f"The teacher {case.teacher.name} ({accuracy} accurate) could be kept: it costs {cost} per 1,000 requests, "
-        f"within the budget of {limit}."
+        f"within the budget of {limit}.",
     )
 
 
@@ -211,7 +201,7 @@ def _contest(judged: Judgement) -> Iterator[Reason]:
     if judged.gain is None:
         yield Reason("gain", f"The distilled pick has no twin, so the gain of distilling {distilled.name} is unknown.")
     else:
-        yield Reason("gain", _gain(distilled, judged.gain.difference))
+        yield Reason("gain", _gain(judged.gain.difference))
     if direct is None or judged.advantage is None:
         yield from (Reason("conclusion", sentence) for sentence in _unrivalled(judged, distilled))
         return
@@ -228,18 +218,16 @@ def _unrivalled(judged: Judgement, distilled: Student) -> Iterator[str]:
         yield "The teacher cannot be kept and nothing else meets the limits, so the distilled pick is taken."
 
 
-def _gain(distilled: Student, gain: Difference) -> str:
+def _gain(gain: Difference) -> str:
     outcome = "helped" if gain.low > 0 else "did harm" if gain.high < 0 else "is not shown to help"
-    return (
-        f"Distilling {outcome}: {distilled.name} gains {fmt.points(gain.mean)} over its twin, which is trained without "
-        f"the teacher ({say.points_range(gain)})."
-    )
+    return f"Gain: {fmt.points(gain.mean)} ({say.points_range(gain)}); distilling {outcome}."
 
 
 def _advantage(advantage: Difference) -> str:
     return (
-        f"The distilled pick is {fmt.points(advantage.mean)} ahead of the direct pick ({say.points_range(advantage)}); "
-        f"smallest detectable difference: {fmt.points(advantage.detectable).removeprefix('+')}."
+        f"Advantage of the distilled over the direct pick: {fmt.points(advantage.mean)} "
+        f"({say.points_range(advantage)}); smallest detectable difference: "
+        f"{fmt.points(advantage.detectable).removeprefix('+')}."
     )
 
 
@@ -275,13 +263,11 @@ def _payback(judged: Judgement) -> Iterator[str]:
     if requests is None:
         yield f"{pick.name} does not cost less than the teacher, so the one-time cost of {once} is never paid back."
         return
-    sentence = f"The one-time cost of {once} is paid back after {fmt.count(requests)} requests"
+    sentence = f"The one-time cost of {once} is paid back after {fmt.requests(requests)} requests"
     saving = horizon_saving_usd(judged.case.teacher.cost.mean, pick.cost.mean, judged.policy)
     if saving is not None and judged.policy.requests_per_month is not None:
-        sentence += (
-            f"; at {fmt.count(judged.policy.requests_per_month)} requests a month {pick.name} saves {fmt.usd(saving)} "
-            f"over {fmt.clean(judged.policy.horizon_months)} months"
-        )
+        monthly, months = fmt.requests(judged.policy.requests_per_month), fmt.clean(judged.policy.horizon_months)
+        sentence += f"; at {monthly} requests a month {pick.name} saves {fmt.usd(saving)} over {months} months"
     yield f"{sentence}."
 
 
@@ -290,4 +276,4 @@ def _miss(judged: Judgement, found: Sequence[Change]) -> Iterator[Reason]:
         return
     miss = nearest_miss(judged)
     yield Reason("nearest_miss", f"The nearest miss is {miss.name}: it {miss.why}.")
-    yield Reason("fix", f"The smallest change that is enough: {smallest_fix(miss, found)}.")
+    yield Reason("nearest_miss", f"The smallest change that is enough: {smallest_fix(miss, found)}.")

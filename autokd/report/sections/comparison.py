@@ -1,4 +1,4 @@
-"""The three options side by side, and what the teacher contributed, in words."""
+"""The three options next to each other, and what the teacher contributed, in words."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
+from autokd.decide.economics import costs_differ
 from autokd.records import Difference, Option, Report
 from autokd.report import format as fmt
 from autokd.report.sections.start_weights import is_untrained
 
 MODEL = "Model"
-DIFFERENT = 0.10  # of the larger: costs closer than this are called the same, as the policy does
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,17 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class CostBeside:
-    """A cost beside the teacher's: the larger over the smaller, and which of them is the larger, if they differ."""
+class CostRatio:
+    """A cost against the teacher's: the larger over the smaller, and which of them is the larger, if they differ."""
 
     factor: str
-    dearer: bool
+    higher: bool
     same: bool
 
     @property
     def words(self) -> str:
         """8.4x lower."""
-        return "about the same" if self.same else f"{self.factor} {'higher' if self.dearer else 'lower'}"
+        return "about the same" if self.same else f"{self.factor} {'higher' if self.higher else 'lower'}"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def comparison(report: Report) -> Comparison:
     """Teacher, direct and distilled under the same measures; the verdict's own column is marked."""
     options = (report.options.teacher, report.options.direct, report.options.distilled)
     direct = "Use as it is" if is_untrained(report, report.options.direct) else "Train directly"
-    titles = ("Keep the teacher", direct, "Distil")
+    titles = ("Keep the teacher", direct, "Distill")
     verdicts = ("keep_teacher", "use_small_model", "distill")
     return Comparison(
         columns=tuple(OptionColumn(t, report.verdict == v) for t, v in zip(titles, verdicts, strict=True)),
@@ -84,11 +84,11 @@ def findings(report: Report) -> tuple[Finding, ...]:
             _finding(
                 "Gain: what distilling did",
                 report.gain,
-                "The distilled student against its twin, the same student trained without the teacher.",
+                "The distilled student against its twin, which is the same student trained without the teacher.",
                 (
                     "The teacher helped.",
                     "The teacher did harm.",
-                    "That the teacher helped is not shown.",
+                    "The teacher is not shown to help.",
                 ),
             )
         )
@@ -99,8 +99,8 @@ def findings(report: Report) -> tuple[Finding, ...]:
                 report.advantage,
                 "The distilled pick against the direct pick, each the best of its arm.",
                 (
-                    "The distilled pick is the more accurate one.",
-                    "The direct pick is the more accurate one.",
+                    "The distilled pick is more accurate.",
+                    "The direct pick is more accurate.",
                     "Neither pick is shown to be more accurate.",
                 ),
             )
@@ -111,7 +111,7 @@ def findings(report: Report) -> tuple[Finding, ...]:
 def _finding(title: str, difference: Difference, subject: str, outcomes: tuple[str, str, str]) -> Finding:
     above, below, open_ = outcomes
     outcome = above if difference.low > 0 else below if difference.high < 0 else open_
-    seen = f"This test set could have shown {fmt.points(difference.detectable).removeprefix('+')} or more."
+    seen = f"Smallest detectable difference: {fmt.points(difference.detectable).removeprefix('+')}."
     return Finding(
         title=title,
         value=fmt.points(difference.mean),
@@ -155,20 +155,20 @@ def _retention(option: Option) -> Cell:
 
 
 def _cost(option: Option, teacher: Option) -> Cell:
-    found = beside_teacher(option, teacher)
+    found = against_teacher(option, teacher)
     notes = [] if option is teacher or found is None else [found.words]
     if option.noisy:
         notes.append("noisy")
     return Cell(fmt.usd(option.cost_usd_per_1k), ", ".join(notes))
 
 
-def beside_teacher(option: Option, teacher: Option) -> CostBeside | None:
-    """How many times cheaper or dearer than the teacher an option is; None where either costs nothing or no end."""
+def against_teacher(option: Option, teacher: Option) -> CostRatio | None:
+    """How many times cheaper or more expensive than the teacher; None where either cost is 0 or infinite."""
     own, teachers = option.cost_usd_per_1k, teacher.cost_usd_per_1k
     if not (0 < own < inf and 0 < teachers < inf):
         return None
     small, large = sorted((own, teachers))
-    return CostBeside(fmt.ratio(large / small), dearer=own > teachers, same=large - small < DIFFERENT * large)
+    return CostRatio(fmt.ratio(large / small), higher=own > teachers, same=not costs_differ(own, teachers))
 
 
 def _monthly(option: Option, report: Report) -> Cell:

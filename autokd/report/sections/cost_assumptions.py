@@ -16,6 +16,17 @@ def assumptions(report: Report) -> str:
     return f"Costs assume {'; '.join(parts)}."
 
 
+def short_assumptions(report: Report) -> str:
+    """Price with its date, and utilization or volume."""
+    model = report.cost_model
+    if model.model == "params":
+        return f"{fmt.usd(model.usd_per_1k_per_billion)} per 1,000 requests and billion parameters."
+    of = "as given" if model.price_origin == "given" else f"{model.instance}, {model.price_date}"
+    volume = model.requests_per_month
+    load = f"{fmt.share(model.utilization)} utilized" if volume is None else f"{fmt.large(volume)} requests a month"
+    return f"{fmt.usd(model.price_usd_per_hour)} an hour ({of}), {load}."
+
+
 def price(model: CostModel) -> str:
     """Dollars an hour, of what, and where the figure is from."""
     amount = f"{fmt.usd(model.price_usd_per_hour)} an hour"
@@ -30,9 +41,8 @@ def other_machine(report: Report) -> str | None:
     if model.model == "params" or model.measured_on is None:
         return None
     return (
-        f"The price is that of {model.instance}, the speeds are those of the run, priced there as {model.measured_on}: "
-        f"how fast teacher and students are on {model.instance} was not measured, and the costs are right only if it "
-        "is as fast."
+        f"The price is of {model.instance}, but the speeds were measured on {model.measured_on}. The costs are right "
+        "only if both are equally fast."
     )
 
 

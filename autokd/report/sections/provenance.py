@@ -13,7 +13,7 @@ from autokd.runs.tables import TRIALS
 
 
 @dataclass(frozen=True)
-class Origin:
+class Provenance:
     """Commands in the order of their use, and sentences on the evidence and on the recommended student."""
 
     commands: tuple[str, ...]
@@ -21,24 +21,24 @@ class Origin:
     student: str | None
 
 
-def own_page(report: Report, run: Run | None = None) -> Origin:
+def own_page(report: Report, run: Run | None = None) -> Provenance:
     """Of the page in the run's own folder; without a run only what the report says itself."""
     trials = [TRIALS] if run is None or (run.path / TRIALS).is_file() else []
     place = f"in the folder {report.student_path}" if report.student_path else None
-    return Origin(
+    return Provenance(
         commands=(report.command, *(_looks(run, run.path) if run else ())),
-        evidence=f"The evidence behind it lies beside it: {', '.join(['report.json', *trials, 'finalists.csv'])}.",
+        evidence=f"The evidence is in the same folder: {', '.join(['report.json', *trials, 'finalists.csv'])}.",
         student=_student(report, place),
     )
 
 
-def copied_page(report: Report, run: Run, folder: Path) -> Origin:
+def copied_page(report: Report, run: Run, folder: Path) -> Provenance:
     """Of a page about other conditions, in a folder that holds nothing else but its report.json."""
     source = run.path.resolve()
     place = f"in {source / report.student_path}" if report.student_path else None
-    return Origin(
+    return Provenance(
         commands=(report.command, *_looks(run, source), _decide(report, source, folder)),
-        evidence=f"Its numbers lie beside it in report.json, the evidence behind it in the run's folder, {source}.",
+        evidence=f"Its numbers are in report.json in the same folder, the evidence in the run's folder, {source}.",
         student=_student(report, place) or _unwritten(report),
     )
 

@@ -1,4 +1,4 @@
-"""What stands beside the accuracy: calibration, equal terms, ambiguous images, single classes."""
+"""Other quality metrics than accuracy: calibration, equal terms, ambiguous images, single classes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
+from autokd.decide.statistics.significance import ERROR
 from autokd.records import Ambiguity, Audit, ClassAudit, ClassRow, EntropyQuarter, EqualTerms, Quality, Report, Subject
 from autokd.report import format as fmt
 from autokd.report.sections.policy import what_moves
@@ -13,7 +14,6 @@ from autokd.report.table import STUDENT, Column, Table
 
 CLASSES_SHOWN = 10
 NAMED = 5
-SHOWN = 0.05  # adjusted p below which a row is set off
 
 SUBJECTS: dict[Subject, str] = {
     "teacher": "teacher",
@@ -41,7 +41,7 @@ class ByClass:
 
 
 @dataclass(frozen=True)
-class Beside:
+class OtherMetrics:
     """The whole section; a part that could not be formed is None or empty."""
 
     moves: str
@@ -53,12 +53,12 @@ class Beside:
     classes: tuple[ByClass, ...]
 
 
-def beside(report: Report) -> Beside | None:
+def other_metrics(report: Report) -> OtherMetrics | None:
     """What the audit found; None for a report without one, or where no student was confirmed."""
     audit = report.audit
     if audit is None or not audit.classes:
         return None
-    return Beside(
+    return OtherMetrics(
         moves=what_moves(report.policy),
         quality=Table("quality", QUALITY, tuple(_quality(audit, quality) for quality in audit.quality), sortable=False),
         equal=_equal(audit),
@@ -111,7 +111,7 @@ def _equal(audit: Audit) -> Table | None:
 def _equal_seen(terms: EqualTerms) -> str:
     """What the distilled student is compared with, and whether a training of equal seconds had them."""
     if terms.terms == "trials":
-        return "Equal trials: the direct arm's finalist had as many trials to be chosen from."
+        return "Equal trials: the direct arm's finalist was chosen from as many trials."
     ratio = _times(terms)
     took = (
         "Device time: the direct training was given more epochs, to take as many device seconds as the distilled one, "
@@ -153,7 +153,7 @@ def _terms(terms: EqualTerms) -> tuple[str, ...]:
 
 def _quarters(ambiguity: Ambiguity) -> Table:
     rows = tuple(_quarter(sureness, quarter) for sureness, quarter in zip(_SURENESS, ambiguity.quarters, strict=True))
-    shown = frozenset(i for i, quarter in enumerate(ambiguity.quarters) if quarter.p < SHOWN)
+    shown = frozenset(i for i, quarter in enumerate(ambiguity.quarters) if quarter.p < ERROR)
     columns = (
         Column("Quarter"), Column("Entropy, nats"), Column("Images", True), Column("Teacher, %", True),
         Column("Distilled, %", True), Column("Twin, %", True), Column("Gain, points", True),
@@ -181,7 +181,7 @@ def _quarter(sureness: str, quarter: EntropyQuarter) -> tuple[str, ...]:
 
 def _by_class(audit: Audit, found: ClassAudit) -> ByClass:
     rows = sorted((row for row in found.rows if row.recall), key=_loss)[:CLASSES_SHOWN]
-    shown = frozenset(i for i, row in enumerate(rows) if row.p is not None and row.p < SHOWN)
+    shown = frozenset(i for i, row in enumerate(rows) if row.p is not None and row.p < ERROR)
     return ByClass(
         title=f"Class by class: {_subject(audit, found)}, {found.student}",
         seen=_seen(found, len(rows)),
@@ -193,8 +193,8 @@ def _class_columns(rows: Sequence[ClassRow]) -> tuple[Column, ...]:
     interval = next((fmt.interval_of(row.recall) for row in rows if row.recall), "Interval")
     return (
         Column("Class", wraps="name"), Column("Images", True), Column("Teacher's recall, %", True),
-        Column("Recall, %", True), Column(interval), Column("Lost", True), Column("Won", True),
-        Column("Lost, mean", True), Column("Won, mean", True), Column("p", True),
+        Column("Recall, %", True), Column(interval), Column("Lost", True), Column("Gained", True),
+        Column("Lost, mean", True), Column("Gained, mean", True), Column("p", True),
     )  # fmt: skip
 
 

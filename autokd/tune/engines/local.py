@@ -71,7 +71,7 @@ class _Pool:
         self._busy: dict[Connection, str] = {}
 
     def run(self) -> None:
-        """Hand out jobs until there are none; the workers end with it, whatever happens."""
+        """Hand out jobs until none is left. The workers end with this call, also where it fails."""
         try:
             for slot in range(self._slots):
                 self._start(slot)

@@ -1,4 +1,4 @@
-"""The narrow protocol between whoever hands out jobs and whoever places them.
+"""The narrow protocol between a source, which hands out jobs, and an engine, which places them.
 
 A source hands out jobs and hears of them; an engine runs jobs with a workshop and tells the source. One thread of the
 controller calls the source, so a source needs no locks; workers never see it.

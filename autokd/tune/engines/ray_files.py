@@ -46,7 +46,7 @@ class Shipment:
 
     @contextmanager
     def unpacked(self, factory: WorkshopFactory) -> Iterator[WorkshopFactory]:
-        """The factory for this node, its files fetched by whichever worker comes first."""
+        """The factory for this node, its files fetched by the first worker there."""
         if self.shared():
             yield factory
             return

@@ -1,4 +1,4 @@
-"""What is wrong with a search space: sentences that name the thing and the remedy, each with its place in the file."""
+"""What is wrong with a search space: sentences that name mistake and remedy, each with its place in the file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from autokd.records import ARMS, Arm
+from autokd.tune.space.default_recipe import default_recipe
 from autokd.tune.space.schema import ArmSection, Default, DirectSection, DistillSection, First, Range, Values
 from autokd.tune.space.toml_lines import Place, Problem
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def misfits(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
-    """Whatever does not fit the sections: unknown keys, wrong types, values out of bounds."""
+    """Everything that does not fit the sections: unknown keys, wrong types, values out of bounds."""
     return [
         Problem(tuple(each["loc"]), _sentence(each, model))
         for each in error.errors()
@@ -26,7 +27,7 @@ def misfits(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
 
 
 def contradictions(space: Space) -> list[Problem]:
-    """What fits by itself but not together."""
+    """Values that are allowed one by one, but not together."""
     return [*_losses(space), *_schedules(space), *_firsts(space), *_default(space)]
 
 
@@ -35,7 +36,7 @@ def strangers(space: Space, students: Collection[str]) -> list[Problem]:
     return [
         Problem(
             place := ("first", number, "student"),
-            f"{spell(place)}: {first.student} is none of this space's students; include it, or leave this out",
+            f"{spell(place)}: {first.student} is not one of this space's students; include it, or leave this out",
         )
         for number, first in enumerate(space.first)
         if first.student and first.student not in students
@@ -66,6 +67,8 @@ def _sentence(problem: Any, model: type[BaseModel]) -> str:
 def _unknown_key(place: Place, known: Sequence[str]) -> str:
     if place[:2] == ("recipe", "direct") and place[-1] in DistillSection.model_fields:
         return f"{spell(place)} is for distilling alone; move it to [recipe.distill]"
+    if place[-1] == "base":
+        return f"{spell(place)} is not a known key; if a base space is meant, write it above the first [table]"
     near = difflib.get_close_matches(str(place[-1]), known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the keys there are {', '.join(known)}"
     return f"{spell(place)} is not a known key; {hint}"
@@ -91,7 +94,7 @@ def _keys(model: type[BaseModel], place: Place) -> list[str]:
         if isinstance(part, str):
             model = _model_in(model.model_fields[part].annotation) or Range
     extra = _parameters(DistillSection, DirectSection) if issubclass(model, Values) else []
-    return [*model.model_fields, *extra]
+    return [*(() if place else ("base",)), *model.model_fields, *extra]
 
 
 def _parameters(*sections: type[ArmSection]) -> list[str]:
@@ -158,7 +161,7 @@ def _firsts(space: Space) -> Iterator[Problem]:
 
 
 def _outside(space: Space, arm: Arm, name: str, value: float) -> str | None:
-    """Why a first proposal is none that the sampler could make, where that does not hang on the number of classes."""
+    """Why the sampler could not draw this value; None where it could, or where the number of classes decides."""
     bounds = space.recipe.of(arm).given().get(name)
     if bounds is None or bounds.low <= value <= bounds.high:
         return None
@@ -184,6 +187,6 @@ def _default(space: Space) -> Iterator[Problem]:
             yield Problem(place, _unknown_key(place, [*Default.model_fields, *known]))
         elif text := _misfit(section, name, value):
             yield Problem(place, f"{spell(place)}: {text}")
-    recipe = space.default_recipe("distill")
+    recipe = default_recipe(space, "distill")
     if recipe["loss"] == "dkd" and (recipe.get("mixup") or recipe.get("cutmix")):
         yield Problem(("default",), "[default]: dkd needs one label an image; choose another loss, or do not mix")

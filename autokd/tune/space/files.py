@@ -1,16 +1,17 @@
-"""Files of search spaces: where they lie, and what is wrong with one, by line."""
+"""Files of search spaces: where they are, and what is wrong with one, by line."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from autokd.errors import SpaceError
+from autokd.tune.space.base import Source, located, resolved, source_of, with_bases
 from autokd.tune.space.checks import contradictions, misfits, strangers
 from autokd.tune.space.schema import Students
 from autokd.tune.space.space import Space
@@ -19,7 +20,7 @@ from autokd.tune.space.toml_lines import Lines, Problem
 
 
 def space_folder() -> Path:
-    """search_spaces/, inside the installed package or beside it in a source checkout."""
+    """search_spaces/, inside the installed package, or next to it in a source checkout."""
     package = Path(__file__).parents[2]
     return next((p for p in (package / "search_spaces", package.parent / "search_spaces") if p.is_dir()), package)
 
@@ -29,9 +30,9 @@ def shipped_spaces() -> list[str]:
     return sorted(path.stem for path in space_folder().glob("*.toml"))
 
 
-def space_path(name: str) -> Path:
-    """The file of the space called `name`, or the file `name`; raises SpaceError where it is neither."""
-    path = space_folder() / f"{name}.toml" if name in shipped_spaces() else Path(name)
+def space_path(name: str, folder: Path | None = None) -> Path:
+    """The file of the space called `name`, or the file `name`, from `folder`; raises SpaceError where it is neither."""
+    path = space_folder() / f"{name}.toml" if name in shipped_spaces() else (folder or Path()) / name
     if not path.is_file():
         known = ", ".join(shipped_spaces())
         raise SpaceError(f"the search space {name} is neither a file nor one of {known}; name one of these")
@@ -49,20 +50,26 @@ def read_space(name: str) -> Space:
 
 
 def examine(path: Path) -> tuple[Space | None, list[str]]:
-    """What a file says, None where it cannot be read, and all that is wrong with it, by line."""
+    """What a file says with its bases, None where it cannot be read, and all that is wrong with it, by line."""
+    try:
+        sources = with_bases(str(path), path, _read, space_path)
+    except SpaceError as error:
+        return None, [str(error)]
+    space, problems = _understood(resolved(sources))
+    return space, [text for _, text in sorted((_told(problem, sources) for problem in problems), key=lambda t: t[0])]
+
+
+def _read(name: str, path: Path) -> Source:
     try:
         text = path.read_text(encoding="utf-8")
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"\(at line (\d+), column \d+\)", str(error))
         reason = str(error).partition(" (at ")[0]
-        return None, [_located(path, int(line[1]) if line else None, f"this is not valid TOML: {reason}")]
+        raise SpaceError(located(path, int(line[1]) if line else None, f"this is not valid TOML: {reason}")) from None
     except (OSError, UnicodeDecodeError) as error:
-        return None, [f"{path} cannot be read ({error}); save it as UTF-8 text"]
-    space, problems = _understood(content)
-    lines = Lines(text, content)
-    placed = sorted(((lines.of(problem.place), problem.text) for problem in problems), key=lambda each: each[0] or 0)
-    return space, [_located(path, *each) for each in placed]
+        raise SpaceError(f"{path} cannot be read ({error}); save it as UTF-8 text") from None
+    return Source(name, path, content, Lines(text, content))
 
 
 def _understood(content: Mapping[str, Any]) -> tuple[Space | None, list[Problem]]:
@@ -77,5 +84,12 @@ def _understood(content: Mapping[str, Any]) -> tuple[Space | None, list[Problem]
     return space, [*contradictions(space), *(unknown or strangers(space, names))]
 
 
-def _located(path: Path, line: int | None, text: str) -> str:
-    return f"{path}, line {line}: {text}" if line else f"{path}: {text}"
+def _told(problem: Problem, sources: Sequence[Source]) -> tuple[tuple[int, int], str]:
+    """A problem as a sentence, to be sorted by its line; what the base says counts for the line that names the base."""
+    own, source = sources[0], source_of(problem.place, sources)
+    line = source.lines.of(problem.place)
+    if source is own:
+        return (line or 0, 0), located(own.path, line, problem.text)
+    where = f"its base {source.name} says on line {line}: " if line else f"its base {source.name} says: "
+    remedy = "; or write your own [[first]], which replace those of the base" if problem.place[0] == "first" else ""
+    return (own.line_of_base or 0, line or 0), own.at_base(where + problem.text + remedy)

@@ -1,30 +1,22 @@
-"""The sections of a search space's file: their keys, and what each one may say."""
+"""The sections of a search space's file: their keys, and what each one may say.
+
+The key `base`, which names a space to take sections from, is resolved before a file comes here: see base.py.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from autokd.records import Arm, Loss, Record, Schedule
 
-LATER = frozenset({"label_smoothing", "schedules", "schedule"})  # keys that runs may have been begun without
-
 
 class Section(Record):
-    """A table of the file. It is read strictly: neither a text nor `true` is a number."""
+    """A table of the file. It is read strictly: a text or `true` is not accepted as a number."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
-
-    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        """As if the later keys did not exist where a file does not use them.
-
-        The names of a run's studies hash this text, so a run that was begun without these keys can still go on.
-        """
-        unused = {name for name in LATER & type(self).model_fields.keys() if name not in self.model_fields_set}
-        return [(name, value) for name, value in super().__repr_args__() if name not in unused]
 
 
 # ---- recipes ---------------------------------------------------------------------------------------------------
@@ -94,7 +86,7 @@ Positive = Annotated[Searched, _within(0, itself=False)]
 NotNegative = Annotated[Searched, _within(0)]
 BelowOne = Annotated[NotNegative, _below(1)]
 TeacherShare = Annotated[
-    Searched, _within(0.3, 1, why="; below 0.3 the teacher hardly counts and the arms are no longer two")
+    Searched, _within(0.3, 1, why="; below 0.3 the teacher has so little weight that both arms are nearly the same")
 ]
 
 
@@ -147,7 +139,7 @@ class Recipes(Section):
 
 
 class Values(Section):
-    """A section with recipe parameters as plain numbers beside its own keys."""
+    """A section with recipe parameters as plain numbers, in addition to its own keys."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, float] = Field(init=False)
@@ -168,7 +160,7 @@ class First(Values):
 
 
 class Default(Values):
-    """[default]: the recipe that each arm is confirmed with beside its own best ones."""
+    """[default]: the recipe that each arm is confirmed with, in addition to its own best ones."""
 
     loss: Loss | None = None
     schedule: Schedule | None = None

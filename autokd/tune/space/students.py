@@ -13,7 +13,7 @@ from autokd.zoo import timm_names
 
 
 def named_students(students: Students) -> tuple[list[str], list[Problem]]:
-    """Students in the order of the file, each once, and every entry that stands for none."""
+    """Students in the order of the file, each once, and a problem for every entry that matches none."""
     included: dict[str, None] = {}
     problems: list[Problem] = []
     for place, expand in _inclusions(students):
@@ -27,11 +27,11 @@ def named_students(students: Students) -> tuple[list[str], list[Problem]]:
     for place, entry, excludes in _exclusions(students):
         out = {name for name in included if excludes(name)}
         if not out:
-            problems.append(Problem(place, f"{entry!r} in {place[1]} takes no student out; mend or remove it"))
+            problems.append(Problem(place, f"{entry!r} in {place[1]} excludes no student; correct or remove it"))
         excluded |= out
     left = [name for name in included if name not in excluded]
     if not left:
-        problems.append(Problem(("students",), "[students]: all that is included is excluded again; exclude less"))
+        problems.append(Problem(("students",), "[students]: every included student is excluded again; exclude fewer"))
     return left, problems
 
 
@@ -53,7 +53,7 @@ def _named(pattern: str) -> list[str]:
 
 def _scaled(entry: Scaled) -> list[str]:
     if "@" in entry.model:
-        raise UsageError(f"{entry.model}: width and depth are for a timm model as it is; leave out what follows @")
+        raise UsageError(f"{entry.model}: width and depth apply to a plain timm model; leave out what follows @")
     timm_names.check(entry.model)
     from autokd.zoo.scaling import scaled_students
 

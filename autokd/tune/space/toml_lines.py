@@ -1,4 +1,4 @@
-"""On which line of a TOML text something stands; tomllib does not say."""
+"""The line numbers of tables and keys in a TOML text; tomllib does not give them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _KEY = re.compile(r"\s*([\w.\-\"']+)\s*=")
 
 
 class Lines:
-    """Lines of headers and keys, found by their looks; multi-line strings are not understood.
+    """Line numbers of headers and keys, found by pattern matching; multi-line strings are not understood.
 
-    A place that has none of its own, such as a key of an inline table, has its nearest parent's.
+    A place without a line of its own, such as a key of an inline table, gets the line of its nearest parent.
     """
 
     def __init__(self, text: str, content: Mapping[str, Any]) -> None:
@@ -61,7 +61,7 @@ def _parts(dotted: str) -> tuple[str, ...]:
 
 
 def _value(content: Any, place: Place) -> Any:
-    """What stands at a place; None where there is nothing."""
+    """The value at a place; None where there is none."""
     for part in place:
         try:
             content = content[part]
@@ -75,7 +75,7 @@ def _quotes(line: str, text: str) -> bool:
 
 
 class Problem(NamedTuple):
-    """One thing to mend."""
+    """One mistake: its place and a sentence about it."""
 
     place: Place
     text: str

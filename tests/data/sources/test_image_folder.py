@@ -87,7 +87,7 @@ def refused(root: Path) -> str:
 
 
 def test_folders_that_cannot_be_used_are_refused_in_a_sentence(tmp_path):
-    assert "is no folder" in refused(tmp_path / "absent")
+    assert "is not a folder" in refused(tmp_path / "absent")
     (tmp_path / "empty").mkdir()
     assert "holds no images" in refused(tmp_path / "empty")
     write_pattern_folder(tmp_path / "single", {"train": {"cat": 3}})

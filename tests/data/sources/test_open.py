@@ -106,11 +106,11 @@ def test_small_images_set_the_size_whatever_they_come_from(tmp_path):
 
 
 def test_an_unknown_torch_name_lists_the_known_ones():
-    with pytest.raises(DataError, match=r"torch/fishes is not known; choose torch/cifar10, .*torch/mnist"):
+    with pytest.raises(DataError, match=r"torch/fishes is not known; choose torch/cifar10, .*torch/mnist, or"):
         read_parts("torch/fishes", None)
 
 
-@pytest.mark.parametrize("name", ["fashion_mnist", "cifar10"])
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "fashion_mnist", "kmnist", "mnist"])
 def test_missing_files_offline_are_one_sentence_and_leave_stdout_alone(tmp_path, monkeypatch, capsys, name):
     def offline(*_, **__):
         raise urllib.error.URLError("no network here")

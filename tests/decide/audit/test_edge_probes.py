@@ -60,9 +60,7 @@ def test_edges_and_their_twins_are_listed_and_never_picked() -> None:
     found = {summary.number: summary for summary in decided(*INSIDE, *BEYOND).finalists}
     for number in (4, 5, 6, 7):
         assert not found[number].eligible and not found[number].worthwhile
-        assert found[number].why_not == (
-            "was trained to look beyond the ratios of 5 to 20 that were searched, and is never picked",
-        )
+        assert found[number].why_not == ("is outside of the ratios of 5 to 20 that were searched, and is never picked",)
     assert found[1].why_not == ()
 
 

@@ -51,14 +51,14 @@ def test_money_to_be_given_back_keeps_every_digit(amount: float, text: str) -> N
 
 
 def test_points_and_ranges() -> None:
-    assert fmt.points(0.0123) == "+1.2 points"
+    assert fmt.points(0.0123) == "+1.23 points"
     assert fmt.points(-0.004) == "-0.40 points"
     assert fmt.times(8.37) == "8.4"
     assert fmt.times(1234.5) == "1,234"
     assert fmt.listed(["a"]) == "a"
     assert fmt.listed(["a", "b", "c"]) == "a, b and c"
-    assert fmt.count(909_090.9) == "910,000"
-    assert fmt.count(0.2) == "1"
+    assert fmt.requests(909_090.9) == "910,000"
+    assert fmt.requests(0.2) == "1"
 
 
 @given(st.floats(1e-9, 1e12), st.booleans(), st.integers(2, 6))

@@ -9,7 +9,7 @@ import pytest
 from believable_run import make_cost_model, make_decision, make_policy, make_run
 from test_page import Reading
 
-from autokd.cli.output import print_report
+from autokd.cli.verdict import print_verdict
 from autokd.cost.repricing import changed_model
 from autokd.records import Report
 from autokd.report import assemble
@@ -64,13 +64,13 @@ def test_a_cost_by_parameters_says_its_rate(tmp_path: Path) -> None:
 def test_another_instance_at_the_measured_speed_is_remarked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = report_of(tmp_path / "run", {"instance": "g5.xlarge"})
     remark = (
-        "The price is that of AWS g5.xlarge (A10G), us-east-1, the speeds are those of the run, priced there as "
-        "c7i.large: how fast teacher and students are on AWS g5.xlarge (A10G), us-east-1 was not measured"
+        "The price is of AWS g5.xlarge (A10G), us-east-1, but the speeds were measured on c7i.large. The costs are "
+        "right only if both are equally fast."
     )
     assert "for AWS g5.xlarge (A10G), us-east-1 (https" in said(report)
     words = Reading(render_html(report)).words
     assert words.index("Asked for") < words.index(remark) < words.index("What the verdict rests on")
-    print_report(report, tmp_path / "run")
+    print_verdict(report, tmp_path / "run")
     assert remark in capsys.readouterr().out
 
 
@@ -82,6 +82,6 @@ def test_the_same_instance_needs_no_remark(tmp_path: Path) -> None:
 
 def test_terminal_and_page_print_the_assumptions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = report_of(tmp_path / "run", {"requests_per_month": 1e9})
-    print_report(report, tmp_path / "run")
-    assert said(report) in capsys.readouterr().out.splitlines()
+    print_verdict(report, tmp_path / "run")
+    assert "an hour (c7i.large, 2026-05-04), 1 G requests a month." in capsys.readouterr().out
     assert said(report) in Reading(render_html(report)).words

@@ -11,7 +11,7 @@ from made_audit import make_audit
 from autokd.records import Audit, ClassAudit, Interval, Report
 from autokd.report import assemble, write_reports
 from autokd.report.html import render_html
-from autokd.report.sections.quality import CLASSES_SHOWN, Beside, beside
+from autokd.report.sections.quality import CLASSES_SHOWN, OtherMetrics, other_metrics
 from autokd.runs.store import REPORT
 
 
@@ -25,8 +25,8 @@ def audit() -> Audit:
 
 
 @pytest.fixture(scope="module")
-def section(audit: Audit, tmp_path_factory: pytest.TempPathFactory) -> Beside:
-    found = beside(report_of(tmp_path_factory.mktemp("beside") / "run", audit))
+def section(audit: Audit, tmp_path_factory: pytest.TempPathFactory) -> OtherMetrics:
+    found = other_metrics(report_of(tmp_path_factory.mktemp("beside") / "run", audit))
     assert found is not None
     return found
 
@@ -41,7 +41,9 @@ def test_an_audit_is_stored_and_shown(tmp_path: Path, audit: Audit) -> None:
     write_reports(run, report)
     assert REPORT.read(run.path) == report
     page = (run.path / "report.html").read_text()
-    places = [page.index(words) for words in ("What the teacher adds", "Beside the accuracy", "Accuracy against cost")]
+    places = [
+        page.index(words) for words in ("What the teacher adds", "Other quality metrics", "Accuracy against cost")
+    ]
     assert places == sorted(places)
     assert audit.ambiguity is not None and audit.ambiguity.seen in page
 
@@ -50,12 +52,12 @@ def test_an_older_report_has_no_such_section(tmp_path: Path, audit: Audit) -> No
     report = report_of(tmp_path / "run", None)
     old = report.model_dump(mode="json", exclude={"audit"})
     assert Report.model_validate(old) == report
-    assert "Beside the accuracy" not in render_html(report)
+    assert "Other quality metrics" not in render_html(report)
     alone = Audit(quality=audit.quality[:1], classes=(), ambiguity=None, equal_terms=())
-    assert beside(report.model_copy(update={"audit": alone})) is None
+    assert other_metrics(report.model_copy(update={"audit": alone})) is None
 
 
-def test_the_table_of_quality(section: Beside) -> None:
+def test_the_table_of_quality(section: OtherMetrics) -> None:
     teacher, distilled, *_ = section.quality.rows
     assert teacher == (
         "teacher", "resnet152", "0.131", "0.119", "2.14", "0.93", "1.31", "100.0", "0.0", "232.7",
@@ -63,7 +65,7 @@ def test_the_table_of_quality(section: Beside) -> None:
     assert distilled[-3:] == ("95.8", "2.1", "27.8")
 
 
-def test_equal_terms_have_the_seconds_of_both(section: Beside) -> None:
+def test_equal_terms_have_the_seconds_of_both(section: OtherMetrics) -> None:
     assert section.equal is not None
     assert section.equal.rows == (
         ("equal trials", "mobilevit_s, finalist 103", "+1.00", "−0.10 to +2.10", "75.7", "61.5"),
@@ -86,7 +88,7 @@ def test_device_seconds_that_are_not_equal_are_said_to_be_so(
     trials, device = audit.equal_terms
     terms = (trials, device.model_copy(update={"direct_seconds": seconds}))
     report = report_of(tmp_path / "run", audit.model_copy(update={"equal_terms": terms}))
-    found = beside(report)
+    found = other_metrics(report)
     assert found is not None and found.equal is not None
     assert [name for name, *_ in found.equal.rows] == ["equal trials", row]
     assert says in render_html(report)
@@ -98,13 +100,13 @@ def test_only_the_terms_that_there_are_are_explained(tmp_path: Path, audit: Audi
     assert "Device time: the direct training" not in page
 
 
-def test_quarters_go_from_surest_to_least_sure(section: Beside) -> None:
+def test_quarters_go_from_surest_to_least_sure(section: OtherMetrics) -> None:
     assert section.quarters is not None
     assert [row[0] for row in section.quarters.rows] == ["first, surest", "second", "third", "fourth, least sure"]
     assert section.quarters.marked == {3}  # the made-up answers differ on the hardest images alone
 
 
-def test_the_class_that_loses_most_comes_first_and_is_named(section: Beside) -> None:
+def test_the_class_that_loses_most_comes_first_and_is_named(section: OtherMetrics) -> None:
     distilled, direct, twin = section.classes
     assert distilled.title == "Class by class: distilled, tf_efficientnetv2_b1"
     assert "1 of 10 classes is shown to be worse than with the teacher: 1." in distilled.seen
@@ -115,7 +117,7 @@ def test_the_class_that_loses_most_comes_first_and_is_named(section: Beside) -> 
 
 
 def test_of_many_classes_the_ten_worst_are_listed(tmp_path: Path) -> None:
-    found = beside(report_of(tmp_path / "run", make_audit(tuple(f"c{i}" for i in range(1_000)), 20_000)))
+    found = other_metrics(report_of(tmp_path / "run", make_audit(tuple(f"c{i}" for i in range(1_000)), 20_000)))
     assert found is not None
     assert all(len(student.table.rows) == CLASSES_SHOWN for student in found.classes)
     assert "Listed are the 10 of 1,000 classes that lose most." in found.classes[0].seen
@@ -126,7 +128,7 @@ def test_a_direct_option_that_is_the_twin_is_called_both(tmp_path: Path, audit: 
     assert audit.ambiguity is not None
     twin = audit.ambiguity.model_copy(update={"twin": 103})
     merged = {"quality": audit.quality[:3], "classes": audit.classes[:2], "ambiguity": twin}
-    found = beside(report_of(tmp_path / "run", audit.model_copy(update=merged)))
+    found = other_metrics(report_of(tmp_path / "run", audit.model_copy(update=merged)))
     assert found is not None
     assert [row[0] for row in found.quality.rows] == ["teacher", "distilled", "direct and twin"]
     assert found.classes[1].title == "Class by class: direct and twin, mobilevit_s"
@@ -135,7 +137,7 @@ def test_a_direct_option_that_is_the_twin_is_called_both(tmp_path: Path, audit: 
 def test_many_names_are_cut_and_better_classes_said(tmp_path: Path, audit: Audit) -> None:
     names = tuple("abcdefg")
     report = report_of(tmp_path / "run", changed(audit.classes[0], worse=names, better=("h",)))
-    found = beside(report)
+    found = other_metrics(report)
     assert found is not None
     assert (
         "7 of 10 classes are shown to be worse than with the teacher: a, b, c, d, e and 2 more; "
@@ -146,7 +148,7 @@ def test_many_names_are_cut_and_better_classes_said(tmp_path: Path, audit: Audit
 def test_classes_without_images_are_not_listed(tmp_path: Path, audit: Audit) -> None:
     first, *rest = audit.classes[0].rows
     empty = first.model_copy(update={"images": 0, "recall": None, "teacher_recall": None, "p": None})
-    found = beside(report_of(tmp_path / "run", changed(audit.classes[0], rows=(empty, *rest))))
+    found = other_metrics(report_of(tmp_path / "run", changed(audit.classes[0], rows=(empty, *rest))))
     assert found is not None
     assert len(found.classes[0].table.rows) == 9
     assert first.name not in [row[0] for row in found.classes[0].table.rows]
@@ -157,7 +159,7 @@ def test_missing_figures_are_dashes_and_small_p_values_are_said_so(tmp_path: Pat
     row = audit.classes[0].rows[0].model_copy(update={"p": 1e-9, "recall": Interval(mean=0.5, low=0.4, high=0.6)})
     classes = (audit.classes[0].model_copy(update={"rows": (row,)}),)
     changed_audit = audit.model_copy(update={"quality": (bare,), "classes": classes, "ambiguity": None})
-    found = beside(report_of(tmp_path / "run", changed_audit))
+    found = other_metrics(report_of(tmp_path / "run", changed_audit))
     assert found is not None
     assert (found.quality.rows[0][2], found.quality.rows[0][7]) == ("–", "–")
     assert found.classes[0].table.rows[0][-1] == "below 0.001"

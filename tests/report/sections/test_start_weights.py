@@ -100,6 +100,6 @@ def test_the_page_does_not_say_train_where_nothing_is_trained(
     pick = student_option(known[-1] if untrained else known[3])
     decision = decision.model_copy(update={"options": Options(**{**dict(decision.options), "direct": pick})})
     page = render_html(assemble(run, decision, make_policy()), finalists=finalists)
-    assert ("Use a small model as it is" in page) is untrained
-    assert ("Train a small model directly" in page) is not untrained
+    assert ("Use the small model as it is" in page) is untrained
+    assert ("Use the small model directly" in page) is not untrained
     assert "1 of them published models, evaluated as they are" in page

@@ -1,0 +1,120 @@
+"""The answer of search, confirm and decide: a verdict on a screen of 24 lines of 100 characters.
+
+It names what decided, what is weak and what would change it soonest. Everything else is in the page and in --json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from autokd.cli.output import answer_console
+from autokd.formatting import VERDICTS, percent, usd
+
+if TYPE_CHECKING:
+    from autokd.records import Option, Report
+    from autokd.result import SearchResult
+
+COLOURS = {"distill": "green", "use_small_model": "cyan", "keep_teacher": "yellow", "none": "red"}
+LINES = 23  # of a screen, the prompt after it left out
+LABEL = 9  # characters of a label, and of what is printed under it
+
+
+def print_result(result: SearchResult) -> None:
+    """The verdict of a run, and its files."""
+    student = result.report.student_path
+    files = _files(result.path, "trials.csv", "finalists.csv", *([f"{student}/"] if student else ()))
+    print_verdict(result.report, result.path, files)
+
+
+def print_verdict(report: Report, path: Path, files: str | None = None) -> None:
+    """Verdict, options, reasons, weaknesses and the nearest changes; `path` is the run's.
+
+    As many reasons are given as fit on the screen, the most important first.
+    """
+    console = answer_console()
+    for count in range(len(report.key_reasons), 0, -1):
+        parts = _parts(report, path, files, count)
+        if sum(len(console.render_lines(part, pad=False)) for part in parts) <= LINES:
+            break
+    else:
+        parts = _parts(report, path, files, 0)
+    for part in parts:
+        console.print(part)
+
+
+def print_files(folder: Path, *others: str) -> None:
+    """Where page and numbers are; `others` are further files of the folder."""
+    answer_console().print(_labelled("Files", [_files(folder, *others)]))
+
+
+def _files(folder: Path, *others: str) -> str:
+    return f"{folder / 'report.html'}, {', '.join(['report.json', *others])}"
+
+
+def _parts(report: Report, path: Path, files: str | None, reasons: int) -> list[RenderableType]:
+    from autokd.report.sections.cost_assumptions import other_machine, short_assumptions
+
+    headline = f"{VERDICTS[report.verdict].upper()} ({report.strength})"
+    confirm = [f"autokd confirm {path} --seeds {report.settling_seeds}"] if report.settling_seeds else []
+    lines = {
+        "Holds": [f"{report.condition}."] if report.condition else [],
+        "Costs": [short_assumptions(report), *filter(None, [other_machine(report)])],
+        "Why": report.key_reasons[:reasons],
+        "Weak": [*report.weaknesses, *confirm],
+        "Changes": report.nearest_changes,
+        "Files": [files] if files else [],
+    }
+    return [
+        Text(""),
+        Text(headline, style=f"bold {COLOURS[report.verdict]}"),
+        Text(report.summary),
+        _options_table(report),
+        *(_labelled(label, texts) for label, texts in lines.items() if texts),
+    ]
+
+
+def _labelled(label: str, lines: Sequence[str]) -> Table:
+    """Lines under a label at their left; a line that does not fit goes on under itself."""
+    grid = Table.grid(padding=0)
+    grid.add_column(width=LABEL, no_wrap=True, style="bold")
+    grid.add_column(overflow="fold")
+    for i, line in enumerate(lines):
+        grid.add_row(Text("" if i else label), Text(line.replace("\u00a0", " ")))
+    return grid
+
+
+def _options_table(report: Report) -> Table:
+    """One row an option; a long name of a model is broken before any number is."""
+    table = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 2, 0, 0))
+    level = f"{report.options.teacher.accuracy.level * 100:g} %"
+    heads = ("option", "model", "ratio", f"test accuracy % ({level})", f"retention % ({level})", "$ per 1,000", "fits")
+    for head in heads:
+        left = head in {"option", "model"}
+        table.add_column(head, justify="left" if left else "right", no_wrap=head != "model", overflow="fold")
+    options = report.options
+    for name, option in (("teacher", options.teacher), ("direct", options.direct), ("distilled", options.distilled)):
+        table.add_row(name, *(_cells(option) if option else ["-", *[""] * 5]))
+    return table
+
+
+def _cells(option: Option) -> list[str]:
+    accuracy, retention = option.accuracy, option.retention
+    exact = retention.low == retention.high
+    return [
+        option.student,
+        f"{option.ratio:.1f}x",
+        f"{_bare(accuracy.mean)} ({_bare(accuracy.low)} to {_bare(accuracy.high)})",
+        _bare(retention.mean) + ("" if exact else f" ({_bare(retention.low)} to {_bare(retention.high)})"),
+        usd(option.cost_usd_per_1k).removeprefix("$"),
+        "yes" if option.eligible else "no",
+    ]
+
+
+def _bare(fraction: float) -> str:
+    return percent(fraction).removesuffix(" %")

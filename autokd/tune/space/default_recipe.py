@@ -1,0 +1,24 @@
+"""The default recipe of an arm, which is confirmed next to the arm's own best ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autokd.records import Arm
+from autokd.tune.space.space import Space, as_read
+
+USUAL = {"temperature": 4.0, "alpha": 0.9, "learning_rate": 1e-3}
+
+
+def default_recipe(space: Space, arm: Arm) -> dict[str, Any]:
+    """Fields of the arm's default recipe: from [default], else what is fixed, else the usual values."""
+    section, default = space.recipe.of(arm), space.default
+    fixed = {name: bounds.low for name, bounds in section.given().items() if bounds.is_fixed}
+    values = {**USUAL, **fixed, **default.values}
+    fields: dict[str, Any] = {name: values[name] for name in type(section).model_fields if name in values}
+    schedules = section.schedules
+    fields["schedule"] = default.schedule or ("cosine" if "cosine" in schedules else schedules[0])
+    if arm == "direct":
+        return fields
+    losses = space.recipe.distill.losses
+    return as_read({**fields, "loss": default.loss or ("kl" if "kl" in losses else losses[0])})

@@ -1,0 +1,53 @@
+"""The default recipe: from [default], else what is fixed, else the usual values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from autokd.tune.space.default_recipe import default_recipe
+from autokd.tune.space.files import read_space
+
+ONE = '[students]\ninclude = ["resnet18"]\n'
+
+
+def write(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "space.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_the_default_recipe_is_what_is_said_else_what_is_fixed_else_the_usual(tmp_path: Path) -> None:
+    plain = read_space(write(tmp_path, ONE))
+    assert default_recipe(plain, "direct") == {"learning_rate": 0.001, "schedule": "cosine"}
+    assert default_recipe(plain, "distill") == {
+        "learning_rate": 0.001,
+        "schedule": "cosine",
+        "temperature": 4,
+        "alpha": 0.9,
+        "loss": "kl",
+    }
+    fixed = "losses = ['dist']\nlearning_rate = 0.002\nweight_decay = 0.01\nmixup = { low = 0.1, high = 0.4 }\n"
+    said = "[default]\ntemperature = 2\nweight_decay = 0.03\n"
+    direct = 'mixup = 0.3\nlabel_smoothing = 0.1\nschedules = ["linear", "constant"]\n'
+    space = read_space(write(tmp_path, f"{ONE}[recipe.distill]\n{fixed}[recipe.direct]\n{direct}{said}"))
+    assert default_recipe(space, "direct") == {
+        "learning_rate": 0.001,
+        "schedule": "linear",
+        "weight_decay": 0.03,
+        "label_smoothing": 0.1,
+        "mixup": 0.3,
+    }
+    assert default_recipe(space, "distill") == {
+        "learning_rate": 0.002,
+        "schedule": "cosine",
+        "weight_decay": 0.03,
+        "temperature": 2,
+        "alpha": 0.9,
+        "loss": "dist",
+    }
+
+
+def test_a_distilled_recipe_without_labels_has_no_smoothing(tmp_path: Path) -> None:
+    smoothed = f"{ONE}[recipe.distill]\nlabel_smoothing = 0.1\n[default]\nalpha = "
+    assert default_recipe(read_space(write(tmp_path, smoothed + "0.9")), "distill")["label_smoothing"] == 0.1
+    assert "label_smoothing" not in default_recipe(read_space(write(tmp_path, smoothed + "1")), "distill")
