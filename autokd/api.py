@@ -32,8 +32,8 @@ def search(
 
     teacher: a timm name, or a module that takes [n, 3, size, size] and gives logits [n, classes]. data: `digits`, an
     image folder, `torch/NAME`, `hfds/NAME`, or a (train, test) pair of map-style data sets of (image, label). output:
-    the run folder; resume: go on with an interrupted run. Every other option of `autokd search` is a keyword.
-    Raises UsageError (autokd.errors) for what the caller can mend.
+    the run folder; resume: continue an interrupted run. Every other option of `autokd search` is a keyword.
+    Raises UsageError (autokd.errors) for what the caller can fix.
     """
     refuse_unknown(options, (*SearchConfig.model_fields, "output", "resume", "listener"))
     config, parts = _settings(teacher, max_cost, data, options)
@@ -61,7 +61,7 @@ def confirm(
 
     teacher and data: what `search` was given as a module and as a pair, where it was. placement: options of
     `autokd confirm` that say where trainings are placed (engine, workers, ...). Every look at the evidence after the
-    first has wider intervals. Raises UsageError (autokd.errors) for what the caller can mend.
+    first has wider intervals. Raises UsageError (autokd.errors) for what the caller can fix.
     """
     refuse_unknown(placement, ENGINE)
     return confirm_run(

@@ -1,7 +1,7 @@
 """SearchConfig: every setting of a search, validated once.
 
-Precedence is command line > environment (`AUTOKD_SEARCH_...`) > file > default; the command line resolves it and hands
-over one object. Settings that depend on the data's size are `None` until `sized` fills them in.
+Precedence is command line > environment (`AUTOKD_SEARCH_...`) > file > default. The command line resolves it and
+passes one object on. Settings that depend on the data's size are `None` until `sized` fills them in.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class SearchConfig(BaseModel):
     SIZED: ClassVar[frozenset[str]] = frozenset({"trials", "epochs", "seeds", "batch_size", "finalists"})
 
     teacher: str = Field(description="timm model that is served today")
-    max_cost: float = Field(gt=0, description="US dollars per 1,000 requests that may be spent")
+    max_cost: float = Field(gt=0, description="budget in US dollars per 1,000 requests")
 
     data: str = Field("digits", description="digits (embedded), an image folder, torch/NAME or hfds/NAME")
     data_dir: Annotated[Path | None, ShownDefault("data/ for torch/, the library's own cache for hfds/")] = Field(
@@ -69,7 +69,7 @@ class SearchConfig(BaseModel):
     label_fraction: Annotated[float | None, ShownDefault("all of them")] = Field(
         None, gt=0, le=1, description="share of the training labels that students may see"
     )
-    resident_gb: float = Field(4.0, gt=0, description="decoded images up to this many GB are kept, above it streamed")
+    resident_gb: float = Field(4.0, gt=0, description="keep decoded images up to this many GB; stream larger data sets")
     loader_workers: Annotated[int | None, ShownDefault("the usable cores less one")] = Field(
         None, ge=0, description="processes that decode streamed images"
     )
@@ -83,7 +83,7 @@ class SearchConfig(BaseModel):
 
     student_weights: str = Field(
         "auto",
-        description="what students start from: auto (published weights where they can be had), pretrained, scratch, "
+        description="initial weights of the students: auto (published weights if available), pretrained, scratch, "
         "or a folder of weights",
     )
 
@@ -92,11 +92,11 @@ class SearchConfig(BaseModel):
     max_ratio: float = Field(20.0, gt=1, description="largest compression ratio that distilling can bridge")
     probe_edges: bool = Field(False, description="also confirm one student just beyond each end of the ratio range")
     trials: Annotated[int | None, _BY_SIZE] = Field(None, ge=2, description="trials over both arms, split equally")
-    epochs: Annotated[int | None, _BY_SIZE] = Field(None, ge=1, description="epochs of every trial")
-    seeds: Annotated[int | None, ShownDefault("3")] = Field(None, ge=2, description="seeds of every finalist")
+    epochs: Annotated[int | None, _BY_SIZE] = Field(None, ge=1, description="epochs of each trial")
+    seeds: Annotated[int | None, ShownDefault("3")] = Field(None, ge=2, description="number of seeds of each finalist")
     batch_size: Annotated[int | None, _BY_SIZE] = Field(None, ge=2, description="training batch size")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of a moving average of the students' weights; 0: none")
-    compile: bool = Field(False, description="try torch.compile on every student and use it where it pays")
+    compile: bool = Field(False, description="try torch.compile on every student and use it if it saves time")
     finalists: Annotated[int | None, _BY_SIZE] = Field(
         None, ge=1, description="proposals of each arm to confirm, besides the default one"
     )
@@ -110,13 +110,13 @@ class SearchConfig(BaseModel):
     price_per_hour: Annotated[float | None, ShownDefault("that of the instance")] = Field(
         None, gt=0, description="US dollars per hour of the serving machine"
     )
-    instance: Annotated[str | None, ShownDefault("the one that is like this hardware")] = Field(
+    instance: Annotated[str | None, ShownDefault("the one closest to this hardware")] = Field(
         None, description="take the price of this instance from the table"
     )
     train_price_per_hour: Annotated[float | None, ShownDefault("as serving")] = Field(
         None, gt=0, description="US dollars per hour of training"
     )
-    utilization: float = Field(0.3, gt=0, le=1, description="share of its capacity that a replica serves on average")
+    utilization: float = Field(0.3, gt=0, le=1, description="average load of a replica, as a share of its capacity")
     serve_batch_size: Annotated[int | None, ShownDefault("32 on a GPU, 8 on a CPU")] = Field(
         None, ge=1, description="requests per forward pass in serving"
     )
@@ -128,15 +128,17 @@ class SearchConfig(BaseModel):
         None, description="device that stands for the serving hardware"
     )
     max_latency_ms: Annotated[float | None, _NO_LIMIT] = Field(
-        None, gt=0, description="p95 latency that a request may take"
+        None, gt=0, description="largest p95 latency of a request, in milliseconds"
     )
     accelerators_per_replica: int = Field(1, ge=1, description="accelerators (or machines) that one replica occupies")
 
     min_retention: float = Field(
         0.95, gt=0, le=2, description="share of the teacher's accuracy that a student must keep"
     )
-    min_gain: float = Field(0.003, ge=0, lt=1, description="accuracy difference that matters")
-    prefer: Literal["accuracy", "savings"] = Field("accuracy", description="what decides between good students")
+    min_gain: float = Field(0.003, ge=0, lt=1, description="smallest accuracy difference that matters")
+    prefer: Literal["accuracy", "savings"] = Field(
+        "accuracy", description="what to prefer among the students that meet all limits"
+    )
     max_negative_flips: Annotated[float | None, _NO_LIMIT] = Field(
         None, ge=0, lt=1, description="share of the test images that the teacher gets right and a student may get wrong"
     )
@@ -144,7 +146,7 @@ class SearchConfig(BaseModel):
         None, gt=0, le=1, description="recall that a student must reach in every class"
     )
     requests_per_month: Annotated[float | None, ShownDefault("no volume")] = Field(
-        None, gt=0, description="request volume, which turns cost into a monthly bill"
+        None, gt=0, description="number of requests per month; adds a monthly bill"
     )
     peak_to_mean: float = Field(3.0, ge=1, description="requests of the busiest hour / mean; counts with a volume")
     target_utilization: float = Field(
@@ -152,14 +154,14 @@ class SearchConfig(BaseModel):
     )
     min_replicas: int = Field(1, ge=1, description="replicas that are always kept; counts with a volume")
     horizon_months: float = Field(12.0, gt=0, description="months in which a student has to pay for itself")
-    adoption_usd: float = Field(0.0, ge=0, description="one-time money for adopting another model")
+    adoption_usd: float = Field(0.0, ge=0, description="one-time cost of adopting another model, in US dollars")
 
-    engine: Literal["local", "ray"] = Field("local", description="what places the trainings")
+    engine: Literal["local", "ray"] = Field("local", description="where trainings run")
     ray_address: Annotated[str | None, ShownDefault("start one here")] = Field(
         None, description="address of a running Ray cluster"
     )
     workers: Annotated[int | None, ShownDefault("one per GPU, else one")] = Field(
-        None, ge=1, description="trainings at a time"
+        None, ge=1, description="number of trainings that run at the same time"
     )
     gpus_per_trial: Annotated[float | None, ShownDefault("one on GPUs, else none")] = Field(
         None, ge=0, description="GPUs (or a fraction) of each training"
@@ -170,7 +172,7 @@ class SearchConfig(BaseModel):
     max_spend: Annotated[float | None, _NO_LIMIT] = Field(
         None, gt=0, description="dollars of training after which no new trial starts"
     )
-    device: Annotated[str | None, ShownDefault("cuda where there is one, else cpu")] = Field(
+    device: Annotated[str | None, ShownDefault("cuda if available, else cpu")] = Field(
         None, description="training device"
     )
     seed: int = Field(0, ge=0, description="seed of views, proposals and trainings")
@@ -179,7 +181,7 @@ class SearchConfig(BaseModel):
         description="where teachers, decoded images and soft labels are kept",
     )
     cache_limit_gb: Annotated[float | None, _NO_LIMIT] = Field(
-        None, gt=0, description="GB that soft labels in the cache may take; old ones make room for new ones"
+        None, gt=0, description="largest size in GB of the soft labels in the cache; old ones are removed to make room"
     )
 
     @classmethod
@@ -210,8 +212,8 @@ class SearchConfig(BaseModel):
     def changed(self, given: Mapping[str, Any]) -> Self:
         """These settings with some of them changed; raises ConfigError for a value that cannot be used.
 
-        A setting that only made sense with the one that is changed is dropped: the address of a cluster with Ray, a
-        price with an instance, and the other way round.
+        A change also resets the settings that it makes invalid: another engine resets the address of the Ray cluster,
+        an instance resets the price, and a price resets the instance.
         """
         stored = self.model_dump()
         if given.get("engine", "ray") != "ray":
@@ -222,10 +224,7 @@ class SearchConfig(BaseModel):
         return type(self).of(**{**stored, **given})
 
     def sized(self, train_images: int) -> SearchConfig:
-        """Fill in the settings that depend on the number of training images.
-
-        Small data make short, noisy trainings; large data make long ones of which few can be paid for.
-        """
+        """Fill in the settings that depend on the number of training images."""
         trials, epochs, batch, finalists = next(row for limit, *row in _SIZES if train_images <= limit)
         counts = {"trials": trials, "epochs": epochs, "seeds": 3}
         defaults = {**counts, "batch_size": batch, "finalists": finalists}
@@ -235,7 +234,7 @@ class SearchConfig(BaseModel):
         return self.model_copy(update=filled)
 
     def policy(self) -> Policy:
-        """The part of the settings that the verdict is made of."""
+        """The settings that the verdict depends on."""
         return Policy(**{name: getattr(self, name) for name in Policy.model_fields})
 
     def differs_from(self, other: SearchConfig) -> list[str]:
@@ -275,7 +274,7 @@ def default_cache_dir() -> Path:
 
 
 def empty_range(min_ratio: float, max_ratio: float) -> str | None:
-    """What to say of a range of compression ratios that holds none; None for one that does."""
+    """The error message for an empty range of compression ratios; None for a valid range."""
     if min_ratio < max_ratio:
         return None
     least, most = set_to("min_ratio", min_ratio), set_to("max_ratio", max_ratio)

@@ -1,15 +1,15 @@
-"""What can go wrong, drawn once.
+"""The exceptions of autokd.
 
 AutokdError                 exit code 1: the run failed
-|-- UsageError              exit code 2: the user can mend it; one sentence, with the next step
+|-- UsageError              exit code 2: the user can fix it; one sentence, with the next step
 |   |-- ConfigError         an option has a value that cannot be used
 |   |-- DataError           the images or their labels cannot be used
 |   |-- TeacherError        the teacher cannot be built, loaded or trusted
 |   |-- SpaceError          a search space cannot be used
 |   `-- RunError            a run folder is not what was expected
-|-- CacheError              what the cache keeps is damaged or not what it says
-|-- TrainingError           a training cannot go on (divergence, memory); ends its trial only
-`-- InterruptedRun          exit code 130: stopped by the user, everything is saved, `--resume` goes on
+|-- CacheError              an entry of the cache is damaged or wrong
+|-- TrainingError           a training cannot continue (divergence, memory); ends only its trial
+`-- InterruptedRun          exit code 130: stopped by the user; all work is saved and can be resumed
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class AutokdError(Exception):
 
 
 class UsageError(AutokdError):
-    """The user can mend this; the message is one sentence that names the thing and the next step."""
+    """The user can fix this; the message is one sentence that names the thing and the next step."""
 
     exit_code = 2
 
@@ -48,14 +48,14 @@ class RunError(UsageError):
 
 
 class CacheError(AutokdError):
-    """What the cache keeps is damaged, or is not what it says."""
+    """An entry of the cache is damaged or wrong."""
 
 
 class TrainingError(AutokdError):
-    """A training cannot go on; the search records the reason and goes on without it."""
+    """A training cannot continue; the search records the reason and continues without it."""
 
 
 class InterruptedRun(AutokdError):
-    """The user stopped the run; everything finished is saved and `--resume` goes on."""
+    """The user stopped the run; finished work is saved and the run can be resumed."""
 
     exit_code = 130

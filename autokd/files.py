@@ -14,12 +14,12 @@ from autokd.errors import CacheError, RunError
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a kill, never sees half of it."""
+    """Write a file atomically: it is never there in part, even after a kill."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a kill, never sees half of it."""
+    """Write a file atomically: it is never there in part, even after a kill."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -56,14 +56,14 @@ def read_cache_json(path: Path) -> dict[str, Any]:
 
 
 def damaged_in_cache(path: Path, reason: object) -> CacheError:
-    """What to raise for a file of an entry of the cache; everything there is made again where it is missing."""
+    """The error for a damaged file of a cache entry. A missing entry is made again, so the user can remove it."""
     return CacheError(
         f"{path} in the cache cannot be read ({reason}); remove {path.parent}; a search that needs it makes it again"
     )
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON atomically; numbers that JSON cannot say become null."""
+    """Write JSON atomically; infinity and NaN become null."""
     write_text(path, json.dumps(_finite(content), indent=2, allow_nan=False, default=str) + "\n")
 
 
@@ -76,5 +76,5 @@ def _finite(content: Any) -> Any:
 
 
 def digest(*parts: object) -> str:
-    """Sixteen hexadecimal digits of the SHA-256 of the parts' text; the name of anything content-addressed."""
+    """Sixteen hexadecimal digits of the SHA-256 of the parts' text; names content-addressed files."""
     return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:16]

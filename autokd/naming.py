@@ -1,11 +1,11 @@
-"""How messages name a setting: as the caller wrote it, or would write it.
+"""The name of a setting in messages: as the caller gave it, or would give it.
 
-    keyword     max_cost=0.01                   a call from Python; also where nothing else is said
+    keyword     max_cost=0.01                   a call from Python; the default
     flag        --max-cost 0.01                 the command line
     key         max_cost = 0.01                 a config file
     variable    AUTOKD_SEARCH_MAX_COST=0.01     the environment
 
-The command line says which it is, with `naming`. A thread that is started within it names keywords.
+The command line sets the style with `naming`. A new thread starts with the default.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Style = Literal["keyword", "flag", "key", "variable"]
 
 @dataclass(frozen=True)
 class Names:
-    """The style of all settings but those that have their own."""
+    """The style for all settings, except those with a style of their own."""
 
     style: Style
     own: Mapping[str, Style] = field(default_factory=dict)
@@ -37,7 +37,7 @@ _names: ContextVar[Names] = ContextVar("names", default=_KEYWORDS)
 
 @contextmanager
 def naming(names: Names) -> Iterator[None]:
-    """Within this block messages name settings so."""
+    """Use these names within the block."""
     token = _names.set(names)
     try:
         yield
@@ -70,7 +70,7 @@ def set_to(name: str, value: object) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`; did you mean max_cost?`, or nothing where no known name is like this one."""
+    """`; did you mean max_cost?`, or nothing if no known name is similar."""
     near = difflib.get_close_matches(name.replace("-", "_"), list(known), n=2, cutoff=0.7)
     return f"; did you mean {' or '.join(near)}?" if near else ""
 

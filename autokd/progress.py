@@ -1,4 +1,4 @@
-"""What a run tells its listeners. The default listener is silent; the terminal draws, the log file writes."""
+"""The events that a run reports to its listeners: the terminal, the log file, or by default none."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Silent:
 
 
 class Both:
-    """Tells several listeners the same."""
+    """Passes everything on to several listeners."""
 
     def __init__(self, *listeners: Listener) -> None:
         self._listeners = listeners
@@ -86,7 +86,7 @@ class Both:
 
 
 class Interruptible:
-    """Passes everything on; where stopping was asked for, `advance` ends the stage, whose work so far is on disk."""
+    """Passes everything on. After a request to stop, `advance` ends the stage; its work so far is on disk."""
 
     def __init__(self, listener: Listener, stop: Callable[[], bool]) -> None:
         self._listener, self._stop = listener, stop
@@ -97,5 +97,5 @@ class Interruptible:
         self._listener.advance(what, done, total, seconds_left)
         if self._stop():
             raise InterruptedRun(
-                f"stopped while {what}; everything finished is saved, {set_to('resume', True)} goes on"
+                f"stopped while {what}; finished work is saved, continue with {set_to('resume', True)}"
             )

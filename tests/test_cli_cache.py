@@ -190,7 +190,7 @@ def test_logits_that_were_changed_together_with_their_checksum_are_found(call, c
     assert call("verify", "--cache-dir", cache, "--samples", 0)[0] == 0, "checksums cannot tell"
     code, out, err = call("verify", "--cache-dir", cache)
     assert code == 1
-    assert f"soft labels {folder.name}: view 1, chunk 1 differs from what the teacher says by " in err
+    assert f"soft labels {folder.name}: view 1, chunk 1 differs from the teacher's output by " in err
     assert "standard deviations of its logits" in err
     assert err.rstrip().endswith(f"; remove {folder}")
     assert "1 fault;" in out
@@ -203,7 +203,7 @@ def test_wrong_logits_come_before_what_the_next_search_writes_again(call, cache)
     code, out, err = call("verify", "--cache-dir", cache)
     assert code == 1
     assert "2 faults; 2 chunks, 2 of them computed again" in out
-    assert f"soft labels {folder.name}: view 1, chunk 1 differs from what the teacher says by " in err
+    assert f"soft labels {folder.name}: view 1, chunk 1 differs from the teacher's output by " in err
     assert err.rstrip().endswith(f" (and 1 more); remove {folder}")
 
 
@@ -242,7 +242,7 @@ def test_without_the_teacher_only_checksums_are_compared(call, cache):
     assert code == 0
     assert "checksums only: the weights of its teacher have changed" in out
     weights.unlink()
-    assert "checksums only: its teacher or its data cannot be had again" in call("verify", "--cache-dir", cache)[1]
+    assert "checksums only: its teacher or its data cannot be loaded again" in call("verify", "--cache-dir", cache)[1]
     shutil.rmtree(cache / "tasks")
     assert "checksums only: its task" in call("verify", "--cache-dir", cache)[1]
 
@@ -291,7 +291,7 @@ def test_a_pretrained_teacher_comes_from_the_hub_again(call, cache, monkeypatch)
     monkeypatch.setattr(verify, "build", unreachable)
     code, out, _ = call("verify", "--cache-dir", cache)
     assert code == 0
-    assert "checksums only: its teacher or its data cannot be had again (connection reset by peer)" in out
+    assert "checksums only: its teacher or its data cannot be loaded again (connection reset by peer)" in out
 
 
 def test_an_unknown_key_is_one_sentence(call, cache):

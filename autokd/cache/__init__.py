@@ -1,1 +1,1 @@
-"""What searches keep for one another: its entries, and who is using them."""
+"""The cache that searches share: its entries and their locks."""

@@ -1,6 +1,7 @@
-"""What the cache keeps, and what may go: soft labels, teachers trained here, students' first weights, decoded images.
+"""The entries of the cache: soft labels, teachers trained here, students' initial weights and decoded images.
 
-Tasks (labels and splits) and counts are small and stay: soft labels are verified with them. Nothing here loads torch.
+Tasks (labels and splits) and counts are not listed and never removed: they are small, and soft labels are verified
+with them. Nothing here loads torch.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ DAY = 86_400
 
 
 class Entry(Record):
-    """One thing that the cache keeps."""
+    """One entry of the cache."""
 
     kind: Kind
     key: str
@@ -40,11 +41,11 @@ class Entry(Record):
     data: str | None = None
     classes: int | None = None
     images: int | None = None
-    views: int | None = None  # that are complete
+    views: int | None = None  # complete ones
 
 
 def entries(cache_dir: Path) -> list[Entry]:
-    """Everything of these kinds, the most recently used first."""
+    """All entries, the most recently used first."""
     found = []
     for kind, name in FOLDERS.items():
         folders = [path for path in (cache_dir / name).glob("[!.]*") if path.is_dir()]
@@ -57,7 +58,7 @@ def superfluous(
 ) -> list[Entry]:
     """Entries to remove, the least recently used first; never one that is held.
 
-    older_than: days since the last use, from which an entry goes; to_bytes: size of what may stay.
+    older_than: remove entries not used for this many days; to_bytes: total size of the entries that may stay.
     """
     left, chosen = sum(entry.bytes for entry in kept), []
     for entry in sorted(kept, key=lambda entry: entry.last_used):
@@ -70,7 +71,7 @@ def superfluous(
 
 
 def prune(chosen: Sequence[Entry], cache_dir: Path) -> list[Entry]:
-    """Remove entries; returns those that are gone: a process may have begun to use one meanwhile."""
+    """Remove entries; returns those that were removed. An entry that a process has begun to use stays."""
     for name in FOLDERS.values():
         clear(cache_dir / name)
     return [entry for entry in chosen if remove(Path(entry.path))]
@@ -118,7 +119,7 @@ def _about_student(folder: Path) -> dict[str, Any]:
 
 
 def _about_images(folder: Path) -> dict[str, Any]:
-    """Decoded images belong to the tasks that point to them."""
+    """The task that refers to these decoded images says what they are."""
     for path in (folder.parent.parent / "tasks").glob("*/task.json"):
         content = _read(path)
         task, array = content.get("task", {}), content.get("images", {}).get("array")
@@ -129,7 +130,7 @@ def _about_images(folder: Path) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A JSON object; an empty one where it cannot be read."""
+    """A JSON object; an empty one if it cannot be read."""
     try:
         return read_cache_json(path)
     except CacheError:

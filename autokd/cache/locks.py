@@ -1,6 +1,6 @@
-"""Who uses an entry of the cache: a shared lock on its `.held` file, so that nobody removes it meanwhile.
+"""Locks on entries of the cache: a shared lock on an entry's `.held` file prevents its removal.
 
-An entry is a folder; the time of its last use is the folder's own time of change.
+An entry is a folder. Its modification time is the time of its last use.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-REMOVED = ".removed-"  # begins the name of an entry that is on its way out
+REMOVED = ".removed-"  # prefix of an entry that is being removed
 
 
 class Hold:
-    """Holds entries for as long as it lives. It stays in its process, wherever its owner is sent."""
+    """Holds entries as long as this object exists. It holds nothing after it was sent to another process."""
 
     def __init__(self, *folders: Path) -> None:
         self._locks: dict[Path, int] = {}
@@ -25,7 +25,7 @@ class Hold:
             self.add(folder)
 
     def add(self, folder: Path, used: bool = True) -> None:
-        """Hold an entry, made where there is none; unless `used` is false, note that it is used now."""
+        """Hold an entry, and create it if it is missing. With `used` its last use is now."""
         folder = folder.resolve()
         if folder not in self._locks:
             self._locks[folder] = _shared(folder)
@@ -33,13 +33,13 @@ class Hold:
             os.utime(folder)
 
     def drop(self, folder: Path) -> None:
-        """Let go of one entry."""
+        """Release one entry."""
         if (lock := self._locks.pop(folder.resolve(), None)) is not None:
             fcntl.flock(lock, fcntl.LOCK_UN)  # a process that was forked meanwhile may keep the file open
             os.close(lock)
 
     def close(self) -> None:
-        """Let go of all entries."""
+        """Release all entries."""
         for folder in list(self._locks):
             self.drop(folder)
 
@@ -52,7 +52,7 @@ class Hold:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process, this one too, holds the entry."""
+    """Whether any process holds the entry, this one included."""
     if not (folder / ".held").exists():
         return False
     with _alone(folder) as alone:
@@ -60,7 +60,7 @@ def is_held(folder: Path) -> bool:
 
 
 def remove(folder: Path) -> bool:
-    """Remove an entry; False where somebody holds it."""
+    """Remove an entry; False if a process holds it."""
     gone = folder.with_name(REMOVED + folder.name)
     with suppress(FileNotFoundError), _alone(folder) as alone:  # another process may remove it too
         if not alone:
@@ -72,7 +72,7 @@ def remove(folder: Path) -> bool:
 
 
 def clear(root: Path) -> None:
-    """End removals that were interrupted."""
+    """Finish removals that were interrupted."""
     for gone in root.glob(REMOVED + "*"):
         shutil.rmtree(gone, ignore_errors=True)
 
@@ -94,13 +94,13 @@ def _shared(folder: Path) -> int:
 
 
 def _is_at(lock: int, path: Path) -> bool:
-    """Whether the open file is still the one at `path`; who waited for a removal may hold a file without a name."""
+    """Whether the open file is still the one at `path`; after a removal it no longer is."""
     return path.exists() and os.path.samestat(os.fstat(lock), path.stat())
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
-    """Whether nobody else holds the entry, and nobody can until the block ends."""
+    """Whether no other process holds the entry; none can until the block ends."""
     lock = os.open(folder / ".held", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""What the files next to soft labels say: whose they are, how a view is stored, which chunks are there."""
+"""The JSON files next to soft labels: their origin, the layout of a view on disk, and the chunks that are written."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pydantic import ValidationError
 from autokd.files import write_text
 from autokd.records import Record
 
-ALL_CLASSES = 1000  # with more classes than these only the largest logits are stored
+ALL_CLASSES = 1000  # with more classes only the largest logits are stored
 TOP = 256
 R = TypeVar("R", bound=Record)
 
 
 class Layout(Record):
-    """How a view lies in its file."""
+    """The layout of a view in its file."""
 
     images: int
     classes: int
@@ -42,7 +42,7 @@ class Layout(Record):
 
     @property
     def header(self) -> bytes:
-        """What numpy puts before the rows."""
+        """The .npy header in front of the rows."""
         base, shape = self.dtype.subdtype or (self.dtype, ())
         content = {"descr": np.lib.format.dtype_to_descr(base), "fortran_order": False, "shape": (self.images, *shape)}
         buffer = io.BytesIO()
@@ -74,7 +74,7 @@ class Layout(Record):
         return (end - first) * self.dtype.itemsize
 
     def batches(self, chunk: int) -> list[tuple[int, int]]:
-        """First and past-the-last row of each of its batches, the same for every writer at any time."""
+        """First and past-the-last row of each batch of a chunk; they depend on the layout alone."""
         first, end = self.span(chunk)
         return [(start, min(start + self.batch, end)) for start in range(first, end, self.batch)]
 
@@ -88,17 +88,17 @@ class Chunk(Record):
 
 
 class View(Record):
-    """A view's JSON file; None stands for a chunk that is not written yet."""
+    """A view's JSON file; None for a chunk that is not written yet."""
 
     layout: Layout
     chunks: tuple[Chunk | None, ...]
 
 
 class About(Record):
-    """about.json: whose soft labels these are, and what it takes to compute them again."""
+    """about.json: the origin of the soft labels, and all that is needed to compute them again."""
 
     teacher: str
-    weights: str  # how the teacher came by them, in one phrase
+    weights: str  # where the teacher's weights are from, in one phrase
     fingerprint: str  # of the weights
     source: str  # `pretrained`, a file, in the cache below its folder, or nothing for a module from Python
     mean: tuple[float, ...]
@@ -126,7 +126,7 @@ def sealed(record: Record) -> str:
 
 
 def read_sealed(path: Path, kind: type[R]) -> R | None:
-    """What `write_sealed` wrote; None where a byte of it differs, or where there is none."""
+    """What `write_sealed` wrote; None if the file is missing or any byte of it differs."""
     try:
         text = path.read_text(encoding="utf-8")
         record = kind.model_validate(json.loads(text)["content"])

@@ -13,18 +13,18 @@ from autokd.naming import Names, naming
 
 COMMANDS = {
     "search": "Search for a student and end with a verdict.",
-    "estimate": "Say what a search would try, do and cost; train nothing.",
+    "estimate": "Estimate the work and cost of a search; train nothing.",
     "students": "List students of a teacher with ratio, parameters and MACs.",
     "spaces": "List, show or validate search spaces.",
-    "decide": "Give the verdict of other conditions from a run's evidence.",
+    "decide": "Decide again from a run's evidence, under other conditions.",
     "confirm": "Add seeds to the finalists of a run and decide again.",
     "report": "Render the report of a run again.",
-    "cache": "List, verify or prune what searches keep.",
+    "cache": "List, verify or prune the cache.",
 }
 
 
 class _Commands(click.Group):
-    """Knows its commands by name; imports the one that is called."""
+    """Imports only the command that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -56,7 +56,7 @@ def cli(ctx: click.Context) -> None:
 
 
 def main() -> None:
-    """Entry point; errors that a user can mend are one sentence on stderr."""
+    """Entry point; an error that the user can fix is one sentence on stderr."""
     try:
         sys.exit(cli.main(standalone_mode=False))
     except AutokdError as error:
@@ -66,6 +66,6 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("autokd: stopped at once; what was finished is saved, --resume goes on", err=True)
+        click.echo("autokd: stopped at once; finished work is saved, continue with --resume", err=True)
         sys.stderr.flush()
         os._exit(130)  # worker threads may still be in the middle of an epoch

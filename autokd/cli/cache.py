@@ -13,14 +13,14 @@ cache_dir_option = click.option(
 
 @click.group("cache", epilog="autokd cache list")
 def command() -> None:
-    """List, verify or prune what searches keep: soft labels, teachers, students' first weights and decoded images."""
+    """List, verify or prune the cache: soft labels, teachers, students' initial weights and decoded images."""
 
 
-@command.command("list", short_help="Say what is kept, how large and how old it is.", epilog="autokd cache list --json")
+@command.command("list", short_help="List the entries with size and last use.", epilog="autokd cache list --json")
 @cache_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 def list_entries(cache_dir: Path | None, as_json: bool) -> None:
-    """Say what is kept, how large it is, when it was last used, and what it belongs to."""
+    """List the entries with their size, the time of their last use, and what they belong to."""
     import json
 
     from autokd.cache.entries import entries
@@ -48,7 +48,7 @@ def list_entries(cache_dir: Path | None, as_json: bool) -> None:
     default=8,
     show_default=True,
     metavar="N",
-    help="Chunks to compute again a set.",
+    help="Chunks of each set that the teacher computes again.",
 )
 @click.option(
     "--tolerance",
@@ -57,9 +57,9 @@ def list_entries(cache_dir: Path | None, as_json: bool) -> None:
     help="Largest difference allowed, in standard deviations of the logits; default: 0.01, with bfloat16 0.2.",
 )
 def verify(keys: tuple[str, ...], cache_dir: Path | None, samples: int, tolerance: float | None) -> None:
-    """Compare the soft labels KEY (all without one) with their checksums, and samples with the teacher.
+    """Compare the soft labels KEY with their checksums, and samples of them with the teacher.
 
-    A key may be cut short. Exit code 1 where anything differs.
+    Without a KEY all soft labels are compared. A key may be shortened. Exit code 1 if anything differs.
     """
     from autokd.cli import output
     from autokd.cli.screen import Screen
@@ -85,18 +85,20 @@ def verify(keys: tuple[str, ...], cache_dir: Path | None, samples: int, toleranc
 
 @command.command(
     "prune",
-    short_help="Remove what was not used for longest.",
+    short_help="Remove the least recently used entries.",
     epilog="autokd cache prune --older-than 30 --to-gb 50 --dry-run",
 )
 @cache_dir_option
-@click.option("--older-than", type=click.FloatRange(0), metavar="DAYS", help="Remove what was not used for so long.")
-@click.option("--to-gb", type=click.FloatRange(0), metavar="X", help="Remove until X GB are left, least used first.")
+@click.option("--older-than", type=click.FloatRange(0), metavar="DAYS", help="Remove entries not used for this long.")
+@click.option(
+    "--to-gb", type=click.FloatRange(0), metavar="X", help="Remove the least recently used entries until X GB are left."
+)
 @click.option("--all", "everything", is_flag=True, help="Remove everything.")
-@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@click.option("--dry-run", is_flag=True, help="List what would be removed, and remove nothing.")
 def prune(
     cache_dir: Path | None, older_than: float | None, to_gb: float | None, everything: bool, dry_run: bool
 ) -> None:
-    """Remove what was not used for longest, but nothing that a running process holds."""
+    """Remove the least recently used entries. An entry that a running process uses stays."""
     from autokd.cache import entries
     from autokd.cli import output
     from autokd.config import default_cache_dir

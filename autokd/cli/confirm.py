@@ -12,15 +12,15 @@ from autokd.cli.options import placement_options
 
 @click.command("confirm", epilog="autokd confirm reports/RUN --seeds 5")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--seeds", type=click.IntRange(2), required=True, help="Seeds that every finalist shall have in the end.")
+@click.option("--seeds", type=click.IntRange(2), required=True, help="Total number of seeds of each finalist.")
 @placement_options
 @click.option("--json", "as_json", is_flag=True, help="Print report.json on stdout.")
 @click.pass_context
 def command(ctx: click.Context, /, run: Path, seeds: int, as_json: bool, **placement: Any) -> None:
     """Train the finalists of the finished RUN from more seeds and decide again.
 
-    The same proposals are trained as before. Every look at the evidence after the first has wider intervals (97.5 %,
-    98.75 %, ...), so that looking again does not make a chance result likelier. Interrupted, the same command goes on.
+    The same proposals are trained as before. Each further look at the evidence uses wider intervals (97.5 %,
+    98.75 %, ...), so that repeated looks do not favour a chance result. To continue an interrupted call, repeat it.
     Exit code 0: a verdict; 3: nothing meets the limits; 130: interrupted.
     """
     from autokd.cli.screen import Screen, polite_interrupt

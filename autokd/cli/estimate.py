@@ -12,7 +12,7 @@ from autokd.cli.options import settings, settings_options
 @click.option("--json", "as_json", is_flag=True, help="Print the estimate as JSON on stdout.")
 @click.pass_context
 def command(ctx: click.Context, /, as_json: bool, **_: object) -> None:
-    """Say what a search with these options would try, do and cost. Trains nothing."""
+    """Estimate the candidates, the work and the cost of a search with these options. Trains nothing."""
     from autokd.cli import output
     from autokd.cli.screen import Screen
     from autokd.pipeline.services import Parts

@@ -39,12 +39,12 @@ def settings_options(command: Command) -> Command:
         is_eager=True,
         expose_value=False,
         callback=_read_file,
-        help="TOML file with settings; the command line and the environment come before it.",
+        help="TOML file with settings; the command line and the environment take precedence.",
     )(command)
 
 
 def condition_options(command: Command) -> Command:
-    """Add an option for every condition of a verdict; without a value it stays as the run had it."""
+    """Add an option for every condition of a verdict; its default is the run's own value."""
     for name in reversed(CONDITIONS):
         command = _option(name, of_run=True)(command)
     return command
@@ -58,14 +58,17 @@ def placement_options(command: Command) -> Command:
 
 
 def settings(ctx: click.Context, resumed: Path | None = None) -> SearchConfig:
-    """The settings of this call: command line > environment > file > default; of a resumed run, its own below them."""
+    """The settings of this call: command line > environment > file > default.
+
+    For a resumed run its own settings take the place of the defaults.
+    """
     name_as_given(ctx)
     given = {name: value for name in SearchConfig.model_fields if (value := ctx.params.get(name)) is not None}
     return SearchConfig.of(**given) if resumed is None else Run.open(resumed).settings.changed(given)
 
 
 def name_as_given(ctx: click.Context) -> None:
-    """From now on messages of this call name a setting by its flag, its variable or its key, as it was given."""
+    """Let all further messages of this call name a setting as it was given: by flag, variable or key."""
     own = {name: style for name in ctx.params if (style := _STYLES.get(ctx.get_parameter_source(name))) is not None}
     ctx.with_resource(naming(Names("flag", own, ctx.auto_envvar_prefix or "")))
 

@@ -1,4 +1,4 @@
-"""Progress on stderr: a live line on a terminal, now and then a plain line elsewhere; and Ctrl-C."""
+"""Progress on stderr, a live line on a terminal and plain lines elsewhere; and the handling of Ctrl-C."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from rich.text import Text
 from autokd.formatting import duration
 from autokd.progress import Tally
 
-PLAIN_SECONDS = 10.0  # between two lines of progress where there is no terminal
+PLAIN_SECONDS = 10.0  # between two lines of progress without a terminal
 BAR = 12
 WIDE = 100  # columns of a terminal from which there is room for a bar
 
 
 class Rank(IntEnum):
-    """How long a segment stays in a line that is too long; the highest goes first."""
+    """The importance of a segment; from a line that is too long the highest rank is dropped first."""
 
     COUNT = 0
     LEFT = 1
@@ -45,7 +45,7 @@ class Segment:
 
 
 def fitted(segments: Sequence[Segment], width: int) -> str:
-    """The segments, in their order, without those that have to go for the line to fit."""
+    """The segments in their order; the least important ones are dropped until the line fits."""
     kept = list(segments)
     while len(kept) > 1 and cell_len(_joined(kept)) > width:
         rank = max(segment.rank for segment in kept)
@@ -58,7 +58,7 @@ def _joined(segments: Sequence[Segment]) -> str:
 
 
 class Screen:
-    """A listener that draws: a live line on a terminal, now and then a plain line elsewhere."""
+    """A listener that shows a live line on a terminal, and a plain line from time to time elsewhere."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False)
@@ -128,7 +128,7 @@ class Screen:
 
 
 class _Bar(BarColumn):
-    """A bar where the terminal is wide enough for one."""
+    """A bar, if the terminal is wide enough."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(bar_width=BAR)

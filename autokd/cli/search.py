@@ -13,7 +13,9 @@ from autokd.cost.repricing import refuse_idle
 @click.command("search", epilog="autokd search --teacher resnet152 --max-cost 0.01")
 @settings_options
 @click.option("--output", type=click.Path(path_type=Path), help="Run folder; by default a new one in reports/.")
-@click.option("--resume", is_flag=True, help="Go on with the run in --output, or with the newest one like this.")
+@click.option(
+    "--resume", is_flag=True, help="Continue the run in --output, or the newest unfinished run with these settings."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print report.json on stdout.")
 @click.option("--print-config", is_flag=True, help="Print every setting with its source, and do nothing.")
 @click.pass_context
@@ -22,7 +24,7 @@ def command(
 ) -> None:
     """Search for a student of a teacher within a budget, and end with a verdict.
 
-    Exit code 0: a verdict; 3: nothing meets the limits; 130: interrupted, --resume goes on.
+    Exit code 0: a verdict; 3: nothing meets the limits; 130: interrupted, continue with --resume.
     """
     from autokd.cli.output import print_config as print_settings
     from autokd.cli.screen import Screen, polite_interrupt

@@ -9,13 +9,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON o
 
 @click.group("spaces", epilog="autokd spaces list")
 def command() -> None:
-    """List, show or validate search spaces: which students and which recipes a search tries."""
+    """List, show or validate search spaces: the students and the recipes that a search tries."""
 
 
-@command.command("list", short_help="Say which spaces there are, and whom each is for.", epilog="autokd spaces list")
+@command.command("list", short_help="List the shipped spaces.", epilog="autokd spaces list")
 @json_option
 def list_spaces(as_json: bool) -> None:
-    """Say which spaces come with autokd, whom each is for, and how many students it has."""
+    """List the spaces that come with autokd, with their purpose and their number of students."""
     import json
 
     from autokd.cli import output
@@ -32,22 +32,20 @@ def list_spaces(as_json: bool) -> None:
 @command.command("show", short_help="Print the file of a space.", epilog="autokd spaces show mobile > mine.toml")
 @click.argument("name")
 def show(name: str) -> None:
-    """Print the file of the space NAME on stdout, to read, or to begin one of your own with."""
+    """Print the file of the space NAME on stdout, for reading or as a template."""
     from autokd.tune.space.files import space_path
 
     click.echo(space_path(name).read_text(encoding="utf-8"), nl=False)
 
 
-@command.command(
-    "validate", short_help="Name all that is wrong with a space, by line.", epilog="autokd spaces validate mine.toml"
-)
+@command.command("validate", short_help="List the errors in a space.", epilog="autokd spaces validate mine.toml")
 @click.argument("space", metavar="NAME|FILE")
 @json_option
 @click.pass_context
 def validate(ctx: click.Context, space: str, as_json: bool) -> None:
-    """Name all that is wrong with a space, by line, or say what it has: students by family, ranges, losses.
+    """List all errors in a space with their lines. A valid space is summarised: students by family, ranges, losses.
 
-    Exit code 2 where anything is wrong.
+    Exit code 2 if there are errors.
     """
     import json
 

@@ -17,10 +17,10 @@ COLUMNS = ("student", "family", "parameters", "ratio", "macs", "activations", "t
 @click.option("--min-ratio", type=click.FloatRange(1), default=5.0, show_default=True, help="Smallest ratio to distil.")
 @click.option("--max-ratio", type=click.FloatRange(1), default=20.0, show_default=True, help="Largest ratio.")
 @click.option("--image-size", type=click.IntRange(8), help="Pixels a side; by default the teacher's own.")
-@click.option("--family", metavar="F", help="Only this timm family, as the listing names it.")
+@click.option("--family", metavar="F", help="Only this timm family, named as in the list.")
 @click.option("--space", metavar="NAME|FILE", help="Only the students of a search space; by default all of timm.")
-@click.option("--unfiltered", is_flag=True, help="Take every model at its own image size, usable at the task's or not.")
-@click.option("--left-out", is_flag=True, help="List those outside the range or unusable too, each with its reason.")
+@click.option("--unfiltered", is_flag=True, help="Include every model, each at its own image size.")
+@click.option("--left-out", is_flag=True, help="Also list students that are left out, with the reason.")
 @click.option("--sort", type=click.Choice(COLUMNS), default="ratio", show_default=True, help="Column to sort by.")
 @click.option("--cache-dir", type=click.Path(path_type=Path), help="Where counts are kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
@@ -38,7 +38,7 @@ def command(
     cache_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """List the students of a teacher out of all of timm: ratio, parameters, MACs, published weights."""
+    """List the timm models that can be students of a teacher: ratio, parameters, MACs, published weights."""
     from autokd.cli import output
     from autokd.cli.screen import Screen
     from autokd.config import default_cache_dir, empty_range

@@ -1,6 +1,6 @@
 """From requests per second, or from parameters, to US dollars per 1,000 requests (docs/cost.md).
 
-Without a volume every second of a replica is paid for, and `utilization` of its capacity is used on average:
+Without a volume each second of a replica is paid for, and on average `utilization` of its capacity is used:
 
     cost_usd_per_1k = price_usd_per_hour * 1000 / (3600 * capacity_rps * utilization)
 
@@ -22,11 +22,11 @@ from autokd.records import CostModel, Interval
 
 HOURS_PER_MONTH = 730
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
-_ROUNDING = 1e-12  # of floating point must not cost a replica
+_ROUNDING = 1e-12  # relative; floating-point error must not add a replica
 
 
 def cost_usd_per_1k(capacity_rps: float, model: CostModel) -> float:
-    """Dollars per 1,000 requests of a model that serves `capacity_rps`; infinite where it can serve none."""
+    """Dollars per 1,000 requests of a model that serves `capacity_rps`; infinite for a capacity of zero."""
     if capacity_rps <= 0:
         return math.inf
     if model.requests_per_month is None:
@@ -36,7 +36,7 @@ def cost_usd_per_1k(capacity_rps: float, model: CostModel) -> float:
 
 
 def cost_interval(capacity: Interval, model: CostModel) -> Interval:
-    """Dollars per 1,000 requests of a capacity that is known within an interval; replicas are whole at both ends."""
+    """Dollars per 1,000 requests for a capacity interval; replicas are rounded up at both ends."""
     return Interval(
         mean=cost_usd_per_1k(capacity.mean, model),
         low=cost_usd_per_1k(capacity.high, model),
@@ -46,7 +46,7 @@ def cost_interval(capacity: Interval, model: CostModel) -> Interval:
 
 
 def capacity_for(cost: float, model: CostModel) -> float:
-    """The lowest capacity, requests per second, that serves at `cost` or less; infinite where none does."""
+    """The lowest capacity, requests per second, that serves at `cost` or less; infinite if none does."""
     if model.requests_per_month is None:
         return replica_usd_per_hour(model) * 1000 / (3600 * cost * model.utilization) if cost > 0 else math.inf
     month = replica_usd_per_hour(model) * HOURS_PER_MONTH
@@ -57,9 +57,9 @@ def capacity_for(cost: float, model: CostModel) -> float:
 
 
 def monthly_usd(capacity_rps: float, model: CostModel) -> float:
-    """The bill of one month of `model.requests_per_month`; infinite where the model can serve none.
+    """The bill of one month of `model.requests_per_month`; infinite for a capacity of zero.
 
-    Raises ValueError where the cost model has no volume.
+    Raises ValueError if the cost model has no volume.
     """
     if capacity_rps <= 0:
         return math.inf
@@ -67,12 +67,12 @@ def monthly_usd(capacity_rps: float, model: CostModel) -> float:
 
 
 def replicas(capacity_rps: float, model: CostModel) -> int:
-    """Replicas for the peak, at least `min_replicas`; raises ValueError where there is no volume."""
+    """Replicas for the peak, at least `min_replicas`; raises ValueError without a volume."""
     return max(model.min_replicas, math.ceil(unrounded_replicas(capacity_rps, model) * (1 - _ROUNDING)))
 
 
 def unrounded_replicas(capacity_rps: float, model: CostModel) -> float:
-    """Replicas that the peak keeps busy, were they not whole; raises ValueError where there is no volume."""
+    """Replicas for the peak before rounding up; raises ValueError without a volume."""
     if model.requests_per_month is None:
         raise ValueError("a fleet needs a request volume: set requests_per_month")
     return _peak_rps(model, model.requests_per_month) / (capacity_rps * model.target_utilization)
@@ -84,7 +84,7 @@ def _peak_rps(model: CostModel, requests_per_month: float) -> float:
 
 
 def replica_usd_per_hour(model: CostModel) -> float:
-    """The price of all accelerators, or machines, that one replica occupies."""
+    """The price of all accelerators (or machines) of one replica."""
     return model.price_usd_per_hour * model.accelerators_per_replica
 
 

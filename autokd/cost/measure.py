@@ -1,14 +1,14 @@
 """Throughput and latency of models in the serving runtime, timed in turn with the teacher.
 
-A machine's speed drifts and its neighbours are noisy, so absolute times of two models taken minutes apart
-do not compare. Each student is therefore timed between two blocks of the teacher, over and over; the
-*ratio* of its time to the teacher's around it is what is kept, and
+The speed of a machine drifts and its other loads vary, so absolute times taken minutes apart are not
+comparable. Each student is therefore timed between two blocks of the teacher, repeatedly. The *ratio*
+of its time to the mean of these two blocks is kept, and
 
     student's throughput = teacher's pooled throughput / median ratio
 
 The interval of a student's cost is that of the median ratio, the teacher's that of its own pooled times.
-What moves teacher and students alike is not in a student's interval: it cancels in every comparison that
-the verdict makes.
+Drift that affects teacher and students alike is not part of a student's interval, because it cancels in
+every comparison that the verdict makes.
 
 Models run in evaluation and inference mode, channels last, with weights and inputs converted to the serving
 precision (as a server would load them), not under autocast. A time is the wall clock of one forward pass of
@@ -29,10 +29,10 @@ from autokd.progress import Listener, Silent
 from autokd.records import CostModel, Interval, Latency, Reading
 
 WIDTH = 0.10  # half-width of an interval, relative, at which timing stops and above which a reading is noisy
-MIN_ROUNDS = 6  # fewer give the median no 95 % interval
+MIN_ROUNDS = 6  # with fewer the median has no 95 % interval
 MAX_ROUNDS = 12
-GROUP = 4  # students that share the teacher's passes; the teacher is the dear one
-PASSES = 4  # of a student in one round, so that the fewest rounds give its latency 24 samples
+GROUP = 4  # students that share the teacher's passes; the teacher's are the expensive ones
+PASSES = 4  # of a student in one round, so that MIN_ROUNDS give its latency 24 samples
 BLOCK_SECONDS = 0.02  # more passes where they are shorter than this together, up to MAX_PASSES
 MAX_PASSES = 30
 STUDENT_SECONDS = 3.0  # time for one student, after which it gets fewer passes and no more than MIN_ROUNDS
@@ -54,7 +54,7 @@ def measure(
 
 
 class Measurement:
-    """A teacher that lies ready and the students timed against it so far.
+    """A loaded teacher and the students timed against it so far.
 
     With `max_latency_ms` the capacity is the highest arrival rate whose p95 latency meets it; without, it is the
     throughput of full batches. Raises ConfigError for a teacher that cannot be served in this runtime, precision or
@@ -78,8 +78,8 @@ class Measurement:
     def read(self, students: Mapping[str, Builder], listener: Listener) -> dict[str, Reading]:
         """Readings of the teacher and of every student timed so far, these included.
 
-        Students are built a few at a time and dropped again. One that cannot run is named in a note to the listener
-        and missing from the answer.
+        Students are built a few at a time and dropped again. A student that cannot run is named in a note to the
+        listener and is not in the answer.
         """
         names = list(students)
         watch = Stopwatch()
@@ -120,7 +120,7 @@ class _Comparison:
 
 
 def _compare(students: list[Timed], teacher: Timed, max_rounds: int) -> list[_Comparison]:
-    """Time students between passes of the teacher until each one's interval is narrow, or time is up."""
+    """Time students between passes of the teacher until each interval is narrow, or time is up."""
     group = [_Comparison(student, _passes(student.run(student.batch))) for student in students]
     pending = list(group)
     watch = Stopwatch()
@@ -144,7 +144,7 @@ def _settled(one: _Comparison, rounds: int) -> bool:
 
 
 def _passes(seconds: float) -> int:
-    """Passes of a student in one round when one takes `seconds`."""
+    """Passes of a student in one round; one pass takes `seconds`."""
     affordable = int(STUDENT_SECONDS / MIN_ROUNDS / seconds)
     wanted = max(PASSES, min(MAX_PASSES, int(BLOCK_SECONDS / seconds)))
     return max(1, min(wanted, affordable))
@@ -160,7 +160,7 @@ def _reading(
 ) -> Reading:
     """The cost of a model whose batch takes `ratio` times the teacher's pooled seconds.
 
-    Under a latency limit its server takes no more requests at once than it answers in time.
+    Under a latency limit the batch is no larger than the server can answer in time.
     """
     batch, waits = timed.batch, latency(timed.seconds)
     if max_latency_ms is not None:

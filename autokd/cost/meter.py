@@ -1,6 +1,6 @@
-"""How the pipeline asks what serving a model costs: by measuring it, or by its parameters.
+"""The serving cost of models, measured or computed from their parameters.
 
-torch is imported only where something is measured.
+torch is imported only when something is measured.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class Meter(Protocol):
-    """Tells what the teacher and students cost, and remembers what it has told."""
+    """Gives the serving cost of the teacher and of students, and remembers it."""
 
     def read(self, names: Sequence[str], listener: Listener) -> dict[str, Reading]:
         """Readings of the teacher, of these students and of all asked for before, by name.
 
-        The listener is told of a student that has none.
+        A student without a reading is named to the listener.
         """
 
 
@@ -44,7 +44,7 @@ class MeasuredMeter:
         self._measurement: Measurement | None = None
 
     def read(self, names: Sequence[str], listener: Listener) -> dict[str, Reading]:
-        """See Meter; raises ConfigError where the teacher cannot be served with these settings."""
+        """See Meter; raises ConfigError if the teacher cannot be served with these settings."""
         from autokd.cost.measure import Measurement
 
         if self._measurement is None:
@@ -61,7 +61,7 @@ class ParamsMeter:
         self._cost_model = cost_model
 
     def read(self, names: Sequence[str], listener: Listener) -> dict[str, Reading]:  # noqa: ARG002 - Meter
-        """See Meter; as it costs nothing, all that there is."""
+        """See Meter; gives the readings of all models, since they cost nothing."""
         return {name: self._reading(name) for name in self._parameters}
 
     def _reading(self, name: str) -> Reading:

@@ -1,4 +1,4 @@
-"""The dated table of machine prices, and which of its rows stands for the hardware at hand."""
+"""The dated table of machine prices, and the choice of the row that matches the hardware at hand."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Price:
 
     @property
     def label(self) -> str:
-        """How the row is named to the user: `AWS p4d.24xlarge (one of its 8 A100), us-east-1`."""
+        """The row's name for the user: `AWS p4d.24xlarge (one of its 8 A100), us-east-1`."""
         if self.accelerator is None:
             hardware = f"{self.vcpus} vCPUs"
         elif self.accelerators > 1:
@@ -63,10 +63,10 @@ def price_of(instance: str) -> Price:
 
 
 def default_price(device: str, accelerator: str | None, cores: int) -> Price:
-    """The row that stands for the hardware at hand.
+    """The row that matches the hardware at hand.
 
     `device` is a torch device, `accelerator` its name as `torch.cuda.get_device_name` gives it. A CPU is
-    priced as the smallest machine with at least `cores` vCPUs. Raises ConfigError where no row fits.
+    priced as the smallest machine with at least `cores` vCPUs. Raises ConfigError if no row fits.
     """
     kind = device.partition(":")[0]
     if kind == "cpu":

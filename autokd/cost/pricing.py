@@ -1,4 +1,4 @@
-"""Which price, device and batch size stand for the hardware at hand: the cost model of a search."""
+"""The cost model of a search: price, device and batch size for the hardware at hand."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def cost_model_for(config: SearchConfig, image_size: int) -> CostModel:
 
 
 def _price_fields(config: SearchConfig, device: str, accelerator: str | None) -> dict[str, Any]:
-    """Price, its source and date; what the user gives comes before the table."""
+    """The price with its source and date; a price from the user takes precedence over the table."""
     if config.price_per_hour is not None:
         fields = {**given_price(config.price_per_hour), "instance": accelerator or f"{device}, {usable_cores()} cores"}
     else:

@@ -11,15 +11,15 @@ from autokd.naming import named
 from autokd.records import CostModel
 
 FLEET = ("accelerators_per_replica", "requests_per_month", "min_replicas", "peak_to_mean", "target_utilization")
-SERVING = ("price_per_hour", "instance", "utilization", *FLEET)  # what a cost measured on hardware depends on
+SERVING = ("price_per_hour", "instance", "utilization", *FLEET)  # settings that a measured cost depends on
 WITH_VOLUME = ("min_replicas", "peak_to_mean", "target_utilization", "horizon_months")
 
 
 def changed_model(model: CostModel, given: Mapping[str, Any]) -> CostModel:
     """A run's cost model with those settings changed that are given, by their names in SearchConfig.
 
-    Raises ConfigError for an unknown instance, for prices of hardware where parameters were priced, and for what would
-    change nothing, given the volume or that there is none.
+    Raises ConfigError for an unknown instance, for a price of hardware if the run was priced by parameters, and for a
+    setting that has no effect with, or without, a request volume.
     """
     dead = [name for name in SERVING if name in given and name != "requests_per_month"]
     if model.model == "params" and dead:
@@ -47,7 +47,7 @@ def changed_model(model: CostModel, given: Mapping[str, Any]) -> CostModel:
 
 
 def refuse_idle(given: Collection[str], requests_per_month: float | None) -> None:
-    """Raises ConfigError for the first of the given settings that counts only with a volume, or only without one."""
+    """Raises ConfigError if a given setting has no effect: some need a request volume, `utilization` needs none."""
     if requests_per_month is not None:
         if "utilization" in given:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""The serving runtimes, eager and compiled: a model loaded as a server would load it, and timed pass by pass."""
+"""The serving runtimes, eager and compiled: load a model as a server would, and time its passes."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Timed:
         return sum(taken) / max(passes, 1)
 
     def drop(self) -> None:
-        """Let go of the model; what was timed stays."""
+        """Release the model; its timings stay."""
         self.run = _dropped
 
 
 class Bench:
-    """The serving device, runtime and precision: turns a builder into something that can be timed."""
+    """The serving device, runtime and precision; loads models so that they can be timed."""
 
     def __init__(self, model: CostModel, with_sizes: bool) -> None:
         self._device = torch.device(model.device)
@@ -58,7 +58,7 @@ class Bench:
             raise_recompile_limits()  # every model compiles the same forward functions again, for each batch size
 
     def load_all(self, names: list[str], models: Mapping[str, Builder], listener: Listener) -> list[Timed]:
-        """Load students; the listener is told of those that cannot run here."""
+        """Load students; a student that cannot run here is named to the listener."""
         loaded = []
         for name in names:
             try:
@@ -68,7 +68,7 @@ class Bench:
         return loaded
 
     def load(self, name: str, builder: Builder) -> Timed:
-        """Build, place, compile and warm up a model; raises ConfigError where it cannot run here."""
+        """Build, place, compile and warm up a model; raises ConfigError if it cannot run here."""
         built = builder().eval().to(self._device, PRECISIONS[self._precision])
         placed = built.to(memory_format=torch.channels_last)
         forward = torch.compile(placed, dynamic=False) if self._runtime == "compile" else placed

@@ -1,4 +1,4 @@
-"""Whether stored soft labels are what the teacher says: every checksum, then samples that it computes again."""
+"""Verifies stored soft labels: compares every checksum, then samples that the teacher computes again."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from autokd.weights.loading import fit_state, read_state, weights_fingerprint
 from autokd.weights.published import head_names
 from autokd.zoo.build import build, reason
 
-ROWS = 16  # images that the teacher looks at again in each sampled chunk
-# Largest differences that are put down to rounding, in standard deviations of the logits. Between batches of 128 and
+ROWS = 16  # images of each sampled chunk that the teacher computes again
+# Largest differences that count as rounding, in standard deviations of the logits. Between batches of 128 and
 # of 16 images of the digits at 32 px the largest was 0.0014 in float32, and 0.06 between bfloat16 and float32, over
 # test_resnet, resnet10t, resnet152, vit_tiny_patch16_224 and convnext_atto, trained for one to six epochs.
 TOLERANCES = {"fp32": 0.01, "bf16": 0.2}
@@ -37,11 +37,11 @@ class SetCheck(Record):
     """What the verification of one set found."""
 
     key: str
-    chunks: int  # whose checksums were compared
-    sampled: int  # chunks of which the teacher has computed rows again
+    chunks: int  # with a compared checksum
+    sampled: int  # chunks with rows that the teacher computed again
     deviation: float | None  # the largest difference, in standard deviations of the logits
     faults: tuple[Fault, ...]
-    note: str | None = None  # why the teacher was not asked
+    note: str | None = None  # why the teacher computed nothing
 
     @property
     def wrong(self) -> tuple[Fault, ...]:
@@ -57,7 +57,7 @@ class _Teacher:
 
 
 def find_sets(cache_dir: Path, keys: Sequence[str]) -> list[Path]:
-    """Folders of these sets, of all of them without keys; a key may be cut short. Raises UsageError for another key."""
+    """The folders of these sets; without keys, of all. A key may be shortened; an unknown one raises UsageError."""
     root = cache_dir / "softlabels"
     known = sorted(path for path in root.glob("[!.]*") if path.is_dir())
     chosen = []
@@ -71,9 +71,9 @@ def find_sets(cache_dir: Path, keys: Sequence[str]) -> list[Path]:
 
 
 def verify_set(folder: Path, device: str, samples: int, tolerance: float | None, listener: Listener) -> SetCheck:
-    """Compare all checksums, then rows of `samples` random chunks with what the teacher says now.
+    """Compare all checksums, then rows of `samples` random chunks with the teacher's output.
 
-    tolerance: difference that is put down to rounding, in standard deviations of the logits; None: as TOLERANCES say.
+    tolerance: largest difference that counts as rounding, in standard deviations of the logits; None: see TOLERANCES.
     """
     hold = Hold()
     hold.add(folder, used=False)
@@ -111,14 +111,14 @@ def _precision(about: About, device: str) -> str:
 
 def _differs(view: int, chunk: int, found: float, tolerance: float) -> Fault:
     text = (
-        f"view {view}, chunk {chunk} differs from what the teacher says by {found:.3g} standard deviations of its "
-        f"logits, where {tolerance:g} is allowed"
+        f"view {view}, chunk {chunk} differs from the teacher's output by {found:.3g} standard deviations of its "
+        f"logits; the tolerance is {tolerance:g}"
     )
     return Fault(kind="logits", text=text)
 
 
 def _checksums(folder: Path, listener: Listener) -> tuple[list[Fault], list[tuple[int, int]]]:
-    """All faults, and the view and number of every chunk that is sound."""
+    """All faults, and the view and number of every intact chunk."""
     faults: list[Fault] = []
     sound: list[tuple[int, int]] = []
     paths = sorted(folder.glob("view-[0-9]*.json"))
@@ -135,7 +135,7 @@ def _checksums(folder: Path, listener: Listener) -> tuple[list[Fault], list[tupl
 
 
 def _rebuilt(folder: Path, about: About, device: str) -> _Teacher | str:
-    """The teacher and its task as they were, or why they cannot be had."""
+    """The teacher and its task, or the reason why they cannot be loaded."""
     cache_dir = folder.parent.parent
     task_folder = cache_dir / "tasks" / about.task
     if not about.source:
@@ -147,14 +147,14 @@ def _rebuilt(folder: Path, about: About, device: str) -> _Teacher | str:
         data.images.take(data.train[:1])
         model = _model(cache_dir, about, data)
     except Exception as error:  # noqa: BLE001 - files that are gone, whatever the hub's library raises
-        return f"its teacher or its data cannot be had again ({reason(error)})"
+        return f"its teacher or its data cannot be loaded again ({reason(error)})"
     if weights_fingerprint(model) != about.fingerprint:
         return f"the weights of its teacher have changed ({about.source})"
     return _Teacher(RunningTeacher(model, (about.mean, about.std), device), data, about.views_seed)
 
 
 def _model(cache_dir: Path, about: About, data: TaskData) -> nn.Module:
-    """From the hub's own cache or the hub, or from a file; what lies in the cache is named relative to it."""
+    """The teacher, with weights from the hub or from a file; a path into the cache is relative to it."""
     size, classes = data.task.transform.image_size, len(data.task.classes)
     if about.source == "pretrained":
         return build(about.teacher, classes, size, pretrained=True)
@@ -164,7 +164,7 @@ def _model(cache_dir: Path, about: About, data: TaskData) -> nn.Module:
 
 
 def _deviation(folder: Path, view: int, chunk: int, teacher: _Teacher) -> float:
-    """The largest difference of some rows of a chunk to what the teacher says of these images."""
+    """The largest difference between some stored rows of a chunk and the teacher's output for these images."""
     entry = read_sealed(entry_path(folder, view), View)
     assert entry is not None  # noqa: S101 - its checksum was compared a moment ago
     first, end = entry.layout.span(chunk)

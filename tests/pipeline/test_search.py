@@ -305,14 +305,14 @@ def candidates(path: Path) -> list[dict[str, Any]]:
 
 def test_settings_are_validated_in_one_sentence() -> None:
     for settings, says in [
-        ({"max_cost": 0}, "--max-cost 0 cannot be used"),
-        ({"max_cost": -1}, "--max-cost -1"),
-        ({"min_ratio": 20, "max_ratio": 5}, "--min-ratio 20 is not below --max-ratio 5"),
+        ({"max_cost": 0}, "max_cost=0 cannot be used"),
+        ({"max_cost": -1}, "max_cost=-1 cannot"),
+        ({"min_ratio": 20, "max_ratio": 5}, "min_ratio=20 is not below max_ratio=5"),
         ({"price_per_hour": 1, "instance": "x"}, "exclude each other"),
         ({"colours": "blue"}, "unknown setting 'colours'"),
-        ({"engine": "slurm"}, "--engine slurm"),
-        ({"max_cost": float("inf")}, "--max-cost inf cannot be used: it must be a finite number (US dollars"),
-        ({"timeout": float("nan")}, "--timeout nan cannot be used: it must be a finite number"),
+        ({"engine": "slurm"}, "engine='slurm' cannot be used: it must be 'local' or 'ray'"),
+        ({"max_cost": float("inf")}, "max_cost=inf cannot be used: it must be a finite number (budget in US"),
+        ({"timeout": float("nan")}, "timeout=nan cannot be used: it must be a finite number"),
     ]:
         with pytest.raises(ConfigError) as error:
             SearchConfig.of(**{"teacher": "resnet18", "max_cost": 0.01, **settings})
