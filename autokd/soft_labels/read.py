@@ -18,8 +18,8 @@ from autokd.soft_labels.topk import unpack
 class SoftLabelSet(Record):
     """Where soft labels are stored and what they cost, or that the teacher runs live; plain data for any worker."""
 
-    folder: str  # nothing is in it where the teacher runs live
-    views: int  # that are stored; with fewer than wanted, epochs see them again in turn
+    folder: str  # empty where the teacher runs live
+    views: int  # stored ones; with fewer than wanted, epochs use them again in turn
     wanted: int  # one for every epoch of a trial
     reused: int  # views that an earlier run has written
     seconds: float  # device seconds of what was written now
@@ -39,7 +39,7 @@ class SoftLabelSet(Record):
 
 
 class SoftLabels:
-    """The teacher's logits, memory-mapped; see distill.loop.TeacherLogits."""
+    """The teacher's logits, memory-mapped; see TeacherLogits in training/spec.py."""
 
     def __init__(self, folder: Path, views: int, device: str) -> None:
         self._layout = _layout(folder)
