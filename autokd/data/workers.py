@@ -138,5 +138,5 @@ def _signals_of_children_kept() -> Iterator[None]:
 
 
 def _ignore_interrupts(_: int) -> None:
-    """Ctrl-C is the controller's business, which stops after the epoch."""
+    """Ctrl-C is handled by the controller, which stops after the epoch."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -46,7 +46,7 @@ class LiveTeacher:
 
 
 class RunningTeacher:
-    """See distill.loop.TeacherLogits."""
+    """See TeacherLogits in training/spec.py."""
 
     def __init__(self, model: nn.Module, normalisation: Normalisation, device: str) -> None:
         model = model.to(device).to(memory_format=torch.channels_last)

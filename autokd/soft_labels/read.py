@@ -22,7 +22,7 @@ def files_of(labels: SoftLabelSet) -> list[Path]:
 
 
 class SoftLabels:
-    """The teacher's logits, memory-mapped; see training.loop.TeacherLogits."""
+    """The teacher's logits, memory-mapped; see TeacherLogits in training/spec.py."""
 
     def __init__(self, folder: Path, views: int, device: str) -> None:
         self._layout = _layout(folder)

@@ -1,4 +1,4 @@
-"""What a training changes, and its checkpoints: atomic, and enough to go on to the same result."""
+"""What a training changes, and its checkpoints: atomic, and enough to continue to the same result."""
 
 from __future__ import annotations
 

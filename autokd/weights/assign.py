@@ -41,7 +41,7 @@ def give_weights(
     listener: Listener,
     hold: Hold | None = None,
 ) -> tuple[list[Candidate], list[LeftOut]]:
-    """Candidates with the weights that they start from, and those left out for want of them."""
+    """Candidates with the weights that they start from, and those left out because there are none."""
     from autokd.weights.published import published
     from autokd.weights.start import UnavailableError
 

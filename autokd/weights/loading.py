@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from autokd.errors import TeacherError
 
 State = dict[str, Tensor]
-# what torch.load raises for a file that is damaged or no checkpoint at all, the unpickler's own slips among it
+# what torch.load raises for a damaged file or one that is not a checkpoint, errors inside the unpickler included
 UNREADABLE = (
     OSError,
     ValueError,

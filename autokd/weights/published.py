@@ -1,4 +1,4 @@
-"""Weights that timm publishes for its models, and the loading of weights that fit a student all but for its head."""
+"""Weights that timm publishes for its models, and the loading of weights that fit a student except for its head."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def head_names(model: nn.Module) -> tuple[str, ...]:
 
 
 def without_head(model: nn.Module) -> dict[str, Tensor]:
-    """The state of a model but for the tensors of its head."""
+    """The state of a model without the tensors of its head."""
     heads = tuple(f"{name}." for name in head_names(model))
     return {key: tensor for key, tensor in model.state_dict().items() if not key.startswith(heads)}
 

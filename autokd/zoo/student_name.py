@@ -43,7 +43,7 @@ class Spec:
 
 
 def parse(student: str) -> Spec:
-    """The parts of a student's name; raises UsageError for a setting that is unknown, repeated or no number."""
+    """The parts of a student's name; raises UsageError for a setting that is unknown, repeated or not a number."""
     name, mark, text = student.partition("@")
     values: dict[str, float | int] = {}
     for setting in text.split("+") if mark else ():

@@ -1,1 +1,1 @@
-"""What places trainings: local, ray, and a fake whose accuracy is a formula; all behind the protocol of `base`."""
+"""What places trainings: local, ray, and a fake whose accuracy is a formula; all behind the protocol of protocol.py."""

@@ -83,7 +83,7 @@ class _Pool:
             self._end()
 
     def _end(self) -> None:
-        """A worker that waits hears that its pipe is closed and goes; one that does not hear is killed."""
+        """A waiting worker sees that its pipe is closed and ends; a worker that does not react is killed."""
         try:
             for connection in self._workers:
                 connection.close()
@@ -125,7 +125,7 @@ class _Pool:
             order = self._source.report(key, told)
             if order != "go":
                 del self._busy[connection]
-            with suppress(OSError):  # a worker that died meanwhile is heard of at the next turn
+            with suppress(OSError):  # a worker that died meanwhile is noticed at the next turn
                 connection.send(order)
             return
         del self._busy[connection]
@@ -145,7 +145,7 @@ class _Pool:
 
 
 def _work(connection: Connection, factory: WorkshopFactory, slot: int, slots: int) -> None:
-    """The life of a worker process; Ctrl-C is the controller's business. An error is sent as a string."""
+    """The life of a worker process; Ctrl-C is handled by the controller. An error is sent as a string."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     workshop: Workshop | None = None
     while True:

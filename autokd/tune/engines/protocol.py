@@ -28,7 +28,7 @@ class Job(Record):
 
 
 class Outcome(Record):
-    """What a finished training came to."""
+    """The result of a finished training."""
 
     epochs: int
     val_accuracy: float
@@ -43,7 +43,7 @@ class Workshop(Protocol):
         """Train, report after each epoch, and end with the outcome.
 
         Closing the iterator after a report leaves the training resumable; a later `do` of the same job reports the
-        epochs that are done again and goes on.
+        epochs that are done again and continues.
         """
 
 

@@ -1,6 +1,6 @@
 """Trainings placed by Ray Tune, on this machine or on a cluster. The ledger stays with the controller.
 
-Tune places, watches and retries; what to train and when to stop it is the source's business. A resume is a new Tuner on
+Tune places, watches and retries; the source decides what to train and when to stop it. A resume is a new Tuner on
 the recovered source: nothing of Tune's own state is read back.
 """
 
