@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Literal
 
 Style = Literal["keyword", "flag", "key", "variable"]
@@ -56,6 +57,7 @@ def named(name: str) -> str:
 
 def set_to(name: str, value: object) -> str:
     """A setting with its value: `max_cost=0.01` or `--max-cost 0.01`."""
+    value = str(value) if isinstance(value, PurePath) else value
     names = _names.get()
     style = names.own.get(name, names.style)
     if style == "flag" and isinstance(value, bool):

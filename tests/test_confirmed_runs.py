@@ -172,7 +172,7 @@ def test_a_kill_once_the_seeds_can_be_read_has_spent_the_look(
         confirm_run(done.path, 5, parts=FakeParts())
     seen = load_run(done.path).decide()
     assert {(f.accuracy.seeds, f.accuracy.level) for f in seen.finalists} == {(5, 0.975)}
-    with pytest.raises(RunError, match=r"a look at 5 seeds of .* has begun; go on with it: --seeds 5"):
+    with pytest.raises(RunError, match=r"a look at 5 seeds of .* has begun; go on with it: seeds=5"):
         confirm_run(done.path, 4, parts=FakeParts())
     confirm_run(done.path, 5, parts=FakeParts())
     assert Run(done.path).manifest.looks == (3, 5)

@@ -210,7 +210,7 @@ def test_no_seed_is_trained_twice(done: SearchResult) -> None:
 
 
 def test_as_many_seeds_as_there_are_is_refused(done: SearchResult) -> None:
-    with pytest.raises(RunError, match="have 3 seeds already; ask for more, such as --seeds 5"):
+    with pytest.raises(RunError, match="have 3 seeds already; ask for more, such as seeds=5"):
         confirm_run(done.path, 3, parts=FakeParts())
 
 

@@ -56,7 +56,7 @@ def test_searches_at_several_shares_have_teacher_and_soft_labels_in_common(space
     assert {trial.state for trial in tenth.trials.itertuples()} <= {"complete", "pruned"}
     assert {finalist.arm for finalist in tenth.report.finalists} == {"distill", "direct"}
 
-    with pytest.raises(RunError, match="was started with another --label-fraction"):
+    with pytest.raises(RunError, match="was started with another label_fraction"):
         autokd.search(**QUICK, space=str(space_file), output=tenth.path, resume=True, label_fraction=0.2)
     stored = json.loads((tenth.path / "task.json").read_text())
     assert (stored["labelled"], stored["unhidden_fingerprint"]) == (109, whole.report.task["fingerprint"])

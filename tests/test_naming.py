@@ -11,8 +11,9 @@ from click.testing import CliRunner
 import autokd
 from autokd.cli import cli
 from autokd.config import SearchConfig
-from autokd.errors import ConfigError, UsageError
+from autokd.errors import ConfigError, RunError, UsageError
 from autokd.naming import Names, Style, did_you_mean, named, naming, set_to
+from autokd.runs.folder import Run
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,14 @@ def test_one_setting_may_be_named_otherwise_than_the_rest_and_the_block_ends() -
         assert (named("max_cost"), named("min_gain")) == ("max_cost", "--min-gain")
         assert set_to("probe_edges", False) == "--no-probe-edges"
     assert named("min_gain") == "min_gain"
+
+
+@pytest.mark.parametrize(
+    ("style", "text"), [("keyword", "data='a b'"), ("flag", "--data 'a b'"), ("key", 'data = "a b"')]
+)
+def test_a_path_is_written_as_its_text(style: Style, text: str) -> None:
+    with naming(Names(style)):
+        assert set_to("data", Path("a b")) == text
 
 
 def test_a_number_loses_no_digit() -> None:
@@ -92,6 +101,23 @@ def test_the_command_line_names_flags(case: str) -> None:
         arguments = [part for name, value in options.items() for part in (named(name), str(value))]
         expected = says.format(**{name: set_to(name, value) for name, value in given.items()})
     assert refusal("search", *arguments).startswith(expected)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_output_and_resume_are_named_as_settings_are(full: bool, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").touch()
+    options = {"teacher": "test_resnet", "teacher_weights": "scratch", "max_cost": 1.0, "output": str(tmp_path)}
+    if full:
+        Run.create(tmp_path / "run", SearchConfig.of(teacher="test_resnet", max_cost=1.0))
+        options["output"] = str(tmp_path / "run")
+    with pytest.raises(RunError) as caught:
+        autokd.search(**options)
+    wanted = (
+        "add {} to go on with it, or choose another {}" if full else "not empty and holds no run; choose another {1}"
+    )
+    assert str(caught.value).endswith(wanted.format("resume=True", "output"))
+    arguments = [part for name, value in options.items() for part in ("--" + name.replace("_", "-"), str(value))]
+    assert refusal("search", *arguments).endswith(wanted.format("--resume", "--output"))
 
 
 def test_the_environment_names_variables() -> None:

@@ -94,7 +94,7 @@ def test_both_arms_start_from_given_weights_and_fitting_ones_are_a_finalist_as_t
 
     again = quick(space, tmp_path / "run", student_weights=str(given), resume=True)
     assert again.report.finalists == result.report.finalists
-    with pytest.raises(RunError, match="another --student-weights"):
+    with pytest.raises(RunError, match="another student_weights"):
         quick(space, tmp_path / "run", student_weights="scratch", resume=True)
 
 
@@ -116,6 +116,6 @@ def test_offline_the_report_says_what_the_verdict_holds_for(space_file: Path, tm
 
 
 def test_what_cannot_be_used_is_refused_before_any_data_are_read(space_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--student-weights nowhere is not a folder"):
+    with pytest.raises(ConfigError, match="student_weights='nowhere' is not a folder"):
         quick(space_file, tmp_path / "run", student_weights="nowhere", data="a folder that is not there")
     assert not (tmp_path / "run").exists()

@@ -23,6 +23,7 @@ from autokd.data.views import store_size
 from autokd.data.workers import worker_count
 from autokd.errors import DataError
 from autokd.files import damaged_in_cache, digest, read_cache_json, write_bytes, write_text
+from autokd.naming import named, set_to
 from autokd.progress import Listener
 from autokd.records import Task, Transform
 
@@ -91,7 +92,7 @@ def _is_resident(read: PartsReader, config: SearchConfig, listener: Listener) ->
         who = f"{workers} worker process{'es decode' if workers > 1 else ' decodes'} them while training"
     listener.note(
         f"{total:,} images would take {_amount(size)} decoded, more than the {config.resident_gb:g} GB of "
-        f"--resident-gb: {who}"
+        f"{named('resident_gb')}: {who}"
     )
     return False
 
@@ -163,7 +164,7 @@ def _judge_corrupt(names: list[str], config: SearchConfig) -> tuple[str, ...]:
         more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
         raise DataError(
             f"{names[0]}{more} in {config.data} cannot be read as an image; repair or remove it, or "
-            "add --on-corrupt skip"
+            f"add {set_to('on_corrupt', 'skip')}"
         )
     return tuple(names)
 

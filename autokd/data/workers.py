@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from autokd.data.image_store import Indices
 from autokd.errors import DataError
 from autokd.machine import usable_cores
+from autokd.naming import set_to
 
 AHEAD = 2  # pieces that each process works ahead
 
@@ -79,7 +80,7 @@ class Workers(Generic[Result]):
             self._loader = None
             raise DataError(
                 f"a process that decodes images died ({_first_line(error)}); give it more memory "
-                "(in a container: --shm-size), or decode without processes: --loader-workers 0"
+                f"(in a container: --shm-size), or decode without processes: {set_to('loader_workers', 0)}"
             ) from None
 
     def _start(self) -> DataLoader[Result]:

@@ -26,6 +26,7 @@ from autokd.decide.policy import (
 from autokd.decide.sensitivity import Change, at_volume, volume_changes
 from autokd.decide.statistics.intervals import Estimate
 from autokd.decide.statistics.sample_size import needed, seeds_needed
+from autokd.naming import named, set_to
 from autokd.records import Interval, Policy, Verdict
 
 
@@ -87,7 +88,7 @@ def _untried(judged: Judgement) -> Iterator[str]:
     if budget is not None and not within(judged.policy.max_cost, budget):
         yield (
             f"The search tried no student that costs more than {fmt.usd(budget)} per 1,000 requests under these "
-            f"conditions. Needed: a new search under them with --max-cost {judged.policy.max_cost:g}."
+            f"conditions. Needed: a new search under them with {set_to('max_cost', judged.policy.max_cost)}."
         )
 
 
@@ -289,10 +290,10 @@ def _volume_sentence(judged: Judgement, student: Student, change: Change) -> str
     if student.number in judged.eligible:
         return (
             f"Whether {name} pays for itself depends on the request volume: {change.clause}. Needed: "
-            "--requests-per-month."
+            f"{named('requests_per_month')}."
         )
     question = _open_question(student, judged.policy, judged.policy.min_retention)
     return (
         f"It is open whether {name} can {question.demand}. If so, {change.clause}. Needed: {question.needed}, and "
-        "--requests-per-month."
+        f"{named('requests_per_month')}."
     )

@@ -12,6 +12,7 @@ from autokd.cost.dollars import capacity_for, cost_usd_per_1k
 from autokd.cost.repricing import SERVING
 from autokd.decide.economics import repriced
 from autokd.decide.evidence import Evidence
+from autokd.naming import named, set_to
 from autokd.records import CostModel, Interval, LeftOut, Note, Policy, Reading, TrialRecord
 
 CONDITIONS = tuple(dict.fromkeys((*Policy.model_fields, *SERVING, "price_per_billion", "train_price_per_hour")))
@@ -71,9 +72,11 @@ def with_latency(evidence: Evidence, measured: float | None, asked: float | None
     """
     if asked == measured:
         return evidence
-    known, wanted = ("no latency limit" if limit is None else f"a limit of {limit:g} ms" for limit in (measured, asked))
-    flag = "without --max-latency-ms" if asked is None else f"with --max-latency-ms {asked:g}"
-    text = f"Capacities, and with them costs, were measured for {known}, not for {wanted}. Needed: a new search {flag}."
+    known, wanted = ("no latency limit" if each is None else f"a limit of {each:g} ms" for each in (measured, asked))
+    limit = f"without {named('max_latency_ms')}" if asked is None else f"with {set_to('max_latency_ms', asked)}"
+    text = (
+        f"Capacities, and with them costs, were measured for {known}, not for {wanted}. Needed: a new search {limit}."
+    )
     search = evidence.search.model_copy(
         update={"notes": (*evidence.search.notes, Note(kind="capacity_unknown", text=text))}
     )

@@ -15,6 +15,7 @@ from timm.models import save_for_hf
 from autokd.data.views import store_size
 from autokd.errors import RunError
 from autokd.files import write_text
+from autokd.naming import named
 from autokd.records import FinalistRecord, Task
 from autokd.zoo.build import build, build_arguments, normalisation, reason
 
@@ -25,12 +26,14 @@ def export_timm(folder: Path, finalist: FinalistRecord, weights: Path, task: Tas
     Raises RunError where the weights do not lie where the confirmation left them, or are no longer what it left.
     """
     if not weights.exists():
-        raise RunError(f"{weights} is missing; start the search again in another --output")
+        raise RunError(f"{weights} is missing; start the search again with another {named('output')}")
     model = build(finalist.student, len(task.classes), task.transform.image_size)
     try:
         model.load_state_dict(load_file(str(weights)))
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise RunError(f"{weights} is damaged ({reason(error)}); start the search again in another --output") from None
+        raise RunError(
+            f"{weights} is damaged ({reason(error)}); start the search again with another {named('output')}"
+        ) from None
     work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".student-"))
     work.chmod(0o755)
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from autokd.decide.statistics.repeated_looks import level_of_look
 from autokd.errors import InterruptedRun, RunError
+from autokd.naming import named, set_to
 from autokd.pipeline.edge_probes import edge_remarks
 from autokd.pipeline.stages import State, limits_of, summarise
 from autokd.records import FinalistRecord, Note, Proposal, TrialRecord
@@ -69,7 +70,7 @@ def train_finalists(
     records = collect(state.run, finalists, fresh, candidates)
     state.keep_seconds("confirmation", sum(s.device_seconds for r in records for s in r.seeds))
     if state.stop():
-        raise InterruptedRun("stopped during the confirmation; everything finished is saved, --resume goes on")
+        raise _stopped()
     _book_look(state.run, recorded, records)
     FINALISTS.write(state.run.path, tuple(records))
     write_finalists(state.run.path, records)
@@ -77,6 +78,12 @@ def train_finalists(
         keep_needed_weights(state.run.finalist_path(record.number, 0).parent, record)
     kept = {record.number for record in records}
     return _told(source.failed, kept, seeds), _told(source.failed_beyond, kept, seeds)
+
+
+def _stopped() -> InterruptedRun:
+    return InterruptedRun(
+        f"stopped during the confirmation; finished work is saved, continue with {set_to('resume', True)}"
+    )
 
 
 def _told(failures: Sequence[Failure], kept: set[int], seeds: int) -> list[Note]:
@@ -108,7 +115,7 @@ def _published(state: State, factory: WorkshopFactory) -> Sequence[TrialRecord]:
     state.listener.note(f"{source.total} published models of these very classes are evaluated as they are.")
     state.parts.engine(state.config, state.run).run(source, factory)
     if state.stop():
-        raise InterruptedRun("stopped during the confirmation; everything finished is saved, --resume goes on")
+        raise _stopped()
     PUBLISHED.write(state.run.path, tuple(source.records()))
     return source.records()
 
@@ -126,14 +133,18 @@ def check(run: Run, seeds: int) -> None:
     told = {finalist.number: finalist.accuracy.seeds for finalist in REPORT.read(run.path).finalists}
     had, begun = max(told.values(), default=0), max(run.manifest.looks, default=0)
     if not had:
-        raise RunError(f"{run.path} has no finalists, so there is nothing to confirm; search with a larger --max-cost")
+        raise RunError(
+            f"{run.path} has no finalists, so there is nothing to confirm; search with a larger {named('max_cost')}"
+        )
     if had < begun and seeds < begun:
-        raise RunError(f"a look at {begun} seeds of {run.path} has begun; go on with it: --seeds {begun}")
+        raise RunError(f"a look at {begun} seeds of {run.path} has begun; go on with it: {set_to('seeds', begun)}")
     kept = read_finalists(run.path)
     lacking = any(finalist.recipe.epochs and len(finalist.seeds) < had for finalist in kept)
     untold = any(len(finalist.seeds) != told.get(finalist.number) for finalist in kept)
     if seeds < had or (seeds == had and not (lacking or untold)):
-        raise RunError(f"the finalists of {run.path} have {had} seeds already; ask for more, such as --seeds {had + 2}")
+        raise RunError(
+            f"the finalists of {run.path} have {had} seeds already; ask for more, such as {set_to('seeds', had + 2)}"
+        )
 
 
 def add_seeds(state: State, factory: WorkshopFactory, seeds: int) -> None:

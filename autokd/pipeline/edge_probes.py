@@ -1,4 +1,4 @@
-"""Students just beyond each end of the ratio range: what --probe-edges trains, to check the range on this very task."""
+"""Students just beyond each end of the ratio range: what `probe_edges` trains, to check the range on this very task."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def nearest_beyond(
     config: SearchConfig,
     lacks: Callable[[str], str | None],
 ) -> dict[Side, list[str]]:
-    """A few students of each side, the one nearest to the range first; none where --probe-edges was not asked for.
+    """A few students of each side, the one nearest to the range first; none without `probe_edges`.
 
     arms: those that a student may enter by its ratio. lacks: why a student cannot have the weights to start from.
     """

@@ -8,6 +8,7 @@ from typing import Any
 
 from autokd.config import SearchConfig
 from autokd.errors import AutokdError, InterruptedRun, RunError
+from autokd.naming import named
 from autokd.pipeline import confirmation, stages
 from autokd.pipeline.services import Parts
 from autokd.pipeline.stages import State, Stop
@@ -120,9 +121,10 @@ def _open(config: SearchConfig, output: Path | None, resume: bool, command: str 
         return Run.create(output or new_run_path(config.teacher), config, command)
     run = Run.open(output or find_unfinished(config))
     if differing := config.differs_from(run.settings):
-        flags = ", ".join("--" + name.replace("_", "-") for name in differing)
+        settings = ", ".join(map(named, differing))
         raise RunError(
-            f"{run.path} was started with another {flags}; resume it with its own settings, or choose another --output"
+            f"{run.path} was started with another {settings}; resume it with its own settings, "
+            f"or choose another {named('output')}"
         )
     return run
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from autokd.config import SearchConfig
 from autokd.errors import ConfigError
+from autokd.naming import set_to
 from autokd.progress import Listener
 from autokd.records import Candidate, CostModel, FinalistRecord, SoftLabelSet, Task, Teacher
 from autokd.runs.folder import Run
@@ -207,7 +208,8 @@ def _gpus(config: SearchConfig) -> float:
     on_gpu = resolve_device(config.device).startswith("cuda")
     if on_gpu and config.gpus_per_trial == 0:
         raise ConfigError(
-            "--gpus-per-trial 0 leaves a training on cuda without a GPU; give a fraction, or --device cpu"
+            f"{set_to('gpus_per_trial', 0)} leaves a training on cuda without a GPU; "
+            f"give a fraction, or {set_to('device', 'cpu')}"
         )
     return (1.0 if on_gpu else 0.0) if config.gpus_per_trial is None else config.gpus_per_trial
 

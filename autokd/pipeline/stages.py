@@ -18,6 +18,7 @@ from autokd.decide.audit.audit import audit
 from autokd.errors import InterruptedRun, RunError
 from autokd.export.model_card import model_card
 from autokd.formatting import usd
+from autokd.naming import named, set_to
 from autokd.pipeline.candidates import find_candidates
 from autokd.pipeline.services import Parts, Prepared, worker_count
 from autokd.progress import Listener
@@ -85,10 +86,13 @@ def prepare(run: Run, config: SearchConfig, parts: Parts, listener: Listener) ->
     task, teacher = prepared.task, prepared.teacher
     known_task, known_teacher = TASK.read_if_there(run.path), TEACHER.read_if_there(run.path)
     if known_task and known_task.fingerprint != task.fingerprint:
-        raise RunError(f"the data of {run.path} have changed since it was started; start again in another --output")
+        raise RunError(
+            f"the data of {run.path} have changed since it was started; start again with another {named('output')}"
+        )
     if known_teacher and known_teacher.fingerprint != teacher.fingerprint:
         raise RunError(
-            f"the teacher of {run.path} is no longer the same (its weights differ); start again in another --output"
+            f"the weights of the teacher of {run.path} have changed since it was started; "
+            f"start again with another {named('output')}"
         )
     listener.note(
         f"{task.data}: {len(task.classes)} classes at {task.transform.image_size} px; {_sizes(task)}. {task.split_note}"
@@ -225,7 +229,9 @@ def search_trials(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
     write_trials(state.run.path, trials)
     state.keep_seconds("search", sum(record.seconds for record in trials))
     if state.stop():
-        raise InterruptedRun("stopped during the search; everything finished is saved, --resume goes on")
+        raise InterruptedRun(
+            f"stopped during the search; finished work is saved, continue with {set_to('resume', True)}"
+        )
     notes = [note for arm in ARMS if (note := _arm_note(arm, trials, ledger.planned(arm), watched.ended_by))]
     SEARCH.write(state.run.path, summarise(state, trials, notes, ledger.importance(), remarks))
     return trials

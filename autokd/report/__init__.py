@@ -36,7 +36,7 @@ def write_copy(run: Run, report: Report, trials: Sequence[TrialRecord], folder: 
     `trials` are the run's, at the costs of that verdict. Raises RunError where the folder holds anything.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"{folder} is not empty; choose another --output")
+        raise RunError(f"{folder} is not empty; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     REPORT.write(folder, report)
     write_html(run, report, trials, read_finalists(run.path), folder)

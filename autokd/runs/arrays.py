@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from autokd.errors import RunError
 from autokd.files import write_bytes
 from autokd.metrics import Correct, Labels, Logits
+from autokd.runs.store import remedy
 
 EVIDENCE = "evidence.npz"
 OUTCOMES = "test_correct.npy"
 Part = Literal["val", "test"]
-
-_REMEDY = "restore it from a copy of the run folder, or search again in another --output"
 
 
 def write_evidence(folder: Path, arrays: Mapping[str, Any]) -> None:
@@ -37,7 +36,7 @@ def read_labels(folder: Path, part: Part) -> Labels:
     """[images] classes of the images of a part; raises RunError where they cannot be read."""
     labels = _evidence(folder, f"{part}_labels")
     if labels.ndim != 1 or len(labels) < 2 or not np.issubdtype(labels.dtype, np.integer):
-        raise RunError(f"{folder / EVIDENCE} does not hold {part} labels; {_REMEDY}")
+        raise RunError(f"{folder / EVIDENCE} does not hold {part} labels; {remedy()}")
     return labels.astype(np.int64)
 
 
@@ -89,7 +88,7 @@ def _evidence(folder: Path, name: str) -> NDArray[Any]:
         with np.load(path, allow_pickle=False) as arrays:
             found: NDArray[Any] = arrays[name]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise RunError(f"{path} cannot be read ({error}); {_REMEDY}") from None
+        raise RunError(f"{path} cannot be read ({error}); {remedy()}") from None
     return found
 
 
@@ -97,19 +96,19 @@ def _array(path: Path) -> NDArray[Any]:
     try:
         content: NDArray[Any] = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise RunError(f"{path} cannot be read ({error}); {_REMEDY}") from None
+        raise RunError(f"{path} cannot be read ({error}); {remedy()}") from None
     return content
 
 
 def _outcomes(path: Path, correct: Any, images: int) -> Correct:
     if not isinstance(correct, np.ndarray) or correct.shape != (images,) or correct.dtype != np.bool_:
-        raise RunError(f"{path} does not hold one outcome for each of the {images} test images; {_REMEDY}")
+        raise RunError(f"{path} does not hold one outcome for each of the {images} test images; {remedy()}")
     return correct
 
 
 def _logits(path: Path, logits: Any, images: int) -> Logits:
     if not isinstance(logits, np.ndarray) or logits.ndim != 2 or len(logits) != images:
-        raise RunError(f"{path} does not hold one row of logits for each of the {images} images; {_REMEDY}")
+        raise RunError(f"{path} does not hold one row of logits for each of the {images} images; {remedy()}")
     if not np.isfinite(logits).all():
-        raise RunError(f"{path} holds logits that are not numbers; {_REMEDY}")
+        raise RunError(f"{path} holds logits that are not numbers; {remedy()}")
     return logits

@@ -18,6 +18,7 @@ from autokd.config import SearchConfig
 from autokd.errors import RunError
 from autokd.files import write_text
 from autokd.machine import hardware, now, versions
+from autokd.naming import named, set_to
 from autokd.records import SoftLabelSet
 from autokd.runs.manifest import Manifest, Stage, Status
 from autokd.runs.store import StoredFile
@@ -73,11 +74,14 @@ class Run:
         Raises RunError where the folder holds anything.
         """
         if path.exists() and not path.is_dir():
-            raise RunError(f"{path} is a file, not a folder; choose another --output")
+            raise RunError(f"{path} is a file, not a folder; choose another {named('output')}")
         if MANIFEST.exists(path):
-            raise RunError(f"{path} already holds a run; add --resume to go on with it, or choose another --output")
+            raise RunError(
+                f"{path} already holds a run; add {set_to('resume', True)} to go on with it, "
+                f"or choose another {named('output')}"
+            )
         if path.exists() and any(path.iterdir()):
-            raise RunError(f"{path} is not empty and holds no run; choose another --output")
+            raise RunError(f"{path} is not empty and holds no run; choose another {named('output')}")
         path.mkdir(parents=True, exist_ok=True)
         run = cls(path)
         run.write(
@@ -175,4 +179,7 @@ def find_unfinished(config: SearchConfig, root: Path = Path("reports")) -> Path:
         run = Run(path.parent)
         if run.manifest.status != "done" and not config.differs_from(run.settings):
             return run.path
-    raise RunError(f"no unfinished run with these settings under {root}/; name one with --output DIR, or drop --resume")
+    raise RunError(
+        f"no unfinished run with these settings under {root}/; "
+        f"name one with {named('output')}, or drop {set_to('resume', True)}"
+    )

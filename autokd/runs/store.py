@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from autokd.errors import RunError
 from autokd.files import read_json, write_json
+from autokd.naming import named, set_to
 from autokd.records import (
     SCHEMA_VERSION,
     Candidate,
@@ -32,6 +33,11 @@ from autokd.records import (
 )
 
 T = TypeVar("T")
+
+
+def remedy() -> str:
+    """The next step after a damaged file, for the end of a message."""
+    return f"restore it from a copy of the run folder, or search again with another {named('output')}"
 
 
 class Costs(Record):
@@ -72,7 +78,9 @@ class StoredFile(Generic[T]):
         """Its content; raises RunError where it is missing, damaged, or of a newer schema."""
         path = self.path(folder)
         if not path.is_file():
-            raise RunError(f"{folder} has no {self.name}: the run did not get that far; finish it with --resume")
+            raise RunError(
+                f"{folder} has no {self.name}: the run did not get that far; finish it with {set_to('resume', True)}"
+            )
         content = read_json(path)
         schema = content.get("schema_version") if isinstance(content, dict) else None
         if isinstance(schema, int) and schema > SCHEMA_VERSION:
@@ -82,10 +90,7 @@ class StoredFile(Generic[T]):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "its content"
-            raise RunError(
-                f"{path} is damaged ({where}: {first['msg']}); restore it from a copy of the run folder, "
-                "or search again in another --output"
-            ) from None
+            raise RunError(f"{path} is damaged ({where}: {first['msg']}); {remedy()}") from None
 
     def read_if_there(self, folder: Path) -> T | None:
         """Its content, None where it is missing; raises RunError where it is damaged."""

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from autokd.errors import RunError
 from autokd.files import write_text
 from autokd.formatting import printable
+from autokd.naming import set_to
 from autokd.records import EpochReport, Evaluation, FinalistRecord, TrialRecord
 
 TRIALS, FINALISTS, HISTORY = "trials.csv", "finalists.csv", "history.csv"
@@ -176,7 +177,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
     try:
         return list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8"), newline="")))
     except (OSError, ValueError, csv.Error) as error:
-        raise RunError(f"{path} cannot be read ({error}); finish the run with --resume") from None
+        raise RunError(f"{path} cannot be read ({error}); finish the run with {set_to('resume', True)}") from None
 
 
 def _cell(name: str, value: object) -> str:

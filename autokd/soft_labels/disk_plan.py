@@ -11,6 +11,7 @@ from pathlib import Path
 from autokd.cache.locks import REMOVED, folder_bytes, is_held, remove
 from autokd.errors import DataError
 from autokd.formatting import file_size
+from autokd.naming import named, set_to
 from autokd.progress import Listener
 
 DISK_SHARE = 0.9  # of what is free; the rest is for checkpoints and weights
@@ -48,7 +49,7 @@ def check_all_fit(folder: Path, missing: Sequence[int], limit: float | None) -> 
     if _plan(folder, missing, limit).views < len(missing):
         raise DataError(
             f"this run was started with {len(missing)} views of soft labels, and {_shortage(folder, missing, limit)}; "
-            "make room and --resume"
+            f"make room and go on with {set_to('resume', True)}"
         )
 
 
@@ -81,7 +82,7 @@ def _others(folder: Path) -> list[Path]:
 
 def _shortage(folder: Path, missing: Sequence[int], limit: float | None) -> str:
     free = shutil.disk_usage(folder).free
-    allowed = f", where --cache-limit-gb allows {limit / 1e9:g} GB in all" if limit is not None else ""
+    allowed = f", where {named('cache_limit_gb')} allows {limit / 1e9:g} GB in all" if limit is not None else ""
     return f"they need {file_size(sum(missing))} more, and {folder.parent} has {file_size(free)} free{allowed}"
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from autokd.data.image_store import Indices
 from autokd.data.views import normalise
 from autokd.errors import TeacherError
+from autokd.naming import named, set_to
 from autokd.training.device import autocast
 from autokd.training.evaluate import Normalisation
 
@@ -36,7 +37,7 @@ class LiveTeacher:
         except (AttributeError, TypeError, pickle.PicklingError) as error:
             raise TeacherError(
                 f"the soft labels do not fit on the disk, and the teacher cannot be sent to workers ({error}); "
-                "give --cache-dir on a larger disk, or --workers 1 with --engine local"
+                f"give {named('cache_dir')} on a larger disk, or {set_to('engine', 'local')} and {set_to('workers', 1)}"
             ) from None
 
     def on(self, device: str) -> RunningTeacher:

@@ -16,6 +16,7 @@ from autokd.config import SearchConfig
 from autokd.data.task import TaskData
 from autokd.errors import CacheError, TeacherError, UsageError
 from autokd.files import digest, read_cache_json, write_text
+from autokd.naming import named, set_to
 from autokd.progress import Listener
 from autokd.records import Recipe, Teacher
 from autokd.teacher.sanity_check import check_teacher
@@ -71,7 +72,7 @@ def check_weights(config: SearchConfig) -> None:
     if mode == "pretrained":
         check_pretrained(config.teacher)
     elif mode != "scratch" and not Path(mode).is_file():
-        raise TeacherError(f"--teacher-weights {mode} is not a file; name one, or use pretrained or scratch")
+        raise TeacherError(f"{set_to('teacher_weights', mode)} is not a file; name one, or use pretrained or scratch")
 
 
 def weights_mode(config: SearchConfig) -> str:
@@ -119,7 +120,8 @@ def _given(model: nn.Module, data: TaskData) -> _Origin:
             scores = model(torch.zeros(2, 3, size, size))
     except REFUSALS as error:
         raise TeacherError(
-            f"teacher= cannot take images [2, 3, {size}, {size}] ({reason(error)}); give --image-size or another module"
+            f"teacher= cannot take images [2, 3, {size}, {size}] ({reason(error)}); "
+            f"give {named('image_size')} or another module"
         ) from None
     if not isinstance(scores, Tensor) or scores.shape != (2, classes):
         shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
@@ -148,8 +150,9 @@ def _pretrained(config: SearchConfig, data: TaskData, device: str, listener: Lis
         raise
     except Exception as error:
         raise TeacherError(
-            f"the pretrained weights of {name} cannot be had ({reason(error)}); give --teacher-weights FILE with your "
-            "own, or --teacher-weights scratch to train the teacher on your data"
+            f"the pretrained weights of {name} cannot be had ({reason(error)}); "
+            f"give {set_to('teacher_weights', 'FILE')} with your own, "
+            f"or {set_to('teacher_weights', 'scratch')} to train the teacher on your data"
         ) from error
     tag = f"{timm.get_pretrained_cfg(name).architecture}.{timm.get_pretrained_cfg(name).tag}"
     if teacher_is_given(config, classes):
@@ -165,7 +168,7 @@ def _from_file(config: SearchConfig, data: TaskData, device: str, listener: List
     if replaced and not config.teacher_epochs:
         raise TeacherError(
             f"the head in {path} does not fit the {len(classes)} classes of {data.task.data} (tensor {replaced[0]}); "
-            "give weights of this task, or add --teacher-epochs N to fine-tune these to it"
+            f"give weights of this task, or {named('teacher_epochs')} to fine-tune these to it"
         )
     names = read_class_names(path)
     if names and not replaced and names != classes:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from autokd.data.image_store import Indices
 from autokd.errors import TeacherError
+from autokd.naming import named, set_to
 from autokd.training.evaluate import accuracy
 
 EXPLAINED_BY_ORDER = 0.5  # agreement after the best renaming of classes that points to a wrong class order
@@ -35,7 +36,7 @@ def check_teacher(name: str, logits: Tensor, labels: Indices, origin: str) -> fl
 
 def _causes(logits: Tensor, labels: Indices, origin: str) -> str:
     if origin.startswith("trained"):
-        return "too few epochs or images (raise --teacher-epochs), or labels that do not fit the images"
+        return f"too few epochs or images (raise {named('teacher_epochs')}), or labels that do not fit the images"
     causes = "weights that are missing or of another task, a head of another task, a normalisation of its own"
     renamed = _accuracy_with_best_order(logits, labels)
     if renamed > max(EXPLAINED_BY_ORDER, 2 * accuracy(logits, labels)):
@@ -43,7 +44,10 @@ def _causes(logits: Tensor, labels: Indices, origin: str) -> str:
             f"its classes are in another order than the folders (renamed, it is right on {renamed:.1%}): folders sort "
             "naturally here (1, 2, 10), in torchvision by text (1, 10, 2); rename the folders to the weights' order"
         )
-    return causes + "; compare --teacher, --teacher-weights and the class folders, or use --teacher-weights scratch"
+    return (
+        f"{causes}; compare {named('teacher')}, {named('teacher_weights')} and the class folders, "
+        f"or use {set_to('teacher_weights', 'scratch')}"
+    )
 
 
 def _accuracy_with_best_order(logits: Tensor, labels: Indices) -> float:

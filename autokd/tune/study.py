@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from autokd.errors import RunError
 from autokd.files import digest
+from autokd.naming import named
 from autokd.records import ARMS, Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
 from autokd.tune.sampler_and_pruner import pruner, sampler, sampler_seed
 from autokd.tune.space.space import Space, as_read
@@ -268,7 +269,7 @@ def _refuse_another(path: Path, arm: Arm, name: str, known: Sequence[str]) -> No
     if name not in known and any(each.startswith(f"{arm}-") for each in known):
         raise RunError(
             f"{path} was started with another search space, other candidates or other settings, so its trials "
-            "cannot be continued; start again in another --output"
+            f"cannot be continued; start again with another {named('output')}"
         )
 
 

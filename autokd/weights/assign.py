@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from autokd.errors import ConfigError, RunError
 from autokd.formatting import file_size
+from autokd.naming import named, set_to
 from autokd.progress import Listener
 from autokd.records import Candidate, LeftOut, Task
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def without_weights(students: Collection[str], supply: Supply) -> dict[str, str]:
-    """Students that --student-weights pretrained leaves out, with the reason, before anything is measured or fetched.
+    """Students that `student_weights="pretrained"` leaves out, with the reason; before any is measured or fetched.
 
     Raises ConfigError where that would be all of them.
     """
@@ -27,10 +28,10 @@ def without_weights(students: Collection[str], supply: Supply) -> dict[str, str]
     if students and len(lacking) == len(students):
         first, why = next(iter(lacking.items()))
         raise ConfigError(
-            f"--student-weights pretrained leaves no student (first: {first}, {why}); "
+            f"{set_to('student_weights', 'pretrained')} leaves no student (first: {first}, {why}); "
             "use auto or scratch, or give a folder of weights"
         )
-    return {student: f"--student-weights pretrained, but {why}" for student, why in lacking.items()}
+    return {student: f"{set_to('student_weights', 'pretrained')}, but {why}" for student, why in lacking.items()}
 
 
 def give_weights(
@@ -66,7 +67,7 @@ def give_weights(
                     student=student,
                     parameters=candidate.parameters,
                     ratio=candidate.ratio,
-                    reason=f"--student-weights pretrained, but {why}",
+                    reason=f"{set_to('student_weights', 'pretrained')}, but {why}",
                     cost_usd_per_1k=candidate.reading.cost_usd_per_1k.mean,
                 )
             )
@@ -84,7 +85,7 @@ def check_weights_again(
         if weights is not None and not supply.again(candidate.student, weights, task, cache_dir, hold):
             raise RunError(
                 f"the weights that {candidate.student} started from ({weights.label}) cannot be had again as they "
-                "were; bring them back, or start again in another --output"
+                f"were; bring them back, or start again with another {named('output')}"
             )
 
 
@@ -98,7 +99,7 @@ def start_remark(candidates: Sequence[Candidate], asked: str) -> str:
     missed = sum(1 for candidate in candidates if candidate.weights is None and candidate.published is not None)
     whose = "published" if asked in ("auto", "pretrained") else "given"
     if asked == "scratch":
-        return f"Students start from random weights, as asked (--student-weights scratch). {_MEANING}"
+        return f"Students start from random weights, as asked ({set_to('student_weights', asked)}). {_MEANING}"
     if started == total:
         return f"All {total} students start from {whose} weights, in both arms."
     if not started and not missed:

@@ -8,6 +8,7 @@ import timm
 from timm.models import split_model_name_tag
 
 from autokd.errors import ConfigError, UsageError
+from autokd.naming import set_to
 from autokd.zoo.student_name import Spec, parse
 
 SUFFIXES = (".safetensors", ".pth", ".pt")  # of two files of one name, the first is taken
@@ -19,12 +20,13 @@ class WeightsFolder:
     def __init__(self, path: Path) -> None:
         if not path.is_dir():
             raise ConfigError(
-                f"--student-weights {path} is not a folder; give a folder of weights, auto, pretrained or scratch"
+                f"{set_to('student_weights', path)} is not a folder; "
+                "give a folder of weights, auto, pretrained or scratch"
             )
         files = [file for file in sorted(path.iterdir()) if file.suffix in SUFFIXES and not file.name.startswith(".")]
         if not files:
             raise ConfigError(
-                f"--student-weights {path} holds no weights ({', '.join(SUFFIXES)}); "
+                f"{set_to('student_weights', path)} holds no weights ({', '.join(SUFFIXES)}); "
                 "put in files such as resnet18.safetensors"
             )
         files.sort(key=lambda file: -SUFFIXES.index(file.suffix))
@@ -43,7 +45,7 @@ def _name(file: Path) -> str:
         known = False
     if not known:
         raise ConfigError(
-            f"--student-weights {file} is named after no timm model; name it like resnet18{file.suffix} or "
+            f"{set_to('student_weights', file)} is named after no timm model; name it like resnet18{file.suffix} or "
             f"resnet18.a1_in1k{file.suffix}"
         )
     return name

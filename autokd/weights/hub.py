@@ -12,6 +12,7 @@ import timm
 import torch
 
 from autokd.errors import TeacherError
+from autokd.naming import set_to
 
 PROBE_SECONDS = 4.0
 
@@ -21,12 +22,14 @@ def check_pretrained(name: str) -> None:
     cfg = timm.get_pretrained_cfg(name)
     if cfg is None or not cfg.has_weights:
         raise TeacherError(
-            f"timm has no pretrained weights for {name}; give --teacher-weights FILE, or --teacher-weights scratch"
+            f"timm has no pretrained weights for {name}; give {set_to('teacher_weights', 'FILE')}, "
+            f"or {set_to('teacher_weights', 'scratch')}"
         )
     if not (is_kept(name) or reachable()):
         raise TeacherError(
-            f"the pretrained weights of {name} cannot be reached from here; give --teacher-weights FILE with your own, "
-            "or --teacher-weights scratch to train the teacher on your data"
+            f"the pretrained weights of {name} cannot be reached from here; "
+            f"give {set_to('teacher_weights', 'FILE')} with your own, "
+            f"or {set_to('teacher_weights', 'scratch')} to train the teacher on your data"
         )
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from autokd.errors import TeacherError
+from autokd.naming import named, set_to
 
 State = dict[str, Tensor]
 # what torch.load raises for a damaged file or one that is not a checkpoint, errors inside the unpickler included
@@ -32,18 +33,18 @@ UNREADABLE = (
 CONTAINERS = ("state_dict_ema", "state_dict", "model_ema", "model")
 
 
-def read_state(path: Path, option: str = "--teacher-weights") -> State:
-    """Tensors of a safetensors file or of a PyTorch file, named by `option`; nothing in it is executed.
+def read_state(path: Path, setting: str = "teacher_weights") -> State:
+    """Tensors of a safetensors file or of a PyTorch file, given as `setting`; nothing in it is executed.
 
     Training checkpoints of timm are unwrapped (their averaged weights first). Raises TeacherError.
     """
     if not path.is_file():
-        raise TeacherError(f"{option} {path} is not a file; name one, or use pretrained or scratch")
+        raise TeacherError(f"{set_to(setting, path)} is not a file; name one, or use pretrained or scratch")
     try:
         content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except UNREADABLE as error:
         raise TeacherError(
-            f"{option} {path} cannot be loaded safely ({_first_line(error)}); "
+            f"{set_to(setting, path)} cannot be loaded safely ({_first_line(error)}); "
             "save the state dict with safetensors or torch.save(model.state_dict(), FILE)"
         ) from None
     for key in CONTAINERS:
@@ -52,7 +53,7 @@ def read_state(path: Path, option: str = "--teacher-weights") -> State:
             break
     state = {str(k).removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)}
     if not state:
-        raise TeacherError(f"{option} {path} holds no tensors; save the model's state dict and name that file")
+        raise TeacherError(f"{set_to(setting, path)} holds no tensors; save the model's state dict and name that file")
     return state
 
 
@@ -85,13 +86,13 @@ def fit_state(
     state: State,
     head: tuple[str, ...],
     name: str,
-    advice: str = "check --teacher and --teacher-weights",
+    advice: str | None = None,
 ) -> list[str]:
     """Load `state` into `model`; returns the names of head tensors left at their initial values.
 
     Tensors fit by name, or, where names differ (other code bases), by order and shape of all of them, as long as
     every name that both know stands in the same place. Head tensors (names starting with one of `head`) may differ in
-    their first dimension. Raises TeacherError otherwise.
+    their first dimension. Raises TeacherError otherwise; `advice` is the next step that it names.
     """
     own = model.state_dict()
     if set(state) != set(own) and len(state) == len(own):
@@ -102,6 +103,7 @@ def fit_state(
     replaced = [key for key in unlike if key.startswith(head) and state[key].shape[1:] == own[key].shape[1:]]
     if foreign or missing or len(replaced) < len(unlike):
         culprit = next(iter([*missing, *foreign, *(key for key in unlike if key not in replaced)]))
+        advice = advice or f"check {named('teacher')} and {named('teacher_weights')}"
         raise TeacherError(
             f"the weights are not those of {name}: {len(missing)} tensors are missing, {len(foreign)} unknown and "
             f"{len(unlike) - len(replaced)} of another shape (first: {culprit}); {advice}"

@@ -145,7 +145,7 @@ def _from_hub(student: str, file: Path | None, task: Task, shelf: Shelf) -> Star
 def _from_file(student: str, file: Path | None, task: Task, shelf: Shelf) -> StartWeights:
     """A file's weights, by name or by order; converted by timm where they are of another image size."""
     assert file is not None  # noqa: S101 - see `lacks`
-    state = read_state(file, "--student-weights")
+    state = read_state(file, "student_weights")
     names = read_class_names(file)
     key = digest(FORMAT, student, state_fingerprint(state), *state, names, *_needs(student, task))
     if (kept := shelf.find(key)) is not None:

@@ -16,6 +16,7 @@ from timm.models import get_arch_pretrained_cfgs, resolve_model_input_args, spli
 from torch import nn
 
 from autokd.errors import UsageError
+from autokd.naming import named
 from autokd.zoo.scaling import arguments_of, scale_arguments
 from autokd.zoo.student_name import base_name, parse
 
@@ -103,7 +104,7 @@ def _create_on_meta(name: str, image_size: int, arguments: dict[str, Any]) -> nn
 def _refusal(name: str, image_size: int, error: BaseException) -> UsageError:
     return UsageError(
         f"{name} cannot be built for {image_size} px images ({reason(error)}); "
-        "choose another --image-size or another model"
+        f"choose another {named('image_size')} or another model"
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autokd.errors import ConfigError, UsageError
+from autokd.naming import set_to
 from autokd.progress import Listener, Silent
 from autokd.records import Arm
 from autokd.zoo import timm_names as timm_names
@@ -59,7 +60,7 @@ def students(
     family.
     """
     if sort not in COLUMNS:
-        raise ConfigError(f"--sort {sort} is not a column; choose one of {', '.join(COLUMNS)}")
+        raise ConfigError(f"{set_to('sort', sort)} is not a column; choose one of {', '.join(COLUMNS)}")
     chosen = _chosen(names, family)
     timm_names.check(teacher)
     listener = listener or Silent()
@@ -180,5 +181,5 @@ def _chosen(names: Iterable[str] | None, family: str | None) -> list[str]:
     kept = [name for name in chosen if timm_names.family_of(name) == family]
     if not kept:
         known = ", ".join(sorted({timm_names.family_of(name) for name in chosen}))
-        raise ConfigError(f"--family {family} has no model here; the families are {known}")
+        raise ConfigError(f"{set_to('family', family)} has no model here; the families are {known}")
     return kept

@@ -149,7 +149,7 @@ def test_a_process_that_dies_is_told_in_a_sentence_and_replaced(folder):
     next(iterator)
     before = children()
     kill(before)
-    with pytest.raises(DataError, match=r"a process that decodes images died.*--loader-workers 0") as caught:
+    with pytest.raises(DataError, match=r"a process that decodes images died.*loader_workers=0") as caught:
         list(iterator)
     assert "\n" not in str(caught.value)
     assert torch.equal(next(store.batches([np.arange(5)])), store.take(np.arange(5)))
@@ -245,7 +245,7 @@ def test_which_way_the_images_go_is_said_with_its_reason(tmp_path):
         prepare_task(settings(data=str(root), resident_gb=limit, loader_workers=workers, image_size=32), 160, listener)
         (said[limit, workers],) = listener.notes
     assert said[4.0, 3] == "180 images are decoded once and kept in memory-mapped form (0.553 MB)"
-    start = "180 images would take 0.553 MB decoded, more than the 0.0004 GB of --resident-gb: "
+    start = "180 images would take 0.553 MB decoded, more than the 0.0004 GB of resident_gb: "
     assert said[0.0004, 3] == start + "3 worker processes decode them while training"
     assert said[0.0004, 1] == start + "1 worker process decodes them while training"
     assert said[0.0004, 0] == start + "the training process decodes them"

@@ -76,7 +76,7 @@ def test_one_seed_is_a_weakness() -> None:
 
 
 def test_a_budget_above_the_search_is_a_weakness() -> None:
-    assert "with --max-cost 0.001." in only(decided(*BETTER, budget=0.0005))
+    assert "with max_cost=0.001." in only(decided(*BETTER, budget=0.0005))
     assert decided(*BETTER, budget=0.001).strength == "strong"
 
 
@@ -147,7 +147,7 @@ def test_a_volume_that_was_not_given() -> None:
     decision = decided(*dear, asked={"max_cost": 0.01})
     assert decision.verdict == "keep_teacher"
     assert "with 1,100 M or more requests a month (whole replicas)" in only(decision)
-    assert "Needed: --requests-per-month" in only(decision)
+    assert "Needed: requests_per_month" in only(decision)
     enough = {"max_cost": 0.01, "requests_per_month": 1_100_000_000}
     assert at_volume(build_case(made_evidence(*dear)), Policy(max_cost=0.01), 1_100_000_000).verdict == "distill"
     assert decided(*dear, asked=enough).verdict == "distill"
@@ -166,7 +166,7 @@ def test_a_student_may_be_open_in_accuracy_and_in_volume() -> None:
     made = direct(accuracy=0.91, cost=0.002)
     decision = decided(made, asked={"max_cost": 0.01}, images=1000)
     assert (decision.verdict, decision.strength) == ("keep_teacher", "weak")
-    assert any("and --requests-per-month" in weakness for weakness in decision.weaknesses)
+    assert any("and requests_per_month" in weakness for weakness in decision.weaknesses)
 
 
 # ---- how much more evidence ------------------------------------------------------------------------------------

@@ -225,10 +225,10 @@ def test_more_money_after_a_spending_limit_gives_fresh_finalists(space_file: Pat
 
 def test_another_run_in_the_folder_is_refused(config: SearchConfig, tmp_path: Path) -> None:
     search(config, tmp_path / "run")
-    with pytest.raises(RunError, match="--resume"):
+    with pytest.raises(RunError, match="add resume=True to go on with it, or choose another output"):
         search(config, tmp_path / "run")
     other = make_config(Path(config.space), tmp_path, min_retention=0.9)
-    with pytest.raises(RunError, match="--min-retention"):
+    with pytest.raises(RunError, match="started with another min_retention"):
         search(other, tmp_path / "run", resume=True)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").touch()

@@ -64,7 +64,7 @@ def test_report_json_has_the_keys_that_scripts_read(finished: Run) -> None:
 def test_what_is_missing_is_named_with_the_next_step(tmp_path: Path, missing: str) -> None:
     run = make_run(tmp_path / "run")
     (run.path / missing).unlink()
-    with pytest.raises(RunError, match=rf"{missing}.*--resume"):
+    with pytest.raises(RunError, match=rf"{missing}.*resume=True"):
         assemble(run, make_decision(), make_policy())
 
 
@@ -76,7 +76,7 @@ def test_a_run_that_searched_nothing_has_an_empty_search(tmp_path: Path) -> None
 
 def test_an_unfinished_run_has_no_report(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
-    with pytest.raises(RunError, match="--resume"):
+    with pytest.raises(RunError, match="resume=True"):
         REPORT.read(run.path)
 
 

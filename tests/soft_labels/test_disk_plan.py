@@ -126,7 +126,7 @@ def test_what_is_held_stays_and_so_does_what_would_not_help(tmp_path):
     hold = Hold(Path(made[0].folder))
     tight = set_of(2, tmp_path, limit_gb=1.2 * gigabytes(made[0].folder))
     assert tight.live
-    assert "where --cache-limit-gb allows" in tight.remarks[0]
+    assert "where cache_limit_gb allows" in tight.remarks[0]
     assert sets(tmp_path) == {Path(one.folder).name for one in made}, "a set was removed in vain"
     hold.close()
     assert not set_of(2, tmp_path, limit_gb=1.2 * gigabytes(made[0].folder)).live
@@ -143,7 +143,7 @@ def test_a_run_keeps_to_what_it_was_begun_with(tmp_path, disk):
     assert fewer.remarks[0] in listener.notes
     (Path(fewer.folder) / "view-0001.npy").unlink()
     disk(0)
-    with pytest.raises(DataError, match=r"started with 3 views .* make room and --resume"):
+    with pytest.raises(DataError, match=r"started with 3 views .* make room and go on with resume=True"):
         soft_labels(tmp_path, 5, settled=fewer)
     live = soft_labels(tmp_path, 8)
     disk(1e9)
@@ -158,7 +158,7 @@ def test_a_module_that_cannot_travel_is_told_before_any_work(tmp_path):
         """A class that no other process knows."""
 
     LiveTeacher.of(tiny_teacher().model, ((0.5,) * 3, (0.5,) * 3)).check_can_travel()
-    with pytest.raises(TeacherError, match=r"cannot be sent to workers .*; give --cache-dir on a larger disk"):
+    with pytest.raises(TeacherError, match=r"cannot be sent to workers .*; give cache_dir on a larger disk"):
         LiveTeacher.of(Local(), ((0.5,) * 3, (0.5,) * 3)).check_can_travel()
 
 

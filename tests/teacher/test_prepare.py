@@ -117,7 +117,7 @@ def test_labels_hidden_from_students_make_no_other_teacher(config, data):
 
 
 def test_a_teacher_that_learnt_nothing_is_refused(config, data):
-    with pytest.raises(TeacherError, match=r"trained here from scratch, 0 epochs.*raise --teacher-epochs"):
+    with pytest.raises(TeacherError, match=r"trained here from scratch, 0 epochs.*raise teacher_epochs"):
         prepare(config.model_copy(update={"teacher_epochs": 0}), data)
 
 
@@ -171,7 +171,7 @@ def test_a_head_of_another_task_needs_epochs(config, data, tmp_path):
     torch.manual_seed(0)
     path = tmp_path / "other.pth"
     torch.save(build("test_resnet", 7, 32).state_dict(), path)
-    with pytest.raises(TeacherError, match=r"does not fit the 3 classes .*--teacher-epochs N"):
+    with pytest.raises(TeacherError, match=r"does not fit the 3 classes .*or teacher_epochs to fine-tune"):
         prepare(from_file(config, path), data)
     assert prepare(from_file(config, path, teacher_epochs=6), data).record.val_accuracy > 0.5
 

@@ -50,7 +50,7 @@ def test_a_teacher_that_guesses_is_refused_with_causes():
     message = refused(torch.randn(400, 10, generator=generator))
     assert "where guessing reaches 20.0%" in message
     assert "a head of another task" in message
-    assert "--teacher-weights scratch" in message
+    assert "teacher_weights='scratch'" in message
 
 
 def test_a_teacher_that_always_says_the_same_is_refused():
@@ -61,7 +61,7 @@ def test_a_teacher_that_always_says_the_same_is_refused():
 
 def test_a_teacher_trained_here_has_other_causes():
     message = refused(torch.zeros(400, 10), origin="trained here from scratch, 1 epochs")
-    assert "raise --teacher-epochs" in message
+    assert "raise teacher_epochs" in message
     assert "another order" not in message
 
 

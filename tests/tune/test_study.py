@@ -167,7 +167,7 @@ def test_every_change_of_space_or_plan_changes_its_fingerprint() -> None:
 def test_a_ledger_of_another_space_is_refused_in_one_sentence(path: Path) -> None:
     Ledger(path, SPACE, BOTH, PLAN)
     changed = SPACE.model_copy(update={"first": ()})
-    with pytest.raises(RunError, match=r"started with another search .* start again in another --output"):
+    with pytest.raises(RunError, match=r"started with another search .* start again with another output"):
         Ledger(path, changed, BOTH, PLAN)
 
 

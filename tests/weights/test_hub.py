@@ -38,7 +38,7 @@ def refused(name: str = NAME) -> str:
 
 
 def names_the_ways_out(message: str) -> bool:
-    return "--teacher-weights FILE" in message and "--teacher-weights scratch" in message
+    return "teacher_weights='FILE'" in message and "teacher_weights='scratch'" in message
 
 
 def test_offline_mode_is_believed(monkeypatch):

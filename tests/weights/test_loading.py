@@ -37,7 +37,7 @@ def refused(path: Path) -> str:
     with pytest.raises(TeacherError) as caught:
         read_state(path)
     message = str(caught.value)
-    assert message.startswith(f"--teacher-weights {path}")
+    assert message.startswith(f"teacher_weights={str(path)!r} ")
     assert "\n" not in message
     return message
 

@@ -197,7 +197,7 @@ def test_the_cache_lists_them_and_keeps_what_is_in_use(folder: Path, cache: Path
     [
         ("test_resnet.pth", state_of("test_vit"), "the weights are not those of test_resnet"),
         ("test_resnet.pth", {"a": torch.ones(1)}, "the weights are not those of test_resnet"),
-        ("test_resnet.pth", {"epoch": 3}, "--student-weights .* holds no tensors"),
+        ("test_resnet.pth", {"epoch": 3}, "student_weights=.* holds no tensors"),
     ],
 )
 def test_a_file_that_does_not_fit_is_one_sentence(
@@ -227,7 +227,7 @@ def test_a_folder_that_cannot_be_used_is_refused_at_once(tmp_path: Path, files: 
             (folder / name).touch()
     with pytest.raises(ConfigError, match=message) as caught:
         Supply(str(folder))
-    assert str(caught.value).startswith(f"--student-weights {folder}")
+    assert str(caught.value).startswith(f"student_weights='{folder}")
 
 
 # ---- the hub ----------------------------------------------------------------------------------------------------
@@ -341,7 +341,7 @@ def test_candidates_without_weights_start_at_random_or_are_left_out(hub: dict[st
     given, left_out = give_weights(both, Supply("pretrained"), task(), cache, Hearing())
     assert [c.student for c in given] == ["test_resnet"]
     assert [(left.student, left.reason) for left in left_out] == [
-        ("test_resnet@width=0.5", "--student-weights pretrained, but timm publishes no weights for it")
+        ("test_resnet@width=0.5", "student_weights='pretrained', but timm publishes no weights for it")
     ]
     given, left_out = give_weights(both, Supply("scratch"), task(), cache, Hearing())
     assert [c.weights for c in given] == [None, None]
@@ -362,7 +362,7 @@ def test_pretrained_leaves_out_before_anything_is_measured(hub: dict[str, object
     students = ["test_resnet", "test_resnet@width=0.5"]
     assert without_weights(students, Supply("auto")) == {}
     assert without_weights(students, Supply("pretrained")) == {
-        "test_resnet@width=0.5": "--student-weights pretrained, but timm publishes no weights for it"
+        "test_resnet@width=0.5": "student_weights='pretrained', but timm publishes no weights for it"
     }
     hub["answers"] = False
     with pytest.raises(ConfigError, match=r"leaves no student .*cannot be reached from here.*use auto or scratch"):

@@ -66,6 +66,6 @@ def test_an_endpoint_that_does_not_answer(tmp_path, port, request):
     seconds, message = asked(tmp_path, HF_ENDPOINT=f"http://127.0.0.1:{request.getfixturevalue(port)}")
     assert seconds < 10
     assert message.startswith("the pretrained weights of resnet18 cannot be reached from here")
-    assert "--teacher-weights FILE" in message
-    assert "--teacher-weights scratch" in message
+    assert "teacher_weights='FILE'" in message
+    assert "teacher_weights='scratch'" in message
     assert "\n" not in message

@@ -15,6 +15,7 @@ from timm.utils.misc import natural_key
 from autokd.data.dataset import UNLABELLED, Labels, PackedNames, Part, Parts, common_size
 from autokd.errors import DataError
 from autokd.files import digest
+from autokd.naming import set_to
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 SYNONYMS = {
@@ -32,7 +33,9 @@ def read_folder(root: Path) -> Parts:
     with unlabelled images next to class folders.
     """
     if not root.is_dir():
-        raise DataError(f"--data {root} is not a folder; give an image folder, digits, torch/NAME or hfds/NAME")
+        raise DataError(
+            f"{set_to('data', root)} is not a folder; give an image folder, digits, torch/NAME or hfds/NAME"
+        )
     folders = {part: _existing(root, names) for part, names in SYNONYMS.items()}
     if folders["train"] is None and (folders["val"] or folders["test"]):
         raise DataError(f"{root} has no train/ next to its other parts; put the training images into {root / 'train'}")

@@ -21,6 +21,7 @@ from ray.tune.search import Searcher
 
 from autokd.errors import ConfigError
 from autokd.machine import usable_cores
+from autokd.naming import set_to
 from autokd.records import EpochReport
 from autokd.tune.engines.local import describe
 from autokd.tune.engines.protocol import MAX_RETRIES, Job, JobSource, Outcome, WorkshopFactory
@@ -99,8 +100,8 @@ class RayEngine:
         offered = ray.cluster_resources()
         if self.gpus > offered.get("GPU", 0):
             raise ConfigError(
-                f"--gpus-per-trial {self.gpus:g} is more than the {offered.get('GPU', 0):g} GPUs of the Ray cluster; "
-                "ask for less, or 0"
+                f"{set_to('gpus_per_trial', self.gpus)} is more than the {offered.get('GPU', 0):g} GPUs "
+                "of the Ray cluster; ask for less, or 0"
             )
         largest = max(node["Resources"].get("CPU", 1) for node in ray.nodes() if node["Alive"])
         return float(max(1.0, min(largest, offered.get("CPU", 1) // self.workers)))

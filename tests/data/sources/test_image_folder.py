@@ -207,7 +207,7 @@ def damage(path: Path, how: str) -> None:
 def test_a_corrupt_image_is_named_and_refused(tmp_path, how):
     paths = write_plain_folder(tmp_path / "images", COUNTS)
     damage(paths[31], how)
-    with pytest.raises(DataError, match=r"train/b/001\.png in .*--on-corrupt skip") as caught:
+    with pytest.raises(DataError, match=r"train/b/001\.png in .*on_corrupt='skip'") as caught:
         prepared(settings(data=str(tmp_path / "images")))
     assert "\n" not in str(caught.value)
 
