@@ -1,4 +1,4 @@
-"""Distil a smaller model, train a small one directly, or keep the teacher: a compression search with a verdict.
+"""Distill a smaller model, train a small one directly, or keep the teacher: a compression search with a verdict.
 
 The public API, loaded when first used:
 

@@ -24,7 +24,8 @@ from torch.profiler import ProfilerActivity, profile
 from autokd.data.task import TaskData
 from autokd.progress import Silent
 from autokd.records import EpochReport, Recipe
-from autokd.soft_labels.write import SoftLabels, write_soft_labels
+from autokd.soft_labels.read import SoftLabels
+from autokd.soft_labels.write import write_soft_labels
 from autokd.training.loop import Training, train
 from autokd.zoo.build import build, normalisation
 

@@ -144,9 +144,9 @@ def _power(front: Front, asked: argparse.Namespace) -> None:
             row: Row = {"true gain, points": f"{100 * gain:.1f}", "test images": f"{images:,}"}
             for seeds in SEEDS:
                 cell = RunCell(images, seeds, chance, replace(front, gain=gain))
-                distil, strong, any_strong, unproven = 100 * _repeated(decided, cell, asked).mean(axis=0)
+                distill, strong, any_strong, unproven = 100 * _repeated(decided, cell, asked).mean(axis=0)
                 row |= {
-                    f"{seeds} seeds: distill": f"{distil:.1f} ± {_error(distil, asked.runs):.1f}",
+                    f"{seeds} seeds: distill": f"{distill:.1f} ± {_error(distill, asked.runs):.1f}",
                     f"{seeds} seeds: distill, strong": f"{strong:.1f}",
                     f"{seeds} seeds: any, strong": f"{any_strong:.1f}",
                     f"{seeds} seeds: teacher kept for want of a shown gain": f"{unproven:.1f}",

@@ -86,9 +86,9 @@ def decided(cell: RunCell, rng: np.random.Generator) -> Outcome:
     teacher beside a worthwhile distilled student, for want of a shown gain."""
     evidence = made_run(cell.front, cell.images, cell.seeds, cell.chance, rng)
     decision = decide(evidence, ACCURACY)
-    distil, strong = decision.verdict == "distill", decision.strength == "strong"
+    distill, strong = decision.verdict == "distill", decision.strength == "strong"
     unproven = decision.verdict == "keep_teacher" and policy.judge(build_case(evidence), ACCURACY).unproven
-    return distil, distil and strong, strong, unproven
+    return distill, distill and strong, strong, unproven
 
 
 @dataclass(frozen=True)

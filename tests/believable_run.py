@@ -308,8 +308,8 @@ def make_decision(verdict: str = "distill", **changes: object) -> Decision:
 
 
 _SUMMARIES = {
-    "distill": "Distil resnet152 into tf_efficientnetv2_b1: it keeps 98.8 % of the teacher's accuracy and serves 1,000 "
-    "requests for $0.000164 instead of $0.00138.",
+    "distill": "Distill resnet152 into tf_efficientnetv2_b1: it keeps 98.8 % of the teacher's accuracy and serves "
+    "1,000 requests for $0.000164 instead of $0.00138.",
     "use_small_model": "Train mobilevit_s directly: the teacher adds nothing that this test set could show.",
     "keep_teacher": "Keep resnet152: it meets the budget, and no student is worthwhile.",
     "none": "Nothing meets $0.00001 per 1,000 requests; the nearest is mobilenetv3_small_100 at $0.0000312.",

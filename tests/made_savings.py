@@ -24,7 +24,7 @@ def make_economics(volume: bool = True, pays: bool = True) -> Economics:
 
 
 def make_map() -> VerdictMap:
-    """More verdicts to distil towards high volumes."""
+    """More verdicts to distill towards high volumes."""
 
     def verdict(i: int, j: int) -> Verdict:
         reach = i + j

@@ -207,14 +207,14 @@ def test_the_terminal_prints_verdict_three_options_and_paths(
         "--output", str(tmp_path / "run"), "--cache-dir", str(tmp_path / "cache"),
     )  # fmt: skip
     lines = result.stdout.splitlines()
-    assert any(line.startswith("DISTIL (") for line in lines)
+    assert any(line.startswith("DISTILL A SMALLER MODEL (") for line in lines)
     assert [line.split()[0] for line in lines if line.startswith(("teacher ", "direct ", "distilled "))] == [
         "teacher", "direct", "distilled",
     ]  # fmt: skip
     assert str(tmp_path / "run" / "report.html") in result.stdout
     assert "e-0" not in result.stdout, "an amount in powers of ten"
-    (assumed,) = [line for line in lines if line.startswith("Costs assume $")]
-    assert "utilization 0.3" in assumed
+    (assumed,) = [line for line in lines if line.startswith("Costs    $")]
+    assert "30 % utilized" in assumed
     assert "left" in result.stderr
     assert "best distill" in result.stderr
 

@@ -50,7 +50,7 @@ def test_a_budget_below_all_costs_is_none_and_the_named_fix_fixes_it(done: Searc
     cheapest = min(f.cost_usd_per_1k for f in done.report.finalists)
     report = done.decide(max_cost=cheapest / 2)
     assert report.verdict == "none"
-    assert "The smallest change that would fix it" in report.reasons[-1]
+    assert "The smallest change that is enough" in report.reasons[-1]
     assert done.decide(max_cost=cheapest * 1.0001).verdict != "none"
 
 
@@ -147,11 +147,11 @@ def test_a_copy_says_where_its_evidence_lies_and_how_it_came_about(done: SearchR
     page = html.unescape((copy / "report.html").read_text())
     command = f"autokd decide {done.path.resolve()} --min-retention 0.9 --adoption-usd 250 --output {copy}"
     assert f"<pre>{done.report.command}\n{command}</pre>" in page
-    assert f"the evidence behind it in the run's folder, {done.path.resolve()}." in page
-    assert "lies beside it: report.json, trials.csv" not in page
+    assert f"the evidence in the run's folder, {done.path.resolve()}." in page
+    assert "in the same folder: report.json, trials.csv" not in page
     assert f"The recommended student lies in {done.path.resolve() / 'student'}; this very model" in page
     printed = run(*shlex.split(command.replace(str(copy), str(again)))[1:]).stdout
-    assert f"Report   {again / 'report.html'}" in printed
+    assert f"Files    {again / 'report.html'}" in printed
     stored = [json.loads((folder / "report.json").read_text()) for folder in (copy, again)]
     assert stored[0]["conditions"] == {"min_retention": 0.9, "adoption_usd": 250}
     assert stored[0] | {"created": ""} == stored[1] | {"created": ""}

@@ -48,7 +48,7 @@ class _Commands(click.Group):
 @click.version_option(package_name="autokd")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """Distil a smaller model, train a small one directly, or keep the teacher?
+    """Distill a smaller model, train a small one directly, or keep the teacher?
 
     Searches timm students within a budget of dollars per 1,000 requests and answers with evidence.
     """

@@ -93,7 +93,15 @@ def _options_table(report: Report) -> Table:
     """One row an option; a long name of a model is broken before any number is."""
     table = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 2, 0, 0))
     level = f"{report.options.teacher.accuracy.level * 100:g} %"
-    heads = ("option", "model", "ratio", f"test accuracy % ({level})", f"retention % ({level})", "$ per 1,000", "fits")
+    heads = (
+        "option",
+        "model",
+        "ratio",
+        f"test accuracy % ({level})",
+        f"retention % ({level})",
+        "$ per 1,000",
+        "eligible",
+    )
     for head in heads:
         left = head in {"option", "model"}
         table.add_column(head, justify="left" if left else "right", no_wrap=head != "model", overflow="fold")

@@ -1,4 +1,4 @@
-"""What is done to a view besides its crop: colour jitter and random erasing, functions of given uniform numbers."""
+"""Colour jitter and random erasing of a view after its crop, as functions of given uniform numbers."""
 
 from __future__ import annotations
 

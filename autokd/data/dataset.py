@@ -82,7 +82,7 @@ class Parts:
     flip: bool = True  # whether a mirrored image still shows its class
     native_size: int | None = None  # pixels of the longer side where all images have the same
     workers_can_reopen: bool = True
-    unlabelled: Part | None = None  # more images to distil on
+    unlabelled: Part | None = None  # more images to distill on
 
     @property
     def shipped(self) -> list[Part]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from autokd.decide.comparisons import Case, Student
 from autokd.decide.economics import break_even_requests, cheaper, costs_differ, horizon_saving_usd, one_time_usd, within
-from autokd.decide.limits import ROUNDING, affordable, good_enough
+from autokd.decide.policy_limits import ROUNDING, affordable, good_enough
 from autokd.decide.statistics.intervals import Estimate
 from autokd.records import ARM_OF, ARMS, Policy, Verdict
 

@@ -16,8 +16,8 @@ from math import log
 from autokd import formatting as fmt
 from autokd.cost.dollars import unrounded_replicas
 from autokd.decide.comparisons import Case
-from autokd.decide.limits import COST, LIMITS, Limit
 from autokd.decide.policy import Judgement, judge
+from autokd.decide.policy_limits import COST, LIMITS, Limit
 from autokd.records import CostModel, Policy, Verdict
 
 STEPS = 64  # of a dial's walk in one direction

@@ -14,7 +14,6 @@ from autokd import formatting as fmt
 from autokd.decide.comparisons import Offer, Student
 from autokd.decide.economics import cheaper, within
 from autokd.decide.explain import wording as say
-from autokd.decide.limits import QUALITY, affordable, could_be_good_enough
 from autokd.decide.policy import (
     Judgement,
     could_be_ahead,
@@ -23,6 +22,7 @@ from autokd.decide.policy import (
     is_preferred,
     judge,
 )
+from autokd.decide.policy_limits import QUALITY, affordable, could_be_good_enough
 from autokd.decide.sensitivity import Change, at_volume, volume_changes
 from autokd.decide.statistics.intervals import Estimate
 from autokd.decide.statistics.sample_size import needed, seeds_needed

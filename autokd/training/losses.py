@@ -73,7 +73,7 @@ def soft_loss(
 
 
 class _Asked(NamedTuple):
-    """Arguments of `soft_loss` besides the logits."""
+    """Arguments of `soft_loss` in addition to the logits."""
 
     temperature: float
     labels: Tensor | None

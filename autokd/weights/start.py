@@ -193,5 +193,5 @@ def _why(error: Exception) -> str:
 
 
 def _needs(student: str, task: Task) -> tuple[object, ...]:
-    """What converted weights depend on besides their source."""
+    """What converted weights depend on in addition to their source."""
     return (*task.classes, *build_arguments(student, task.transform.image_size).items())

@@ -70,7 +70,7 @@ def build(
 
 
 def build_arguments(name: str, image_size: int) -> dict[str, Any]:
-    """What `timm.create_model` needs besides name and classes to rebuild it: image size and settings."""
+    """What `timm.create_model` needs in addition to name and classes to rebuild it: image size and settings."""
     resolved = resolve_model_input_args(base_name(name), {"img_size": image_size})
     return arguments_of(name) | ({"img_size": image_size} if "img_size" in resolved else {})
 

@@ -113,7 +113,7 @@ def _multiple(channels: int, factor: float, of: int) -> int:
 
 
 def arguments_of(student: str) -> Arguments:
-    """What `timm.create_model` takes besides name, classes and image size to build a student."""
+    """What `timm.create_model` takes in addition to name, classes and image size to build a student."""
     spec = parse(student)
     sizes = {key: value for key in ("output_stride", "patch_size") if (value := getattr(spec, key)) is not None}
     return {**scale_arguments(spec), **sizes}

@@ -45,7 +45,7 @@ def test_every_note_of_the_search_is_a_weakness() -> None:
 def test_an_arm_that_was_tried_and_is_empty_is_a_weakness() -> None:
     assert "direct arm has no finalist" in only(decided(distilled()))
     assert "distill arm has no finalist" in only(decided(direct()))
-    assert decided(direct(), trials=0).strength == "strong"  # there was nothing to distil
+    assert decided(direct(), trials=0).strength == "strong"  # there was nothing to distill
 
 
 def test_a_test_part_that_the_teacher_may_have_seen() -> None:

@@ -64,7 +64,7 @@ def finalist(arm: str) -> FinalistRecord:
 
 
 def card(arm: str) -> str:
-    return model_card(SimpleNamespace(summary="Distil test_resnet."), finalist(arm), SEEDS[0], TASK)
+    return model_card(SimpleNamespace(summary="Distill test_resnet."), finalist(arm), SEEDS[0], TASK)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_it_says_what_how_and_how_good(arm, how):
     text = card(arm)
     for part in (
         f"# test_resnet, {how}",
-        "Distil test_resnet.",
+        "Distill test_resnet.",
         "images of pets, 3 classes, 12,345 training images",
         "RGB, 32 x 32 px",
         "471,239 (8.0x fewer than the teacher)",

@@ -78,9 +78,9 @@ def test_the_verdict_comes_first(reading: Reading) -> None:
     assert reading.headings[0] == "Distill a smaller model"
     order = [
         "weak evidence",
-        "Distil resnet152 into tf_efficientnetv2_b1",
-        "Holds on this condition: above 1.7 million requests",
-        "Asked for: at most $0.002 per 1,000 requests",
+        "Distill resnet152 into tf_efficientnetv2_b1",
+        "Condition: above 1.7 million requests",
+        "Asked for: a budget of $0.002 per 1,000 requests",
         "What the verdict rests on",
         "Why it is weak, and what is needed",
         "What would change it",

@@ -208,7 +208,7 @@ def test_any_byte_of_a_views_json_counts(tmp_path):
     path, sound = Path(made.folder) / "view-0000.json", contents(made.folder)
     text = path.read_bytes()
     for place in range(0, len(text), 7):
-        flip(path, place)
+        flip(path, min(place, path.stat().st_size - 1))  # the seconds in it may be shorter each time
         assert soft_labels(tmp_path, 1).reused == 0, f"byte {place}: {path.read_bytes()}"
     assert contents(made.folder) == sound
 

@@ -257,7 +257,7 @@ def test_the_example_is_sound() -> None:
     assert len(space.names()) >= 5
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/search-spaces.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/search-spaces.md", "docs/how-to.md"])
 def test_examples_in_the_documents_are_sound(page: str, tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
     blocks = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)

@@ -10,8 +10,8 @@ from autokd import formatting as fmt
 from autokd.decide.comparisons import Offer
 from autokd.decide.economics import within
 from autokd.decide.explain.refusals import refusals, teacher_refusals
-from autokd.decide.limits import COST, LIMITS, SERVING, Limit, missed
 from autokd.decide.policy import Judgement
+from autokd.decide.policy_limits import COST, LIMITS, SERVING, Limit, missed
 from autokd.decide.sensitivity import Change
 from autokd.records import LeftOut, Policy
 

@@ -13,8 +13,8 @@ from autokd.decide.economics import costs_differ, horizon_saving_usd
 from autokd.decide.explain import wording as say
 from autokd.decide.explain.nearest_miss import nearest_miss, smallest_fix
 from autokd.decide.explain.refusals import refusals, teacher_refusals
-from autokd.decide.limits import COST, LIMITS
 from autokd.decide.policy import Judgement, decided_by_cost, gains, is_ahead, leads
+from autokd.decide.policy_limits import COST, LIMITS
 from autokd.decide.sensitivity import Change
 from autokd.records import ARMS, Arm, Difference, Policy
 

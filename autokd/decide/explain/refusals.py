@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from autokd import formatting as fmt
 from autokd.decide.comparisons import Case, Offer, Student
 from autokd.decide.economics import cheaper, horizon_saving_usd, one_time_usd
-from autokd.decide.limits import LIMITS, SERVING, missed
 from autokd.decide.policy import Judgement
+from autokd.decide.policy_limits import LIMITS, SERVING, missed
 from autokd.records import Policy
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from autokd.decide.limits import LIMITS, QUALITY, RECALL, RETENTION, Limit
+from autokd.decide.policy_limits import LIMITS, QUALITY, RECALL, RETENTION, Limit
 from autokd.records import Policy
 from autokd.report import format as fmt
 

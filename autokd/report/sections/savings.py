@@ -15,7 +15,7 @@ from autokd.report.sections.method import STAGES
 from autokd.report.table import Column, Table
 
 WORDS: dict[Verdict, str] = {
-    "distill": "distil",
+    "distill": "distill",
     "use_small_model": "small",
     "keep_teacher": "teacher",
     "none": "none",

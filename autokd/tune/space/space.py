@@ -42,7 +42,7 @@ class Space(Section):
         return self.recipe.distill.temperature or (few if classes <= 100 else Range(low=0.5, high=4.0, log=True))
 
     def ranges(self, arm: Arm, classes: int) -> dict[str, Range]:
-        """What the sampler draws besides student, loss and schedule, by the names of Recipe; fixed values included."""
+        """What the sampler draws after student, loss and schedule, by the names of Recipe; fixed values included."""
         found = self.recipe.of(arm).given()
         if arm == "distill":
             found["temperature"] = self.temperature(classes)

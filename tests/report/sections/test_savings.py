@@ -96,7 +96,7 @@ def test_the_map_has_high_utilization_on_top_and_marks_what_was_asked(tmp_path: 
     assert found.columns[:3] == ("10\u00a0k", "100\u00a0k", "1\u00a0M")
     marked = [(label, j) for label, row in found.rows for j, square in enumerate(row) if square.here]
     assert marked == [("70\u00a0%", 3)]  # 3 M is nearer to 2.5 M than 1 M is
-    assert found.rows[0][1][-1].text == "distil" and found.rows[-1][1][0].text == "none"
+    assert found.rows[0][1][-1].text == "distill" and found.rows[-1][1][0].text == "none"
     cells = len(REQUESTS) * len(UTILIZATION)
     assert f"In 15 of {cells} cells it is that of this report." in found.seen
     assert found.seen.endswith("is outlined.")
