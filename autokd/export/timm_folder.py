@@ -23,7 +23,7 @@ from autokd.zoo.build import build, build_arguments, normalisation, reason
 def export_timm(folder: Path, finalist: FinalistRecord, weights: Path, task: Task, card: str) -> None:
     """Write weights, config.json with classes and preprocessing, and a model card; replaces an older export.
 
-    Raises RunError where the weights do not lie where the confirmation left them, or are no longer what it left.
+    Raises RunError where the weights do not lie where the confirmation left them, or have changed since.
     """
     if not weights.exists():
         raise RunError(f"{weights} is missing; start the search again with another {named('output')}")

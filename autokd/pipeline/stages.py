@@ -81,7 +81,7 @@ class State:
 
 
 def prepare(run: Run, config: SearchConfig, parts: Parts, listener: Listener) -> Prepared:
-    """Task and teacher; raises RunError where either is no longer what the run was started with."""
+    """Task and teacher; raises RunError where either has changed since the run was started."""
     prepared = parts.prepare(config, listener)
     task, teacher = prepared.task, prepared.teacher
     known_task, known_teacher = TASK.read_if_there(run.path), TEACHER.read_if_there(run.path)
@@ -268,7 +268,7 @@ def _arm_note(arm: Arm, trials: Sequence[TrialRecord], planned: int, ended_by: s
 
 
 def train_nothing(state: State) -> None:
-    """Where there is no candidate: an empty search, for the verdict to say so."""
+    """An empty search, for a verdict without candidates."""
     text = "No student fits both the compression range and the budget, so nothing was trained."
     SEARCH.write(state.run.path, summarise(state, [], [Note(kind="nothing_to_train", text=text)], {}))
 

@@ -105,7 +105,7 @@ class Run:
         """An existing run; raises RunError where there is none, or one that cannot be read."""
         run = cls(path)
         if not MANIFEST.exists(path):
-            raise RunError(f"{path} holds no run (there is no run.json); name the folder that `autokd search` printed")
+            raise RunError(f"{path} holds no run (run.json is missing); name the folder that `autokd search` printed")
         MANIFEST.read(path)
         return run
 

@@ -57,7 +57,7 @@ def write_trials(folder: Path, trials: Sequence[TrialRecord]) -> None:
 
 
 def stored_trials(folder: Path) -> tuple[TrialRecord, ...]:
-    """The trials of a run; none where there is no table of them."""
+    """The trials of a run; none where their table is missing."""
     return read_trials(folder) if (folder / TRIALS).is_file() else ()
 
 
