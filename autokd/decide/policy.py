@@ -189,7 +189,7 @@ def is_preferred(case: Case, policy: Policy, distilled: Student, direct: Student
 
 
 def decided_by_cost(policy: Policy, distilled: Student, direct: Student) -> bool:
-    """Whether savings are preferred and settle it between two picks."""
+    """Whether savings are preferred and decide between two picks."""
     return policy.prefer == "savings" and costs_differ(distilled.cost.mean, direct.cost.mean)
 
 

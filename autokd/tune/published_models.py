@@ -1,6 +1,6 @@
 """Published models of the task's own classes, used as they are: evaluated on validation, never trained.
 
-The best of them become finalists. Which ones is settled on validation, so that only these see the test images.
+The best of them become finalists. Validation decides which ones, so that only these see the test images.
 """
 
 from __future__ import annotations
