@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from autokd.data.dataset import Labels, Part, Parts, common_size
+from autokd.data.open_image import open_image
 from autokd.data.sources.python_pair import single_label
 from autokd.errors import DataError
 from autokd.files import digest
@@ -56,7 +56,7 @@ def _stamp_of_hf(dataset: Any) -> str | None:
     None where the table holds paths of images instead of images, for those may change without the table.
     """
     table = dataset.reader.dataset
-    if not (len(table) and table[0][dataset.reader.image_key]["bytes"]):
+    if not (len(table) and (table[0][dataset.reader.image_key] or {}).get("bytes")):
         return None
     files = [Path(file["filename"]) for file in table.cache_files]
     stamps = [f"{file}:{(status := file.stat()).st_size}:{status.st_mtime_ns}" for file in files]
@@ -70,9 +70,7 @@ def _hf_part(dataset: Any, data: str, part: str, labels: Labels | None = None) -
         labels = np.array([single_label(label, data) for label in reader.iter_targets()], dtype=np.int64)
 
     def read(index: int) -> Image.Image:
-        with reader[index][0] as file:
-            image = Image.open(io.BytesIO(file.read()))
-            image.load()
-            return image
+        image = reader.dataset[index][reader.image_key] or {}  # timm's own way opens whatever lies at the path
+        return open_image(image.get("bytes") or image.get("path") or "")
 
     return Part([f"{part} image {i}" for i in range(len(labels))], labels, read)

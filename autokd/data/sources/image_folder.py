@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from timm.utils.misc import natural_key
 
 from autokd.data.dataset import UNLABELLED, Labels, PackedNames, Part, Parts, common_size
+from autokd.data.open_image import open_image
 from autokd.errors import DataError
 from autokd.files import digest
 
@@ -146,10 +146,3 @@ def _files(folders: Sequence[_Class], labels: Labels, data_root: Path) -> Part:
     paths = PackedNames(text)
     names = PackedNames(text, skip=len(os.path.join(data_root.absolute(), "")))  # noqa: PTH118
     return Part(names, labels, lambda i: open_image(paths[i]), paths)
-
-
-def open_image(path: str | Path) -> Image.Image:
-    """Decode one file completely, so that a truncated one fails here."""
-    with Image.open(path) as image:
-        image.load()
-        return image

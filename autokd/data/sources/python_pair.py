@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from autokd.data.dataset import Labels, Part, Parts, common_size
+from autokd.data.open_image import checked_size
 from autokd.errors import DataError
 
 Pair = tuple[Any, Any]
@@ -81,7 +82,7 @@ def as_image(value: Any) -> Image.Image:
     Floats are taken as 0 to 1. Raises DataError for anything else, normalised tensors among it.
     """
     if isinstance(value, Image.Image):
-        return value
+        return checked_size(value)
     array = _as_array(value)
     if array.ndim == 3 and array.shape[0] in CHANNELS and array.shape[2] not in CHANNELS:
         array = array.transpose(1, 2, 0)

@@ -12,7 +12,8 @@ from PIL import Image
 
 import autokd.data.streaming
 from autokd.data.image_store import to_pixels
-from autokd.data.sources.image_folder import open_image, read_folder
+from autokd.data.open_image import open_image
+from autokd.data.sources.image_folder import read_folder
 from autokd.data.streaming import StreamedImages
 from autokd.data.task import choose_transform, open_task, prepare_task
 from autokd.errors import DataError
@@ -207,7 +208,7 @@ def damage(path: Path, how: str) -> None:
 def test_a_corrupt_image_is_named_and_refused(tmp_path, how):
     paths = write_plain_folder(tmp_path / "images", COUNTS)
     damage(paths[31], how)
-    with pytest.raises(DataError, match=r"train/b/001\.png in .*--on-corrupt skip") as caught:
+    with pytest.raises(DataError, match=r"train/b/001\.png in .*on_corrupt='skip'") as caught:
         prepared(settings(data=str(tmp_path / "images")))
     assert "\n" not in str(caught.value)
 
