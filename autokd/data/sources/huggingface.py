@@ -13,9 +13,13 @@ from autokd.data.open_image import open_image
 from autokd.data.sources.python_pair import single_label
 from autokd.errors import DataError
 from autokd.files import digest
+from autokd.formatting import escaped
+from autokd.naming import set_to
 
 
 def read_hfds(data: str, data_dir: Path | None) -> Parts:
+    if not data.removeprefix("hfds/").strip(" /"):
+        raise DataError(f"{set_to('data', data)} names no data set; give one of the Hugging Face hub: hfds/NAME")
     try:
         import datasets
     except ImportError:
@@ -44,7 +48,8 @@ def read_hfds(data: str, data_dir: Path | None) -> Parts:
     reader = train.reader
     labels = np.array([single_label(label, data) for label in reader.iter_targets()], dtype=np.int64)
     indices = {index: name for name, index in reader.class_to_idx.items()}
-    classes = tuple(str(indices.get(i, i)) for i in range(int(labels.max()) + 1 if not indices else max(indices) + 1))
+    count = int(labels.max()) + 1 if not indices else max(indices) + 1
+    classes = tuple(escaped(str(indices.get(i, i))) for i in range(count))
     part = _hf_part(train, data, "train", labels)
     identity = None if None in stamps else digest(data, *parts, *stamps)
     return Parts(data, classes, part, parts.get("val"), parts.get("test"), identity, native_size=common_size(part))

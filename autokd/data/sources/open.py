@@ -13,6 +13,10 @@ from autokd.data.sources.image_folder import read_folder
 from autokd.data.sources.python_pair import Pair, read_pair
 from autokd.data.sources.torchvision import read_torch
 from autokd.errors import DataError
+from autokd.formatting import escaped
+from autokd.naming import set_to
+
+FORMS = "an image folder, digits, torch/NAME or hfds/NAME"
 
 
 def read_parts(data: str, data_dir: Path | None, pair: Pair | None = None) -> Parts:
@@ -22,6 +26,10 @@ def read_parts(data: str, data_dir: Path | None, pair: Pair | None = None) -> Pa
     """
     if pair is not None:
         return read_pair(pair)
+    if not data.strip():
+        raise DataError(f"{set_to('data', data)} names nothing; give {FORMS}")
+    if data != escaped(data):
+        raise DataError(f"{set_to('data', escaped(data))} has characters that cannot be shown; rename it")
     if data == "digits":
         return _read_digits()
     if data.startswith("torch/"):

@@ -13,6 +13,7 @@ from PIL import Image
 from autokd.data.dataset import Labels, Part, Parts, common_size
 from autokd.data.open_image import checked_size
 from autokd.errors import DataError
+from autokd.formatting import escaped
 
 Pair = tuple[Any, Any]
 CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
@@ -72,7 +73,7 @@ def class_names(dataset: Any, labels: Labels) -> tuple[str, ...]:
     names = getattr(dataset, "classes", None)
     count = int(labels.max()) + 1
     if names is not None and len(names) >= count:
-        return tuple(str(name) for name in names)
+        return tuple(escaped(str(name)) for name in names)
     return tuple(str(i) for i in range(count))
 
 
