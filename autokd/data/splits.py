@@ -10,6 +10,7 @@ import numpy as np
 
 from autokd.data.dataset import Labels, Parts
 from autokd.errors import DataError
+from autokd.formatting import percent
 
 SPLIT_SEED = 20_240_101  # a constant: the same data always give the same splits, so teachers can be kept
 VAL_SHARE, TEST_SHARE, CUT_LIMIT = 0.15, 0.25, 10_000
@@ -98,7 +99,7 @@ def _refuse_uneven(parts: Parts, labels: Labels, evaluated: Mapping[str, Labels]
         raise DataError(
             f"{counts[most]:,} of {len(indices):,} {name} images of {parts.data} are of the class {largest!r}, so that "
             f"accuracy says nothing about {others[0]!r}{more}; add images of other classes, or take some of "
-            f"{largest!r} away (at most {MOST_OF_ONE_CLASS:.0%} may be of one class)"
+            f"{largest!r} away (at most {percent(MOST_OF_ONE_CLASS, 0)} may be of one class)"
         )
 
 

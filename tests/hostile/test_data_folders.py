@@ -9,16 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import FakeParts
 from helpers_images import plain, prepared, settings, write_pattern_folder
 
 from autokd.data.dataset import PackedNames, Part
 from autokd.data.sources.image_folder import read_folder
-from autokd.data.sources.open import read_parts
+from autokd.data.sources.open import read_parts, refuse_among_images
 from autokd.data.sources.python_pair import class_names
 from autokd.data.streaming import PartsReader, StreamedImages
 from autokd.errors import DataError
 from autokd.formatting import escaped
 from autokd.naming import Names, naming
+from autokd.pipeline.search import run_search
 
 ODD = "line\nbreak \x1b[31m \u202egnp"
 
@@ -169,6 +171,11 @@ def test_data_whose_name_cannot_be_shown_are_refused(folder, name):
     assert refused(path).endswith("has characters that cannot be shown; rename it")
 
 
+def test_data_with_a_zero_byte_are_refused():
+    refuse_among_images("a\0b", {"output": Path("run")})  # leaves it to what reads the data
+    assert "cannot be shown" in refused("a\0b")
+
+
 def test_class_names_from_python_are_escaped():
     class Given:
         classes = (ODD, "\udcff")
@@ -202,3 +209,44 @@ def test_an_empty_name_of_torchvision_lists_those_that_there_are():
 
 def test_a_name_that_is_too_long_is_shortened():
     assert "aaa...aaa" in refused("a" * 5_000)
+
+
+# ---- what a search writes ---------------------------------------------------------------------------------------
+
+
+def searched(space_file: Path, data: Path, cache: Path, output: Path | None) -> str | None:
+    """The sentence that refuses such a search, which then leaves nothing; None for one that ends."""
+    options = {"teacher": "resnet10t", "space": str(space_file), "epochs": 6, "trials": 8}
+    before = sorted(data.rglob("*"))
+    try:
+        run_search(settings(**options, data=str(data), cache_dir=cache), output=output, parts=FakeParts())
+    except DataError as error:
+        assert sorted(data.rglob("*")) == before
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("place", ["", "run", "a/run", "../link/run"])
+def test_a_run_among_the_images_is_refused(folder, tmp_path, space_file, place):
+    (tmp_path / "link").symlink_to(folder)
+    output = folder / place
+    assert searched(space_file, folder, tmp_path / "cache", output) == (
+        f"output='{output}' is among the images of {folder}, where the next search would look for images in it; "
+        "choose a folder outside"
+    )
+
+
+def test_so_is_the_usual_place_of_runs_where_that_is_among_them(folder, tmp_path, space_file, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert "output='reports/resnet10t" in (searched(space_file, Path(), tmp_path / "cache", None) or "")
+
+
+def test_so_is_the_cache(folder, tmp_path, space_file):
+    assert "cache_dir=" in (searched(space_file, folder, folder / "cache", tmp_path / "run") or "")
+
+
+def test_next_to_the_parts_of_a_data_set_a_run_is_welcome(tmp_path, space_file):
+    root = write_pattern_folder(tmp_path / "images", {"train": {"a": 2, "b": 2}, "val": {"a": 1}})
+    assert "among" in (searched(space_file, root, tmp_path / "cache", root / "val" / "run") or "")
+    assert searched(space_file, root, root / "cache", root / "run") is None
+    assert read_folder(root).classes == ("a", "b")

@@ -69,6 +69,12 @@ def read_folder(root: Path) -> Parts:
     )
 
 
+def image_roots(root: Path) -> list[Path]:
+    """The folders below which every folder counts: the parts that there are, or the whole."""
+    folders = [_existing(root, names) for names in (*SYNONYMS.values(), (UNLABELLED_FOLDER,))]
+    return [folder for folder in folders if folder] if folders[0] else [root]
+
+
 def _existing(root: Path, names: tuple[str, ...]) -> Path | None:
     return next((root / name for name in names if _is_folder(root / name)), None)
 
