@@ -51,8 +51,10 @@ def to_pixels(image: Image.Image, size: int, interpolation: str) -> Pixels:
     image = _without_far_ends(image)
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if "transparency" in image.info and image.mode != "RGB":
+        image = image.convert("RGBA")
     if image.mode != "RGB":
-        image = image.convert("RGBA" if "transparency" in image.info else image.mode).convert("RGB")
+        image = image.convert("RGB")
     # rounding as in torchvision's Resize and CenterCrop, so that an exported student sees the very same pixels
     width, height = image.size
     short = min(width, height)
