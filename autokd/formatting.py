@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from math import ceil, floor, isfinite, log10
+from unicodedata import category
 
 VERDICTS = {
     "distill": "distill a smaller model",
@@ -12,6 +13,8 @@ VERDICTS = {
     "keep_teacher": "keep the teacher",
     "none": "nothing meets the limits",
 }
+
+_DIRECTIONS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # of writing
 
 
 def usd(amount: float) -> str:
@@ -156,3 +159,12 @@ def file_size(count: float) -> str:
 def printable(text: str) -> str:
     """Text that can be encoded: half a surrogate pair (from an odd file name) becomes its escape."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def escaped(text: str) -> str:
+    """A name from the disk for messages: control and direction characters, and bytes that are no text, are escaped."""
+    return "".join(c.encode("unicode_escape").decode() if _is_odd(c) else c for c in text)
+
+
+def _is_odd(character: str) -> bool:
+    return category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _DIRECTIONS

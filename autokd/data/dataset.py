@@ -13,7 +13,7 @@ from PIL import Image
 
 Labels = npt.NDArray[np.int64]
 UNLABELLED = -1
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what Pillow raises
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # of files, and of images from Python
 
 
 class PackedNames(Sequence[str]):

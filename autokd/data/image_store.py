@@ -14,6 +14,7 @@ from torch import Tensor
 
 Indices = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
+MOST_STRETCHED = 16  # long side / short side that is resized whole
 
 
 class ImageStore(Protocol):
@@ -47,10 +48,13 @@ class ResidentImages:
 
 def to_pixels(image: Image.Image, size: int, interpolation: str) -> Pixels:
     """RGB pixels [3, size, size]: the shorter side resized to `size`, then the centre; grey, palette and 16 bit too."""
+    image = _without_far_ends(image)
     if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if "transparency" in image.info and image.mode != "RGB":
+        image = image.convert("RGBA")
     if image.mode != "RGB":
-        image = image.convert("RGBA" if "transparency" in image.info else image.mode).convert("RGB")
+        image = image.convert("RGB")
     # rounding as in torchvision's Resize and CenterCrop, so that an exported student sees the very same pixels
     width, height = image.size
     short = min(width, height)
@@ -60,3 +64,11 @@ def to_pixels(image: Image.Image, size: int, interpolation: str) -> Pixels:
     left, top = round((width - size) / 2), round((height - size) / 2)
     square = np.asarray(resized.crop((left, top, left + size, top + size)), dtype=np.uint8)
     return np.ascontiguousarray(square.transpose(2, 0, 1))
+
+
+def _without_far_ends(image: Image.Image) -> Image.Image:
+    """The middle of a very long image, of which only the centre is kept: resized whole it would take gigabytes."""
+    width, height = image.size
+    most = MOST_STRETCHED * min(width, height)
+    left, top = max(0, width - most) // 2, max(0, height - most) // 2
+    return image.crop((left, top, width - left, height - top)) if left or top else image

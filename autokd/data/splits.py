@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -9,10 +10,12 @@ import numpy as np
 
 from autokd.data.dataset import Labels, Parts
 from autokd.errors import DataError
+from autokd.formatting import percent
 
 SPLIT_SEED = 20_240_101  # a constant: the same data always give the same splits, so teachers can be kept
 VAL_SHARE, TEST_SHARE, CUT_LIMIT = 0.15, 0.25, 10_000
 MIN_TEST = 20
+MOST_OF_ONE_CLASS = 0.99  # of an evaluation part; above it, accuracy tells of one class only
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Splits:
 def make_splits(parts: Parts) -> Splits:
     """Cut validation and test from training where they are not shipped.
 
-    Raises DataError where a class has no training image, or the splits are too small to say anything.
+    Raises DataError where a class has no training image, or the splits are too small or too uneven to say anything.
     """
     shipped = parts.shipped
     starts = np.cumsum([0, *(len(part) for part in shipped)])
@@ -54,6 +57,7 @@ def make_splits(parts: Parts) -> Splits:
             f"{parts.data} leaves {len(val)} validation and {len(test)} test images, too few to compare models "
             f"(at least {MIN_TEST} of each are needed); add images"
         )
+    _refuse_uneven(parts, labels, {"validation": val, "test": test})
     train = np.concatenate([train, unlabelled])
     return Splits(labels, train, val, test, _note(parts, len(val), len(test)), parts.test is not None)
 
@@ -79,6 +83,23 @@ def _check(parts: Parts, labels: Labels, train: Labels) -> None:
     if stray := [name for name in missing if parts.classes.index(name) in used]:
         raise DataError(
             f"class {stray[0]!r} has images outside the training part but none in it; add some or remove them"
+        )
+
+
+def _refuse_uneven(parts: Parts, labels: Labels, evaluated: Mapping[str, Labels]) -> None:
+    """No model can show that it is better than a constant where nearly all images are of one class."""
+    for name, indices in evaluated.items():
+        counts = np.bincount(labels[indices], minlength=len(parts.classes))
+        most = int(counts.argmax())
+        if counts[most] <= MOST_OF_ONE_CLASS * len(indices):
+            continue
+        largest = parts.classes[most]
+        others = [parts.classes[i] for i in np.unique(labels[labels >= 0]) if i != most]
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        raise DataError(
+            f"{counts[most]:,} of {len(indices):,} {name} images of {parts.data} are of the class {largest!r}, so that "
+            f"accuracy says nothing about {others[0]!r}{more}; add images of other classes, or take some of "
+            f"{largest!r} away (at most {percent(MOST_OF_ONE_CLASS, 0)} may be of one class)"
         )
 
 

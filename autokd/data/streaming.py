@@ -15,9 +15,10 @@ from torch import Tensor
 
 from autokd.data.dataset import UNREADABLE, PackedNames, Part
 from autokd.data.image_store import Indices, Pixels, to_pixels
-from autokd.data.sources.image_folder import open_image
+from autokd.data.open_image import open_image
 from autokd.data.workers import Workers, worker_count
 from autokd.errors import DataError
+from autokd.formatting import escaped
 
 PIECE = 32  # images that a process decodes at a time, so that all processes share in one batch
 
@@ -100,7 +101,7 @@ class StreamedImages:
         start = 0
         for pixels, failures in pieces:
             for row, why in failures[:1]:
-                name = self._read.name(int(indices[start + row]))
+                name = escaped(self._read.name(int(indices[start + row])))
                 raise DataError(f"{name} can no longer be read ({why}); put it back, or start a new search without it")
             start += len(pixels)
         moved = [pixels.to(self._device, non_blocking=True) for pixels, _ in pieces]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autokd.config import SearchConfig
-from autokd.data.dataset import UNLABELLED, Part, Parts
+from autokd.data.dataset import UNLABELLED, UNREADABLE, Part, Parts
 from autokd.data.decoding import decode_all
 from autokd.data.hidden_labels import labelled_share
 from autokd.data.image_store import ImageStore, Indices, ResidentImages
@@ -23,6 +23,7 @@ from autokd.data.views import store_size
 from autokd.data.workers import worker_count
 from autokd.errors import DataError
 from autokd.files import damaged_in_cache, digest, read_cache_json, write_bytes, write_text
+from autokd.formatting import escaped
 from autokd.naming import named, set_to
 from autokd.progress import Listener
 from autokd.records import Task, Transform
@@ -76,7 +77,7 @@ def prepare_task(
     # a data set from Python may hold what cannot be forked; while others decode, this process only waits
     workers = worker_count(config.loader_workers, spare=0) if parts.workers_can_reopen else 0
     path, content, corrupt = decode_all(read, parts.identity, resident, config.cache_dir, workers, listener)
-    skipped = _judge_corrupt([read.name(i) for i in corrupt], config)
+    skipped = _judge_corrupt(read, corrupt, config)
     splits = _without(make_splits(_intact(parts, set(corrupt))), len(read), corrupt)
     return _write(config, parts, transform, splits, path, content, skipped)
 
@@ -159,14 +160,23 @@ def _open_images(
     return StreamedImages(PartsReader(parts.shipped, size, interpolation), device, loader_workers)
 
 
-def _judge_corrupt(names: list[str], config: SearchConfig) -> tuple[str, ...]:
+def _judge_corrupt(read: PartsReader, corrupt: list[int], config: SearchConfig) -> tuple[str, ...]:
+    names = [escaped(read.name(i)) for i in corrupt]
     if names and config.on_corrupt == "refuse":
         more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
         raise DataError(
-            f"{names[0]}{more} in {config.data} cannot be read as an image; repair or remove it, or "
-            f"add {set_to('on_corrupt', 'skip')}"
+            f"{names[0]}{more} in {config.data} cannot be read as an image{_why(read, corrupt[0])}; repair or remove "
+            f"it, or add {set_to('on_corrupt', 'skip')}"
         )
     return tuple(names)
+
+
+def _why(read: PartsReader, index: int) -> str:
+    try:
+        read(index)
+    except UNREADABLE as error:
+        return f" ({' '.join(str(error).split())})"
+    return ""  # mended meanwhile
 
 
 def _intact(parts: Parts, corrupt: set[int]) -> Parts:

@@ -54,6 +54,7 @@ def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = 
     """Candidates with ratio and cost, and the work and money of a search; raises UsageError like a search would."""
     listener = listener or Silent()
     parts.check(config)
+    parts.refuse_among_images(config, {"cache_dir": config.cache_dir})
     listener.stage("Data")
     data = _data(config, parts, listener)
     folder, task = data.folder, data.task

@@ -35,7 +35,7 @@ def run_search(
     """
     parts = parts or Parts()
     parts.check(config)
-    run = _open(config, output, resume, command)
+    run = _open(config, parts, output, resume, command)
     with run.lock():
         log = RunLog(run)
         heard = Interruptible(Both(log, listener or Silent()), stop)
@@ -116,9 +116,11 @@ def _search(run: Run, config: SearchConfig, parts: Parts, listener: Listener, st
     stages.conclude(state)
 
 
-def _open(config: SearchConfig, output: Path | None, resume: bool, command: str | None) -> Run:
+def _open(config: SearchConfig, parts: Parts, output: Path | None, resume: bool, command: str | None) -> Run:
     if not resume:
-        return Run.create(output or new_run_path(config.teacher), config, command)
+        path = output or new_run_path(config.teacher)
+        parts.refuse_among_images(config, {"output": path, "cache_dir": config.cache_dir})
+        return Run.create(path, config, command)
     run = Run.open(output or find_unfinished(config))
     if differing := config.differs_from(run.settings):
         settings = ", ".join(map(named, differing))

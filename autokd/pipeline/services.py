@@ -59,6 +59,13 @@ class Parts:
         if self.teacher is None:
             check_weights(config)
 
+    def refuse_among_images(self, config: SearchConfig, written: Mapping[str, Path]) -> None:
+        """Raises DataError for a folder of ours, by its setting, where the next search would look for images."""
+        from autokd.data.sources.open import refuse_among_images
+
+        if self.pair is None:
+            refuse_among_images(config.data, written)
+
     def prepare(self, config: SearchConfig, listener: Listener) -> Prepared:
         """Data, splits and a verified teacher."""
         import numpy as np

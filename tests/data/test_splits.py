@@ -82,6 +82,28 @@ def test_an_unused_name_keeps_its_place():
     assert set(splits.labels.tolist()) == {0, 2}
 
 
+def counted(*counts: int) -> np.ndarray:
+    return np.repeat(np.arange(len(counts)), counts)
+
+
+@pytest.mark.parametrize("counts", [(10_000, 1), (1, 10_000), (10_000, 1, 1), (10_000, 60)])
+def test_where_one_class_is_nearly_everything_the_classes_are_named(counts):
+    most, other = ("1", "0") if counts[0] == 1 else ("0", "1")
+    with pytest.raises(DataError, match=rf"validation images .* class '{most}', so .* nothing about '{other}'.*; add"):
+        make_splits(parts(counted(*counts)))
+
+
+@pytest.mark.parametrize("name", ["val", "test"])
+def test_a_part_of_one_class_only_is_refused(name):
+    with pytest.raises(DataError, match=r"30 of 30 .* images of made up are of the class '1'"):
+        make_splits(parts(counted(200, 200), **{name: [1] * 30}))
+
+
+def test_uneven_classes_are_accepted_up_to_a_hundred_to_one():
+    splits = make_splits(parts(counted(9_900, 100)))
+    assert set(splits.labels[splits.val].tolist()) == {0, 1}
+
+
 def test_one_class_is_refused():
     with pytest.raises(DataError, match="one class only"):
         make_splits(parts([1] * 200, classes=2))

@@ -17,7 +17,7 @@ from PIL import Image
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from autokd.data.image_store import to_pixels
-from autokd.data.sources.image_folder import open_image
+from autokd.data.open_image import open_image
 from autokd.data.streaming import PIECE, StreamedImages
 from autokd.data.task import prepare_task
 from autokd.data.workers import worker_count

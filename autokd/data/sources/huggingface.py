@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,17 @@ import numpy as np
 from PIL import Image
 
 from autokd.data.dataset import Labels, Part, Parts, common_size
+from autokd.data.open_image import open_image
 from autokd.data.sources.python_pair import single_label
 from autokd.errors import DataError
 from autokd.files import digest
+from autokd.formatting import escaped
+from autokd.naming import set_to
 
 
 def read_hfds(data: str, data_dir: Path | None) -> Parts:
+    if not data.removeprefix("hfds/").strip(" /"):
+        raise DataError(f"{set_to('data', data)} names no data set; give one of the Hugging Face hub: hfds/NAME")
     try:
         import datasets
     except ImportError:
@@ -44,7 +48,8 @@ def read_hfds(data: str, data_dir: Path | None) -> Parts:
     reader = train.reader
     labels = np.array([single_label(label, data) for label in reader.iter_targets()], dtype=np.int64)
     indices = {index: name for name, index in reader.class_to_idx.items()}
-    classes = tuple(str(indices.get(i, i)) for i in range(int(labels.max()) + 1 if not indices else max(indices) + 1))
+    count = int(labels.max()) + 1 if not indices else max(indices) + 1
+    classes = tuple(escaped(str(indices.get(i, i))) for i in range(count))
     part = _hf_part(train, data, "train", labels)
     identity = None if None in stamps else digest(data, *parts, *stamps)
     return Parts(data, classes, part, parts.get("val"), parts.get("test"), identity, native_size=common_size(part))
@@ -56,7 +61,7 @@ def _stamp_of_hf(dataset: Any) -> str | None:
     None where the table holds paths of images instead of images, for those may change without the table.
     """
     table = dataset.reader.dataset
-    if not (len(table) and table[0][dataset.reader.image_key]["bytes"]):
+    if not (len(table) and (table[0][dataset.reader.image_key] or {}).get("bytes")):
         return None
     files = [Path(file["filename"]) for file in table.cache_files]
     stamps = [f"{file}:{(status := file.stat()).st_size}:{status.st_mtime_ns}" for file in files]
@@ -70,9 +75,7 @@ def _hf_part(dataset: Any, data: str, part: str, labels: Labels | None = None) -
         labels = np.array([single_label(label, data) for label in reader.iter_targets()], dtype=np.int64)
 
     def read(index: int) -> Image.Image:
-        with reader[index][0] as file:
-            image = Image.open(io.BytesIO(file.read()))
-            image.load()
-            return image
+        image = reader.dataset[index][reader.image_key] or {}  # timm's own way opens whatever lies at the path
+        return open_image(image.get("bytes") or image.get("path") or "")
 
     return Part([f"{part} image {i}" for i in range(len(labels))], labels, read)

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from timm.utils.misc import natural_key
 
 from autokd.data.dataset import UNLABELLED, Labels, PackedNames, Part, Parts, common_size
+from autokd.data.open_image import open_image
 from autokd.errors import DataError
 from autokd.files import digest
+from autokd.formatting import escaped
 from autokd.naming import set_to
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
@@ -24,6 +25,7 @@ SYNONYMS = {
     "test": ("test", "testing"),
 }
 UNLABELLED_FOLDER = "unlabelled"
+LONGEST_SHOWN = 300  # characters of a path in a message
 
 
 def read_folder(root: Path) -> Parts:
@@ -32,9 +34,9 @@ def read_folder(root: Path) -> Parts:
     Raises DataError for a folder without images, with fewer than two classes, with a class that training lacks, or
     with unlabelled images next to class folders.
     """
-    if not root.is_dir():
+    if not _is_folder(root):
         raise DataError(
-            f"{set_to('data', root)} is not a folder; give an image folder, digits, torch/NAME or hfds/NAME"
+            f"{set_to('data', _shown(root))} is not a folder; give an image folder, digits, torch/NAME or hfds/NAME"
         )
     folders = {part: _existing(root, names) for part, names in SYNONYMS.items()}
     if folders["train"] is None and (folders["val"] or folders["test"]):
@@ -67,8 +69,14 @@ def read_folder(root: Path) -> Parts:
     )
 
 
+def image_roots(root: Path) -> list[Path]:
+    """The folders below which every folder counts: the parts that there are, or the whole."""
+    folders = [_existing(root, names) for names in (*SYNONYMS.values(), (UNLABELLED_FOLDER,))]
+    return [folder for folder in folders if folder] if folders[0] else [root]
+
+
 def _existing(root: Path, names: tuple[str, ...]) -> Path | None:
-    return next((root / name for name in names if (root / name).is_dir()), None)
+    return next((root / name for name in names if _is_folder(root / name)), None)
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ class _Class:
 
 def _scan_classes(root: Path) -> dict[str, _Class]:
     """Class folders below `root` that hold images, looked at once."""
-    folders = [entry for entry in os.scandir(root.absolute()) if entry.is_dir() and not entry.name.startswith(".")]
+    folders = [entry for entry in _listed(str(root.absolute())) if _is_folder(entry) and not entry.name.startswith(".")]
     scanned = {entry.name: _scan(entry.path) for entry in folders}
     return {name: found for name, found in scanned.items() if found.count}
 
@@ -100,17 +108,75 @@ def _scan(folder: str) -> _Class:
 def _scan_unlabelled(root: Path) -> _Class | None:
     """The images of `unlabelled/`, flat or in any folders; None without one."""
     folder = root.absolute() / UNLABELLED_FOLDER
-    found = _scan(str(folder)) if folder.is_dir() else None
+    found = _scan(str(folder)) if _is_folder(folder) else None
     return found if found and found.count else None
 
 
 def _images(folder: str) -> Iterator[os.DirEntry[str]]:
-    """Image files at any depth, in the order of their names, folder by folder; links are followed."""
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if os.path.splitext(entry.name)[1].lower() in EXTENSIONS and not entry.is_dir():  # noqa: PTH122
+    """Image files at any depth, in the order of their names, folder by folder; links are followed.
+
+    What several links lead to is entered once, or a few links would make a million ways. Raises DataError for a folder
+    that cannot be listed, and for one that a link below it leads back to.
+    """
+    way = [(folder, iter(_listed(folder)))]  # from `folder` down to where we are
+    linked = set()
+    while way:
+        entry = next(way[-1][1], None)
+        if entry is None:
+            way.pop()
+        elif _is_folder(entry):
+            if entry.is_symlink():
+                target = _identity(entry.path)
+                if any(target == _identity(above) for above, _ in way):
+                    raise DataError(f"{_shown(entry.path)} leads back to a folder that holds it; remove this link")
+                if target in linked:
+                    continue
+                linked.add(target)
+            way.append((entry.path, iter(_listed(entry.path))))
+        elif _is_image(entry.name):
             yield entry
-        elif entry.is_dir():
-            yield from _images(entry.path)
+
+
+def _listed(folder: str) -> list[os.DirEntry[str]]:
+    """What a folder holds, by name; raises DataError where it cannot be listed."""
+    try:
+        return sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise _unlistable(folder, error) from None
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    try:
+        status = os.stat(folder)  # noqa: PTH116
+    except OSError as error:
+        raise _unlistable(folder, error) from None
+    return status.st_dev, status.st_ino
+
+
+def _unlistable(folder: str, error: OSError) -> DataError:
+    return DataError(f"{_shown(folder)} cannot be listed ({error.strerror}); allow reading it, or take it out")
+
+
+def _is_folder(entry: os.DirEntry[str] | Path) -> bool:
+    """False where a link leads to itself or a name is too long; raises DataError where the way is barred."""
+    try:
+        return entry.is_dir()
+    except PermissionError as error:
+        if _is_image(entry.name):
+            return False  # decoding will name it
+        raise _unlistable(str(entry if isinstance(entry, Path) else entry.path), error) from None
+    except OSError:
+        return False
+
+
+def _is_image(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in EXTENSIONS  # noqa: PTH122
+
+
+def _shown(path: str | Path) -> str:
+    """A path for messages: odd characters escaped, and not longer than a line or two."""
+    text = escaped(str(path))
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN // 2]}...{text[-LONGEST_SHOWN // 2 :]}"
 
 
 def _stamp(entry: os.DirEntry[str]) -> bytes:
@@ -127,14 +193,22 @@ def _class_names(root: Path, scanned: dict[str, _Class]) -> tuple[str, ...]:
             f"{root} holds no images in class folders ({', '.join(sorted(EXTENSIONS))}); expected {root}/CLASS/IMAGE"
         )
     if len(scanned) == 1:
-        raise DataError(f"{root} has one class only ({min(scanned)}); classification needs at least two class folders")
+        raise DataError(
+            f"{root} has one class only ({escaped(min(scanned))}); classification needs at least two class folders"
+        )
+    for name in scanned:
+        if name != escaped(name):
+            raise DataError(
+                f"the class folder '{escaped(name)}' in {root} has characters that cannot be shown; rename it"
+            )
     return tuple(sorted(scanned, key=lambda name: (natural_key(name), name)))  # `a` and `A` are equal naturally
 
 
 def _part(root: Path, scanned: dict[str, _Class], classes: tuple[str, ...], data_root: Path) -> Part:
     if strange := sorted(scanned.keys() - set(classes)):
         raise DataError(
-            f"{root} has a class {strange[0]!r} that the training part lacks; add training images for it or remove it"
+            f"{root} has a class '{escaped(strange[0])}' that the training part lacks; add training images for it or "
+            "remove it"
         )
     if not scanned:
         raise DataError(f"{root} holds no images; remove the folder or fill it")
@@ -149,10 +223,3 @@ def _files(folders: Sequence[_Class], labels: Labels, data_root: Path) -> Part:
     paths = PackedNames(text)
     names = PackedNames(text, skip=len(os.path.join(data_root.absolute(), "")))  # noqa: PTH118
     return Part(names, labels, lambda i: open_image(paths[i]), paths)
-
-
-def open_image(path: str | Path) -> Image.Image:
-    """Decode one file completely, so that a truncated one fails here."""
-    with Image.open(path) as image:
-        image.load()
-        return image

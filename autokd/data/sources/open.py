@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +11,15 @@ from PIL import Image
 
 from autokd.data.dataset import Part, Parts
 from autokd.data.sources.huggingface import read_hfds
-from autokd.data.sources.image_folder import read_folder
+from autokd.data.sources.image_folder import image_roots, read_folder
 from autokd.data.sources.python_pair import Pair, read_pair
 from autokd.data.sources.torchvision import read_torch
 from autokd.errors import DataError
+from autokd.formatting import escaped
+from autokd.naming import set_to
+
+DIGITS = "digits"
+FORMS = "an image folder, digits, torch/NAME or hfds/NAME"
 
 
 def read_parts(data: str, data_dir: Path | None, pair: Pair | None = None) -> Parts:
@@ -22,7 +29,11 @@ def read_parts(data: str, data_dir: Path | None, pair: Pair | None = None) -> Pa
     """
     if pair is not None:
         return read_pair(pair)
-    if data == "digits":
+    if not data.strip():
+        raise DataError(f"{set_to('data', data)} names nothing; give {FORMS}")
+    if data != escaped(data):
+        raise DataError(f"{set_to('data', escaped(data))} has characters that cannot be shown; rename it")
+    if data == DIGITS:
         return _read_digits()
     if data.startswith("torch/"):
         return read_torch(data, data_dir)
@@ -31,6 +42,23 @@ def read_parts(data: str, data_dir: Path | None, pair: Pair | None = None) -> Pa
     if data.startswith("wds/"):
         raise DataError(f"{data}: webdataset streams have no index; unpack it to an image folder, or use hfds/NAME")
     return read_folder(Path(data))
+
+
+def refuse_among_images(data: str, written: Mapping[str, Path]) -> None:
+    """Raises DataError for a folder that a search writes, by its setting, where the next one would look for images."""
+    if data == DIGITS or data.startswith(("torch/", "hfds/", "wds/")) or not data.strip() or data != escaped(data):
+        return  # a name, or one that `read_parts` refuses
+    for root in image_roots(Path(data)):
+        for name, folder in written.items():
+            if _real(folder).is_relative_to(_real(root)):
+                raise DataError(
+                    f"{set_to(name, str(folder))} is among the images of {escaped(data)}, where the next search would "
+                    "look for images in it; choose a folder outside"
+                )
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def _read_digits() -> Parts:

@@ -11,7 +11,9 @@ import torch
 from PIL import Image
 
 from autokd.data.dataset import Labels, Part, Parts, common_size
+from autokd.data.open_image import checked_size
 from autokd.errors import DataError
+from autokd.formatting import escaped
 
 Pair = tuple[Any, Any]
 CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
@@ -71,7 +73,7 @@ def class_names(dataset: Any, labels: Labels) -> tuple[str, ...]:
     names = getattr(dataset, "classes", None)
     count = int(labels.max()) + 1
     if names is not None and len(names) >= count:
-        return tuple(str(name) for name in names)
+        return tuple(escaped(str(name)) for name in names)
     return tuple(str(i) for i in range(count))
 
 
@@ -81,7 +83,7 @@ def as_image(value: Any) -> Image.Image:
     Floats are taken as 0 to 1. Raises DataError for anything else, normalised tensors among it.
     """
     if isinstance(value, Image.Image):
-        return value
+        return checked_size(value)
     array = _as_array(value)
     if array.ndim == 3 and array.shape[0] in CHANNELS and array.shape[2] not in CHANNELS:
         array = array.transpose(1, 2, 0)

@@ -12,7 +12,8 @@ from PIL import Image
 
 import autokd.data.streaming
 from autokd.data.image_store import to_pixels
-from autokd.data.sources.image_folder import open_image, read_folder
+from autokd.data.open_image import open_image
+from autokd.data.sources.image_folder import read_folder
 from autokd.data.streaming import StreamedImages
 from autokd.data.task import choose_transform, open_task, prepare_task
 from autokd.errors import DataError

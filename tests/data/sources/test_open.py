@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import struct
 import sys
 import urllib.error
@@ -15,6 +16,7 @@ import torch
 from helpers_images import pattern, prepared, settings
 from PIL import Image
 
+from autokd.data.open_image import UnreadableImage
 from autokd.data.sources.open import read_parts
 from autokd.data.sources.python_pair import as_image
 from autokd.data.task import open_task, prepare_task
@@ -176,6 +178,27 @@ def test_hfds_names_are_decoded_once_and_again_when_their_content_changes(hf):
     other = write_hf(hf / "other", labels, datasets.Value("int64"), shift=1)
     (other / "train.parquet").replace(root / "train.parquet")
     assert prepare_task(config, 160, Silent()) != first
+
+
+def test_paths_in_hfds_are_opened_like_those_of_a_folder_and_images_may_be_missing(hf):
+    import datasets
+    import pyarrow.parquet as pq
+
+    os.mkfifo(hf / "pipe.png")
+    Image.fromarray(pattern(0, 0)).save(hf / "image.png")
+    named = [{"bytes": None, "path": str(hf / name)} for name in ("image.png", "pipe.png", "nothing.png")]
+    stored = {"bytes": b"%!PS-Adobe-3.0 EPSF-3.0", "path": None}
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.Value("int64")})
+    (hf / "made").mkdir()
+    content = {"image": [*named, stored, None], "label": [0, 1, 0, 1, 0]}
+    for split in ("train", "validation", "test"):
+        table = datasets.Dataset.from_dict(content, features=features).data.table.cast(features.arrow_schema)
+        pq.write_table(table, hf / "made" / f"{split}.parquet")  # without reading the files
+    train = read_parts(f"hfds/{hf / 'made'}", hf / "cache").train
+    assert (np.asarray(train.read(0)) == pattern(0, 0)).all()
+    for index, why in ((1, "not a regular file"), (2, "No such file"), (3, "not a JPEG"), (4, "No such file")):
+        with pytest.raises(UnreadableImage, match=why):
+            train.read(index)
 
 
 def test_multi_label_hfds_are_refused(hf):

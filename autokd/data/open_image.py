@@ -1,0 +1,98 @@
+"""The one place where images are opened. Nothing in a file is run, waits for ever, or takes memory without a limit."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import IO
+
+from PIL import Image, UnidentifiedImageError
+
+from autokd.formatting import escaped
+
+# Told by the content, whatever the name says. Not EPS, for which Pillow starts Ghostscript.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+MAX_PIXELS = 89_478_485  # Pillow's own limit, above which it warns of a decompression bomb
+MAX_BYTES = 500_000_000  # of a file: some formats are read whole
+
+
+class UnreadableImage(ValueError):
+    """An image cannot be read; the message says why, without its name."""
+
+
+# What Pillow raises for damaged files; a fuzzed file may fail anywhere in its plugins.
+_FAILURES = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+
+def open_image(source: str | Path | bytes) -> Image.Image:
+    """Decode a file, or the bytes of one, completely, so that a truncated one fails here; its first frame.
+
+    Only regular files are opened (a link to one counts), for a pipe would wait for a writer.
+    Raises UnreadableImage.
+    """
+    if isinstance(source, bytes):
+        return _decoded(io.BytesIO(source))
+    try:
+        status = os.stat(source)  # noqa: PTH116
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableImage("it is not a regular file")
+        if not status.st_size:  # those of /proc too, some of which wait
+            raise UnreadableImage("it is empty")
+        if status.st_size > MAX_BYTES:
+            raise UnreadableImage(f"it has {status.st_size:,} bytes, more than the {MAX_BYTES:,} that are read")
+        with open(source, "rb") as file:  # noqa: PTH123
+            return _decoded(file)
+    except OSError as error:
+        raise UnreadableImage(error.strerror or _one_line(error)) from None
+
+
+def checked_size(image: Image.Image) -> Image.Image:
+    """The same image; raises UnreadableImage where it has no pixels, or more than MAX_PIXELS."""
+    width, height = image.size
+    if not width * height:
+        raise UnreadableImage("it has no pixels")
+    if width * height > MAX_PIXELS:
+        raise UnreadableImage(
+            f"it has {width:,} x {height:,} pixels, more than the {MAX_PIXELS / 1e6:.0f} million that are read"
+        )
+    return image
+
+
+def _decoded(file: IO[bytes]) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of bombs, which `checked_size` refuses; of odd metadata
+            with Image.open(file, formats=FORMATS) as image:
+                checked_size(image).load()
+                return image
+    except UnidentifiedImageError:
+        raise UnreadableImage(f"it is not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file") from None
+    except Image.DecompressionBombError:
+        raise UnreadableImage(f"it has far more than the {MAX_PIXELS / 1e6:.0f} million pixels that are read") from None
+    except UnreadableImage:
+        raise
+    except _FAILURES as error:
+        raise UnreadableImage(_one_line(error)) from None
+
+
+def _one_line(error: BaseException) -> str:
+    return escaped(" ".join(str(error).split())) or type(error).__name__
