@@ -1,16 +1,40 @@
-"""Atomic writes, JSON, content hashes."""
+"""Folders, atomic writes, JSON, content hashes: whatever autokd puts on a disk is put there by this file."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import os
-import tempfile
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from autokd.errors import CacheError, RunError
+from autokd.errors import CacheError, DiskError, PathError, RunError
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it where they are missing; an OSError becomes one sentence about the path."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refusal(path, error) from None
+
+
+def check_folder(path: Path) -> None:
+    """Raises PathError where something other than a folder stands at `path`; nothing is made."""
+    try:
+        missing = not path.is_symlink() and not path.exists()
+        if not missing and not path.is_dir():
+            raise refusal(path, NotADirectoryError(errno.ENOTDIR, ""))
+    except OSError as error:
+        raise refusal(path, error) from None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -20,18 +44,183 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically: it is never there in part, even after a kill."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file that takes the place of `path` when the block ends, flushed to the disk before; or else is removed.
+
+    A link at `path` is replaced, not followed. Raises PathError or DiskError with one sentence about the path.
+    """
+    make_folder(path.parent)
+    work = _beside(path)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+        with work.open("xb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # noqa: PTH101 - mkstemp makes it private; a run is meant to be shared
-        Path(name).replace(path)
+        work.replace(path)
+    except OSError as error:
+        _discard(work)
+        raise refusal(path, error) from None
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        _discard(work)
         raise
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A new folder that takes the place of `path` when the block ends, or else is removed.
+
+    What another library wrote into it gets the permissions that new files have here. Raises as `replacing` does.
+    """
+    make_folder(path.parent)
+    work = _beside(path)
+    try:
+        work.mkdir()
+        yield work
+        _share(work)
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+        elif path.exists():
+            shutil.rmtree(path)
+        work.replace(path)
+    except OSError as error:
+        raise refusal(path, error) from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove, at any depth, what killed processes have left half-written; nobody else may be writing there."""
+    for parent, folders, files in os.walk(folder):
+        for name in filter(_LEFT.fullmatch, files):
+            _discard(Path(parent, name))
+        for name in filter(_LEFT.fullmatch, folders):
+            shutil.rmtree(Path(parent, name), ignore_errors=True)
+
+
+@contextmanager
+def opened(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[int]:
+    """A descriptor of a regular file that is changed in place; never of what a link points to. Nothing is cut off.
+
+    Raises FileNotFoundError where the folder is gone, else PathError or DiskError with one sentence about the path.
+    """
+    descriptor = open_file(path, flags)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def open_file(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
+    """What `opened` gives, for a caller that closes it."""
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise refusal(path, error) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise PathError(f"{path} is not a regular file, so nothing is written to it; remove it")
+    return descriptor
+
+
+def write_all(descriptor: int, path: Path, content: bytes) -> None:
+    """Write all of `content` where the file of `opened` stands; raises as `opened` does."""
+    try:
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.write(content)
+    except OSError as error:
+        raise refusal(path, error) from None
+
+
+def check_regular(folder: Path, links: bool = False) -> None:
+    """Raises PathError for anything below `folder` that is neither a file nor a folder; for links unless allowed.
+
+    A link that is allowed has to lead to a file or a folder, or nowhere.
+    """
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(parent, name)
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode) and not links:
+                raise PathError(
+                    f"{path} is a symbolic link, and nothing is written through one; "
+                    "put what it points to in its place, or remove it"
+                )
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode) and not _leads_to_regular(path):
+                raise PathError(f"{path} is neither a file nor a folder; remove it")
+
+
+def refusal(path: Path, error: OSError) -> PathError | DiskError:
+    """The sentence for a file or a folder that cannot be made, opened or written, by the reason."""
+    shown = _shortened(path)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskError(f"{shown} cannot be written: the disk is full; make room on it, or choose another folder")
+    if error.errno == errno.EROFS:
+        return PathError(f"{shown} cannot be written: its disk is read-only; choose another folder")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return PathError(f"{shown} cannot be written: you may not write there; choose another folder")
+    if error.errno == errno.ENAMETOOLONG:
+        return PathError(f"{shown} cannot be made: its name is too long; choose a shorter one")
+    if error.errno == errno.ELOOP:
+        link = next((each for each in (path, *path.parents) if each.is_symlink()), path)
+        return PathError(f"{_shortened(link)} is a symbolic link that is not followed; remove it")
+    if error.errno in (errno.EISDIR, errno.ENOTEMPTY):
+        return PathError(f"{shown} is a folder where a file belongs; move it away")
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        at = next((each for each in (path, *path.parents) if _stands(each) and not each.is_dir()), path)
+        if at.is_symlink() and not at.exists():
+            return PathError(f"{_shortened(at)} is a symbolic link that leads to no folder; remove it")
+        return PathError(f"{_shortened(at)} is a file where a folder belongs; move it away, or choose another folder")
+    if error.errno == errno.ENOENT:
+        return PathError(f"{shown} cannot be made there; choose another folder")
+    return DiskError(f"{shown} cannot be written ({error.strerror or error}); check the disk, or choose another folder")
+
+
+_LEFT = re.compile(r"\..+\.[0-9a-f]{8}\.part")  # the name of what `replacing` has not finished
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+
+
+def _discard(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _share(folder: Path) -> None:
+    """Give every file the permissions that the umask leaves to a new one."""
+    probe = _beside(folder / "probe")
+    probe.touch()
+    mode = stat.S_IMODE(probe.stat().st_mode)
+    probe.unlink()
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(mode)
+
+
+def _leads_to_regular(link: Path) -> bool:
+    """Whether a link leads to a file, a folder or nowhere, rather than to a pipe or a device."""
+    return link.is_symlink() and (link.is_file() or link.is_dir() or not link.exists())
+
+
+def _stands(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError:
+        return False
+    return True
+
+
+def _shortened(path: Path) -> str:
+    text = str(path)
+    return text if len(text) <= 200 else f"{text[:120]}...{text[-40:]}"
 
 
 def read_json(path: Path) -> Any:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from timm.models import save_for_hf
 
 from autokd.data.views import store_size
 from autokd.errors import RunError
-from autokd.files import write_text
+from autokd.files import replacing_folder, write_text
 from autokd.records import FinalistRecord, Task
 from autokd.zoo.build import build, build_arguments, normalisation, reason
 
@@ -31,9 +29,7 @@ def export_timm(folder: Path, finalist: FinalistRecord, weights: Path, task: Tas
         model.load_state_dict(load_file(str(weights)))
     except (OSError, RuntimeError, SafetensorError) as error:
         raise RunError(f"{weights} is damaged ({reason(error)}); start the search again in another --output") from None
-    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".student-"))
-    work.chmod(0o755)
-    try:
+    with replacing_folder(folder) as work:
         save_for_hf(
             model,
             str(work),
@@ -43,11 +39,6 @@ def export_timm(folder: Path, finalist: FinalistRecord, weights: Path, task: Tas
             safe_serialization=True,
         )
         write_text(work / "README.md", card)
-        if folder.exists():
-            shutil.rmtree(folder)
-        work.replace(folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def data_config(student: str, task: Task) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autokd.errors import RunError
-from autokd.files import digest
+from autokd.files import digest, opened
 from autokd.records import ARMS, Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
 from autokd.tune.sampler_and_pruner import pruner, sampler, sampler_seed
 from autokd.tune.space.space import Space, as_read
@@ -281,6 +281,8 @@ def _trials_in(storage: optuna.storages.BaseStorage) -> int:
 
 def _write_ahead(path: Path) -> None:
     """Write-ahead logging, which a kill cannot tear."""
+    with opened(path):  # never through a link
+        pass
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
     connection.close()
