@@ -37,6 +37,22 @@ def check_folder(path: Path) -> None:
         raise refusal(path, error) from None
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is there; False too for a name that no file can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; False too for a name that no folder can have."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file atomically: it is never there in part, even after a kill."""
     write_bytes(path, text.encode("utf-8"))
@@ -74,21 +90,22 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """A new folder that takes the place of `path` when the block ends, or else is removed.
 
-    What another library wrote into it gets the permissions that new files have here. Raises as `replacing` does.
+    What another library wrote into it gets the permissions that new files have here. What the block raises passes;
+    otherwise it raises as `replacing` does.
     """
-    make_folder(path.parent)
     work = _beside(path)
+    make_folder(work)
     try:
-        work.mkdir()
         yield work
-        _share(work)
-        if path.is_symlink() or path.is_file():
-            path.unlink()
-        elif path.exists():
-            shutil.rmtree(path)
-        work.replace(path)
-    except OSError as error:
-        raise refusal(path, error) from None
+        try:
+            _share(work)
+            if path.is_symlink() or path.is_file():
+                path.unlink()
+            elif path.exists():
+                shutil.rmtree(path)
+            work.replace(path)
+        except OSError as error:
+            raise refusal(path, error) from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -226,22 +243,41 @@ def _shortened(path: Path) -> str:
 def read_json(path: Path) -> Any:
     """Read JSON from a run folder; raises RunError for a file that is missing or damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return _parsed(path)
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(
-            f"{path} cannot be read ({error}): the run folder is damaged; restore it from a copy, or start a new search"
+            f"{path} cannot be read ({_why(error)}): the run folder is damaged; "
+            "restore it from a copy, or start a new search"
         ) from None
 
 
 def read_cache_json(path: Path) -> dict[str, Any]:
     """Read a JSON object from the cache; raises CacheError for a file that is missing or damaged."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise damaged_in_cache(path, error) from None
+        content = _parsed(path)
+    except (OSError, ValueError, RecursionError) as error:
+        raise damaged_in_cache(path, _why(error)) from None
     if not isinstance(content, dict):
         raise damaged_in_cache(path, "it holds no JSON object")
     return content
+
+
+def _parsed(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+
+
+def _no_number(word: str) -> None:
+    """`write_json` writes null instead."""
+    raise ValueError(f"{word} is not JSON")
+
+
+def _why(error: Exception) -> str:
+    """In a few words, and without the name of the file."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text in UTF-8"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def damaged_in_cache(path: Path, reason: object) -> CacheError:

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from timm.models import save_for_hf
 
 from autokd.data.views import store_size
-from autokd.errors import RunError
+from autokd.errors import DiskError, RunError
 from autokd.files import replacing_folder, write_text
 from autokd.records import FinalistRecord, Task
 from autokd.zoo.build import build, build_arguments, normalisation, reason
@@ -30,14 +30,19 @@ def export_timm(folder: Path, finalist: FinalistRecord, weights: Path, task: Tas
     except (OSError, RuntimeError, SafetensorError) as error:
         raise RunError(f"{weights} is damaged ({reason(error)}); start the search again in another --output") from None
     with replacing_folder(folder) as work:
-        save_for_hf(
-            model,
-            str(work),
-            model_config={"label_names": list(task.classes)},
-            model_args=build_arguments(finalist.student, task.transform.image_size),
-            data_config=data_config(finalist.student, task),
-            safe_serialization=True,
-        )
+        try:
+            save_for_hf(
+                model,
+                str(work),
+                model_config={"label_names": list(task.classes)},
+                model_args=build_arguments(finalist.student, task.transform.image_size),
+                data_config=data_config(finalist.student, task),
+                safe_serialization=True,
+            )
+        except (OSError, SafetensorError) as error:
+            raise DiskError(
+                f"{folder} cannot be written ({reason(error)}); make room on the disk and go on with --resume"
+            ) from None
         write_text(work / "README.md", card)
 
 

@@ -17,7 +17,7 @@ import tomli_w
 
 from autokd.config import SearchConfig
 from autokd.errors import RunError
-from autokd.files import check_regular, make_folder, opened, sweep, write_all, write_text
+from autokd.files import check_folder, check_regular, is_folder, make_folder, opened, sweep, write_all, write_text
 from autokd.machine import hardware, now, versions
 from autokd.records import SoftLabelSet
 from autokd.runs.manifest import Manifest, Stage, Status
@@ -73,8 +73,7 @@ class Run:
 
         Raises RunError where the folder holds anything.
         """
-        if path.exists() and not path.is_dir():
-            raise RunError(f"{path} is a file, not a folder; choose another --output")
+        check_folder(path)
         if MANIFEST.exists(path):
             raise RunError(f"{path} already holds a run; add --resume to go on with it, or choose another --output")
         if path.exists() and any(path.iterdir()):
@@ -102,7 +101,7 @@ class Run:
         """An existing run; raises RunError where there is none, or one that cannot be read."""
         run = cls(path)
         check_regular(path, links=True)  # a pipe or a device in a stranger's folder would be read for ever
-        if not MANIFEST.exists(path):
+        if not MANIFEST.exists(path) and not is_folder(MANIFEST.path(path)):
             raise RunError(f"{path} holds no run (there is no run.json); name the folder that `autokd search` printed")
         MANIFEST.read(path)
         return run

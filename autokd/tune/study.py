@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,14 +48,15 @@ class Ledger:
     """Proposals and results of a search; survives a kill at any moment."""
 
     def __init__(self, path: Path, space: Space, candidates: Sequence[Candidate], plan: SearchPlan) -> None:
-        """Open the ledger, or start it; raises RunError where it was started with another space."""
+        """Open the ledger, or start it; raises RunError where it is damaged, or was started with another space."""
         self._plan, self._space = plan, space
         self._candidates = {candidate.student: candidate for candidate in candidates}
         self._names = {arm: [c.student for c in candidates if arm in c.arms] for arm in ARMS}
         self._running: dict[int, tuple[Arm, optuna.Trial]] = {}
-        _write_ahead(path)
-        self._studies = {arm: self._open(path, arm) for arm in ARMS if self._names[arm]}
-        self._recover()
+        with _damage_named(path):
+            _write_ahead(path)
+            self._studies = {arm: self._open(path, arm) for arm in ARMS if self._names[arm]}
+            self._recover()
 
     # ---- asking ----------------------------------------------------------------------------------------------
 
@@ -277,6 +279,22 @@ def _trials_in(storage: optuna.storages.BaseStorage) -> int:
     import optuna
 
     return sum(summary.n_trials for summary in optuna.get_all_study_summaries(storage, include_best_trial=False))
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Raise RunError for a file that is not a ledger, with the reason in a few words."""
+    from optuna.exceptions import OptunaError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (sqlite3.Error, SQLAlchemyError, OptunaError, RuntimeError, LookupError, ValueError) as error:
+        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        raise RunError(
+            f"{path} is damaged ({reason}); restore it from a copy of the run folder, or search again in another "
+            "--output"
+        ) from None
 
 
 def _write_ahead(path: Path) -> None:

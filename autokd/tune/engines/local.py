@@ -145,8 +145,12 @@ class _Pool:
 
 
 def _work(connection: Connection, factory: WorkshopFactory, slot: int, slots: int) -> None:
-    """The life of a worker process; Ctrl-C is handled by the controller. An error is sent as a string."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """The life of a worker process; the controller hears of Ctrl-C, SIGTERM and SIGHUP and ends it.
+
+    An error is sent as a string.
+    """
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # all reach the whole group of processes
+        signal.signal(each, signal.SIG_IGN)
     workshop: Workshop | None = None
     while True:
         try:
