@@ -37,18 +37,34 @@ def check_folder(path: Path) -> None:
         raise refusal(path, error) from None
 
 
+def is_new(folder: Path) -> bool:
+    """Whether a folder is absent or empty; raises PathError where something else is there, or one may not look."""
+    check_folder(folder)
+    try:
+        return not folder.exists() or not any(folder.iterdir())
+    except OSError as error:
+        raise refusal(folder, error) from None
+
+
 def is_file(path: Path) -> bool:
-    """Whether a file is there; False too for a name that no file can have."""
+    """Whether a file is there; False too for a name that no file can have.
+
+    Raises PathError where one may not look.
+    """
     try:
         return path.is_file()
+    except PermissionError as error:
+        raise refusal(path, error) from None
     except (OSError, ValueError):
         return False
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a folder is there; False too for a name that no folder can have."""
+    """Whether a folder is there, as `is_file` tells it of a file."""
     try:
         return path.is_dir()
+    except PermissionError as error:
+        raise refusal(path, error) from None
     except (OSError, ValueError):
         return False
 
@@ -181,7 +197,7 @@ def refusal(path: Path, error: OSError) -> PathError | DiskError:
     if error.errno == errno.EROFS:
         return PathError(f"{shown} cannot be written: its disk is read-only; choose another folder")
     if error.errno in (errno.EACCES, errno.EPERM):
-        return PathError(f"{shown} cannot be written: you may not write there; choose another folder")
+        return PathError(f"{shown} cannot be used: you may not read or write there; choose another folder")
     if error.errno == errno.ENAMETOOLONG:
         return PathError(f"{shown} cannot be made: its name is too long; choose a shorter one")
     if error.errno == errno.ELOOP:

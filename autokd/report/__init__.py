@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from autokd.errors import RunError
-from autokd.files import make_folder
+from autokd.files import is_new, make_folder
 from autokd.records import Report, TrialRecord
 from autokd.report.assemble import assemble
 from autokd.report.html import write_html
@@ -36,7 +36,7 @@ def write_copy(run: Run, report: Report, trials: Sequence[TrialRecord], folder: 
 
     `trials` are the run's, at the costs of that verdict. Raises RunError where the folder holds anything.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not is_new(folder):
         raise RunError(f"{folder} is not empty; choose another --output")
     make_folder(folder)
     REPORT.write(folder, report)

@@ -17,7 +17,17 @@ import tomli_w
 
 from autokd.config import SearchConfig
 from autokd.errors import RunError
-from autokd.files import check_folder, check_regular, is_folder, make_folder, opened, sweep, write_all, write_text
+from autokd.files import (
+    check_folder,
+    check_regular,
+    is_folder,
+    is_new,
+    make_folder,
+    opened,
+    sweep,
+    write_all,
+    write_text,
+)
 from autokd.machine import hardware, now, versions
 from autokd.records import SoftLabelSet
 from autokd.runs.manifest import Manifest, Stage, Status
@@ -76,7 +86,7 @@ class Run:
         check_folder(path)
         if MANIFEST.exists(path):
             raise RunError(f"{path} already holds a run; add --resume to go on with it, or choose another --output")
-        if path.exists() and any(path.iterdir()):
+        if not is_new(path):
             raise RunError(f"{path} is not empty and holds no run; choose another --output")
         make_folder(path)
         run = cls(path)

@@ -48,11 +48,13 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
 }
 OF_JSON = {
     "list": holding(b"[]"),
-    "list of lists": holding(b"[[1], null]"),
     "null": holding(b"null"),
     "NaN": holding(b"NaN"),
     "deep": holding(b"[" * 100_000),
 }
+
+
+CONFIRMED = ("garbage", "missing", "a folder")  # the others take the same way as a search
 
 
 def attempts(path: Path, settings: SearchConfig) -> dict[str, Callable[[], Any]]:
@@ -71,6 +73,7 @@ def attempts(path: Path, settings: SearchConfig) -> dict[str, Callable[[], Any]]
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_a_damaged_file_ends_every_command_in_one_sentence_or_is_mended(
     made: tuple[SearchConfig, Path], tmp_path: Path, name: str
@@ -80,6 +83,8 @@ def test_a_damaged_file_ends_every_command_in_one_sentence_or_is_mended(
     for damage, inflict in (DAMAGES | (OF_JSON if name.endswith(".json") else {})).items():
         shutil.copytree(original, path)
         for command, attempt in attempts(path, settings).items():
+            if command == "confirm" and damage not in CONFIRMED:
+                continue
             if command == "search":  # confirm may have mended it
                 shutil.rmtree(path)
                 shutil.copytree(original, path)

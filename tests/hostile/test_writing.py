@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from autokd.errors import AutokdError, DiskError, PathError
-from autokd.files import check_folder, make_folder, refusal, replacing, replacing_folder, sweep, write_text
+from autokd.files import check_folder, is_new, make_folder, refusal, replacing, replacing_folder, sweep, write_text
 
 
 @pytest.fixture(params=[0o022, 0o077, 0o002])
@@ -116,7 +116,7 @@ def test_a_folder_where_a_file_belongs_is_named(tmp_path: Path) -> None:
         (errno.EDQUOT, DiskError, "the disk is full; make room on it"),
         (errno.EIO, DiskError, "Input/output error"),
         (errno.EROFS, PathError, "its disk is read-only; choose another folder"),
-        (errno.EACCES, PathError, "you may not write there; choose another folder"),
+        (errno.EACCES, PathError, "you may not read or write there; choose another folder"),
     ],
 )
 def test_a_disk_that_takes_nothing_ends_in_one_sentence(
@@ -141,10 +141,13 @@ def test_a_place_that_is_only_looked_at_is_a_folder_or_nothing(tmp_path: Path) -
     places = impossible(tmp_path)
     check_folder(tmp_path)
     check_folder(tmp_path / "absent")
+    assert is_new(tmp_path / "absent") and not is_new(tmp_path)
     for path in (tmp_path / "file", tmp_path / "loop", tmp_path / ("a" * 300), tmp_path / "nowhere"):
         assert path in places.values()
         with pytest.raises(PathError):
             check_folder(path)
+        with pytest.raises(PathError):
+            is_new(path)
 
 
 def test_every_refusal_is_one_sentence_with_a_next_step(tmp_path: Path) -> None:
