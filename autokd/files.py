@@ -76,15 +76,19 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically: it is never there in part, even after a kill."""
-    with replacing(path) as file:
-        file.write(content)
+    try:
+        with replacing(path) as file:
+            file.write(content)
+    except OSError as error:
+        raise refusal(path, error) from None
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A new file that takes the place of `path` when the block ends, flushed to the disk before; or else is removed.
 
-    A link at `path` is replaced, not followed. Raises PathError or DiskError with one sentence about the path.
+    A link at `path` is replaced, not followed. Raises what the block and the disk raise; PathError or DiskError where
+    no folder can be made.
     """
     make_folder(path.parent)
     work = _beside(path)
@@ -94,9 +98,6 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         work.replace(path)
-    except OSError as error:
-        _discard(work)
-        raise refusal(path, error) from None
     except BaseException:
         _discard(work)
         raise
@@ -107,7 +108,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """A new folder that takes the place of `path` when the block ends, or else is removed.
 
     What another library wrote into it gets the permissions that new files have here. What the block raises passes;
-    otherwise it raises as `replacing` does.
+    otherwise it raises PathError or DiskError with one sentence about the path.
     """
     work = _beside(path)
     make_folder(work)
@@ -192,7 +193,7 @@ def check_regular(folder: Path, links: bool = False) -> None:
 def refusal(path: Path, error: OSError) -> PathError | DiskError:
     """The sentence for a file or a folder that cannot be made, opened or written, by the reason."""
     shown = _shortened(path)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(error):
         return DiskError(f"{shown} cannot be written: the disk is full; make room on it, or choose another folder")
     if error.errno == errno.EROFS:
         return PathError(f"{shown} cannot be written: its disk is read-only; choose another folder")
@@ -213,6 +214,11 @@ def refusal(path: Path, error: OSError) -> PathError | DiskError:
     if error.errno == errno.ENOENT:
         return PathError(f"{shown} cannot be made there; choose another folder")
     return DiskError(f"{shown} cannot be written ({error.strerror or error}); check the disk, or choose another folder")
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether there was no room on the disk."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 _LEFT = re.compile(r"\..+\.[0-9a-f]{8}\.part")  # the name of what `replacing` has not finished

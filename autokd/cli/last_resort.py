@@ -9,6 +9,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
+from autokd.files import is_full
 from autokd.formatting import file_size
 from autokd.machine import now, versions
 from autokd.naming import named
@@ -26,6 +27,8 @@ def sentence(error: Exception) -> str:
             f"there is not enough memory{_asked(str(error))}; give a smaller {options} or {named('workers')}, "
             f"or a machine with more{_logged(error)}"
         )
+    if is_full(error):
+        return f"the disk is full; make room on it, and go on with --resume{_logged(error)}"
     text = (str(error).strip().splitlines() or [""])[0][:200]
     what = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return f"an error that autokd did not expect ({what}){_logged(error)}; please report it with that file"

@@ -50,7 +50,18 @@ def save_checkpoint(path: Path, state: State, final: bool = False) -> None:
         "history": [report.model_dump() for report in state.history],
     }
     with replacing(path) as file:
-        torch.save(content, file)
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # torch hides that the disk was full behind a complaint of its own
+            raise _of_the_disk(error) or error from None
+
+
+def _of_the_disk(error: BaseException) -> OSError | None:
+    """The error of the disk during which this one was raised."""
+    before = error.__context__
+    while before is not None and not isinstance(before, OSError):
+        before = before.__context__
+    return before
 
 
 def load_checkpoint(path: Path, state: State, device: str) -> None:

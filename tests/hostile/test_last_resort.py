@@ -67,6 +67,11 @@ def test_where_no_file_can_be_written_the_sentence_stays(
     assert told.count("\n") == 1 and "`autokd --debug` with the same command" in told
 
 
+def test_a_full_disk_is_called_that(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    told = said(monkeypatch, capsys, OSError(28, "No space left on device"))
+    assert told.startswith("autokd: the disk is full; make room on it, and go on with --resume; ")
+
+
 def too_much() -> list[tuple[Exception, str]]:
     found: list[tuple[Exception, str]] = [(MemoryError(), "")]
     for ask, says in (

@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from autokd.errors import DiskError
+from autokd.files import is_full
 from autokd.records import EpochReport
 from autokd.tune.engines.protocol import JobSource, Outcome, Workshop, WorkshopFactory
 
@@ -58,6 +59,8 @@ def _advance(training: Generator[EpochReport | Outcome]) -> EpochReport | Outcom
     except DiskError as error:
         return error
     except Exception as error:  # noqa: BLE001 - whatever a training raises ends that training only
+        if is_full(error):
+            return DiskError("the disk is full; make room on it, and go on with --resume")
         return describe(error)
 
 

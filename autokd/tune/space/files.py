@@ -90,8 +90,8 @@ def _read(name: str, path: Path) -> Source:
         raise SpaceError(located(path, int(line[1]) if line else None, f"this is not valid TOML: {reason}")) from None
     except RecursionError:
         raise SpaceError(f"{path} is nested too deep to be a search space; name another file") from None
-    except UnicodeDecodeError:
-        raise SpaceError(f"{path} is not text in UTF-8; name a TOML file") from None
+    except UnicodeDecodeError as error:
+        raise SpaceError(f"{path} cannot be read ({error.reason}); save it as UTF-8 text") from None
     except OSError as error:
         raise SpaceError(f"{path} cannot be read ({error.strerror}); name another file") from None
     return Source(name, path, content, Lines(text, content), text)
