@@ -298,6 +298,10 @@ def read_config_file(path: Path) -> dict[str, Any]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}); name an existing TOML file") from None
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deep to hold settings; name another TOML file") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not text in UTF-8; name a TOML file") from None
     except ValueError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
     settings = {key.replace("-", "_"): value for key, value in content.items()}

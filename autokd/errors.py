@@ -6,8 +6,10 @@ AutokdError                 exit code 1: the run failed
 |   |-- DataError           the images or their labels cannot be used
 |   |-- TeacherError        the teacher cannot be built, loaded or trusted
 |   |-- SpaceError          a search space cannot be used
-|   `-- RunError            a run folder is not what was expected
+|   |-- RunError            a run folder is not what was expected
+|   `-- PathError           a file or a folder cannot be made or written where it belongs
 |-- CacheError              an entry of the cache is damaged or wrong
+|-- DiskError               the disk is full, or fails
 |-- TrainingError           a training cannot continue (divergence, memory); ends only its trial
 `-- InterruptedRun          exit code 130: stopped by the user; all work is saved and can be resumed
 """
@@ -45,6 +47,14 @@ class SpaceError(UsageError):
 
 class RunError(UsageError):
     """A run folder is not what was expected."""
+
+
+class PathError(UsageError):
+    """A file or a folder cannot be made or written where it belongs."""
+
+
+class DiskError(AutokdError):
+    """The disk is full, or fails."""
 
 
 class CacheError(AutokdError):

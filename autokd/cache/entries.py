@@ -14,7 +14,7 @@ from typing import Any, Literal
 from autokd.cache.locks import clear, folder_bytes, is_held, remove
 from autokd.cache.soft_label_entry import About, View, read_sealed
 from autokd.errors import CacheError
-from autokd.files import read_cache_json
+from autokd.files import check_folder, read_cache_json
 from autokd.records import Record
 
 Kind = Literal["soft labels", "teacher", "student weights", "images"]
@@ -45,7 +45,8 @@ class Entry(Record):
 
 
 def entries(cache_dir: Path) -> list[Entry]:
-    """All entries, the most recently used first."""
+    """All entries, the most recently used first; raises PathError where something other than a folder is there."""
+    check_folder(cache_dir)
     found = []
     for kind, name in FOLDERS.items():
         folders = [path for path in (cache_dir / name).glob("[!.]*") if path.is_dir()]

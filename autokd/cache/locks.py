@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from autokd.errors import PathError
+from autokd.files import make_folder, open_file
+
 REMOVED = ".removed-"  # prefix of an entry that is being removed
 
 
@@ -52,11 +55,14 @@ class Hold:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether any process holds the entry, this one included."""
+    """Whether any process holds the entry, this one included; True where that cannot be found out."""
     if not (folder / ".held").exists():
         return False
-    with _alone(folder) as alone:
-        return not alone
+    try:
+        with _alone(folder) as alone:
+            return not alone
+    except PathError:  # another user's, or a link: it is left alone
+        return True
 
 
 def remove(folder: Path) -> bool:
@@ -84,9 +90,9 @@ def folder_bytes(folder: Path) -> int:
 
 def _shared(folder: Path) -> int:
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with suppress(FileNotFoundError):  # removed a moment ago
-            lock = os.open(folder / ".held", os.O_RDWR | os.O_CREAT, 0o644)
+            lock = open_file(folder / ".held")
             fcntl.flock(lock, fcntl.LOCK_SH)
             if _is_at(lock, folder / ".held"):
                 return lock
@@ -101,7 +107,7 @@ def _is_at(lock: int, path: Path) -> bool:
 @contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
     """Whether no other process holds the entry; none can until the block ends."""
-    lock = os.open(folder / ".held", os.O_RDWR | os.O_CREAT, 0o644)
+    lock = open_file(folder / ".held")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield True

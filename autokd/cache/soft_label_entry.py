@@ -130,6 +130,6 @@ def read_sealed(path: Path, kind: type[R]) -> R | None:
     try:
         text = path.read_text(encoding="utf-8")
         record = kind.model_validate(json.loads(text)["content"])
-    except (OSError, ValueError, LookupError, TypeError, ValidationError):
+    except (OSError, ValueError, LookupError, TypeError, ValidationError, RecursionError):
         return None
     return record if sealed(record) == text else None

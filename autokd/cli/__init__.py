@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 
 import click
 
 from autokd.errors import AutokdError
 from autokd.naming import Names, naming
 
+DEBUG = "AUTOKD_DEBUG"  # set: an error comes with its traceback
 COMMANDS = {
     "search": "Search for a student and end with a verdict.",
     "estimate": "Estimate the work and cost of a search; train nothing.",
@@ -40,12 +42,18 @@ class _Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _debug(ctx: click.Context, option: click.Parameter, asked: bool) -> None:  # noqa: ARG001 - click's arguments
+    if asked:
+        os.environ[DEBUG] = "1"
+
+
 @click.group(
     cls=_Commands,
     context_settings={"auto_envvar_prefix": "AUTOKD", "help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="autokd search --teacher resnet152 --max-cost 0.01",
 )
 @click.version_option(package_name="autokd")
+@click.option("--debug", is_flag=True, expose_value=False, callback=_debug, help="Show where an error comes from.")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Distill a smaller model, train a small one directly, or keep the teacher?
@@ -60,6 +68,7 @@ def main() -> None:
     try:
         sys.exit(cli.main(standalone_mode=False))
     except AutokdError as error:
+        _show_traceback()
         click.echo(f"autokd: {error}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
@@ -69,3 +78,18 @@ def main() -> None:
         click.echo("autokd: stopped at once; finished work is saved, continue with --resume", err=True)
         sys.stderr.flush()
         os._exit(130)  # worker threads may still be in the middle of an epoch
+    except BrokenPipeError:  # whoever read the answer has read enough: `autokd spaces show mobile | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the last resort
+        from autokd.cli.last_resort import sentence
+
+        _show_traceback()
+        with naming(Names("flag")):
+            click.echo(f"autokd: {sentence(error)}", err=True)
+        sys.exit(1)
+
+
+def _show_traceback() -> None:
+    if os.environ.get(DEBUG, "") not in ("", "0"):
+        traceback.print_exc()

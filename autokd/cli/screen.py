@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -154,19 +155,46 @@ class _Line(ProgressColumn):
         return Text(fitted(task.fields["line"], self._console.width - used), no_wrap=True, overflow="ellipsis")
 
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 @contextmanager
 def polite_interrupt(screen: Screen) -> Iterator[Callable[[], bool]]:
-    """Ctrl-C once asks to stop after the epoch; twice stops at once."""
+    """Ctrl-C once asks to stop after the epoch; twice stops at once. SIGTERM is a Ctrl-C.
+
+    So is the end of the terminal (SIGHUP), which is told several times and so counts once; what would be shown
+    there is shown nowhere from then on. A signal that was ignored before (nohup) stays ignored.
+    """
     asked: list[bool] = []
+    terminals = [each for each in (1, 2) if os.isatty(each)]
 
-    def ask(_signal: int, _frame: Any) -> None:
-        if asked:
+    process = os.getpid()
+
+    def ask(number: int, _frame: Any) -> None:
+        if os.getpid() != process:  # a child that was forked meanwhile: this one ends it
+            return
+        if number == signal.SIGHUP:
+            _silence(terminals)
+        elif asked:
             raise KeyboardInterrupt
-        asked.append(True)
-        screen.note("Stopping after this epoch; Ctrl-C again stops at once.")
+        if not asked:
+            asked.append(True)
+            screen.note("Stopping after this epoch; Ctrl-C again stops at once.")
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = {each: signal.getsignal(each) for each in STOPPING}
+    taken = [each for each in STOPPING if before[each] is not signal.SIG_IGN or each == signal.SIGINT]
+    for each in taken:
+        signal.signal(each, ask)
     try:
         yield lambda: bool(asked)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each in taken:
+            signal.signal(each, before[each])
+
+
+def _silence(descriptors: Sequence[int]) -> None:
+    """Let what is written to a terminal that is gone go nowhere, instead of fail."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in descriptors:
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)

@@ -33,9 +33,9 @@ def list_spaces(as_json: bool) -> None:
 @click.argument("name")
 def show(name: str) -> None:
     """Print the file of the space NAME on stdout, for reading or as a template."""
-    from autokd.tune.space.files import space_path
+    from autokd.tune.space.files import space_text
 
-    click.echo(space_path(name).read_text(encoding="utf-8"), nl=False)
+    click.echo(space_text(name), nl=False)
 
 
 @command.command("validate", short_help="List the errors in a space.", epilog="autokd spaces validate mine.toml")

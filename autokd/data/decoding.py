@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +20,7 @@ from autokd.data.image_store import Indices, Pixels
 from autokd.data.streaming import PartsReader, Reader, cut
 from autokd.data.workers import Workers
 from autokd.errors import CacheError
-from autokd.files import digest, read_cache_json, write_text
+from autokd.files import digest, make_folder, read_cache_json, write_text
 from autokd.machine import Stopwatch
 from autokd.progress import Listener
 
@@ -126,12 +126,13 @@ def _put(work: Path, final: Path, resident: bool) -> None:
 @contextmanager
 def _workplace(root: Path) -> Iterator[Path]:
     """A new folder to decode into, locked while this process lives; those of processes that were killed are removed."""
-    root.mkdir(parents=True, exist_ok=True)
+    make_folder(root)
     with _locked(root):
         for left in root.glob(f"{UNFINISHED}*"):
             if _abandoned(left):
                 shutil.rmtree(left, ignore_errors=True)
-        work = Path(tempfile.mkdtemp(dir=root, prefix=UNFINISHED))
+        work = root / f"{UNFINISHED}{secrets.token_hex(4)}"
+        make_folder(work)
         handle = os.open(work, os.O_RDONLY)
         with suppress(OSError):  # some network disks lock no folders
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -22,7 +22,7 @@ from autokd.data.streaming import FileReader, PartsReader, StreamedImages
 from autokd.data.views import store_size
 from autokd.data.workers import worker_count
 from autokd.errors import DataError
-from autokd.files import damaged_in_cache, digest, read_cache_json, write_bytes, write_text
+from autokd.files import damaged_in_cache, digest, make_folder, read_cache_json, write_bytes, write_text
 from autokd.formatting import escaped
 from autokd.naming import named, set_to
 from autokd.progress import Listener
@@ -235,7 +235,7 @@ def _write(
         unhidden_fingerprint=whole if len(hidden) else None,
     )
     folder = config.cache_dir / "tasks" / fingerprint
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     write_bytes(folder / "arrays.npz", buffer.getvalue())

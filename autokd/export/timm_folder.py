@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,9 @@ from safetensors.torch import load_file
 from timm.models import save_for_hf
 
 from autokd.data.views import store_size
-from autokd.errors import RunError
-from autokd.files import write_text
-from autokd.naming import named
+from autokd.errors import DiskError, RunError
+from autokd.files import replacing_folder, write_text
+from autokd.naming import named, set_to
 from autokd.records import FinalistRecord, Task
 from autokd.zoo.build import build, build_arguments, normalisation, reason
 
@@ -34,23 +32,22 @@ def export_timm(folder: Path, finalist: FinalistRecord, weights: Path, task: Tas
         raise RunError(
             f"{weights} is damaged ({reason(error)}); start the search again with another {named('output')}"
         ) from None
-    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".student-"))
-    work.chmod(0o755)
-    try:
-        save_for_hf(
-            model,
-            str(work),
-            model_config={"label_names": list(task.classes)},
-            model_args=build_arguments(finalist.student, task.transform.image_size),
-            data_config=data_config(finalist.student, task),
-            safe_serialization=True,
-        )
+    with replacing_folder(folder) as work:
+        try:
+            save_for_hf(
+                model,
+                str(work),
+                model_config={"label_names": list(task.classes)},
+                model_args=build_arguments(finalist.student, task.transform.image_size),
+                data_config=data_config(finalist.student, task),
+                safe_serialization=True,
+            )
+        except (OSError, SafetensorError) as error:
+            raise DiskError(
+                f"{folder} cannot be written ({reason(error)}); make room on the disk and go on with "
+                f"{set_to('resume', True)}"
+            ) from None
         write_text(work / "README.md", card)
-        if folder.exists():
-            shutil.rmtree(folder)
-        work.replace(folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def data_config(student: str, task: Task) -> dict[str, Any]:

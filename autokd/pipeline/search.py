@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,10 @@ def run_search(
             run.end("interrupted")
             raise
         except BaseException as error:
-            log.note(f"failed: {type(error).__name__}: {error}")
-            _give_up(run, error)
+            with suppress(AutokdError):  # the disk may be what failed
+                log.note(f"failed: {type(error).__name__}: {error}")
+            with suppress(AutokdError):
+                _give_up(run, error)
             raise
         run.end("done")
     return load_run(run.path)

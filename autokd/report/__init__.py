@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from autokd.errors import RunError
+from autokd.files import is_new, make_folder
 from autokd.records import Report, TrialRecord
 from autokd.report.assemble import assemble
 from autokd.report.html import write_html
@@ -35,9 +36,9 @@ def write_copy(run: Run, report: Report, trials: Sequence[TrialRecord], folder: 
 
     `trials` are the run's, at the costs of that verdict. Raises RunError where the folder holds anything.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not is_new(folder):
         raise RunError(f"{folder} is not empty; choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     REPORT.write(folder, report)
     write_html(run, report, trials, read_finalists(run.path), folder)
 

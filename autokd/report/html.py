@@ -41,7 +41,7 @@ def write_html(
         finalists,
         provenance=copied_page(report, run, folder) if folder else own_page(report, run),
         histories=read_histories(run, trials),
-        config=run.config_path.read_text(encoding="utf-8") if run.config_path.is_file() else "",
+        config=run.config_path.read_text(encoding="utf-8", errors="replace") if run.config_path.is_file() else "",
         seed=run.manifest.seed,
     )
     write_text(path, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import secrets
 import shlex
 import sys
@@ -16,7 +17,17 @@ import tomli_w
 
 from autokd.config import SearchConfig
 from autokd.errors import RunError
-from autokd.files import write_text
+from autokd.files import (
+    check_folder,
+    check_regular,
+    is_folder,
+    is_new,
+    make_folder,
+    opened,
+    sweep,
+    write_all,
+    write_text,
+)
 from autokd.machine import hardware, now, versions
 from autokd.naming import named, set_to
 from autokd.records import SoftLabelSet
@@ -73,16 +84,15 @@ class Run:
 
         Raises RunError where the folder holds anything.
         """
-        if path.exists() and not path.is_dir():
-            raise RunError(f"{path} is a file, not a folder; choose another {named('output')}")
+        check_folder(path)
         if MANIFEST.exists(path):
             raise RunError(
                 f"{path} already holds a run; add {set_to('resume', True)} to go on with it, "
                 f"or choose another {named('output')}"
             )
-        if path.exists() and any(path.iterdir()):
+        if not is_new(path):
             raise RunError(f"{path} is not empty and holds no run; choose another {named('output')}")
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         run = cls(path)
         run.write(
             Manifest(
@@ -104,7 +114,8 @@ class Run:
     def open(cls, path: Path) -> Run:
         """An existing run; raises RunError where there is none, or one that cannot be read."""
         run = cls(path)
-        if not MANIFEST.exists(path):
+        check_regular(path, links=True)  # a pipe or a device in a stranger's folder would be read for ever
+        if not MANIFEST.exists(path) and not is_folder(MANIFEST.path(path)):
             raise RunError(f"{path} holds no run (run.json is missing); name the folder that `autokd search` printed")
         MANIFEST.read(path)
         return run
@@ -151,20 +162,26 @@ class Run:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the run for one controller; raises RunError while another process holds it."""
-        with self.lock_path.open("w") as handle:
+        """Hold the run for one controller; what a killed one has left half-written is removed.
+
+        Raises RunError while another process holds it, and PathError where the folder holds links or anything else
+        through which writing could reach beyond it.
+        """
+        with opened(self.lock_path) as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise RunError(
                     f"{self.path} is in use by another autokd process; wait for it or stop it first"
                 ) from None
+            check_regular(self.path)
+            sweep(self.path)
             yield
 
     def log(self, text: str) -> None:
         """Append one line to autokd.log."""
-        with self.log_path.open("a", encoding="utf-8") as file:
-            file.write(f"{now()} {text}\n")
+        with opened(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as log:
+            write_all(log, self.log_path, f"{now()} {text}\n".encode())
 
 
 def new_run_path(teacher: str, root: Path = Path("reports")) -> Path:

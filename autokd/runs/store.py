@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from autokd.errors import RunError
-from autokd.files import read_json, write_json
+from autokd.files import is_file, is_folder, read_json, write_json
 from autokd.naming import named, set_to
 from autokd.records import (
     SCHEMA_VERSION,
@@ -72,12 +72,14 @@ class StoredFile(Generic[T]):
 
     def exists(self, folder: Path) -> bool:
         """Whether it has been written."""
-        return self.path(folder).is_file()
+        return is_file(self.path(folder))
 
     def read(self, folder: Path) -> T:
         """Its content; raises RunError where it is missing, damaged, or of a newer schema."""
         path = self.path(folder)
-        if not path.is_file():
+        if is_folder(path):
+            raise RunError(f"{path} is a folder where a file belongs; restore it from a copy of the run folder")
+        if not is_file(path):
             raise RunError(
                 f"{folder} has no {self.name}: the run did not get that far; finish it with {set_to('resume', True)}"
             )

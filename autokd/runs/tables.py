@@ -92,14 +92,14 @@ def write_history(folder: Path, history: Sequence[EpochReport]) -> None:
 
 
 def read_history(folder: Path) -> tuple[EpochReport, ...]:
-    """The epochs of one training in order; empty where the file is missing.
+    """The epochs of one training in order; empty where there is no file that can be read.
 
     A kill may leave a torn last line and a resumed training may repeat an epoch: torn lines are passed over, and the
     last report of an epoch counts.
     """
     try:
         content = (folder / HISTORY).read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+    except OSError:
         return ()
     whole = content[: content.rfind("\n") + 1]
     reports = (_epoch(row) for row in csv.DictReader(io.StringIO(whole)))

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from autokd.cache.soft_label_entry import Chunk, Layout, View, read_sealed
+from autokd.files import open_file, refusal
 from autokd.records import Record
 
 BATCH = 128  # images of one pass through the teacher
@@ -98,7 +100,7 @@ def read_rows(folder: Path, view: int, layout: Layout, numbers: Sequence[int]) -
 def write_chunk(folder: Path, view: int, layout: Layout, chunk: int, rows: Rows) -> None:
     """Put a chunk's rows into their place, on disk when this returns."""
     mend_frame(folder, view, layout)
-    with view_path(folder, view).open("r+b") as file:
+    with _to_change(view_path(folder, view)) as file:
         file.seek(len(layout.header) + chunk * layout.chunk_rows * layout.dtype.itemsize)
         file.write(rows.tobytes())
         file.flush()
@@ -108,13 +110,22 @@ def write_chunk(folder: Path, view: int, layout: Layout, chunk: int, rows: Rows)
 def mend_frame(folder: Path, view: int, layout: Layout) -> None:
     """Give a view's file its header, and cut what is too long."""
     path, header = view_path(folder, view), layout.header
-    path.touch()
-    with path.open("r+b") as file:
+    with _to_change(path) as file:
         if file.read(len(header)) != header:
             file.seek(0)
             file.write(header)
         if path.stat().st_size > layout.view_bytes:
             file.truncate(layout.view_bytes)
+
+
+@contextmanager
+def _to_change(path: Path) -> Iterator[BinaryIO]:
+    """A view's file, made where it is missing; raises DiskError where the disk is full."""
+    try:
+        with os.fdopen(open_file(path), "r+b") as file:
+            yield file
+    except OSError as error:
+        raise refusal(path, error) from None
 
 
 def _checked(folder: Path, view: int, layout: Layout, entry: View) -> ViewCheck:

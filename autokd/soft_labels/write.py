@@ -22,7 +22,7 @@ from autokd.cache.locks import Hold, remove
 from autokd.cache.soft_label_entry import About, Chunk, Layout, View, read_sealed, write_sealed
 from autokd.data.task import TaskData
 from autokd.data.views import make_view
-from autokd.files import digest
+from autokd.files import digest, opened
 from autokd.formatting import duration, file_size
 from autokd.machine import Stopwatch
 from autokd.progress import Listener
@@ -120,7 +120,7 @@ def _precision(kind: str) -> str:
 @contextmanager
 def _writing(folder: Path, listener: Listener) -> Iterator[None]:
     """One writer at a time; a second one waits and then finds the views written."""
-    with (folder / ".lock").open("w") as handle:
+    with opened(folder / ".lock") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from autokd.files import replacing
 from autokd.records import EpochReport
 
 if TYPE_CHECKING:
@@ -44,23 +43,25 @@ def save_checkpoint(path: Path, state: State, final: bool = False) -> None:
 
     Flushed to the disk before it takes the old one's place, so that a power loss cannot leave half of it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "model": state.model.state_dict(),
         "optimizer": None if final else state.optimizer.state_dict(),
         "average": None if final or state.average is None else state.average.module.state_dict(),
         "history": [report.model_dump() for report in state.history],
     }
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+    with replacing(path) as file:
+        try:
             torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        except RuntimeError as error:  # torch hides that the disk was full behind a complaint of its own
+            raise _of_the_disk(error) or error from None
+
+
+def _of_the_disk(error: BaseException) -> OSError | None:
+    """The error of the disk during which this one was raised."""
+    before = error.__context__
+    while before is not None and not isinstance(before, OSError):
+        before = before.__context__
+    return before
 
 
 def load_checkpoint(path: Path, state: State, device: str) -> None:

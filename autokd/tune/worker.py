@@ -12,6 +12,7 @@ from torch import nn
 from autokd.data.image_store import Indices
 from autokd.data.task import TaskData, decoded_images, open_task
 from autokd.data.workers import worker_count
+from autokd.files import make_folder
 from autokd.machine import usable_cores
 from autokd.records import EpochReport, SeedResult, SoftLabelSet
 from autokd.runs.arrays import Part, write_logits
@@ -171,7 +172,7 @@ class TrainingWorkshop:
     ) -> SeedResult:
         """A finalist's weights and test logits, and last of all result.json, which says that it is done."""
         folder, data = Path(job.folder), self._data
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         parts: list[tuple[Part, Indices]] = [("val", data.val), ("test", data.test)]
         for part, indices in parts:
             logits = predict(model, data, indices, stats, self._device)

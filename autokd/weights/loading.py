@@ -77,7 +77,7 @@ def _parsed(text: str) -> Any:
     """The parsed JSON; None for other text, because a file next to the weights may belong to something else."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

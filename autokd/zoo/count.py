@@ -172,7 +172,7 @@ class _Store:
             return {}
         try:
             content = json.loads(self._path.read_text(encoding="utf-8"))
-        except ValueError:
+        except (OSError, ValueError, RecursionError):
             return {}
         if not isinstance(content, dict):
             return {}

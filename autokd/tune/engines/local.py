@@ -10,6 +10,8 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from autokd.errors import DiskError
+from autokd.files import is_full
 from autokd.records import EpochReport
 from autokd.tune.engines.protocol import JobSource, Outcome, Workshop, WorkshopFactory
 
@@ -40,16 +42,25 @@ def _run_here(source: JobSource, workshop: Workshop) -> None:
                     break
             elif isinstance(told, Outcome):
                 source.finish(job.key, told)
+            elif isinstance(told, DiskError):
+                raise told
             else:
                 source.fail(job.key, told, retry=False)
         training.close()
 
 
-def _advance(training: Generator[EpochReport | Outcome]) -> EpochReport | Outcome | str | None:
-    """What the training tells next, its error in words, or None at its end; errors of others are not caught here."""
+def _advance(training: Generator[EpochReport | Outcome]) -> EpochReport | Outcome | DiskError | str | None:
+    """What the training tells next, its error in words, or None at its end; errors of others are not caught here.
+
+    A full disk is no fault of the training, which may go on later: that error ends the search.
+    """
     try:
         return next(training, None)
+    except DiskError as error:
+        return error
     except Exception as error:  # noqa: BLE001 - whatever a training raises ends that training only
+        if is_full(error):
+            return DiskError("the disk is full; make room on it, and go on with --resume")
         return describe(error)
 
 
@@ -129,6 +140,8 @@ class _Pool:
                 connection.send(order)
             return
         del self._busy[connection]
+        if isinstance(told, DiskError):
+            raise told
         if isinstance(told, Outcome):
             self._source.finish(key, told)
         else:
@@ -145,8 +158,12 @@ class _Pool:
 
 
 def _work(connection: Connection, factory: WorkshopFactory, slot: int, slots: int) -> None:
-    """The life of a worker process; Ctrl-C is handled by the controller. An error is sent as a string."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """The life of a worker process; the controller hears of Ctrl-C, SIGTERM and SIGHUP and ends it.
+
+    An error is sent as a string.
+    """
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # all reach the whole group of processes
+        signal.signal(each, signal.SIG_IGN)
     workshop: Workshop | None = None
     while True:
         try:

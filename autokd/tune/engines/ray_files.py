@@ -19,7 +19,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from autokd.files import digest, write_bytes, write_text
+from autokd.files import digest, make_folder, opened, write_bytes, write_text
 from autokd.runs.store import CHECKPOINT, RESULT
 from autokd.tune.engines.protocol import Job, WorkshopFactory
 
@@ -51,8 +51,8 @@ class Shipment:
             yield factory
             return
         root = Path(tempfile.gettempdir()) / f"autokd-{self.label}"
-        root.mkdir(parents=True, exist_ok=True)
-        with (root / ".lock").open("w") as lock:
+        make_folder(root)
+        with opened(root / ".lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (root / ".complete").exists():
                 for path, chunks in self.parts.items():
@@ -67,7 +67,7 @@ class Shipment:
             return Desk(job, None, job.folder)
         folder = Path(tempfile.gettempdir()) / f"autokd-{self.label}" / "jobs" / digest(job.folder)
         shutil.rmtree(folder, ignore_errors=True)  # what counts is what was sent home
-        folder.mkdir(parents=True)
+        make_folder(folder)
         for name, content in ray.get(self.mailbox.pick_up.remote(job.folder)).items():
             write_bytes(folder / name, content)
         return Desk(job.model_copy(update={"folder": str(folder)}), self.mailbox, job.folder)

@@ -27,6 +27,7 @@ class Source:
     path: Path
     content: Mapping[str, Any]
     lines: Lines
+    text: str = ""
 
     @property
     def line_of_base(self) -> int | None:

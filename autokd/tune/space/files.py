@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from autokd.errors import SpaceError
+from autokd.files import is_file
 from autokd.tune.space.base import Source, located, resolved, source_of, with_bases
 from autokd.tune.space.checks import contradictions, misfits, strangers
 from autokd.tune.space.schema import Students
@@ -33,7 +34,7 @@ def shipped_spaces() -> list[str]:
 def space_path(name: str, folder: Path | None = None) -> Path:
     """The file of the space called `name`, or the file `name`, from `folder`; raises SpaceError where it is neither."""
     path = space_folder() / f"{name}.toml" if name in shipped_spaces() else (folder or Path()) / name
-    if not path.is_file():
+    if not is_file(path):
         known = ", ".join(shipped_spaces())
         raise SpaceError(f"the search space {name} is neither a file nor one of {known}; name one of these")
     return path
@@ -47,6 +48,26 @@ def read_space(name: str) -> Space:
         more = f" (and {len(problems) - 1} more: autokd spaces validate {name})" if len(problems) > 1 else ""
         raise SpaceError(problems[0] + more)
     return space
+
+
+def space_text(name: str) -> str:
+    """The text of the space called `name`, or of the file `name`.
+
+    Raises SpaceError, which tells nothing of its content, for a file that is not TOML or has keys that no space has.
+    """
+    path = space_path(name)
+    try:
+        source = _read(name, path)
+    except SpaceError:
+        raise SpaceError(
+            f"{path} is not a search space, so it is not shown; `autokd spaces validate` says where it is not TOML"
+        ) from None
+    if not source.content or set(source.content) - {*Space.model_fields, "base"}:
+        raise SpaceError(
+            f"{path} is not a search space, so it is not shown; `autokd spaces validate` says which of its keys "
+            "no space has"
+        )
+    return source.text
 
 
 def examine(path: Path) -> tuple[Space | None, list[str]]:
@@ -67,9 +88,13 @@ def _read(name: str, path: Path) -> Source:
         line = re.search(r"\(at line (\d+), column \d+\)", str(error))
         reason = str(error).partition(" (at ")[0]
         raise SpaceError(located(path, int(line[1]) if line else None, f"this is not valid TOML: {reason}")) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpaceError(f"{path} cannot be read ({error}); save it as UTF-8 text") from None
-    return Source(name, path, content, Lines(text, content))
+    except RecursionError:
+        raise SpaceError(f"{path} is nested too deep to be a search space; name another file") from None
+    except UnicodeDecodeError as error:
+        raise SpaceError(f"{path} cannot be read ({error.reason}); save it as UTF-8 text") from None
+    except OSError as error:
+        raise SpaceError(f"{path} cannot be read ({error.strerror}); name another file") from None
+    return Source(name, path, content, Lines(text, content), text)
 
 
 def _understood(content: Mapping[str, Any]) -> tuple[Space | None, list[Problem]]:

@@ -1,0 +1,80 @@
+"""A file that is no search space, or holds no settings, is refused in one sentence that tells nothing of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from autokd.cli import cli
+from autokd.errors import AutokdError
+from autokd.tune.space.files import space_folder
+
+INSIDE = "hunter2"
+FILES = {
+    "passwd": f"root:x:0:0:{INSIDE}:/root:/bin/bash\n",
+    "credentials.toml": f'[registry]\ntoken = "{INSIDE}"\n',
+    "empty.toml": "",
+    "deep.toml": "a = " + "[" * 100_000 + f"# {INSIDE}",
+    "binary.toml": b"\xff\xfe\x00" + INSIDE.encode(),
+}
+
+
+@pytest.fixture(params=FILES)
+def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / request.param
+    content = FILES[request.param]
+    path.write_bytes(content if isinstance(content, bytes) else str(content).encode())
+    return path
+
+
+def said(*arguments: object) -> tuple[str, str]:
+    """What is printed, and the one sentence of the error."""
+    result: Any = CliRunner().invoke(cli, [str(argument) for argument in arguments])
+    assert isinstance(result.exception, AutokdError), result.exception
+    assert result.exception.exit_code == 2
+    assert "\n" not in str(result.exception)
+    return result.output, str(result.exception)
+
+
+def test_what_is_no_space_is_not_shown(file: Path) -> None:
+    output, error = said("spaces", "show", file)
+    assert output == "" and INSIDE not in error
+    assert f"{file} is not a search space, so it is not shown; " in error
+
+
+def test_a_path_that_climbs_is_a_file_like_any_other(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (file.parent / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(file.parent / "a" / "b")
+    output, error = said("spaces", "show", f"../../{file.name}")
+    assert output == "" and INSIDE not in error
+
+
+def test_validation_names_the_line_and_not_the_content(file: Path) -> None:
+    result = CliRunner().invoke(cli, ["spaces", "validate", str(file)])
+    if file.name == "empty.toml":
+        return
+    assert result.exit_code == 2, result.exception
+    assert INSIDE not in result.output and str(file) in result.output
+
+
+@pytest.mark.parametrize("name", [".", "a" * 5000, "/dev/zero", "no_such_space"])
+def test_what_is_no_file_is_refused(name: str) -> None:
+    assert "is neither a file nor one of" in said("spaces", "show", name)[1]
+
+
+def test_shipped_spaces_and_own_ones_are_shown_as_they_are(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('# mine\nbase = "default"\nfirst = []\n')
+    assert CliRunner().invoke(cli, ["spaces", "show", str(own)]).output == own.read_text()
+    for path in space_folder().glob("*.toml"):
+        assert CliRunner().invoke(cli, ["spaces", "show", path.stem]).output == path.read_text()
+
+
+def test_settings_that_cannot_be_read_are_refused(file: Path) -> None:
+    if file.name == "empty.toml":
+        return
+    _, error = said("search", "--config", file)
+    assert INSIDE not in error and str(file) in error
