@@ -8,20 +8,19 @@ and sampler_and_pruner.py know Optuna.
 from __future__ import annotations
 
 import json
-import sqlite3
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autokd.errors import DiskError, RunError
-from autokd.files import digest, opened
+from autokd.errors import RunError
+from autokd.files import digest
 from autokd.naming import named
 from autokd.records import ARMS, Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
 from autokd.tune.sampler_and_pruner import pruner, sampler, sampler_seed
 from autokd.tune.space.space import Space, as_read
+from autokd.tune.study_file import damage_named, disk_named, write_ahead
 
 if TYPE_CHECKING:
     import optuna
@@ -54,8 +53,8 @@ class Ledger:
         self._candidates = {candidate.student: candidate for candidate in candidates}
         self._names = {arm: [c.student for c in candidates if arm in c.arms] for arm in ARMS}
         self._running: dict[int, tuple[Arm, optuna.Trial]] = {}
-        with _damage_named(path):
-            _write_ahead(path)
+        with damage_named(path):
+            write_ahead(path)
             self._studies = {arm: self._open(path, arm) for arm in ARMS if self._names[arm]}
             self._recover()
 
@@ -63,7 +62,7 @@ class Ledger:
 
     def next(self) -> Proposal | None:
         """The next trial, for the arm that has started fewer; None when both have started all of theirs."""
-        with _disk_named(self._path):
+        with disk_named(self._path):
             return self._next()
 
     def _next(self) -> Proposal | None:
@@ -120,7 +119,7 @@ class Ledger:
 
     def report(self, number: int, report: EpochReport) -> bool:
         """Record an epoch; True where the trial is pruned by it, which is then recorded too."""
-        with _disk_named(self._path):
+        with disk_named(self._path):
             return self._report(number, report)
 
     def _report(self, number: int, report: EpochReport) -> bool:
@@ -142,7 +141,7 @@ class Ledger:
 
     def finish(self, number: int, val_accuracy: float) -> None:
         """A trial is complete."""
-        with _disk_named(self._path):
+        with disk_named(self._path):
             self._finish(number, val_accuracy)
 
     def _finish(self, number: int, val_accuracy: float) -> None:
@@ -151,7 +150,7 @@ class Ledger:
 
     def fail(self, number: int, error: str, retry: bool) -> None:
         """A trial ended with an error; with `retry` it will be handed out again."""
-        with _disk_named(self._path):
+        with disk_named(self._path):
             self._fail(number, error, retry)
 
     def _fail(self, number: int, error: str, retry: bool) -> None:
@@ -296,55 +295,3 @@ def _trials_in(storage: optuna.storages.BaseStorage) -> int:
     import optuna
 
     return sum(summary.n_trials for summary in optuna.get_all_study_summaries(storage, include_best_trial=False))
-
-
-@contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
-    """Raise RunError for a file that is not a ledger, with the reason in a few words."""
-    from optuna.exceptions import OptunaError
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        yield
-    except (sqlite3.Error, SQLAlchemyError, OptunaError, RuntimeError, LookupError, ValueError) as error:
-        reason = _reason(error)
-        if any(words in reason for words in _OF_THE_DISK):
-            raise _unwritten(path, reason) from None
-        raise RunError(
-            f"{path} is damaged ({reason}); restore it from a copy of the run folder, or search again in another "
-            "--output"
-        ) from None
-
-
-@contextmanager
-def _disk_named(path: Path) -> Iterator[None]:
-    """Raise DiskError where a result cannot be put on record."""
-    from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        yield
-    except (sqlite3.Error, SQLAlchemyError, StorageInternalError) as error:
-        raise _unwritten(path, _reason(error)) from None
-
-
-_OF_THE_DISK = ("is full", "disk I/O error", "readonly", "unable to open", "locked")
-
-
-def _unwritten(path: Path, reason: str) -> DiskError:
-    return DiskError(f"{path} cannot be written ({reason}); see to the disk and go on with --resume")
-
-
-def _reason(error: BaseException) -> str:
-    """SQLite's own words, where it is SQLite that failed."""
-    cause = error.__cause__ or error
-    return str(getattr(cause, "orig", None) or cause).strip().partition("\n")[0]
-
-
-def _write_ahead(path: Path) -> None:
-    """Write-ahead logging, which a kill cannot tear."""
-    with opened(path):  # never through a link
-        pass
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-    connection.close()

@@ -19,7 +19,7 @@ from autokd.pipeline.search import confirm_run, run_search
 from autokd.result import SearchResult
 from autokd.runs.folder import Run
 from autokd.soft_labels.format import layout_of, mend_frame, view_path, write_chunk
-from autokd.tune.study import _write_ahead
+from autokd.tune.study_file import write_ahead
 
 PRECIOUS = "a diary of thirty years\n" * 1000
 
@@ -145,5 +145,5 @@ def test_the_views_of_a_cache_entry_are_not_written_through_a_link(tmp_path: Pat
 def test_the_ledger_is_not_written_through_a_link(tmp_path: Path, diary: Path) -> None:
     (tmp_path / "study.db").symlink_to(diary)
     with pytest.raises(PathError, match=r"study\.db is a symbolic link"):
-        _write_ahead(tmp_path / "study.db")
+        write_ahead(tmp_path / "study.db")
     assert diary.read_text() == PRECIOUS
