@@ -7,20 +7,20 @@ passes one object on. Settings that depend on the data's size are `None` until `
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from autokd.config_messages import cannot_be_used
 from autokd.errors import ConfigError
-from autokd.naming import Names, did_you_mean, named, naming, set_to
+from autokd.naming import did_you_mean, named, set_to
 from autokd.records import Policy
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+    pass
 
 # What may differ between a run and its resumption: where the work is placed and when it stops, never what is computed.
 ENGINE = ("engine", "ray_address", "workers", "gpus_per_trial", "loader_workers")
@@ -194,7 +194,8 @@ class SearchConfig(BaseModel):
             first = error.errors()[0]
             if not first["loc"]:  # raised by a validator of the whole
                 raise ConfigError(str(first["ctx"]["error"])) from None
-            raise ConfigError(_sentence(str(first["loc"][0]), first)) from None
+            name = str(first["loc"][0])
+            raise ConfigError(cannot_be_used(name, cls.model_fields[name], first)) from None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -287,75 +288,3 @@ def refuse_unknown(names: Collection[str], known: Collection[str]) -> None:
         if name not in known:
             near = did_you_mean(name, known) or "; `autokd search --help` lists all settings"
             raise ConfigError(f"unknown setting {name!r}{near}")
-
-
-def read_config_file(path: Path) -> dict[str, Any]:
-    """Settings from a TOML file, keys spelled with `_` or `-`.
-
-    Raises ConfigError for a file that is missing or not TOML, for an unknown key, and for a value that cannot be used.
-    """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}); name an existing TOML file") from None
-    except RecursionError:
-        raise ConfigError(f"{path} is nested too deep to hold settings; name another TOML file") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not text in UTF-8; name a TOML file") from None
-    except ValueError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
-    settings = {key.replace("-", "_"): value for key, value in content.items()}
-    with naming(Names("key")):
-        try:
-            refuse_unknown(settings, SearchConfig.model_fields)
-            return {name: _checked(name, value) for name, value in settings.items()}
-        except ConfigError as error:
-            raise ConfigError(f"{path}: {error}") from None
-
-
-def _checked(name: str, value: object) -> Any:
-    """The value of one setting, alone; raises ConfigError."""
-    field = SearchConfig.model_fields[name]
-    kind: Any = Annotated[field.annotation, field]
-    try:
-        return TypeAdapter[Any](kind, config=ConfigDict(allow_inf_nan=False)).validate_python(value)
-    except ValidationError as error:
-        raise ConfigError(_sentence(name, error.errors()[0])) from None
-
-
-# pydantic's type of an error -> what a value has to be, filled in from the error's context
-_MUST_BE = {
-    "greater_than": "greater than {gt:g}",
-    "greater_than_equal": "at least {ge:g}",
-    "less_than": "less than {lt:g}",
-    "less_than_equal": "at most {le:g}",
-    "finite_number": "a finite number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "string_type": "text",
-    "path_type": "a path",
-    "literal_error": "{expected}",
-}
-
-
-def _sentence(name: str, error: ErrorDetails) -> str:
-    meaning = SearchConfig.model_fields[name].description
-    if error["type"] == "missing":
-        return f"{named(name)} is missing ({meaning}); give it"
-    rule = _MUST_BE.get(error["type"])
-    problem = f"it must be {rule.format(**error.get('ctx', {}))}" if rule else error["msg"]
-    near = ""
-    if error["type"] == "literal_error":
-        near = did_you_mean(str(error["input"]), _choices(name))
-    return f"{set_to(name, error['input'])} cannot be used: {problem} ({meaning}){near}"
-
-
-def _choices(name: str) -> tuple[str, ...]:
-    """The values of a setting that is a Literal, or a Literal or None."""
-    parts = (SearchConfig.model_fields[name].annotation, *get_args(SearchConfig.model_fields[name].annotation))
-    return next((get_args(part) for part in parts if get_origin(part) is Literal), ())

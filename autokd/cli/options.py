@@ -11,7 +11,8 @@ from typing import Any, Literal
 import click
 from click.core import ParameterSource
 
-from autokd.config import ENGINE, SearchConfig, read_config_file, shown_default
+from autokd.config import ENGINE, SearchConfig, shown_default
+from autokd.config_file import read_config_file
 from autokd.decide.what_if import CONDITIONS
 from autokd.naming import Names, Style, naming
 from autokd.runs.folder import Run
