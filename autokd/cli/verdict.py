@@ -17,7 +17,7 @@ from autokd.cli.output import answer_console
 from autokd.formatting import VERDICTS, percent, usd
 
 if TYPE_CHECKING:
-    from autokd.records import Option, Report
+    from autokd.records import Interval, Option, Report
     from autokd.result import SearchResult
 
 COLOURS = {"distill": "green", "use_small_model": "cyan", "keep_teacher": "yellow", "none": "red"}
@@ -97,7 +97,7 @@ def _options_table(report: Report) -> Table:
         "option",
         "model",
         "ratio",
-        f"test accuracy % ({level})",
+        f"accuracy % ({level})",
         f"retention % ({level})",
         "$ per 1,000",
         "eligible",
@@ -117,11 +117,15 @@ def _cells(option: Option) -> list[str]:
     return [
         option.student,
         f"{option.ratio:.1f}x",
-        f"{_bare(accuracy.mean)} ({_bare(accuracy.low)} to {_bare(accuracy.high)})",
-        _bare(retention.mean) + ("" if exact else f" ({_bare(retention.low)} to {_bare(retention.high)})"),
+        f"{_bare(accuracy.mean)} {_ends(accuracy)}",
+        _bare(retention.mean) + ("" if exact else f" {_ends(retention)}"),
         usd(option.cost_usd_per_1k).removeprefix("$"),
         "yes" if option.eligible else "no",
     ]
+
+
+def _ends(interval: Interval) -> str:
+    return f"({_bare(interval.low)}\u2013{_bare(interval.high)})"
 
 
 def _bare(fraction: float) -> str:

@@ -62,7 +62,7 @@ def test_a_narrow_terminal_breaks_names_before_numbers(
 ) -> None:
     report = report_of(tmp_path, case)
     row = next(line for line in screen(report, monkeypatch, 90) if line.startswith("distilled"))
-    assert f"({report.options.distilled.accuracy.low * 100:.1f} to" in row  # type: ignore[union-attr]
+    assert f"({report.options.distilled.accuracy.low * 100:.1f}\u2013" in row  # type: ignore[union-attr]
 
 
 def test_no_two_weaknesses_tell_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
