@@ -10,7 +10,7 @@ from simulated import Chance, Outcome, hardness, outcomes, with_own
 from simulated_runs import OWN, TEACHER_ACCURACY, TEACHER_COST, first_seeds, made_run
 
 from autokd.decide import Evidence, decide, policy
-from autokd.decide.comparisons import build_case
+from autokd.decide.comparisons import compare
 from autokd.decide.statistics import intervals
 from autokd.decide.statistics.repeated_looks import level_of_look
 from autokd.decide.weaknesses import weaknesses
@@ -45,7 +45,7 @@ def equal_arms(cell: RunCell, rng: np.random.Generator) -> Outcome:
     gain; would say distill over a direct pick if the twin were not asked; with savings: says distill, does so because
     of the costs, does that strongly; with a teacher over the budget: says distill, does so strongly.
     """
-    case = build_case(made_run(cell.front, cell.images, cell.seeds, cell.chance, rng))
+    case = compare(made_run(cell.front, cell.images, cell.seeds, cell.chance, rng))
     judged, saving, needed = (policy.judge(case, asked) for asked in (ACCURACY, SAVINGS, TEACHER_TOO_DEAR))
     says, saves = judged.verdict == "distill", saving.verdict == "distill"
     ahead = len(judged.picks) == 2 and policy.is_ahead(case, ACCURACY, *judged.picks)
@@ -87,7 +87,7 @@ def decided(cell: RunCell, rng: np.random.Generator) -> Outcome:
     evidence = made_run(cell.front, cell.images, cell.seeds, cell.chance, rng)
     decision = decide(evidence, ACCURACY)
     distill, strong = decision.verdict == "distill", decision.strength == "strong"
-    unproven = decision.verdict == "keep_teacher" and policy.judge(build_case(evidence), ACCURACY).unproven
+    unproven = decision.verdict == "keep_teacher" and policy.judge(compare(evidence), ACCURACY).unproven
     return distill, distill and strong, strong, unproven
 
 
@@ -139,4 +139,4 @@ def looked_at_again(cell: RunCell, rng: np.random.Generator) -> Outcome:
 
 def _look(evidence: Evidence, seeds: int, number: int) -> policy.Judgement:
     seen = replace(first_seeds(evidence, seeds), level=level_of_look(number))
-    return policy.judge(build_case(seen), ACCURACY)
+    return policy.judge(compare(seen), ACCURACY)

@@ -50,7 +50,7 @@ class Student(Offer):
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class Comparison:
     """What there is to decide on."""
 
     evidence: Evidence
@@ -79,22 +79,22 @@ class Case:
         number = self.twins.get(distilled.number) if distilled.number is not None else None
         return None if number is None else self.student(number)
 
-    def at_costs(self, cost_of: Callable[[Offer], Interval]) -> Case:
-        """The same case at other costs."""
+    def at_costs(self, cost_of: Callable[[Offer], Interval]) -> Comparison:
+        """The same comparison at other costs."""
         students = tuple(replace(student, cost=cost_of(student)) for student in self.students)
         return replace(self, teacher=replace(self.teacher, cost=cost_of(self.teacher)), students=students)
 
-    def priced(self, model: CostModel) -> Case:
-        """The same case under another cost model."""
+    def priced(self, model: CostModel) -> Comparison:
+        """The same comparison under another cost model."""
         return self.at_costs(lambda offer: repriced(offer.reading, self.evidence.cost_model, model))
 
 
-def build_case(evidence: Evidence) -> Case:
+def compare(evidence: Evidence) -> Comparison:
     """Compute every statistic that the verdict may need."""
     everybody = [_student(evidence, record) for record in sorted(evidence.finalists, key=lambda f: f.number)]
     beyond = beyond_range((f.number, f.role, f.twin_of) for f in evidence.finalists)
     students = tuple(student for student in everybody if student.number not in beyond)
-    return Case(
+    return Comparison(
         evidence=_without_spending(evidence, beyond),
         teacher=_teacher(evidence),
         teacher_accuracy=intervals.accuracy(evidence.teacher_correct[None], evidence.level),

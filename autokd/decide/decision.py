@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autokd import formatting as fmt
 from autokd.decide.audit.edge_probes import edges
-from autokd.decide.comparisons import Case, Offer, Student, build_case
+from autokd.decide.comparisons import Comparison, Offer, Student, compare
 from autokd.decide.economics import economics, monthly_usd
 from autokd.decide.evidence import Evidence
 from autokd.decide.explain.reasons import closest, key_reasons, reasons, summary
@@ -19,7 +19,7 @@ from autokd.records import Advantage, Arm, Decision, Economics, FinalistSummary,
 
 def decide(evidence: Evidence, policy: Policy) -> Decision:
     """The verdict on the evidence under a policy, with its strength, its reasons and what would change it."""
-    judged = judge(build_case(evidence), policy)
+    judged = judge(compare(evidence), policy)
     weak = weaknesses(judged)
     found = changes(judged)
     because = reasons(judged, found)
@@ -40,9 +40,11 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         break_even_requests=judged.break_even(judged.pick) if judged.pick else None,
         economics=_economics(judged),
         verdict_map=verdict_map(judged),
-        finalists=tuple(_finalist(judged, student) for student in (*judged.case.students, *judged.case.beyond)),
-        advantages=_advantages(judged.case),
-        edges=edges(judged.case),
+        finalists=tuple(
+            _finalist(judged, student) for student in (*judged.comparison.students, *judged.comparison.beyond)
+        ),
+        advantages=_advantages(judged.comparison),
+        edges=edges(judged.comparison),
     )
 
 
@@ -50,7 +52,7 @@ def _condition(judged: Judgement) -> str | None:
     """The volume above which the verdict holds, where none was given and the teacher could be kept."""
     if judged.pick is None or not judged.teacher_eligible or judged.policy.requests_per_month is not None:
         return None
-    requests, model = judged.break_even(judged.pick), judged.case.evidence.cost_model
+    requests, model = judged.break_even(judged.pick), judged.comparison.evidence.cost_model
     at = f" at a utilization of {fmt.clean(model.utilization * 100)} %" if model.model == "measured" else ""
     return f"above {fmt.requests(requests)} requests{at}" if requests else None
 
@@ -58,17 +60,17 @@ def _condition(judged: Judgement) -> str | None:
 def _economics(judged: Judgement) -> Economics | None:
     if judged.pick is None:
         return None
-    case = judged.case
-    return economics(case.evidence.search, judged.policy, case.teacher.cost, judged.pick.cost)
+    comparison = judged.comparison
+    return economics(comparison.evidence.search, judged.policy, comparison.teacher.cost, judged.pick.cost)
 
 
-def _advantages(case: Case) -> tuple[Advantage, ...]:
+def _advantages(comparison: Comparison) -> tuple[Advantage, ...]:
     """Every contrast of the arms, with p-values corrected for their number."""
-    p_values = [estimate.p_value for estimate in case.differences.values()]
+    p_values = [estimate.p_value for estimate in comparison.differences.values()]
     return tuple(
         Advantage(**estimate.difference.model_dump(), distilled=distilled, direct=direct, p=p, p_holm=float(adjusted))
         for ((distilled, direct), estimate), p, adjusted in zip(
-            case.differences.items(), p_values, holm(p_values), strict=True
+            comparison.differences.items(), p_values, holm(p_values), strict=True
         )
     )
 
@@ -80,7 +82,7 @@ def _options(judged: Judgement) -> Options:
     """The teacher, and each arm's pick; an arm without a pick shows its nearest finalist, which is not worthwhile."""
 
     def arm(name: Arm, pick: Student | None) -> Option | None:
-        shown = pick or closest(judged.case.arm(name), judged)
+        shown = pick or closest(judged.comparison.arm(name), judged)
         return _student_option(judged, shown) if shown else None
 
     return Options(
@@ -91,17 +93,17 @@ def _options(judged: Judgement) -> Options:
 
 
 def _teacher_option(judged: Judgement) -> Option:
-    teacher = judged.case.evidence.teacher
+    teacher = judged.comparison.evidence.teacher
     return _option(
-        judged.case.teacher,
+        judged.comparison.teacher,
         judged.policy,
         parameters=teacher.parameters,
         ratio=1.0,
         macs=teacher.macs,
-        accuracy=judged.case.teacher_accuracy,
+        accuracy=judged.comparison.teacher_accuracy,
         one_time=0.0,
         eligible=judged.teacher_eligible,
-        why_not=teacher_refusals(judged.case.teacher, judged.policy),
+        why_not=teacher_refusals(judged.comparison.teacher, judged.policy),
     )
 
 

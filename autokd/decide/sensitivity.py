@@ -15,7 +15,7 @@ from math import log
 
 from autokd import formatting as fmt
 from autokd.cost.dollars import unrounded_replicas
-from autokd.decide.comparisons import Case
+from autokd.decide.comparisons import Comparison
 from autokd.decide.policy import Judgement, judge
 from autokd.decide.policy_limits import COST, LIMITS, Limit
 from autokd.records import CostModel, Policy, Verdict
@@ -75,9 +75,9 @@ class Change:
 
 def changes(judged: Judgement) -> tuple[Change, ...]:
     """Every flip of the verdict within a sensible range of each dial, dial by dial; nearest first within one."""
-    case, policy = judged.case, judged.policy
-    found = [change for dial in _dials(case, policy) for change in _turned(dial)]
-    return (*found, *volume_changes(case, policy))
+    comparison, policy = judged.comparison, judged.policy
+    found = [change for dial in _dials(comparison, policy) for change in _turned(dial)]
+    return (*found, *volume_changes(comparison, policy))
 
 
 def nearest_changes(judged: Judgement, found: Sequence[Change]) -> tuple[Change, ...]:
@@ -88,58 +88,62 @@ def nearest_changes(judged: Judgement, found: Sequence[Change]) -> tuple[Change,
     return tuple(change for change in by_effort if nearest[change.dial] is change)[:NEAREST]
 
 
-def at_volume(case: Case, policy: Policy, volume: float, admitted: Collection[int] = ()) -> Judgement:
+def at_volume(comparison: Comparison, policy: Policy, volume: float, admitted: Collection[int] = ()) -> Judgement:
     """The verdict at so many requests a month, billed as a fleet is where costs can be; `admitted` as for `judge`."""
-    model = case.evidence.cost_model
+    model = comparison.evidence.cost_model
     known = policy.model_copy(update={"requests_per_month": volume})
-    billed = case.priced(model.model_copy(update={"requests_per_month": volume})) if _fleet(case, policy) else case
+    billed = (
+        comparison.priced(model.model_copy(update={"requests_per_month": volume}))
+        if _fleet(comparison, policy)
+        else comparison
+    )
     return judge(billed, known, admitted)
 
 
-def _fleet(case: Case, policy: Policy) -> bool:
+def _fleet(comparison: Comparison, policy: Policy) -> bool:
     """Whether a volume is billed by whole replicas."""
-    model = case.evidence.cost_model
+    model = comparison.evidence.cost_model
     return model.model == "measured" and (policy.requests_per_month is None or model.requests_per_month is not None)
 
 
 # ---- the dials -------------------------------------------------------------------------------------------------
 
 
-def _dials(case: Case, policy: Policy) -> Iterator[Dial]:
+def _dials(comparison: Comparison, policy: Policy) -> Iterator[Dial]:
     for limit in LIMITS:
         if current := limit.asked(policy):
-            yield _limit(case, policy, limit, current)
-    yield _price(case, policy)
-    if case.evidence.cost_model.model == "measured":
-        yield _utilization(case, policy)
+            yield _limit(comparison, policy, limit, current)
+    yield _price(comparison, policy)
+    if comparison.evidence.cost_model.model == "measured":
+        yield _utilization(comparison, policy)
 
 
-def _asked(case: Case, policy: Policy, field: str) -> Callable[[float], Verdict]:
-    return lambda value: judge(case, policy.model_copy(update={field: value})).verdict
+def _asked(comparison: Comparison, policy: Policy, field: str) -> Callable[[float], Verdict]:
+    return lambda value: judge(comparison, policy.model_copy(update={field: value})).verdict
 
 
-def _priced(case: Case, policy: Policy, field: str) -> Callable[[float], Verdict]:
-    model = case.evidence.cost_model
-    return lambda value: judge(case.priced(model.model_copy(update={field: value})), policy).verdict
+def _priced(comparison: Comparison, policy: Policy, field: str) -> Callable[[float], Verdict]:
+    model = comparison.evidence.cost_model
+    return lambda value: judge(comparison.priced(model.model_copy(update={field: value})), policy).verdict
 
 
-def _limit(case: Case, policy: Policy, limit: Limit, current: float) -> Dial:
+def _limit(comparison: Comparison, policy: Policy, limit: Limit, current: float) -> Dial:
     low, high = limit.reach(current)
-    tried = case.evidence.budget if limit is COST else None
+    tried = comparison.evidence.budget if limit is COST else None
     return Dial(
         name=limit.name if limit is COST else limit.field,
         current=current,
         low=low,
         high=high,
-        verdict=_asked(case, policy, limit.field),
+        verdict=_asked(comparison, policy, limit.field),
         phrase=lambda value: f"With {limit.noun.format(value)}",
         value=limit.value,
         aside="" if tried is None else f" (the search tried no student above {fmt.usd(tried)})",
     )
 
 
-def _price(case: Case, policy: Policy) -> Dial:
-    model = case.evidence.cost_model
+def _price(comparison: Comparison, policy: Policy) -> Dial:
+    model = comparison.evidence.cost_model
     measured = model.model == "measured"
     field = "price_usd_per_hour" if measured else "usd_per_1k_per_billion"
     unit = "an hour of serving" if measured else "per 1,000 requests and billion parameters"
@@ -149,14 +153,14 @@ def _price(case: Case, policy: Policy) -> Dial:
         current=current,
         low=current / 100,
         high=current * 100,
-        verdict=_priced(case, policy, field),
+        verdict=_priced(comparison, policy, field),
         phrase=lambda value: f"At a price of {value} {unit} instead of {fmt.usd(current)}",
         value=fmt.usd_exact,
     )
 
 
-def _utilization(case: Case, policy: Policy) -> Dial:
-    model = case.evidence.cost_model
+def _utilization(comparison: Comparison, policy: Policy) -> Dial:
+    model = comparison.evidence.cost_model
     field = "utilization" if model.requests_per_month is None else "target_utilization"
     current, name = float(getattr(model, field)), field.replace("_", " ")
     return Dial(
@@ -164,41 +168,41 @@ def _utilization(case: Case, policy: Policy) -> Dial:
         current=current,
         low=min(0.01, current),
         high=1.0,
-        verdict=_priced(case, policy, field),
-        breaks=tuple(current * size / k for size in _sizes(case, model) for k in REPLICAS),
+        verdict=_priced(comparison, policy, field),
+        breaks=tuple(current * size / k for size in _sizes(comparison, model) for k in REPLICAS),
         phrase=lambda value: f"At a {name} of {value} instead of {fmt.clean(current * 100)} %",
         value=lambda value: f"{fmt.clean(value * 100)} %",
     )
 
 
-def _volume(case: Case, policy: Policy, current: float, admitted: Collection[int]) -> Dial:
-    billed = " (whole replicas)" if _fleet(case, policy) else ""
-    for_one = case.evidence.cost_model.model_copy(update={"requests_per_month": 1.0})
+def _volume(comparison: Comparison, policy: Policy, current: float, admitted: Collection[int]) -> Dial:
+    billed = " (whole replicas)" if _fleet(comparison, policy) else ""
+    for_one = comparison.evidence.cost_model.model_copy(update={"requests_per_month": 1.0})
     return Dial(
         name="volume",
         current=current,
         low=min(VOLUMES[0], current),
         high=max(VOLUMES[1], current),
-        verdict=lambda volume: at_volume(case, policy, volume, admitted).verdict,
-        breaks=tuple(k / size for size in _sizes(case, for_one) for k in REPLICAS) if billed else (),
+        verdict=lambda volume: at_volume(comparison, policy, volume, admitted).verdict,
+        breaks=tuple(k / size for size in _sizes(comparison, for_one) for k in REPLICAS) if billed else (),
         phrase=lambda value: f"With {value} requests a month{billed}",
         value=fmt.short_count,
         less="fewer",
     )
 
 
-def _sizes(case: Case, model: CostModel) -> list[float]:
+def _sizes(comparison: Comparison, model: CostModel) -> list[float]:
     """Replicas, not rounded, that each model needs; none where there is no volume."""
-    capacities = {offer.reading.capacity_rps for offer in (case.teacher, *case.students)}
+    capacities = {offer.reading.capacity_rps for offer in (comparison.teacher, *comparison.students)}
     return [unrounded_replicas(rps, model) for rps in capacities if rps] if model.requests_per_month else []
 
 
-def volume_changes(case: Case, policy: Policy, admitted: Collection[int] = ()) -> Iterator[Change]:
+def volume_changes(comparison: Comparison, policy: Policy, admitted: Collection[int] = ()) -> Iterator[Change]:
     """Along the volume; where none was given, seen from a very large one downwards. `admitted` as for `judge`."""
     if policy.requests_per_month is not None:
-        yield from _turned(_volume(case, policy, policy.requests_per_month, admitted))
+        yield from _turned(_volume(comparison, policy, policy.requests_per_month, admitted))
         return
-    today, dial = judge(case, policy, admitted).verdict, _volume(case, policy, VOLUMES[1], admitted)
+    today, dial = judge(comparison, policy, admitted).verdict, _volume(comparison, policy, VOLUMES[1], admitted)
     edges = list(_edges(dial, dial.low))
     if (top := dial.verdict(dial.current)) != today:
         edge = rounded(dial, _boundary(dial, edges[0][0], top), top, up=True) if edges else dial.low

@@ -11,14 +11,14 @@ REQUESTS = tuple(float(f"{start}e{power}") for power in range(4, 10) for start i
 
 def verdict_map(judged: Judgement) -> VerdictMap | None:
     """Every verdict of the grid; None where models are priced by their parameters, whatever their load."""
-    model = judged.case.evidence.cost_model
+    model = judged.comparison.evidence.cost_model
     if model.model != "measured":
         return None
 
     def verdict(utilization: float, requests: float) -> Verdict:
         known = judged.policy.model_copy(update={"requests_per_month": requests})
         fleet = model.model_copy(update={"requests_per_month": requests, "target_utilization": utilization})
-        return judge(judged.case.priced(fleet), known).verdict
+        return judge(judged.comparison.priced(fleet), known).verdict
 
     return VerdictMap(
         utilization=UTILIZATION,

@@ -60,16 +60,16 @@ def weaknesses(judged: Judgement) -> tuple[Weakness, ...]:
 
 def _trouble(judged: Judgement) -> Iterator[str]:
     """What went wrong in the search; an arm that was tried and has no finalist."""
-    yield from (note.text for note in judged.case.evidence.search.notes)
-    if judged.case.evidence.search.trials and not judged.case.evidence.search.notes:
+    yield from (note.text for note in judged.comparison.evidence.search.notes)
+    if judged.comparison.evidence.search.trials and not judged.comparison.evidence.search.notes:
         for arm in ("distill", "direct"):
-            if not any(student.arm == arm for student in judged.case.students):
+            if not any(student.arm == arm for student in judged.comparison.students):
                 yield f"The {arm} arm has no finalist, so there is nothing to compare. Needed: more trials."
 
 
 def _test_seen(judged: Judgement) -> Iterator[str]:
     """Weights from elsewhere may have been trained on test images that were cut from training."""
-    evidence = judged.case.evidence
+    evidence = judged.comparison.evidence
     if evidence.teacher.own_weights and not evidence.task.test_is_separate:
         yield (
             f"{evidence.teacher.name} came with its own weights. It may have been trained on images that are now test "
@@ -84,7 +84,7 @@ def _test_seen(judged: Judgement) -> Iterator[str]:
 
 
 def _untried(judged: Judgement) -> Iterator[str]:
-    budget = judged.case.evidence.budget
+    budget = judged.comparison.evidence.budget
     if budget is not None and not within(judged.policy.max_cost, budget):
         yield (
             f"The search tried no student that costs more than {fmt.usd(budget)} per 1,000 requests under these "
@@ -93,7 +93,7 @@ def _untried(judged: Judgement) -> Iterator[str]:
 
 
 def _noise(judged: Judgement) -> Iterator[str]:
-    offers: list[Offer] = [judged.case.teacher, *(judged.picks or judged.case.students)]
+    offers: list[Offer] = [judged.comparison.teacher, *(judged.picks or judged.comparison.students)]
     names = list(dict.fromkeys(offer.name for offer in offers if offer.reading.noisy))
     if names:
         which = f"measurement of {names[0]} is" if len(names) == 1 else f"measurements of {fmt.listed(names)} are"
@@ -115,7 +115,7 @@ def _few_seeds(judged: Judgement) -> Iterator[Weakness]:
 
 def _shortcomings(judged: Judgement) -> Iterator[Weakness]:
     """Finalists refused as not good enough though their intervals do not rule it out, where their admission matters."""
-    alone = [({s.number}, s) for s in judged.case.students if _undecided(judged, s)]
+    alone = [({s.number}, s) for s in judged.comparison.students if _undecided(judged, s)]
     together = {number for numbers, _ in alone for number in numbers}
     matter = [(numbers, s) for numbers, s in alone if _admitting(judged, numbers) != judged.verdict]
     if not matter and _admitting(judged, together) != judged.verdict:
@@ -136,7 +136,7 @@ def _shortcomings(judged: Judgement) -> Iterator[Weakness]:
 def _share_to_keep(judged: Judgement, student: Student) -> float:
     """The retention that would make a student count: all of it where nothing else says that it pays."""
     unpaid = judged.teacher_eligible and judged.policy.requests_per_month is None
-    dear = unpaid and not half_priced(student, judged.case)
+    dear = unpaid and not half_priced(student, judged.comparison)
     return max(judged.policy.min_retention, 1.0 if dear else 0.0)
 
 
@@ -162,7 +162,7 @@ def _open_question(student: Student, policy: Policy, share: float) -> Question:
 
 
 def _admitting(judged: Judgement, numbers: set[int]) -> Verdict:
-    return judge(judged.case, judged.policy, numbers).verdict
+    return judge(judged.comparison, judged.policy, numbers).verdict
 
 
 def _undecided(judged: Judgement, student: Student) -> bool:
@@ -175,17 +175,17 @@ def _undecided(judged: Judgement, student: Student) -> bool:
 def _contest(judged: Judgement) -> Iterator[Weakness]:
     """The distilled pick is not taken because something is not shown; is that ruled out, or open?"""
     distilled, direct, policy = judged.distilled, judged.direct, judged.policy
-    if judged.unproven and distilled and could_gain(judged.case, distilled):
+    if judged.unproven and distilled and could_gain(judged.comparison, distilled):
         yield _unproven_gain(judged, distilled)
     if judged.verdict != "use_small_model" or not distilled or not direct:
         return
-    if not could_be_ahead(judged.case, policy, distilled, direct):
+    if not could_be_ahead(judged.comparison, policy, distilled, direct):
         return
     if judged.gain is None or judged.gain.interval.low <= 0:
         yield _unproven_gain(judged, distilled)
     if direct == judged.twin:
         return  # the advantage is the gain
-    if judged.advantage is not None and not is_preferred(judged.case, policy, distilled, direct):
+    if judged.advantage is not None and not is_preferred(judged.comparison, policy, distilled, direct):
         line = _line(policy, distilled, direct, judged.advantage.mean)
         yield Weakness(
             f"An advantage of the distilled pick of up to {_most(judged.advantage)} is not ruled out. Needed: "
@@ -224,7 +224,7 @@ def _line(policy: Policy, distilled: Student, direct: Student, mean: float) -> f
 def _costs(judged: Judgement) -> Iterator[str]:
     """Another verdict at costs that the readings' intervals allow."""
     for low in _subsets(judged):
-        verdict = judge(judged.case.at_costs(_ends(low)), judged.policy).verdict
+        verdict = judge(judged.comparison.at_costs(_ends(low)), judged.policy).verdict
         if verdict != judged.verdict:
             yield _cost_sentence(judged, verdict)
             return
@@ -233,8 +233,8 @@ def _costs(judged: Judgement) -> Iterator[str]:
 def _subsets(judged: Judgement) -> Iterator[frozenset[str]]:
     """Sets of models to be taken at the lower end of their cost: teacher, picks, and the rest as one."""
     picks = {pick.name for pick in judged.picks}
-    rest = frozenset(s.name for s in judged.case.students) - picks
-    groups = [frozenset({judged.case.teacher.name}), *(frozenset({name}) for name in sorted(picks)), rest]
+    rest = frozenset(s.name for s in judged.comparison.students) - picks
+    groups = [frozenset({judged.comparison.teacher.name}), *(frozenset({name}) for name in sorted(picks)), rest]
     for taken in product((False, True), repeat=len(groups)):
         yield frozenset().union(*compress(groups, taken))
 
@@ -248,7 +248,7 @@ def _ends(low: frozenset[str]) -> Callable[[Offer], Interval]:
 
 
 def _cost_sentence(judged: Judgement, verdict: Verdict) -> str:
-    offers: list[Offer] = [judged.case.teacher, *judged.picks]
+    offers: list[Offer] = [judged.comparison.teacher, *judged.picks]
     ranges = dict.fromkeys(f"{o.name} {fmt.usd(o.cost.low)} to {fmt.usd(o.cost.high)}" for o in offers)
     remedy = "measuring longer on an idle machine"
     if judged.policy.requests_per_month is not None:
@@ -263,13 +263,13 @@ def _volume(judged: Judgement) -> Iterator[str]:
     """A cheaper student that was passed over only because nobody said how many requests there are."""
     if judged.policy.requests_per_month is not None or not judged.teacher_eligible:
         return
-    passed_over = {s.number for s in judged.case.students if _could_pay(judged, s)}
+    passed_over = {s.number for s in judged.comparison.students if _could_pay(judged, s)}
     if not passed_over:
         return
     open_ = passed_over - judged.eligible
     for admitted in (set[int](), open_) if open_ else (set[int](),):
-        for change in volume_changes(judged.case, judged.policy, admitted):
-            pick = at_volume(judged.case, judged.policy, change.region.near, admitted).pick
+        for change in volume_changes(judged.comparison, judged.policy, admitted):
+            pick = at_volume(judged.comparison, judged.policy, change.region.near, admitted).pick
             if pick is not None and pick.number in passed_over and change.region.verdict != judged.verdict:
                 yield _volume_sentence(judged, pick, change)
                 return
@@ -281,7 +281,7 @@ def _could_pay(judged: Judgement, student: Student) -> bool:
         affordable(student, judged.policy)
         and could_be_good_enough(student, judged.policy)
         and student.number not in judged.worthwhile
-        and cheaper(student.cost.mean, judged.case.teacher.cost.mean)
+        and cheaper(student.cost.mean, judged.comparison.teacher.cost.mean)
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from made_evidence import Made, direct, distilled, made_evidence, twin
 
 from autokd.decide import Evidence, decide
-from autokd.decide.comparisons import build_case
+from autokd.decide.comparisons import compare
 from autokd.decide.policy import judge
 from autokd.records import Policy
 
@@ -22,15 +22,15 @@ def asked(**changes: float) -> Policy:
 
 def test_flips_are_what_the_teacher_gets_right_and_the_student_wrong() -> None:
     evidence = made_evidence(*ALIKE)
-    flips = build_case(evidence).student(1).flips
+    flips = compare(evidence).student(1).flips
     assert flips.mean == pytest.approx((evidence.teacher_correct & ~evidence.correct[1]).mean())
     assert 0 < flips.low < flips.mean < flips.high
 
 
 def test_a_student_must_be_shown_to_flip_little_enough() -> None:
     evidence = made_evidence(*ALIKE)
-    flips = build_case(evidence).student(1).flips
-    assert 1 in judge(build_case(evidence), asked(max_negative_flips=flips.high + 1e-6)).eligible
+    flips = compare(evidence).student(1).flips
+    assert 1 in judge(compare(evidence), asked(max_negative_flips=flips.high + 1e-6)).eligible
     between = decide(evidence, asked(max_negative_flips=(flips.mean + flips.high) / 2))
     refused = next(f for f in between.finalists if f.number == 1)
     assert not refused.eligible
@@ -40,7 +40,7 @@ def test_a_student_must_be_shown_to_flip_little_enough() -> None:
 
 def test_flips_that_no_interval_rules_out_make_the_refusal_weak() -> None:
     evidence = made_evidence(*ALIKE)
-    case = build_case(evidence)
+    case = compare(evidence)
     limit = min(s.flips.mean for s in case.students)
     weak = decide(evidence, asked(max_negative_flips=limit))
     assert (weak.verdict, weak.strength) == ("none", "weak")
@@ -64,7 +64,7 @@ def one_bad_class(share: float) -> Evidence:
 
 def test_the_worst_class_is_found_and_judged_by_its_interval() -> None:
     evidence = one_bad_class(0.2)
-    worst = build_case(evidence).student(1).worst
+    worst = compare(evidence).student(1).worst
     own = evidence.labels == 9
     assert (worst.name, worst.images) == ("j", 1000)
     assert worst.recall.mean == pytest.approx(evidence.correct[1][:, own].mean())
@@ -100,7 +100,7 @@ def few_images(images: list[int]) -> Evidence:
 @pytest.mark.parametrize("last", [0, 1, 5])
 def test_a_class_with_few_test_images_is_not_shown_to_be_recognised(last: int) -> None:
     evidence = few_images([2000, 2000, last])
-    student = build_case(evidence).student(1)
+    student = compare(evidence).student(1)
     assert (student.worst.name, student.worst.images) == ("c", last)
     refused = decide(evidence, asked(min_class_recall=0.9))
     assert (refused.verdict, refused.strength) == ("none", "weak")

@@ -10,7 +10,7 @@ import pytest
 from made_evidence import Made, direct, distilled, left_out, made_evidence, twin
 
 from autokd.decide import Evidence, decide
-from autokd.decide.comparisons import build_case
+from autokd.decide.comparisons import compare
 from autokd.decide.policy import arm_pick, judge
 from autokd.decide.weaknesses import weaknesses
 from autokd.records import Policy, Verdict
@@ -191,7 +191,7 @@ def test_refusals_say_why_with_numbers() -> None:
 
 
 def picked(*made: Made, **asked: Any) -> int | None:
-    case = build_case(made_evidence(*made, images=2000))
+    case = compare(made_evidence(*made, images=2000))
     pick = arm_pick(list(case.students), policy(**asked))
     return pick.number if pick else None
 
@@ -357,7 +357,7 @@ def test_no_finalists_at_all() -> None:
 
 
 def test_judging_again_is_cheap_because_statistics_are_kept() -> None:
-    case = build_case(made_evidence(*BETTER))
+    case = compare(made_evidence(*BETTER))
     assert judge(case, policy()).verdict == "distill"
     assert judge(case, policy(max_cost=1e-4)).verdict == "none"
 
@@ -379,7 +379,7 @@ def test_a_lone_distilled_pick_without_a_shown_gain_says_what_is_open() -> None:
 
 def test_harm_that_is_shown_leaves_nothing_open() -> None:
     alone = (distilled(accuracy=0.94), twin(accuracy=0.96, cost=0.002))
-    judged = judge(build_case(made_evidence(*alone)), policy(max_cost=0.01, requests_per_month=100_000))
+    judged = judge(compare(made_evidence(*alone)), policy(max_cost=0.01, requests_per_month=100_000))
     assert (judged.verdict, judged.unproven) == ("keep_teacher", True)
     assert weaknesses(judged) == ()
 
@@ -401,7 +401,7 @@ def test_among_lone_distilled_finalists_the_one_with_a_gain_is_the_pick() -> Non
         twin(4, 0.92, of=(3,), student="other_net"),
     )
     asked = policy(**CHEAP_TEACHER, **AT_THE_LIMIT)
-    judged = judge(build_case(made_evidence(*made)), asked)
+    judged = judge(compare(made_evidence(*made)), asked)
     assert judged.verdict == "distill"
     assert judged.pick is not None
     assert judged.pick.number == 3

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from made_evidence import Made, direct, distilled, made_evidence, shuffled
 
 from autokd.decide import Evidence, decide
-from autokd.decide.comparisons import build_case
+from autokd.decide.comparisons import compare
 from autokd.decide.economics import cheaper
 from autokd.decide.policy import judge
 from autokd.records import Policy
@@ -72,7 +72,7 @@ def test_the_order_of_records_does_not_matter(evidence: Evidence, asked: Policy,
 @quick
 @given(evidences(), policies(), st.floats(1.0, 100.0))
 def test_more_budget_never_makes_an_eligible_option_ineligible(evidence: Evidence, asked: Policy, more: float) -> None:
-    case = build_case(evidence)
+    case = compare(evidence)
     less, larger = judge(case, asked), judge(case, asked.model_copy(update={"max_cost": asked.max_cost * more}))
     assert less.eligible <= larger.eligible
     assert less.teacher_eligible <= larger.teacher_eligible
@@ -92,7 +92,7 @@ def test_dearer_training_never_turns_keep_teacher_into_a_student(
 @quick
 @given(evidences(), policies())
 def test_a_pick_that_is_dearer_and_worse_is_never_chosen(evidence: Evidence, asked: Policy) -> None:
-    judged = judge(build_case(evidence), asked)
+    judged = judge(compare(evidence), asked)
     if judged.advantage is None or judged.distilled is None or judged.direct is None:
         return
     if judged.distilled.cost.mean > judged.direct.cost.mean and judged.advantage.interval.high < 0:

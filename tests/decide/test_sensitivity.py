@@ -13,7 +13,7 @@ import pytest
 from made_evidence import Made, direct, distilled, left_out, made_cost_model, made_evidence, twin
 
 from autokd.decide import decide
-from autokd.decide.comparisons import Case, build_case
+from autokd.decide.comparisons import Comparison, compare
 from autokd.decide.policy import judge
 from autokd.decide.sensitivity import Change, changes
 from autokd.records import Interval, Policy, Verdict
@@ -25,14 +25,14 @@ POOR = (distilled(accuracy=0.89), direct(accuracy=0.88), twin(accuracy=0.87))
 BY_PARAMETERS = {"capacity_rps": None, "capacity_interval": None}
 
 
-def found(case: Case, policy: Policy) -> dict[str, list[Change]]:
+def found(case: Comparison, policy: Policy) -> dict[str, list[Change]]:
     by_dial: dict[str, list[Change]] = {}
     for change in changes(judge(case, policy)):
         by_dial.setdefault(change.dial, []).append(change)
     return by_dial
 
 
-def asked_again(case: Case, policy: Policy, change: Change, value: float) -> Verdict:
+def asked_again(case: Comparison, policy: Policy, change: Change, value: float) -> Verdict:
     """The verdict after turning one dial, by the plainest means."""
     model = case.evidence.cost_model
     if change.dial in ("budget", "min_retention", "max_latency_ms"):
@@ -84,7 +84,7 @@ def within(change: Change, count: int = 100) -> Iterator[float]:
 def test_every_change_does_what_it_says(made: tuple[Made, ...], terms: dict[str, Any], fleet: bool) -> None:
     policy = Policy(**terms)
     volume = policy.requests_per_month if fleet else None
-    case = build_case(made_evidence(*made, images=2000, model=made_cost_model(requests_per_month=volume)))
+    case = compare(made_evidence(*made, images=2000, model=made_cost_model(requests_per_month=volume)))
     today = judge(case, policy).verdict
     for listed in found(case, policy).values():
         for change in listed:
@@ -99,7 +99,7 @@ def test_every_change_does_what_it_says(made: tuple[Made, ...], terms: dict[str,
 def test_the_edges_of_the_budget_are_the_costs() -> None:
     sentences = decide(made_evidence(*BETTER), Policy(max_cost=0.001)).would_change
     assert "With a budget of $0.000299 or less per 1,000 requests: nothing meets the limits." in sentences
-    case = build_case(made_evidence(*DEAR))
+    case = compare(made_evidence(*DEAR))
     change, beyond = found(case, Policy(max_cost=0.001))["budget"]
     assert (beyond.region.near, beyond.region.verdict) == (pytest.approx(0.0025), "keep_teacher")
     assert change.region.near == pytest.approx(0.002)
@@ -108,7 +108,7 @@ def test_the_edges_of_the_budget_are_the_costs() -> None:
 
 
 def test_price_and_utilization_turn_against_each_other() -> None:
-    case = build_case(made_evidence(*BETTER))
+    case = compare(made_evidence(*BETTER))
     dials = found(case, Policy(max_cost=0.001))
     (price,), (utilization,) = dials["price"], dials["utilization"]
     assert price.region.near == pytest.approx(1.2 / 0.3, rel=0.01)
@@ -125,14 +125,14 @@ def test_a_price_by_parameters_has_no_utilization() -> None:
             f.model_copy(update={"reading": f.reading.model_copy(update=BY_PARAMETERS)}) for f in evidence.finalists
         ),
     )
-    dials = found(build_case(priced), Policy(max_cost=0.001))
+    dials = found(compare(priced), Policy(max_cost=0.001))
     assert "utilization" not in dials
     assert dials["price"][0].region.near == pytest.approx(0.1 / 0.3, rel=0.01)
     assert "billion parameters" in dials["price"][0].sentence
 
 
 def test_the_volume_at_which_a_student_pays() -> None:
-    case = build_case(made_evidence(*BETTER, usd=2.2))  # 2.2 dollars, 0.0022 saved on 1,000 requests
+    case = compare(made_evidence(*BETTER, usd=2.2))  # 2.2 dollars, 0.0022 saved on 1,000 requests
     (down,) = found(case, Policy(max_cost=0.01, requests_per_month=3e6))["volume"]
     assert down.region.near == pytest.approx(1e6 / 12, rel=0.01)
     assert down.region.verdict == "keep_teacher"
@@ -142,7 +142,7 @@ def test_the_volume_at_which_a_student_pays() -> None:
 
 
 def test_a_volume_that_was_not_given_is_billed_by_whole_replicas() -> None:
-    case = build_case(made_evidence(*BETTER))
+    case = compare(made_evidence(*BETTER))
     listed = found(case, Policy(max_cost=0.01))["volume"]
     assert any(change.region.verdict == "keep_teacher" for change in listed)
     assert all("whole replicas" in change.sentence for change in listed)
@@ -151,7 +151,7 @@ def test_a_volume_that_was_not_given_is_billed_by_whole_replicas() -> None:
 def test_a_volume_at_which_one_more_replica_tips_the_verdict_is_no_part_of_a_region() -> None:
     """A student at half of the teacher's cost, billed by whole replicas: a new one of it alone makes it too dear."""
     made = tuple(replace(m, cost=0.00124) for m in BETTER)
-    case = build_case(made_evidence(*made, usd=2e5))
+    case = compare(made_evidence(*made, usd=2e5))
     policy = Policy(max_cost=0.0012 * 2.2)
     listed = found(case, policy)["volume"]
     assert len(listed) > 1
@@ -162,7 +162,7 @@ def test_a_volume_at_which_one_more_replica_tips_the_verdict_is_no_part_of_a_reg
 
 def test_with_a_volume_it_is_the_target_utilization_that_is_named() -> None:
     model = made_cost_model(requests_per_month=3e9)
-    case = build_case(made_evidence(*BETTER, model=model))
+    case = compare(made_evidence(*BETTER, model=model))
     listed = found(case, Policy(max_cost=0.001, requests_per_month=3e9))["utilization"]
     assert listed
     for change in listed:
@@ -171,7 +171,7 @@ def test_with_a_volume_it_is_the_target_utilization_that_is_named() -> None:
 
 
 def test_what_cannot_change_the_verdict_is_not_listed() -> None:
-    case = build_case(made_evidence())
+    case = compare(made_evidence())
     assert set(found(case, Policy(max_cost=0.01))) <= {"budget", "price", "utilization", "volume"}
 
 

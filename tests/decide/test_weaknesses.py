@@ -11,7 +11,7 @@ import pytest
 from made_evidence import Made, direct, distilled, made_evidence, published, twin
 
 from autokd.decide import decide
-from autokd.decide.comparisons import build_case
+from autokd.decide.comparisons import compare
 from autokd.decide.sensitivity import at_volume
 from autokd.decide.statistics.intervals import Estimate, difference
 from autokd.decide.statistics.sample_size import needed
@@ -149,7 +149,7 @@ def test_a_volume_that_was_not_given() -> None:
     assert "with 1,100 M or more requests a month (whole replicas)" in only(decision)
     assert "Needed: requests_per_month" in only(decision)
     enough = {"max_cost": 0.01, "requests_per_month": 1_100_000_000}
-    assert at_volume(build_case(made_evidence(*dear)), Policy(max_cost=0.01), 1_100_000_000).verdict == "distill"
+    assert at_volume(compare(made_evidence(*dear)), Policy(max_cost=0.01), 1_100_000_000).verdict == "distill"
     assert decided(*dear, asked=enough).verdict == "distill"
     known = decided(*dear, asked={"max_cost": 0.01, "requests_per_month": 10_000})
     assert (known.verdict, known.strength) == ("keep_teacher", "strong")

@@ -7,27 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autokd.decide.comparisons import Case, Student
+from autokd.decide.comparisons import Comparison, Student
 from autokd.decide.evidence import Evidence
 from autokd.decide.statistics import intervals
 from autokd.records import Edge, Side
 
 
-def edges(case: Case) -> tuple[Edge, ...]:
+def edges(comparison: Comparison) -> tuple[Edge, ...]:
     """Every distilled student beyond the range that has a twin, the largest student first."""
-    return tuple(sorted(_edges(case), key=lambda edge: edge.ratio))
+    return tuple(sorted(_edges(comparison), key=lambda edge: edge.ratio))
 
 
-def _edges(case: Case) -> Iterator[Edge]:
-    evidence, everybody = case.evidence, (*case.students, *case.beyond)
+def _edges(comparison: Comparison) -> Iterator[Edge]:
+    evidence, everybody = comparison.evidence, (*comparison.students, *comparison.beyond)
     low, high = evidence.ratios
-    for student in case.beyond:
+    for student in comparison.beyond:
         twin = next((s for s in everybody if student.number in s.record.twin_of), None)
         if student.record.role != "edge" or twin is None:
             continue
         side: Side = "above" if student.record.ratio > high else "below"
-        inside = _same_recipe(case, student)
-        pair, other = (student.number, twin.number), _pair(case, inside)
+        inside = _same_recipe(comparison, student)
+        pair, other = (student.number, twin.number), _pair(comparison, inside)
         yield Edge(
             side=side,
             limit=high if side == "above" else low,
@@ -44,16 +44,18 @@ def _edges(case: Case) -> Iterator[Edge]:
         )
 
 
-def _same_recipe(case: Case, edge: Student) -> Student | None:
+def _same_recipe(comparison: Comparison, edge: Student) -> Student | None:
     """The finalist within the range that was proposed by the same trial."""
     own = [
-        s for s in case.arm("distill") if s.record.trial == edge.record.trial and s.record.recipe == edge.record.recipe
+        s
+        for s in comparison.arm("distill")
+        if s.record.trial == edge.record.trial and s.record.recipe == edge.record.recipe
     ]
     return own[0] if own else None
 
 
-def _pair(case: Case, distilled: Student | None) -> tuple[int, int] | None:
-    twin = case.twin_of(distilled) if distilled else None
+def _pair(comparison: Comparison, distilled: Student | None) -> tuple[int, int] | None:
+    twin = comparison.twin_of(distilled) if distilled else None
     return (distilled.number, twin.number) if distilled and twin else None
 
 

@@ -29,12 +29,15 @@ class Miss:
 
 def nearest_miss(judged: Judgement) -> Miss:
     """The option that misses its limits by the least: a finalist, the teacher, or a student that was not trained."""
-    case, policy = judged.case, judged.policy
-    teacher = f"the teacher {case.teacher.name}"
+    comparison, policy = judged.comparison, judged.policy
+    teacher = f"the teacher {comparison.teacher.name}"
     misses = [
-        _miss(SERVING, case.teacher, policy, teacher, teacher_refusals(case.teacher, policy)),
-        *(_miss(LIMITS, s, policy, f"finalist {s.number} ({s.name})", refusals(judged, s)) for s in case.students),
-        *(_left_out(left, policy) for left in case.evidence.nearest if _too_expensive(left, policy)),
+        _miss(SERVING, comparison.teacher, policy, teacher, teacher_refusals(comparison.teacher, policy)),
+        *(
+            _miss(LIMITS, s, policy, f"finalist {s.number} ({s.name})", refusals(judged, s))
+            for s in comparison.students
+        ),
+        *(_left_out(left, policy) for left in comparison.evidence.nearest if _too_expensive(left, policy)),
     ]
     return min(misses, key=lambda miss: miss.shortfall)
 

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Literal
 
 from autokd import formatting as fmt
-from autokd.decide.comparisons import Case, Student
+from autokd.decide.comparisons import Comparison, Student
 from autokd.decide.economics import costs_differ, horizon_saving_usd
 from autokd.decide.explain import wording as say
 from autokd.decide.explain.nearest_miss import nearest_miss, smallest_fix
@@ -37,9 +37,9 @@ class Reason:
 def summary(judged: Judgement, found: Sequence[Change]) -> str:
     """The verdict in one sentence."""
     if judged.pick is not None:
-        return f"{_recommended(judged.pick)}: it keeps {_worth(judged.case, judged.pick)}."
+        return f"{_recommended(judged.pick)}: it keeps {_worth(judged.comparison, judged.pick)}."
     if judged.verdict == "keep_teacher":
-        return f"{_kept(judged.case, judged.policy)}, and {_no_student(judged)}."
+        return f"{_kept(judged.comparison, judged.policy)}, and {_no_student(judged)}."
     miss = nearest_miss(judged)
     return f"{_nothing(judged)}: {miss.name} comes nearest but {miss.why}, and {smallest_fix(miss, found)}."
 
@@ -47,7 +47,7 @@ def summary(judged: Judgement, found: Sequence[Change]) -> str:
 def reasons(judged: Judgement, found: Sequence[Change]) -> tuple[Reason, ...]:
     """One sentence or more for each step of the policy, in its order."""
     return (
-        _teacher(judged.case, judged.policy),
+        _teacher(judged.comparison, judged.policy),
         *(Reason("beaten", sentence) for sentence in _beaten(judged)),
         *(_arm(judged, arm) for arm in ARMS),
         *(Reason("outdone", sentence) for sentence in _outdone(judged)),
@@ -80,9 +80,9 @@ def _source(student: Student) -> str:
     return f" ({student.record.weights.label})" if student.record.weights else ""
 
 
-def _worth(case: Case, student: Student) -> str:
-    kept = f"{fmt.percent(student.retention.mean)} of {case.teacher.name}'s accuracy"
-    teacher, cost = case.teacher.cost.mean, student.cost.mean
+def _worth(comparison: Comparison, student: Student) -> str:
+    kept = f"{fmt.percent(student.retention.mean)} of {comparison.teacher.name}'s accuracy"
+    teacher, cost = comparison.teacher.cost.mean, student.cost.mean
     if not isfinite(teacher):
         return f"{kept} at {fmt.usd(cost)} per 1,000 requests"
     prices = f"({fmt.usd(cost)} instead of {fmt.usd(teacher)} per 1,000 requests)"
@@ -93,25 +93,25 @@ def _worth(case: Case, student: Student) -> str:
 
 
 def _nothing(judged: Judgement) -> str:
-    case, policy = judged.case, judged.policy
+    comparison, policy = judged.comparison, judged.policy
     budget = f"the budget of {fmt.usd(policy.max_cost)} per 1,000 requests"
-    if not any(COST.is_met(offer, policy) for offer in (case.teacher, *case.students)):
+    if not any(COST.is_met(offer, policy) for offer in (comparison.teacher, *comparison.students)):
         return f"Nothing meets {budget}"
     asked = [(limit, limit.asked(policy)) for limit in LIMITS if limit is not COST]
     wanted = [limit.demand.format(limit.value(value)) for limit, value in asked if value is not None]
     return f"Nothing within {budget} is shown to {fmt.listed(wanted)}"
 
 
-def _kept(case: Case, policy: Policy) -> str:
-    cost, limit = fmt.usd(case.teacher.cost.mean), fmt.usd(policy.max_cost)
-    return f"Keep {case.teacher.name}: it costs {cost} per 1,000 requests, within the budget of {limit}"
+def _kept(comparison: Comparison, policy: Policy) -> str:
+    cost, limit = fmt.usd(comparison.teacher.cost.mean), fmt.usd(policy.max_cost)
+    return f"Keep {comparison.teacher.name}: it costs {cost} per 1,000 requests, within the budget of {limit}"
 
 
 def _no_student(judged: Judgement) -> str:
     if judged.distilled is not None:
         alone = f"finalist {judged.distilled.number} ({judged.distilled.name}, distilled)"
         return f"no student is shown to be worth the change: {alone} keeps enough, but does not show a gain"
-    best = closest(judged.case.students, judged)
+    best = closest(judged.comparison.students, judged)
     if best is None:
         return "there is no trained student to replace it"
     return f"no student is worth the change: finalist {best.number} ({best.name}) {_refused(judged, best)}"
@@ -129,24 +129,26 @@ def closest(students: Sequence[Student], judged: Judgement) -> Student | None:
 # ---- the reasons -----------------------------------------------------------------------------------------------
 
 
-def _teacher(case: Case, policy: Policy) -> Reason:
-    if missed := teacher_refusals(case.teacher, policy):
-        return Reason("teacher_refused", f"The teacher {case.teacher.name} cannot be kept: it {fmt.listed(missed)}.")
-    cost, limit = fmt.usd(case.teacher.cost.mean), fmt.usd(policy.max_cost)
-    accuracy = fmt.percent(case.teacher_accuracy.mean)
+def _teacher(comparison: Comparison, policy: Policy) -> Reason:
+    if missed := teacher_refusals(comparison.teacher, policy):
+        return Reason(
+            "teacher_refused", f"The teacher {comparison.teacher.name} cannot be kept: it {fmt.listed(missed)}."
+        )
+    cost, limit = fmt.usd(comparison.teacher.cost.mean), fmt.usd(policy.max_cost)
+    accuracy = fmt.percent(comparison.teacher_accuracy.mean)
     return Reason(
         "teacher",
-        f"The teacher {case.teacher.name} ({accuracy} accurate) could be kept: it costs {cost} per 1,000 requests, "
-        f"within the budget of {limit}.",
+        f"The teacher {comparison.teacher.name} ({accuracy} accurate) could be kept: it costs {cost} per 1,000 "
+        f"requests, within the budget of {limit}.",
     )
 
 
 def _beaten(judged: Judgement) -> Iterator[str]:
     """A teacher that is no better than a student trained without it."""
-    case = judged.case
-    best = max(case.arm("direct"), key=lambda s: (s.val_accuracy, -s.number), default=None)
-    if best is not None and best.val_accuracy > case.teacher.val_accuracy:
-        own, teachers = fmt.percent_pair(best.val_accuracy, case.teacher.val_accuracy)
+    comparison = judged.comparison
+    best = max(comparison.arm("direct"), key=lambda s: (s.val_accuracy, -s.number), default=None)
+    if best is not None and best.val_accuracy > comparison.teacher.val_accuracy:
+        own, teachers = fmt.percent_pair(best.val_accuracy, comparison.teacher.val_accuracy)
         how = "trained directly" if best.record.recipe.epochs else "used as it is"
         rival = f"{best.name}, {how} (finalist {best.number}),"
         if judged.verdict == "distill":
@@ -162,10 +164,10 @@ def _arm(judged: Judgement, arm: Arm) -> Reason:
         trained = f"{pick.accuracy.seeds} seeds" if pick.record.recipe.epochs else "used as it is, without training"
         return Reason(
             "pick",
-            f"The {word} pick is finalist {pick.number}, {pick.name}: it keeps {_worth(judged.case, pick)}; "
+            f"The {word} pick is finalist {pick.number}, {pick.name}: it keeps {_worth(judged.comparison, pick)}; "
             f"retention {say.percent_range(pick.retention)}, {trained}.",
         )
-    best = closest(judged.case.arm(arm), judged)
+    best = closest(judged.comparison.arm(arm), judged)
     if best is None:
         return Reason("no_pick", f"There are no {word} finalists.")
     if arm == "direct" and judged.outdone:
@@ -185,7 +187,7 @@ def _outdone(judged: Judgement) -> Iterator[str]:
     first, distilled = judged.outdone, judged.distilled
     if first is None or distilled is None or judged.direct is None:
         return
-    behind = judged.case.differences[distilled.number, first.number].difference
+    behind = judged.comparison.differences[distilled.number, first.number].difference
     yield (
         f"Finalist {first.number}, {first.name}, leads the direct arm on validation. It costs more than the distilled "
         f"pick ({fmt.usd(first.cost.mean)} against {fmt.usd(distilled.cost.mean)} per 1,000 requests) and is less "
@@ -207,14 +209,14 @@ def _contest(judged: Judgement) -> Iterator[Reason]:
         return
     if direct != judged.twin:  # else the advantage is the gain
         yield Reason("advantage", _advantage(judged.advantage.difference))
-    yield Reason("conclusion", _conclusion(judged.case, judged.policy, distilled, direct))
+    yield Reason("conclusion", _conclusion(judged.comparison, judged.policy, distilled, direct))
 
 
 def _unrivalled(judged: Judgement, distilled: Student) -> Iterator[str]:
     """What no shown gain means where the direct arm has no pick."""
     if judged.unproven:
         yield f"No gain above 0 is shown for {distilled.name}, so the teacher, which can be kept, stays."
-    elif not gains(judged.case, distilled):
+    elif not gains(judged.comparison, distilled):
         yield "The teacher cannot be kept and nothing else meets the limits, so the distilled pick is taken."
 
 
@@ -231,20 +233,20 @@ def _advantage(advantage: Difference) -> str:
     )
 
 
-def _conclusion(case: Case, policy: Policy, distilled: Student, direct: Student) -> str:
+def _conclusion(comparison: Comparison, policy: Policy, distilled: Student, direct: Student) -> str:
     prices = f"{fmt.usd(distilled.cost.mean)} against {fmt.usd(direct.cost.mean)} per 1,000 requests"
     simpler = "training directly" if direct.record.recipe.epochs else "a published model as it is"
     by_cost = decided_by_cost(policy, distilled, direct)
     if by_cost and direct.cost.mean < distilled.cost.mean:
         return f"Savings are preferred, and the direct pick is cheaper ({prices})."
-    if not gains(case, distilled):
+    if not gains(comparison, distilled):
         return f"No gain above 0 is shown, so the simpler way is taken: {simpler}."
     if by_cost:
         return f"Savings are preferred, and the distilled pick is cheaper ({prices})."
     least = fmt.points(policy.min_gain).removeprefix("+")
-    if leads(case, policy, distilled, direct):
+    if leads(comparison, policy, distilled, direct):
         return f"The distilled pick is shown to be ahead, by {least} or more on average."
-    if is_ahead(case, policy, distilled, direct):
+    if is_ahead(comparison, policy, distilled, direct):
         return f"The distilled pick is cheaper ({prices}), and less than {least} behind with its whole interval."
     return (
         f"The distilled pick is not shown to be ahead by {least}, nor is it cheaper and less than {least} behind "
@@ -257,14 +259,14 @@ def _payback(judged: Judgement) -> Iterator[str]:
     if pick is None:
         return
     once, requests = fmt.usd(judged.one_time_usd), judged.break_even(pick)
-    if not isfinite(judged.case.teacher.cost.mean):
+    if not isfinite(judged.comparison.teacher.cost.mean):
         yield f"The teacher cannot be served here at any cost, so what the one-time cost of {once} saves is unknown."
         return
     if requests is None:
         yield f"{pick.name} does not cost less than the teacher, so the one-time cost of {once} is never paid back."
         return
     sentence = f"The one-time cost of {once} is paid back after {fmt.requests(requests)} requests"
-    saving = horizon_saving_usd(judged.case.teacher.cost.mean, pick.cost.mean, judged.policy)
+    saving = horizon_saving_usd(judged.comparison.teacher.cost.mean, pick.cost.mean, judged.policy)
     if saving is not None and judged.policy.requests_per_month is not None:
         monthly, months = fmt.requests(judged.policy.requests_per_month), fmt.clean(judged.policy.horizon_months)
         sentence += f"; at {monthly} requests a month {pick.name} saves {fmt.usd(saving)} over {months} months"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autokd import formatting as fmt
-from autokd.decide.comparisons import Case, Offer, Student
+from autokd.decide.comparisons import Comparison, Offer, Student
 from autokd.decide.economics import cheaper, horizon_saving_usd, one_time_usd
 from autokd.decide.policy import Judgement
 from autokd.decide.policy_limits import LIMITS, SERVING, missed
@@ -14,12 +14,12 @@ from autokd.records import Policy
 
 def refusals(judged: Judgement, student: Student) -> tuple[str, ...]:
     """Why a finalist is not worthwhile."""
-    if student in judged.case.beyond:
-        low, high = judged.case.evidence.ratios
+    if student in judged.comparison.beyond:
+        low, high = judged.comparison.evidence.ratios
         return (f"is outside of the ratios of {low:g} to {high:g} that were searched, and is never picked",)
     found = [limit.refusal(student, judged.policy) for limit in missed(LIMITS, student, judged.policy)]
     if not found and student.number not in judged.worthwhile:
-        found.append(_payback(judged.case, judged.policy, student))
+        found.append(_payback(judged.comparison, judged.policy, student))
     return tuple(found or _gives_way(judged, student))
 
 
@@ -36,12 +36,12 @@ def _gives_way(judged: Judgement, student: Student) -> Iterator[str]:
         yield "is not shown to gain from distilling; that is required where the teacher can be kept"
 
 
-def _payback(case: Case, policy: Policy, student: Student) -> str:
+def _payback(comparison: Comparison, policy: Policy, student: Student) -> str:
     """Why an eligible student does not pay for itself."""
-    teacher, cost = case.teacher.cost.mean, student.cost.mean
+    teacher, cost = comparison.teacher.cost.mean, student.cost.mean
     saving = horizon_saving_usd(teacher, cost, policy)
     if saving is not None:
-        once = one_time_usd(case.spent_usd, policy)
+        once = one_time_usd(comparison.spent_usd, policy)
         over = f"over {fmt.clean(policy.horizon_months)} months"
         if saving <= 0:
             return f"saves nothing {over}: it costs {fmt.usd(cost)} per 1,000 requests, the teacher {fmt.usd(teacher)}"
