@@ -55,7 +55,7 @@ def test_a_ledger_that_finds_the_disk_full_says_so(
 
     with monkeypatch.context() as patch:
         patch.setattr(Ledger, "_finish", fails)
-        with pytest.raises(DiskError, match=r"study\.db cannot be written \(database or disk is full\); see to the"):
+        with pytest.raises(DiskError, match=r"study\.db cannot be written \(database or disk is full\); make room"):
             run_search(settings, output=tmp_path / "run", parts=FakeParts())
     went_on(settings, tmp_path / "run")
 
