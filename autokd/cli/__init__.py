@@ -78,7 +78,7 @@ def main() -> None:
         click.echo("autokd: stopped at once; finished work is saved, continue with --resume", err=True)
         sys.stderr.flush()
         os._exit(130)  # worker threads may still be in the middle of an epoch
-    except BrokenPipeError:  # whoever read the answer has read enough: `autokd spaces show mobile | head`
+    except BrokenPipeError:  # the reader has read enough: `autokd spaces show mobile | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the last resort
