@@ -9,7 +9,8 @@ AutokdError                 exit code 1: the run failed
 |   |-- RunError            a run folder is not what was expected
 |   `-- PathError           a file or a folder cannot be made or written where it belongs
 |-- CacheError              an entry of the cache is damaged or wrong
-|-- DiskError               the disk is full, or fails
+|-- MachineError            disk, memory, permissions or lost files stop the run; `--resume` goes on
+|   `-- DiskError           the disk is full, or fails
 |-- TrainingError           a training cannot continue (divergence, memory); ends only its trial
 `-- InterruptedRun          exit code 130: stopped by the user; all work is saved and can be resumed
 """
@@ -53,7 +54,11 @@ class PathError(UsageError):
     """A file or a folder cannot be made or written where it belongs."""
 
 
-class DiskError(AutokdError):
+class MachineError(AutokdError):
+    """Trouble that would hit any training alike and says nothing about a student; the run stops and can be resumed."""
+
+
+class DiskError(MachineError):
     """The disk is full, or fails."""
 
 

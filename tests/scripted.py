@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autokd.records import EpochReport, Proposal, Recipe
+from autokd.tune.engines.failures import Failure
 from autokd.tune.engines.protocol import Job, Order, Outcome
 
 
@@ -48,8 +49,8 @@ class RecordingSource:
     def finish(self, key: str, outcome: Outcome) -> None:
         self.finished[key] = outcome
 
-    def fail(self, key: str, error: str, retry: bool) -> None:
-        self.failed[key] = (error, retry)
+    def fail(self, key: str, failure: Failure, retry: bool) -> None:
+        self.failed[key] = (failure.text, retry)
         if retry:
             self.waiting.insert(0, self.jobs[key])
 
@@ -87,6 +88,8 @@ class ScriptedFactory:
     def _train(job: Job, epoch: int, folder: Path) -> None:
         with (folder / "trained.log").open("a") as log:
             log.write(f"{epoch}\n")
+        if "lost" in job.key:
+            (folder / "not there").read_text()
         if "crash" in job.key:
             raise ValueError("the student exploded")
         if "die" in job.key and epoch == 2 and not (folder / "died").exists():

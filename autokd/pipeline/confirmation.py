@@ -18,7 +18,7 @@ from autokd.tune.finalists import Finalist, choose_finalists
 
 if TYPE_CHECKING:
     from autokd.tune.engines.protocol import WorkshopFactory
-    from autokd.tune.finalist_trainings import Failure
+    from autokd.tune.finalist_trainings import FailedTraining
 
 
 def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord], soft_label_seconds: float) -> None:
@@ -66,6 +66,8 @@ def train_finalists(
     engine.run(watched, factory)
     while source.waiting and not state.stop():  # handed back when the engine had stopped asking
         engine.run(watched, factory)
+    if not state.stop():
+        source.check_arms()
     candidates = {candidate.student: candidate for candidate in [*state.edges, *state.candidates]}
     records = collect(state.run, finalists, fresh, candidates)
     state.keep_seconds("confirmation", sum(s.device_seconds for r in records for s in r.seeds))
@@ -86,10 +88,10 @@ def _stopped() -> InterruptedRun:
     )
 
 
-def _told(failures: Sequence[Failure], kept: set[int], seeds: int) -> list[Note]:
+def _told(failures: Sequence[FailedTraining], kept: set[int], seeds: int) -> list[Note]:
     """Failures with what to do about them; `autokd confirm` knows only the finalists that were kept."""
 
-    def remedy(failure: Failure) -> str:
+    def remedy(failure: FailedTraining) -> str:
         known = failure.proposal.number in kept
         return f"autokd confirm RUN --seeds {seeds}" if known else "autokd search --resume --output RUN"
 

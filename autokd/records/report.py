@@ -107,7 +107,6 @@ NoteKind = Literal[
     "nothing_to_train",  # no student fits both the range of ratios and the budget
     "arm_empty",
     "arm_cut_short",
-    "no_trial_completed",
     "trials_failed",
     "finalist_failed",
     "capacity_unknown",  # a latency limit that capacities were not measured for

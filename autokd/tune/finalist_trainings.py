@@ -8,9 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from autokd.errors import RunError
+from autokd.errors import MachineError, RunError
 from autokd.files import write_text
 from autokd.metrics import evaluate
+from autokd.naming import set_to
 from autokd.records import Candidate, EpochReport, FinalistRecord, Proposal, SeedResult, beyond_range
 from autokd.runs.arrays import (
     Part,
@@ -21,6 +22,7 @@ from autokd.runs.arrays import (
 )
 from autokd.runs.folder import Run
 from autokd.runs.store import ERROR, PROPOSAL, RESULT, WEIGHTS
+from autokd.tune.engines.failures import Failure
 from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
 from autokd.tune.finalists import Finalist
 from autokd.tune.memory_splits import BatchParts
@@ -29,7 +31,7 @@ PARTS: tuple[Part, Part] = ("test", "val")
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedTraining:
     """A training of a finalist that came to nothing."""
 
     proposal: Proposal
@@ -65,8 +67,8 @@ class FinalistSource:
         self._running: dict[str, tuple[Job, int]] = {}  # epochs so far
         self._deaths: dict[str, int] = {}
         self.beyond = beyond_range((f.proposal.number, f.role, f.twin_of) for f in finalists)
-        self.failed: list[Failure] = []
-        self.failed_beyond: list[Failure] = []  # of the ratio range: no verdict rests on these
+        self.failed: list[FailedTraining] = []
+        self.failed_beyond: list[FailedTraining] = []  # of the ratio range: no verdict rests on these
 
     @property
     def waiting(self) -> bool:
@@ -96,7 +98,7 @@ class FinalistSource:
         self._train_again(job.proposal.student)  # where another learnt meanwhile that batches do not fit
         keep_needed_weights(Path(job.folder).parent, self._recorded.get(job.proposal.number))
 
-    def fail(self, key: str, error: str, retry: bool) -> None:
+    def fail(self, key: str, failure: Failure, retry: bool) -> None:
         """See JobSource."""
         job, _ = self._running.pop(key)
         self._deaths[key] = self._deaths.get(key, 0) + 1
@@ -104,8 +106,19 @@ class FinalistSource:
             self._waiting.insert(0, job)
             return
         failed = self.failed_beyond if job.proposal.number in self.beyond else self.failed
-        failed.append(Failure(job.proposal, job.seed, error))
-        write_text(Path(job.folder) / ERROR, error + "\n")
+        failed.append(FailedTraining(job.proposal, job.seed, failure.text))
+        write_text(Path(job.folder) / ERROR, failure.text + "\n")
+
+    def check_arms(self) -> None:
+        """Raises MachineError where every training of an arm's finalists failed: a resume trains them again."""
+        done = {job.proposal.arm for job in self._jobs if _is_done(job)}
+        for failed in self.failed:
+            arm = failed.proposal.arm
+            if arm not in done:
+                raise MachineError(
+                    f"every training of the {arm} arm's finalists failed (first: {failed.sentence}), which is no "
+                    f"evidence on them; mend the cause and go on with {set_to('resume', True)}"
+                )
 
     def _train_again(self, student: str) -> None:
         """Hand out once more what was trained on other batches than this student's other trainings."""

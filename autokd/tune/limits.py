@@ -9,6 +9,7 @@ from typing import Protocol
 from autokd.machine import Stopwatch
 from autokd.progress import Listener, Tally
 from autokd.records import Arm, EpochReport
+from autokd.tune.engines.failures import Failure
 from autokd.tune.engines.protocol import Job, JobSource, Order, Outcome
 
 
@@ -92,14 +93,14 @@ class Watched:
         self.tally.done += 1
         self._tell()
 
-    def fail(self, key: str, error: str, retry: bool) -> None:
+    def fail(self, key: str, failure: Failure, retry: bool) -> None:
         """See JobSource."""
-        self._source.fail(key, error, retry)
+        self._source.fail(key, failure, retry)
         self._jobs.pop(key, None)
         if not retry:
             self.tally.failed += 1
             self.tally.done += 1
-            self._listener.note(f"{key.replace('-', ' ', 1)} failed: {error}")
+            self._listener.note(f"{key.replace('-', ' ', 1)} failed: {failure.text}")
         self._tell()
 
     def _limit_reached(self) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from autokd.files import digest
 from autokd.records import Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
 from autokd.runs.folder import Run
+from autokd.tune.engines.failures import Failure
 from autokd.tune.engines.protocol import Job, Order, Outcome
 
 AS_IT_IS = Recipe(learning_rate=0.0, weight_decay=0.0, epochs=0, batch_size=1)
@@ -51,9 +52,9 @@ class PublishedSource:
         """See JobSource."""
         self._note(key, "complete", outcome.val_accuracy, None)
 
-    def fail(self, key: str, error: str, retry: bool) -> None:  # noqa: ARG002 - the others are rivals enough
+    def fail(self, key: str, failure: Failure, retry: bool) -> None:  # noqa: ARG002 - the others are rivals enough
         """See JobSource."""
-        self._note(key, "failed", None, error)
+        self._note(key, "failed", None, failure.text)
 
     def records(self) -> list[TrialRecord]:
         """What was found, numbered in the candidates' order."""

@@ -158,6 +158,14 @@ class Ledger:
         trial.set_user_attr("error", error)
         self._set_failed(arm, trial.number, again=retry)
 
+    def try_again(self, number: int) -> None:
+        """Hand out a failed trial once more, after a resume."""
+        with disk_named(self._path):
+            for study in self._studies.values():
+                own = [t for t in study.get_trials(deepcopy=False) if t.user_attrs.get("number") == number]
+                if own:
+                    _hand_out_again(study, own[-1])
+
     # ---- reading ---------------------------------------------------------------------------------------------
 
     def records(self) -> list[TrialRecord]:
@@ -236,10 +244,7 @@ class Ledger:
         study = self._studies[arm]
         study.tell(optuna_number, state=optuna.trial.TrialState.FAIL)
         if again:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                hand_out_again = optuna.storages.RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)
-            hand_out_again(study, study.trials[optuna_number])
+            _hand_out_again(study, study.trials[optuna_number])
 
     def _started(self, arm: Arm) -> int:
         trials = self._studies[arm].get_trials(deepcopy=False)
@@ -279,6 +284,15 @@ _STATES: dict[str, TrialState] = {
     "PRUNED": "pruned",
     "FAIL": "failed",
 }
+
+
+def _hand_out_again(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+    import optuna
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        hand_out = optuna.storages.RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)
+    hand_out(study, trial)
 
 
 def _refuse_another(path: Path, arm: Arm, name: str, known: Sequence[str]) -> None:

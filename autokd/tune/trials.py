@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from autokd.errors import MachineError
 from autokd.files import write_text
-from autokd.records import ARMS, EpochReport
+from autokd.naming import named, set_to
+from autokd.records import ARMS, Arm, EpochReport
 from autokd.runs.folder import Run
 from autokd.runs.store import CHECKPOINT, ERROR
+from autokd.tune.engines.failures import Failure
 from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
 from autokd.tune.memory_splits import BatchParts
 from autokd.tune.study import Ledger, SearchPlan
+
+FIRST_FAILURES = 3  # of an arm, without anything else, that end a search: no student is to blame for them
 
 
 class TrialSource:
@@ -22,7 +27,11 @@ class TrialSource:
         self._students: dict[int, str] = {}
         self._parts = BatchParts(run)
         self._deaths: dict[int, int] = {}
-        self._over = {r.number for r in ledger.records() if r.state != "running"}
+        records = ledger.records()
+        self._over = {r.number for r in records if r.state != "running"}
+        self._useful = {r.arm for r in records if r.state in ("complete", "pruned")}  # arms with any result
+        self._failed: dict[Arm, dict[int, Failure]] = {arm: {} for arm in ARMS}  # in this session
+        self._arms: dict[int, Arm] = {}
         self.total = sum(ledger.planned(arm) for arm in ARMS)
 
     @property
@@ -37,6 +46,7 @@ class TrialSource:
             return None
         self._epochs[proposal.number] = 0
         self._students[proposal.number] = proposal.student
+        self._arms[proposal.number] = proposal.arm
         folder = self._run.trial_path(proposal.number)
         return Job(
             key=f"trial-{proposal.number}",
@@ -54,6 +64,7 @@ class TrialSource:
         self._parts.learn(self._students[number], report.accumulate)
         if self._ledger.report(number, report):
             self._end(number)
+            self._useful.add(self._arms[number])
             return "prune"
         return "go"
 
@@ -61,16 +72,42 @@ class TrialSource:
         """See JobSource."""
         self._ledger.finish(_number(key), outcome.val_accuracy)
         self._end(_number(key))
+        self._useful.add(self._arms[_number(key)])
 
-    def fail(self, key: str, error: str, retry: bool) -> None:
-        """See JobSource."""
+    def fail(self, key: str, failure: Failure, retry: bool) -> None:
+        """See JobSource; raises MachineError where an arm's first trials all fail without any fault of their own."""
         number = _number(key)
         self._deaths[number] = self._deaths.get(number, 0) + 1
         again = retry and self._deaths[number] <= MAX_RETRIES
-        self._ledger.fail(number, error, again)
-        if not again:
-            write_text(self._run.trial_path(number) / ERROR, error + "\n")
-            self._end(number)
+        self._ledger.fail(number, failure.text, again)
+        if again:
+            return
+        write_text(self._run.trial_path(number) / ERROR, failure.text + "\n")
+        self._end(number)
+        arm = self._arms[number]
+        failed = self._failed[arm]
+        failed[number] = failure
+        blameless = all(each.cause != "training" for each in failed.values())
+        if arm not in self._useful and blameless and len(failed) >= FIRST_FAILURES:
+            self._refuse(arm)
+
+    def check_arms(self) -> None:
+        """Raises MachineError where all trials of an arm failed, because nothing was learnt of its students then."""
+        for arm, failed in self._failed.items():
+            if failed and arm not in self._useful:
+                self._refuse(arm)
+
+    def _refuse(self, arm: Arm) -> None:
+        """A resumed search tries these trials again."""
+        failed = self._failed[arm]
+        for number in failed:
+            self._ledger.try_again(number)
+        count = "the only trial" if len(failed) == 1 else f"all {len(failed)} trials so far"
+        first = next(iter(failed.values())).text
+        raise MachineError(
+            f"{count} of the {arm} arm failed (first: {first}), which is no evidence on its students; mend the cause "
+            f"and go on with {set_to('resume', True)}, or search with another {named('space')}"
+        )
 
     def epochs_left(self) -> int:
         """See CountedSource; trials that will be pruned are counted in full."""

@@ -14,14 +14,14 @@ import torch
 from fakes import FakeParts, default_quality
 
 from autokd.config import SearchConfig
-from autokd.errors import DiskError
+from autokd.errors import DiskError, MachineError
 from autokd.pipeline.search import run_search
 from autokd.runs.folder import Run
 from autokd.training.checkpoint import State, save_checkpoint
 from autokd.tune.engines.protocol import Job
 from autokd.tune.study import Ledger
 
-FULL = "the disk is full; make room on it"
+FULL = "the disk is full"
 
 
 def went_on(settings: SearchConfig, path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_training_that_finds_the_disk_full_ends_the_search_and_is_done_later(
             raise error
         return default_quality(job)
 
-    with pytest.raises(DiskError, match=FULL):
+    with pytest.raises(MachineError, match=FULL):
         run_search(settings, output=tmp_path / "run", parts=FakeParts(quality=quality))
     went_on(settings, tmp_path / "run")
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import autokd.cli
-from autokd.cli.last_resort import is_memory
+from autokd.memory import is_memory
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from scripted import RecordingSource, ScriptedFactory, make_job
 
+from autokd.errors import MachineError
 from autokd.tune.engines.local import LocalEngine
 from autokd.tune.engines.protocol import Engine, Job
 
@@ -52,6 +53,13 @@ class EngineContract:
         error, retry = source.failed["crash-1"]
         assert "ValueError: the student exploded" in error
         assert not retry
+
+    def test_lost_files_end_the_run_and_fail_no_job(self, engine: Engine, tmp_path: Path) -> None:
+        source = RecordingSource([make_job(name, tmp_path) for name in ("job-0", "lost-1", "job-2", "job-3")])
+        with pytest.raises(MachineError, match=r"files could not be read or written \(FileNotFoundError.*resume=True"):
+            self.run(engine, source)
+        assert not source.failed
+        assert "lost-1" not in source.finished
 
     def test_stop_ends_after_the_epoch_and_a_later_run_goes_on(self, engine: Engine, tmp_path: Path) -> None:
         jobs = [make_job(f"job-{i}", tmp_path) for i in range(4)]

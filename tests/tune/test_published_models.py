@@ -24,6 +24,7 @@ from autokd.runs.store import RESULT
 from autokd.training import loop
 from autokd.training.evaluate import accuracy, predict
 from autokd.tune import worker
+from autokd.tune.engines.failures import Failure
 from autokd.tune.engines.local import LocalEngine
 from autokd.tune.engines.protocol import Job, Outcome
 from autokd.tune.finalist_trainings import FinalistSource, collect
@@ -50,7 +51,7 @@ def answers(source: PublishedSource, found: dict[str, float | str]) -> None:
     while (job := source.next()) is not None:
         value = found[job.proposal.student]
         if isinstance(value, str):
-            source.fail(job.key, value, retry=True)
+            source.fail(job.key, Failure(cause="other", text=value), retry=True)
         else:
             source.finish(job.key, Outcome(epochs=0, val_accuracy=value, test_accuracy=None, seconds=0.0))
 
@@ -183,8 +184,8 @@ class Jobs:
     def finish(self, key, outcome) -> None:
         self.outcomes[key] = outcome
 
-    def fail(self, key, error, retry) -> None:
-        self.errors.append(error)
+    def fail(self, key, failure, retry) -> None:
+        self.errors.append(failure.text)
 
 
 def job(folder: Path, key: str, recipe: Recipe, arm: str = "direct", seed: int = 5, final: bool = False) -> Job:

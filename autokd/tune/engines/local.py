@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-import traceback
 from collections.abc import Generator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from autokd.errors import DiskError
-from autokd.files import is_full
 from autokd.records import EpochReport
+from autokd.tune.engines.failures import Failure, failure_of
 from autokd.tune.engines.protocol import JobSource, Outcome, Workshop, WorkshopFactory
 
 
@@ -42,34 +40,23 @@ def _run_here(source: JobSource, workshop: Workshop) -> None:
                     break
             elif isinstance(told, Outcome):
                 source.finish(job.key, told)
-            elif isinstance(told, DiskError):
-                raise told
             else:
-                source.fail(job.key, told, retry=False)
+                _failed(source, job.key, told)
         training.close()
 
 
-def _advance(training: Generator[EpochReport | Outcome]) -> EpochReport | Outcome | DiskError | str | None:
-    """What the training tells next, its error in words, or None at its end; errors of others are not caught here.
-
-    A full disk is no fault of the training, which may go on later: that error ends the search.
-    """
+def _advance(training: Generator[EpochReport | Outcome]) -> EpochReport | Outcome | Failure | None:
+    """What the training tells next, why it failed, or None at its end; errors of others are not caught here."""
     try:
         return next(training, None)
-    except DiskError as error:
-        return error
-    except Exception as error:  # noqa: BLE001 - whatever a training raises ends that training only
-        if is_full(error):
-            return DiskError("the disk is full; make room on it, and go on with --resume")
-        return describe(error)
+    except Exception as error:  # noqa: BLE001 - what it means is told by its class
+        return failure_of(error)
 
 
-def describe(error: BaseException) -> str:
-    """An error in one line, and where it came from."""
-    last = traceback.extract_tb(error.__traceback__)[-1:]
-    place = f" ({last[0].name}, line {last[0].lineno})" if last else ""
-    first = (str(error).strip().splitlines() or [""])[0]
-    return f"{type(error).__name__}: {first}{place}"
+def _failed(source: JobSource, key: str, failure: Failure) -> None:
+    """Tell the source; trouble of the machine is no fault of the training, which may go on later: it ends the run."""
+    failure.check_machine()
+    source.fail(key, failure, retry=False)
 
 
 class _Pool:
@@ -140,12 +127,10 @@ class _Pool:
                 connection.send(order)
             return
         del self._busy[connection]
-        if isinstance(told, DiskError):
-            raise told
         if isinstance(told, Outcome):
             self._source.finish(key, told)
         else:
-            self._source.fail(key, told, retry=False)
+            _failed(self._source, key, told)
 
     def _bury(self, connection: Connection) -> None:
         """A worker died: its job may be handed out again, and another worker takes its place."""
@@ -153,15 +138,13 @@ class _Pool:
         slot, process = self._workers.pop(connection)
         process.join(timeout=5)
         connection.close()
-        self._source.fail(key, f"the worker process died (exit code {process.exitcode})", retry=True)
+        failure = Failure(cause="worker", text=f"the worker process died (exit code {process.exitcode})")
+        self._source.fail(key, failure, retry=True)
         self._start(slot)
 
 
 def _work(connection: Connection, factory: WorkshopFactory, slot: int, slots: int) -> None:
-    """The life of a worker process; the controller hears of Ctrl-C, SIGTERM and SIGHUP and ends it.
-
-    An error is sent as a string.
-    """
+    """The life of a worker process; the controller hears of Ctrl-C, SIGTERM and SIGHUP and ends it."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # all reach the whole group of processes
         signal.signal(each, signal.SIG_IGN)
     workshop: Workshop | None = None
@@ -172,8 +155,8 @@ def _work(connection: Connection, factory: WorkshopFactory, slot: int, slots: in
             return
         try:
             workshop = workshop or factory(slot, slots)
-        except Exception as error:  # noqa: BLE001 - a job that finds no workshop fails
-            connection.send(describe(error))
+        except Exception as error:  # noqa: BLE001 - a workshop is the same for every job
+            connection.send(failure_of(error).model_copy(update={"cause": "machine"}))
             continue
         training = workshop.do(job)
         while (told := _advance(training)) is not None:

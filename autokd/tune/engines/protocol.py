@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from autokd.records import EpochReport, Proposal, Record
+from autokd.tune.engines.failures import Failure
 
 Order = Literal["go", "prune", "stop"]
 MAX_RETRIES = 2  # of a job whose worker died
@@ -72,12 +73,12 @@ class JobSource(Protocol):
     def finish(self, key: str, outcome: Outcome) -> None:
         """The job is done."""
 
-    def fail(self, key: str, error: str, retry: bool) -> None:
-        """The job ended with an error; with `retry` it was the worker's fault and may be handed out again."""
+    def fail(self, key: str, failure: Failure, retry: bool) -> None:
+        """The job has no outcome; with `retry` it was the worker's fault and may be handed out again."""
 
 
 class Engine(Protocol):
     """Runs the jobs of a source until there are no more."""
 
     def run(self, source: JobSource, factory: WorkshopFactory) -> None:
-        """Returns when the source hands out nothing and nothing runs."""
+        """Returns when the source hands out nothing and nothing runs; raises MachineError where the machine fails."""

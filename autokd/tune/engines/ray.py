@@ -23,7 +23,7 @@ from autokd.errors import ConfigError
 from autokd.machine import usable_cores
 from autokd.naming import set_to
 from autokd.records import EpochReport
-from autokd.tune.engines.local import describe
+from autokd.tune.engines.failures import Failure, describe, failure_of
 from autokd.tune.engines.protocol import MAX_RETRIES, Job, JobSource, Outcome, WorkshopFactory
 from autokd.tune.engines.ray_files import Shipment, ship
 
@@ -128,9 +128,10 @@ class _Training(tune.Trainable):  # type: ignore[misc]
     def step(self) -> dict[str, Any]:
         try:
             told = next(self._told)
-        except Exception as error:  # noqa: BLE001 - whatever a training raises ends that training only
-            return {"told": ("failed", describe(error))}
-        self._desk.hand_in()
+            self._desk.hand_in()
+        except Exception as error:  # noqa: BLE001 - what it means is told by its class
+            cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
+            return {"told": ("failed", failure_of(cause).model_dump())}
         if isinstance(told, Outcome):
             return {"told": ("outcome", told.model_dump())}
         return {"told": ("epoch", told.model_dump())}
@@ -162,6 +163,8 @@ class _SourceSearcher(_StaysHere, Searcher):  # type: ignore[misc]
         self._error: Exception | None = None
 
     def suggest(self, trial_id: str) -> Any:
+        if self._error is not None:
+            return Searcher.FINISHED
         try:
             job = self._source.next()
         except Exception as error:  # noqa: BLE001 - raised again when Tune has ended
@@ -176,7 +179,16 @@ class _SourceSearcher(_StaysHere, Searcher):  # type: ignore[misc]
         """Tune has given a trial up; only final errors arrive here, its own retries do not."""
         key = self.keys.pop(trial_id, None)
         if error and key is not None:
-            self._source.fail(key, f"its worker died {MAX_RETRIES + 1} times", retry=False)
+            failure = Failure(cause="worker", text=f"its worker died {MAX_RETRIES + 1} times")
+            try:
+                self._source.fail(key, failure, retry=False)
+            except Exception as met:  # noqa: BLE001 - raised again when Tune has ended
+                self.remember(met)
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error waits for Tune's end."""
+        return self._error is not None
 
     def raise_error(self) -> None:
         """Raise what `suggest` or the scheduler met."""
@@ -205,6 +217,8 @@ class _SourceScheduler(_StaysHere, FIFOScheduler):  # type: ignore[misc]
         key = self._searcher.keys.get(trial.trial_id)
         if key is None or "told" not in result:
             return TrialScheduler.CONTINUE  # type: ignore[no-any-return]
+        if self._searcher.failed:
+            return TrialScheduler.STOP  # type: ignore[no-any-return]
         try:
             kind, content = result["told"]
             return self._pass_on(key, kind, content, trial.trial_id)
@@ -219,6 +233,8 @@ class _SourceScheduler(_StaysHere, FIFOScheduler):  # type: ignore[misc]
         elif kind == "outcome":
             self._source.finish(key, Outcome.model_validate(content))
         else:
-            self._source.fail(key, content, retry=False)
+            failure = Failure.model_validate(content)
+            failure.check_machine()
+            self._source.fail(key, failure, retry=False)
         del self._searcher.keys[trial_id]
         return TrialScheduler.STOP  # type: ignore[no-any-return]

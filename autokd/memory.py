@@ -1,0 +1,42 @@
+"""Errors of too little memory: what they are, and what is said of them."""
+
+from __future__ import annotations
+
+import re
+
+from autokd.formatting import file_size
+from autokd.naming import named
+
+_ASKED = re.compile(r"(?:tried to allocate|allocate) ([\d.]+) ?(bytes|[KMGTP]iB)", re.IGNORECASE)
+# torch has no class for this error of the processor's memory, so its words have to do
+_OF_THE_MACHINE = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
+_OF_A_DEVICE = "out of memory"
+_UNITS = {"bytes": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "pib": 1 << 50}
+
+
+def is_memory(error: BaseException) -> bool:
+    """Whether the memory was not enough, of the machine or of an accelerator."""
+    return is_machine_memory(error) or (isinstance(error, RuntimeError) and _OF_A_DEVICE in str(error))
+
+
+def is_machine_memory(error: BaseException) -> bool:
+    """Whether the memory of the machine was not enough."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, (RuntimeError, OSError)) and any(words in str(error) for words in _OF_THE_MACHINE)
+
+
+def too_little(said: str) -> str:
+    """What was asked for, where the words of the error tell, and the options that need less."""
+    options = ", ".join(named(name) for name in ("resident_gb", "batch_size", "image_size", "serve_batch_size"))
+    return (
+        f"there is not enough memory{_asked(said)}; give a smaller {options} or {named('workers')}, "
+        "or a machine with more"
+    )
+
+
+def _asked(text: str) -> str:
+    found = _ASKED.search(text)
+    if found is None:
+        return ""
+    return f": {file_size(int(float(found[1]) * _UNITS[found[2].lower()]))} were asked for at once"
