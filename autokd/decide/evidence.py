@@ -14,7 +14,7 @@ from autokd.metrics import Correct
 from autokd.records import LEVEL, CostModel, FinalistRecord, LeftOut, Reading, SearchSummary, Task, Teacher
 from autokd.runs.arrays import read_correct, read_labels, read_teacher_correct
 from autokd.runs.folder import Run
-from autokd.runs.store import CANDIDATES, COSTS, SEARCH, TASK, TEACHER, read_finalists
+from autokd.runs.store import CANDIDATES, COSTS, SEARCH, TASK, TEACHER, read_finalists, remedy
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +44,9 @@ class Evidence:
 def read_evidence(run: Run) -> Evidence:
     """The evidence that a run has left in its folder; no finalists at all is a normal content.
 
-    Raises RunError where a file is missing or damaged.
+    Raises RunError where a file is missing, damaged or altered, and where outcomes and accuracies disagree.
     """
+    run.check_files()
     manifest, teacher, costs = run.manifest, TEACHER.read(run.path), COSTS.read(run.path)
     if teacher.name not in costs.readings:
         raise RunError(f"{COSTS.path(run.path)} holds no reading of the teacher {teacher.name}; it is damaged")
@@ -54,7 +55,7 @@ def read_evidence(run: Run) -> Evidence:
     teacher_correct = read_teacher_correct(run.path, len(labels))
     if not teacher_correct.any():
         raise RunError(f"{run.path}: the teacher gets no test image right, so no student can be compared with it")
-    return Evidence(
+    evidence = Evidence(
         task=TASK.read(run.path),
         teacher=teacher,
         teacher_reading=costs.readings[teacher.name],
@@ -70,6 +71,22 @@ def read_evidence(run: Run) -> Evidence:
         ratios=(manifest.settings.min_ratio, manifest.settings.max_ratio),
         level=level_of_look(len(manifest.looks) or 1),
     )
+    _check_accuracies(run, evidence)
+    return evidence
+
+
+def _check_accuracies(run: Run, evidence: Evidence) -> None:
+    """Raises RunError where the stored outcomes of an image by image do not add up to the stored accuracy."""
+    told = [(evidence.teacher.name, evidence.teacher.test_accuracy, evidence.teacher_correct)]
+    for finalist in evidence.finalists:
+        for result, correct in zip(finalist.seeds, evidence.correct[finalist.number], strict=True):
+            told.append((f"finalist {finalist.number} (seed {result.seed})", result.test_accuracy, correct))
+    for name, accuracy, correct in told:
+        if abs(accuracy - correct.mean()) > 1e-6:
+            raise RunError(
+                f"{run.path}: {name} has a test accuracy of {accuracy:.2%} on record, but {correct.mean():.2%} of its "
+                f"outcomes on the test images are right, so one of them was altered; {remedy()}"
+            )
 
 
 def _correct(run: Run, finalist: FinalistRecord, images: int) -> Correct:

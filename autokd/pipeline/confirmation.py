@@ -9,8 +9,9 @@ from autokd.decide.statistics.repeated_looks import level_of_look
 from autokd.errors import InterruptedRun, RunError
 from autokd.naming import named, set_to
 from autokd.pipeline.edge_probes import edge_remarks
-from autokd.pipeline.stages import State, limits_of, summarise
+from autokd.pipeline.stages import State, limits_of, summarise, write_summary
 from autokd.records import FinalistRecord, Note, Proposal, TrialRecord
+from autokd.runs.arrays import OUTCOMES
 from autokd.runs.folder import Run
 from autokd.runs.store import FINALISTS, PUBLISHED, REPORT, SEARCH, read_finalists
 from autokd.runs.tables import write_finalists
@@ -41,7 +42,7 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
     distilled = any(trial.arm == "distill" and trial.state == "complete" for trial in trials)
     unprobed = [Note(kind="edge_not_probed", text=text) for text in edge_remarks(config, edges, distilled)]
     remarks = [*summary.remarks, *unprobed, *failed_beyond, *_look_remark(state.run)]
-    SEARCH.write(state.run.path, summarise(state, trials, [*summary.notes, *failed], summary.importance, remarks))
+    write_summary(state.run, summarise(state, trials, [*summary.notes, *failed], summary.importance, remarks))
 
 
 def train_finalists(
@@ -75,11 +76,18 @@ def train_finalists(
         raise _stopped()
     _book_look(state.run, recorded, records)
     FINALISTS.write(state.run.path, tuple(records))
+    _keep_checksums(state.run, records)
     write_finalists(state.run.path, records)
     for record in records:
         keep_needed_weights(state.run.finalist_path(record.number, 0).parent, record)
     kept = {record.number for record in records}
     return _told(source.failed, kept, seeds), _told(source.failed_beyond, kept, seeds)
+
+
+def _keep_checksums(run: Run, records: Sequence[FinalistRecord]) -> None:
+    """Of finalists.json and of what every seed got right."""
+    outcomes = [run.finalist_path(r.number, seed.seed) / OUTCOMES for r in records for seed in r.seeds]
+    run.keep_checksums(FINALISTS.path(run.path), *outcomes, instead_of="finalists/")
 
 
 def _stopped() -> InterruptedRun:
@@ -176,7 +184,7 @@ def add_seeds(state: State, factory: WorkshopFactory, seeds: int) -> None:
         "notes": (*filter(holds, summary.notes), *failed),
         "remarks": (*filter(holds, summary.remarks), *failed_beyond, *_look_remark(run)),
     }
-    SEARCH.write(run.path, summary.model_copy(update=update))
+    write_summary(run, summary.model_copy(update=update))
 
 
 def _book_look(run: Run, before: Sequence[FinalistRecord], now: Sequence[FinalistRecord]) -> None:

@@ -37,7 +37,7 @@ from autokd.records import (
     TrialRecord,
 )
 from autokd.report import assemble, write_reports
-from autokd.runs.arrays import write_evidence
+from autokd.runs.arrays import EVIDENCE, write_evidence
 from autokd.runs.folder import Run
 from autokd.runs.manifest import Stage
 from autokd.runs.store import CANDIDATES, COSTS, SEARCH, TASK, TEACHER, WEIGHTS, CandidateList, Costs, read_finalists
@@ -108,6 +108,7 @@ def prepare(run: Run, config: SearchConfig, parts: Parts, listener: Listener) ->
     TASK.write(run.path, task)
     TEACHER.write(run.path, teacher)
     write_evidence(run.path, prepared.arrays)
+    run.keep_checksums(TASK.path(run.path), TEACHER.path(run.path), run.path / EVIDENCE)
     run.keep_seconds("teacher", max(teacher.seconds, run.manifest.stages.get("teacher", 0.0)))
     return prepared
 
@@ -124,6 +125,7 @@ def candidates_of(
     """The cost model, and the students within ratio and budget; leaves costs.json and candidates.json."""
     costs, listed = COSTS.read_if_there(run.path), CANDIDATES.read_if_there(run.path)
     if costs and listed:
+        run.check_files(COSTS.name, CANDIDATES.name)
         check_weights_again(
             [*listed.candidates, *listed.edges], parts.supply(config), prepared.task, config.cache_dir, prepared.hold
         )
@@ -131,6 +133,7 @@ def candidates_of(
         costs, listed = _found(config, parts, prepared, listener)
         COSTS.write(run.path, costs)
         CANDIDATES.write(run.path, listed)
+        run.keep_checksums(COSTS.path(run.path), CANDIDATES.path(run.path))
     teacher_cost = usd(costs.readings[prepared.teacher.name].cost_usd_per_1k.mean)
     listener.note(f"{_price_note(costs.cost_model)} The teacher costs {teacher_cost} per 1,000 requests.")
     count = {arm: sum(1 for c in listed.candidates if arm in c.arms) for arm in ARMS}
@@ -235,8 +238,14 @@ def search_trials(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
             f"stopped during the search; finished work is saved, continue with {set_to('resume', True)}"
         )
     notes = [note for arm in ARMS if (note := _arm_note(arm, trials, ledger.planned(arm), watched.ended_by))]
-    SEARCH.write(state.run.path, summarise(state, trials, notes, ledger.importance(), remarks))
+    write_summary(state.run, summarise(state, trials, notes, ledger.importance(), remarks))
     return trials
+
+
+def write_summary(run: Run, summary: SearchSummary) -> None:
+    """Leave search.json."""
+    SEARCH.write(run.path, summary)
+    run.keep_checksums(SEARCH.path(run.path))
 
 
 def _best(trials: Sequence[TrialRecord]) -> dict[Arm, float]:
@@ -269,7 +278,7 @@ def _arm_note(arm: Arm, trials: Sequence[TrialRecord], planned: int, ended_by: s
 def train_nothing(state: State) -> None:
     """An empty search, for a verdict without candidates."""
     text = "No student fits both the compression range and the budget, so nothing was trained."
-    SEARCH.write(state.run.path, summarise(state, [], [Note(kind="nothing_to_train", text=text)], {}))
+    write_summary(state.run, summarise(state, [], [Note(kind="nothing_to_train", text=text)], {}))
 
 
 def summarise(

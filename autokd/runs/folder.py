@@ -31,6 +31,7 @@ from autokd.files import (
 from autokd.machine import hardware, now, versions
 from autokd.naming import named, set_to
 from autokd.records import SoftLabelSet
+from autokd.runs.checksums import check, checksums
 from autokd.runs.manifest import Manifest, Stage, Status
 from autokd.runs.store import StoredFile
 
@@ -154,6 +155,19 @@ class Run:
     def keep_looks(self, looks: Sequence[int]) -> None:
         """Note the seeds at each look at the test images."""
         self.write(self.manifest.model_copy(update={"looks": tuple(looks)}))
+
+    def keep_checksums(self, *paths: Path, instead_of: str | None = None) -> None:
+        """Note what these files of the run hold, instead of what is known of all whose names begin so."""
+        manifest = self.manifest
+        known = manifest.checksums
+        if instead_of is not None:
+            known = {name: kept for name, kept in known.items() if not name.startswith(instead_of)}
+        self.write(manifest.model_copy(update={"checksums": {**known, **checksums(self.path, paths)}}))
+
+    def check_files(self, *names: str) -> None:
+        """Raises RunError where one of these files, or else any whose checksum is kept, is missing or was altered."""
+        known = self.manifest.checksums
+        check(self.path, {name: known[name] for name in names if name in known} if names else known)
 
     def write_config(self, config: SearchConfig) -> None:
         """config.toml: every setting that has a value."""

@@ -28,6 +28,7 @@ class Manifest(Record):
     hardware: dict[str, str]
     stages: dict[Stage, float] = Field(default={})  # device seconds
     soft_label_set: SoftLabelSet | None = None
+    checksums: dict[str, str] = Field(default={})  # of the files that the verdict rests on, by name
     looks: tuple[int, ...] = ()  # seeds at each reading of the test images; empty until there is a second one
 
     @property

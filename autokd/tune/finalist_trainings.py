@@ -180,10 +180,16 @@ def _evaluated(run: Run, folder: Path) -> SeedResult:
     logits, val_logits = (
         read_logits(folder, part, len(known)) for part, known in zip(PARTS, (labels, val_labels), strict=True)
     )
-    write_correct(folder, logits.argmax(1) == labels)
+    result, correct = RESULT.read(folder), logits.argmax(1) == labels
+    if abs(correct.mean() - result.test_accuracy) > 1e-6:
+        raise RunError(
+            f"{folder} holds logits of another training: {correct.mean():.2%} of them are right, {RESULT.name} says "
+            f"{result.test_accuracy:.2%}; remove that folder, so that the training is done again"
+        )
+    write_correct(folder, correct)
     teacher = read_teacher_logits(run.path, len(labels))
     evaluation = evaluate(logits, labels, teacher, val_logits, val_labels)
-    return RESULT.read(folder).model_copy(update={"evaluation": evaluation})
+    return result.model_copy(update={"evaluation": evaluation})
 
 
 def _own(finalist: Finalist, seeds: Sequence[int]) -> Sequence[int]:
