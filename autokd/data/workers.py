@@ -7,6 +7,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 from typing import Generic, TypeVar
 
 import torch
@@ -66,8 +68,12 @@ class Workers(Generic[Result]):
             except (RuntimeError, OSError, EOFError):  # one of them has died since
                 self._loader = None
         self._loader = self._start()
+        others = set(multiprocessing.active_children())
         with _signals_of_children_kept():
-            return iter(self._loader)
+            results = iter(self._loader)
+        started = [process for process in multiprocessing.active_children() if process not in others]
+        Finalize(None, _kill, (started,), exitpriority=1)
+        return results
 
     def _next(self, results: Iterator[Result]) -> Result:
         try:
@@ -95,7 +101,7 @@ class Workers(Generic[Result]):
             prefetch_factor=AHEAD if some else None,
             persistent_workers=some,
             multiprocessing_context="fork" if some else None,
-            worker_init_fn=_ignore_interrupts,
+            worker_init_fn=_leave_signals_to_the_controller,
             generator=torch.Generator(),  # its own: a loader draws a seed, and training's numbers are to stay
         )
 
@@ -138,6 +144,13 @@ def _signals_of_children_kept() -> Iterator[None]:
         signal.signal(signal.SIGCHLD, handler)
 
 
-def _ignore_interrupts(_: int) -> None:
-    """Ctrl-C is handled by the controller, which stops after the epoch."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _leave_signals_to_the_controller(_: int) -> None:
+    """Ctrl-C, a hang-up and SIGTERM reach the whole group of processes; the controller stops after the epoch."""
+    for each in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+
+
+def _kill(processes: Sequence[BaseProcess]) -> None:
+    """At the end of this process: multiprocessing would wait for those that do not hear its SIGTERM."""
+    for process in processes:
+        process.kill()

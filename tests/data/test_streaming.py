@@ -157,6 +157,17 @@ def test_a_process_that_dies_is_told_in_a_sentence_and_replaced(folder):
     assert torch.equal(next(store.batches([np.arange(5)])), store.take(np.arange(5)))
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+def test_a_signal_to_the_whole_group_leaves_the_processes_to_the_controller(folder, number):
+    store = StreamedImages(Files(folder), "cpu", 1)
+    iterator = store.batches([np.arange(COUNT)] * 6)
+    next(iterator)
+    (pid,) = children()
+    os.kill(pid, number)
+    assert len(list(iterator)) == 5
+    assert children() == {pid}
+
+
 @pytest.mark.parametrize("error", [ConnectionResetError(104, "Connection reset by peer"), EOFError()])
 def test_a_connection_that_breaks_off_is_told_as_the_death_that_it_is(folder, monkeypatch, error):
     """Of a process that is still dying, torch passes on what the connection to it raises."""
