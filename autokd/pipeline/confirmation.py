@@ -33,9 +33,8 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
     assert config.finalists and config.seeds  # noqa: S101
     published = _published(state, factory)
     edges = state.edges
-    finalists = choose_finalists(
-        trials, read_space(config.space), config.finalists, soft_label_seconds, published, edges
-    )
+    space, _ = read_space(config.space).suited(len(state.prepared.task.classes))
+    finalists = choose_finalists(trials, space, config.finalists, soft_label_seconds, published, edges)
     looks = state.run.manifest.looks
     failed, failed_beyond = train_finalists(state, factory, finalists, looks[-1] if looks else config.seeds)
     summary = SEARCH.read(state.run.path)

@@ -213,7 +213,8 @@ def search_trials(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
         seed=config.seed,
         ema=config.ema,
     )
-    ledger = Ledger(state.run.study_path, read_space(config.space), state.candidates, plan)
+    space, replaced = read_space(config.space).suited(plan.classes)
+    ledger = Ledger(state.run.study_path, space, state.candidates, plan)
     source = TrialSource(ledger, state.run, plan)
     trainings = most_trainings(config.finalists, config.seeds, len(state.edges))
     state.listener.note(
@@ -221,6 +222,7 @@ def search_trials(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
         f"then up to {trainings} trainings of the finalists ({config.seeds} seeds each)."
     )
     remarks = [Note(kind="first_proposal_left_out", text=text) for text in ledger.remarks()]
+    remarks += [Note(kind="loss_replaced", text=replaced)] if replaced else []
     for remark in remarks:
         state.listener.note(remark.text)
     engine = state.parts.engine(config, state.run)

@@ -39,6 +39,10 @@ FORMULA = (
 )
 
 
+OVER_CLASSES: frozenset[Loss] = frozenset({"kl_zscore", "dist"})  # compare logits over classes by their correlation
+MOST_ALPHA: dict[Loss, float] = {"dist": 0.9}  # a correlation does not see that all answers of a class are shifted
+
+
 def unread(loss: Loss) -> set[str]:
     """Parameters that some losses read, but not this one."""
     return {name for about in LOSSES.values() for name in about.reads} - set(LOSSES[loss].reads)

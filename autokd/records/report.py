@@ -111,6 +111,7 @@ NoteKind = Literal[
     "finalist_failed",
     "capacity_unknown",  # a latency limit that capacities were not measured for
     "first_proposal_left_out",
+    "loss_replaced",  # by one that works with two classes
     "soft_labels",
     "start_weights",
     "labels",

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor
 
 from autokd.errors import SpaceError
+from autokd.training.losses import soft_loss
+from autokd.tune.space.default_recipe import default_recipe
 from autokd.tune.space.files import examine, read_space, shipped_spaces
-from autokd.tune.space.space import Space
+from autokd.tune.space.space import Space, as_read
 
 ONE = '[students]\ninclude = ["resnet18"]\n'
 
@@ -264,3 +269,55 @@ def test_examples_in_the_documents_are_sound(page: str, tmp_path: Path) -> None:
     assert blocks
     for block in blocks:
         assert read_space(write(tmp_path, block)).names()
+
+
+# ---- two classes -----------------------------------------------------------------------------------------------
+
+TWO = """[recipe.distill]
+losses = ["kl_zscore", "dist", "hard"]
+[[first]]
+loss = "dist"
+alpha = 1.0
+[[first]]
+loss = "hard"
+[default]
+loss = "kl_zscore"
+"""
+
+
+def test_losses_without_gradient_over_two_classes_are_replaced(tmp_path: Path) -> None:
+    space = read_space(write(tmp_path, ONE + TWO))
+    assert space.suited(3) == (space, None)
+    suited, remark = space.suited(2)
+    assert remark is not None
+    assert remark.startswith("kl_zscore and dist compare how classes correlate, which says nothing with two of them")
+    assert suited.recipe.distill.losses == ("kl", "hard")
+    assert [first["loss"] for first in suited.firsts("distill")] == ["kl", "hard"]
+    assert default_recipe(suited, "distill")["loss"] == "kl"
+    assert read_space(write(tmp_path, ONE)).suited(2)[1] is None
+
+
+def gradient(over_classes: Callable[[Tensor, Tensor], Tensor], classes: int) -> float:
+    student = torch.randn(16, classes, generator=torch.manual_seed(0), requires_grad=True)
+    over_classes(student, torch.randn(16, classes, generator=torch.manual_seed(1))).backward()
+    assert student.grad is not None
+    return float(student.grad.norm())
+
+
+def test_a_correlation_over_two_classes_moves_nothing() -> None:
+    def zscore(student: Tensor, teacher: Tensor) -> Tensor:
+        return soft_loss(student, teacher, 1.0, "kl_zscore")
+
+    def over_classes(student: Tensor, teacher: Tensor) -> Tensor:
+        """The first half of `dist`: one image at a time, so that there is nothing to correlate over images."""
+        rows = zip(student, teacher, strict=True)
+        return torch.stack([soft_loss(own[None], other[None], 1.0, "dist") for own, other in rows]).sum()
+
+    for loss in (zscore, over_classes):
+        assert gradient(loss, 2) < 1e-4 < 1e-2 < gradient(loss, 3)
+
+
+def test_dist_keeps_a_share_of_the_labels() -> None:
+    assert as_read({"loss": "dist", "alpha": 1.0, "temperature": 2.0})["alpha"] == 0.9
+    assert as_read({"loss": "dist", "alpha": 0.5, "temperature": 2.0})["alpha"] == 0.5
+    assert as_read({"loss": "kl", "alpha": 1.0, "temperature": 2.0})["alpha"] == 1.0

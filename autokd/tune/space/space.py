@@ -10,8 +10,8 @@ from pydantic import Field
 
 from autokd.errors import SpaceError
 from autokd.files import digest
-from autokd.records import Arm
-from autokd.records.losses import unread
+from autokd.records import Arm, Loss
+from autokd.records.losses import MOST_ALPHA, OVER_CLASSES, unread
 from autokd.tune.space.schema import Default, First, Range, Recipes, Section, Students
 from autokd.tune.space.students import named_students
 
@@ -50,6 +50,33 @@ class Space(Section):
                 del found["beta"]
         return found
 
+    def suited(self, classes: int) -> tuple[Space, str | None]:
+        """The space for a task of so many classes, and a remark where that is another one.
+
+        Over two classes every correlation is 1 or -1: `kl_zscore` then has no gradient, and the first half of `dist`
+        none. `kl` replaces them.
+        """
+        asked = self.recipe.distill.losses
+        useless = [loss for loss in asked if loss in OVER_CLASSES]
+        if classes > 2 or not useless:
+            return self, None
+
+        def kept(loss: Loss | None) -> Loss | None:
+            return "kl" if loss in OVER_CLASSES else loss
+
+        losses = tuple(dict.fromkeys("kl" if loss in OVER_CLASSES else loss for loss in asked))
+        distill = self.recipe.distill.model_copy(update={"losses": losses})
+        changed = {
+            "recipe": self.recipe.model_copy(update={"distill": distill}),
+            "first": tuple(first.model_copy(update={"loss": kept(first.loss)}) for first in self.first),
+            "default": self.default.model_copy(update={"loss": kept(self.default.loss)}),
+        }
+        remark = (
+            f"{' and '.join(useless)} compare{'s' if len(useless) == 1 else ''} how classes correlate, which says "
+            "nothing with two of them; trainings use kl instead."
+        )
+        return self.model_copy(update=changed), remark
+
     def firsts(self, arm: Arm) -> list[dict[str, Any]]:
         """Parameters of an arm's first proposals, by the names of Recipe; `student` where it is fixed."""
         usual: dict[str, Any] = {"loss": self.recipe.distill.losses[0]} if arm == "distill" else {}
@@ -64,6 +91,10 @@ class Space(Section):
 
 
 def as_read(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a distilling recipe without those that it does not read: equal trainings are equal recipes."""
+    """Fields of a distilling recipe as its loss takes them: without those that it does not read, alpha within bounds.
+
+    So equal trainings are equal recipes.
+    """
+    fields = {**fields, "alpha": min(fields["alpha"], MOST_ALPHA.get(fields["loss"], 1.0))}
     left_out = unread(fields["loss"]) | ({"label_smoothing"} if fields["alpha"] >= 1 else set())
     return {name: value for name, value in fields.items() if name not in left_out}
