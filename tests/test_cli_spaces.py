@@ -71,7 +71,7 @@ def test_a_sound_file_in_json(mine: Path) -> None:
     assert found["families"]["resnet"] == ["resnet10t"]
     assert found["recipes"]["distill"]["alpha"] == {"low": 0.9, "high": 0.9, "log": False}
     assert found["recipes"]["distill"]["temperature"] is None
-    assert found["recipes"]["direct"].keys() == {"learning_rate"}
+    assert found["recipes"]["direct"].keys() == {"learning_rate", "fine_tuning_rate"}
     assert found["first"] == {"distill": 0, "direct": 1}
 
 

@@ -57,7 +57,8 @@ class Recipe(Record):
     alpha: float = 0.0
     loss: Loss = "kl"
     beta: float = 1.0  # of the loss dkd
-    learning_rate: float
+    learning_rate: float  # of all but the head, which learns faster in fine-tuning
+    fine_tuning: bool = False  # the model starts from given weights
     schedule: Schedule = "cosine"  # of the learning rate after its warm-up
     weight_decay: float = 0.05
     label_smoothing: float = 0.0  # of the labels' own term alone

@@ -23,8 +23,8 @@ TRIALS, FINALISTS, HISTORY = "trials.csv", "finalists.csv", "history.csv"
 
 TRIAL_COLUMNS = (
     "number", "arm", "student", "parameters", "ratio", "macs", "cost_usd_per_1k", "loss", "temperature", "alpha",
-    "beta", "learning_rate", "schedule", "weight_decay", "label_smoothing", "mixup", "cutmix", "ema", "batch_size",
-    "planned_epochs", "state", "epochs", "val_accuracy", "seconds", "error", "note",
+    "beta", "learning_rate", "fine_tuning", "schedule", "weight_decay", "label_smoothing", "mixup", "cutmix", "ema",
+    "batch_size", "planned_epochs", "state", "epochs", "val_accuracy", "seconds", "error", "note",
 )  # fmt: skip
 _SHARES = (
     "nll", "calibration_error", "temperature_scaling", "scaled_nll", "scaled_calibration_error", "agreement",
@@ -32,15 +32,15 @@ _SHARES = (
 )  # fmt: skip
 FINALIST_COLUMNS = (
     "number", "arm", "role", "student", "twin_of", "trial", "seed", "loss", "temperature", "alpha", "beta",
-    "learning_rate", "schedule", "weight_decay", "label_smoothing", "mixup", "cutmix", "ema", "batch_size", "epochs",
-    "parameters", "ratio", "cost_usd_per_1k", "val_accuracy", "test_accuracy", "device_seconds", "accumulate",
-    *_SHARES, "weights", "weights_fingerprint",
+    "learning_rate", "fine_tuning", "schedule", "weight_decay", "label_smoothing", "mixup", "cutmix", "ema",
+    "batch_size", "epochs", "parameters", "ratio", "cost_usd_per_1k", "val_accuracy", "test_accuracy",
+    "device_seconds", "accumulate", *_SHARES, "weights", "weights_fingerprint",
 )  # fmt: skip
 HISTORY_COLUMNS = ("epoch", "train_loss", "val_accuracy", "val_nll", "learning_rate", "seconds")
 
 _RECIPE = (
-    "loss", "temperature", "alpha", "beta", "learning_rate", "schedule", "weight_decay", "label_smoothing", "mixup",
-    "cutmix", "ema", "batch_size",
+    "loss", "temperature", "alpha", "beta", "learning_rate", "fine_tuning", "schedule", "weight_decay",
+    "label_smoothing", "mixup", "cutmix", "ema", "batch_size",
 )  # fmt: skip
 _TEXT = ("student", "error", "note", "weights")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")

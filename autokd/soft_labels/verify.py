@@ -23,8 +23,7 @@ from autokd.soft_labels.live_teacher import RunningTeacher
 from autokd.soft_labels.topk import deviation
 from autokd.training.device import gains_from_bf16
 from autokd.weights.loading import fit_state, read_state, weights_fingerprint
-from autokd.weights.published import head_names
-from autokd.zoo.build import build, reason
+from autokd.zoo.build import build, head_names, reason
 
 ROWS = 16  # images of each sampled chunk that the teacher computes again
 # Largest differences that count as rounding, in standard deviations of the logits. Between batches of 128 and

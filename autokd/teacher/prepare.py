@@ -22,11 +22,11 @@ from autokd.records import Recipe, Teacher
 from autokd.teacher.sanity_check import check_teacher
 from autokd.training.evaluate import Normalisation, accuracy, calibrating_temperature, predict
 from autokd.training.loop import Training, train
+from autokd.training.presets import preset
 from autokd.weights.hub import check_pretrained
 from autokd.weights.loading import fit_state, read_class_names, read_state, weights_fingerprint
-from autokd.weights.published import head_names
 from autokd.weights.save import save_state
-from autokd.zoo.build import REFUSALS, build, check_name, normalisation, reason
+from autokd.zoo.build import REFUSALS, build, check_name, head_names, normalisation, reason
 from autokd.zoo.count import module_macs
 
 FORMAT = 1
@@ -135,7 +135,7 @@ def _obtain(config: SearchConfig, data: TaskData, device: str, listener: Listene
     if mode == "scratch":
         torch.manual_seed(TEACHER_SEED)
         model = build(name, classes, size)
-        return _trained(config, data, device, listener, model, "scratch", "trained here from scratch", 1e-3)
+        return _trained(config, data, device, listener, model, "scratch", "trained here from scratch")
     if mode == "pretrained":
         return _pretrained(config, data, device, listener)
     return _from_file(config, data, device, listener, Path(mode))
@@ -157,7 +157,7 @@ def _pretrained(config: SearchConfig, data: TaskData, device: str, listener: Lis
     tag = f"{timm.get_pretrained_cfg(name).architecture}.{timm.get_pretrained_cfg(name).tag}"
     if teacher_is_given(config, classes):
         return _Origin(model, f"pretrained ({tag})", 0.0, own=True, source="pretrained")
-    return _trained(config, data, device, listener, model, tag, f"trained here from pretrained {tag}", 2e-4)
+    return _trained(config, data, device, listener, model, tag, f"trained here from pretrained {tag}")
 
 
 def _from_file(config: SearchConfig, data: TaskData, device: str, listener: Listener, path: Path) -> _Origin:
@@ -179,7 +179,7 @@ def _from_file(config: SearchConfig, data: TaskData, device: str, listener: List
     if teacher_is_given(config, len(classes)):
         return _Origin(model, f"loaded from {path.name}", 0.0, own=True, source=str(path.resolve()))
     source = weights_fingerprint(model)
-    tuned = _trained(config, data, device, listener, model, source, f"trained here from {path.name}", 2e-4)
+    tuned = _trained(config, data, device, listener, model, source, f"trained here from {path.name}")
     return replace(tuned, own=True)  # what the file was trained on is not known
 
 
@@ -209,12 +209,13 @@ def _trained(
     model: nn.Module,
     source: str,
     weights: str,
-    learning_rate: float,
 ) -> _Origin:
     """Train on all labels of the task, or take what an earlier run has trained in just this way."""
     data = data.unhidden()
     epochs = teacher_epochs(config, len(data.train), source == "scratch")
-    recipe = Recipe(learning_rate=learning_rate, epochs=epochs, batch_size=config.batch_size or 64)
+    fine_tuning = source != "scratch"
+    rate = preset(fine_tuning).rate
+    recipe = Recipe(learning_rate=rate, fine_tuning=fine_tuning, epochs=epochs, batch_size=config.batch_size or 64)
     key = digest(FORMAT, config.teacher, source, data.task.shared_fingerprint, recipe)
     folder = config.cache_dir / "teachers" / key
     hold, source_file = Hold(folder), f"teachers/{key}/weights.safetensors"

@@ -127,7 +127,7 @@ def _steps(training: Training, state: State, forward: Forward, epoch: int, accum
         done = (epoch - 1) * len(groups) + step
         rate = recipe.learning_rate * learning_rate_factor(done, recipe.epochs * len(groups), recipe.schedule)
         for parameters in state.optimizer.param_groups:
-            parameters["lr"] = rate
+            parameters["lr"] = rate * parameters["factor"]
         place = Place(epoch, step, group.view)
         guard.add(take_step(training, forward, state.optimizer, group.positions, images, place, accumulate))
         if state.average is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,7 +17,9 @@ from autokd.records import Recipe
 from autokd.training.device import autocast
 from autokd.training.losses import training_loss
 from autokd.training.mixup import draw_mix, mix_images
+from autokd.training.presets import preset
 from autokd.training.spec import Training
+from autokd.zoo.build import head_names
 
 MAX_GRADIENT_NORM = 1.0
 
@@ -33,13 +35,37 @@ class Place(NamedTuple):
 
 
 def adamw(model: nn.Module, recipe: Recipe) -> Optimizer:
-    """AdamW; no weight decay on biases and norms."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return AdamW([group for group in groups if group["params"]], lr=recipe.learning_rate, fused=True)
+    """AdamW; no weight decay on biases, norms and what the model exempts, such as position embeddings.
+
+    Each group has its `factor` of the learning rate: in fine-tuning the head is new and learns faster.
+    """
+    exempt = model.no_weight_decay() if isinstance(model, _Exempting) else set()
+    heads = tuple(f"{name}." for name in head_names(model))
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            key = parameter.ndim > 1 and name not in exempt, bool(heads) and name.startswith(heads)
+            groups.setdefault(key, []).append(parameter)
+    head_factor = preset(recipe.fine_tuning).head_factor
+    return AdamW(
+        [
+            {
+                "params": parameters,
+                "weight_decay": recipe.weight_decay if decays else 0.0,
+                "factor": head_factor if is_head else 1.0,
+            }
+            for (decays, is_head), parameters in groups.items()
+        ],
+        lr=recipe.learning_rate,
+        fused=True,
+    )
+
+
+@runtime_checkable
+class _Exempting(Protocol):
+    """A timm model that names parameters without weight decay."""
+
+    def no_weight_decay(self) -> set[str]: ...
 
 
 def take_step(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autokd.records import ARMS, Arm, Candidate, Proposal, Recipe, Record, Role, TrialRecord
+from autokd.training.presets import preset
 from autokd.tune.space.default_recipe import default_recipe
 from autokd.tune.space.space import Space
 
@@ -51,7 +52,8 @@ def choose_finalists(
     finalists = _with_twins(finalists)
     for edge in edges if fronts["distill"] else ():
         best = fronts["distill"][0]
-        proposal = Proposal(number=len(finalists), arm="distill", student=edge.student, recipe=best.recipe)
+        recipe = _for_edge(edge, best.recipe)
+        proposal = Proposal(number=len(finalists), arm="distill", student=edge.student, recipe=recipe)
         probe = Finalist(proposal=proposal, role="edge", trial=best.number)
         finalists = _with_twin([*finalists, probe], probe)
     return finalists
@@ -83,7 +85,16 @@ def twin_recipe(recipe: Recipe) -> Recipe:
 
 def _default(space: Space, arm: Arm, recipe: Recipe) -> Recipe:
     """The arm's default recipe, trained as long and in such batches as the searched ones."""
-    return Recipe(epochs=recipe.epochs, batch_size=recipe.batch_size, ema=recipe.ema, **default_recipe(space, arm))
+    default = default_recipe(space, arm, recipe.fine_tuning)
+    return Recipe(epochs=recipe.epochs, batch_size=recipe.batch_size, ema=recipe.ema, **default)
+
+
+def _for_edge(edge: Candidate, recipe: Recipe) -> Recipe:
+    """The recipe at the usual learning rate where the edge starts from other weights than its student."""
+    fine_tuning = edge.weights is not None
+    if recipe.fine_tuning == fine_tuning:
+        return recipe
+    return recipe.model_copy(update={"fine_tuning": fine_tuning, "learning_rate": preset(fine_tuning).rate})
 
 
 def _longer(distilled: TrialRecord, direct: TrialRecord, share: float) -> TrialRecord | None:

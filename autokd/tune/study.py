@@ -19,7 +19,8 @@ from autokd.files import digest
 from autokd.naming import named
 from autokd.records import ARMS, Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
 from autokd.tune.sampler_and_pruner import pruner, sampler, sampler_seed
-from autokd.tune.space.space import Space, as_read
+from autokd.tune.space.schema import Range
+from autokd.tune.space.space import Space, as_read, at_its_rate
 from autokd.tune.study_file import damage_named, disk_named, write_ahead
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Ledger:
         """Open the ledger, or start it; raises RunError where it is damaged, or was started with another space."""
         self._path, self._plan, self._space = path, plan, space
         self._candidates = {candidate.student: candidate for candidate in candidates}
+        self._starts = {arm: {c.weights is not None for c in candidates if arm in c.arms} for arm in ARMS}
         self._names = {arm: [c.student for c in candidates if arm in c.arms] for arm in ARMS}
         self._running: dict[int, tuple[Arm, optuna.Trial]] = {}
         with damage_named(path):
@@ -100,16 +102,20 @@ class Ledger:
             trial.suggest_categorical("loss", losses)
         if len(schedules) > 1:
             trial.suggest_categorical("schedule", schedules)
-        for name, bounds in self._space.ranges(arm, self._plan.classes).items():
+        for name, bounds in self._ranges(arm).items():
             trial.suggest_float(name, bounds.low, bounds.high, log=bounds.log)
         return self._recipe_of(trial.params, arm)
 
-    def _recipe_of(self, drawn: dict[str, Any], arm: Arm) -> Recipe:
-        """The recipe that was drawn; what its loss does not read stays at its default.
+    def _ranges(self, arm: Arm) -> dict[str, Range]:
+        return self._space.ranges(arm, self._plan.classes, self._starts[arm])
 
-        Every loss draws all there is, because the sampler learns from parameters that all trials share.
+    def _recipe_of(self, drawn: dict[str, Any], arm: Arm) -> Recipe:
+        """The recipe that was drawn; what its student's start or its loss does not read is left out.
+
+        Every trial draws all there is, because the sampler learns from parameters that all trials share.
         """
-        fields = {name: value for name, value in drawn.items() if name != "student"}
+        fine_tuning = self._candidates[drawn["student"]].weights is not None
+        fields = at_its_rate({name: value for name, value in drawn.items() if name != "student"}, fine_tuning)
         fields = {"schedule": self._space.recipe.of(arm).schedules[0], **fields}
         if arm == "distill":
             fields = as_read({"loss": self._space.recipe.distill.losses[0], **fields})
@@ -172,7 +178,7 @@ class Ledger:
         """Every trial that was started, by number; of a trial that was started twice, the last attempt."""
         latest = {}
         for arm, study in self._studies.items():
-            drawn = self._space.ranges(arm, self._plan.classes).keys()
+            drawn = self._ranges(arm).keys()
             for trial in study.get_trials(deepcopy=False):
                 if "number" in trial.user_attrs and drawn <= trial.params.keys():  # not killed in the middle of drawing
                     latest[trial.user_attrs["number"]] = self._record(arm, trial)
@@ -196,7 +202,7 @@ class Ledger:
 
         found: dict[str, dict[str, float]] = {}
         for arm, study in self._studies.items():
-            fixed = {name for name, bounds in self._space.ranges(arm, self._plan.classes).items() if bounds.is_fixed}
+            fixed = {name for name, bounds in self._ranges(arm).items() if bounds.is_fixed}
             values = [t.value for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
             if len(values) >= 4 and len(set(values)) > 1:
                 shares = optuna.importance.get_param_importances(study)

@@ -13,7 +13,7 @@ from timm.data import ImageNetInfo
 from torch import Tensor, nn
 
 from autokd.errors import TrainingError
-from autokd.zoo.build import build, build_arguments, check_name
+from autokd.zoo.build import build, build_arguments, check_name, head_names
 from autokd.zoo.student_name import base_name, parse
 
 IMAGENET = 1000  # classes
@@ -71,12 +71,6 @@ def build_with(student: str, classes: int, image_size: int, source: Mapping[str,
         )
     assert isinstance(model, nn.Module)  # noqa: S101 - timm is untyped
     return model
-
-
-def head_names(model: nn.Module) -> tuple[str, ...]:
-    """What the names of the head's tensors begin with."""
-    head = getattr(model, "pretrained_cfg", {}).get("classifier") or ()
-    return (head,) if isinstance(head, str) else tuple(head)
 
 
 def without_head(model: nn.Module) -> dict[str, Tensor]:

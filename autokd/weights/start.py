@@ -21,9 +21,9 @@ from autokd.records import StartWeights, Task
 from autokd.weights.folder import WeightsFolder
 from autokd.weights.hub import is_kept, kept_file, reachable
 from autokd.weights.loading import fit_state, read_class_names, read_state, state_fingerprint
-from autokd.weights.published import build_with, head_names, is_imagenet, published, without_head
+from autokd.weights.published import build_with, is_imagenet, published, without_head
 from autokd.weights.save import save_state
-from autokd.zoo.build import REFUSALS, build, build_arguments, reason
+from autokd.zoo.build import REFUSALS, build, build_arguments, head_names, reason
 from autokd.zoo.student_name import base_name
 
 FORMAT = 1

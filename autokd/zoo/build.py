@@ -87,6 +87,12 @@ def normalisation(
     return _triple(known["mean"]), _triple(known["std"])
 
 
+def head_names(model: nn.Module) -> tuple[str, ...]:
+    """What the names of the head's tensors begin with."""
+    head = getattr(model, "pretrained_cfg", {}).get("classifier") or ()
+    return (head,) if isinstance(head, str) else tuple(head)
+
+
 def reason(error: BaseException) -> str:
     """The first line of an error, short enough for a table."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

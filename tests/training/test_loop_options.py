@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
+import timm
 import torch
 from test_loop import DATA, FixedLogits, same_weights, training, untimed
 from torch import nn
 
 from autokd.errors import TrainingError
-from autokd.records import EpochReport
+from autokd.records import EpochReport, Recipe
 from autokd.training.checkpoint import State
 from autokd.training.compile_and_timing import Compilation, try_compile
 from autokd.training.loop import _Guard, train
+from autokd.training.presets import FINE_TUNING
 from autokd.training.step import Place, adamw, clipped_step, take_step
 from autokd.zoo.build import build
 
@@ -249,3 +252,32 @@ def test_compiled_steps_train_like_eager_ones():
     eager, compiled = training(model=Short(), epochs=2), training(model=Short(), epochs=2, compiled=True)
     without, with_it = list(train(eager)), list(train(compiled))
     assert [r.train_loss for r in with_it] == pytest.approx([r.train_loss for r in without], rel=1e-3)
+
+
+# ---- groups of the optimizer -----------------------------------------------------------------------------------
+
+
+def groups_of(name: str, **recipe: Any) -> dict[str, tuple[float, float]]:
+    """Weight decay and factor of the learning rate of each parameter."""
+    model = timm.create_model(name, num_classes=3, **({"img_size": 32} if "vit" in name else {}))
+    made = Recipe(**{"learning_rate": 1e-3, "epochs": 1, "batch_size": 8, "weight_decay": 0.1, **recipe})
+    optimizer = adamw(model, made)
+    by_identity = {
+        id(parameter): (group["weight_decay"], group["factor"])
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    return {key: by_identity[id(parameter)] for key, parameter in model.named_parameters()}
+
+
+def test_biases_norms_and_what_the_model_exempts_are_not_decayed() -> None:
+    found = groups_of("vit_tiny_patch16_224")
+    assert found["pos_embed"] == found["cls_token"] == found["norm.weight"] == found["head.bias"] == (0.0, 1.0)
+    assert found["blocks.0.attn.qkv.weight"] == found["head.weight"] == (0.1, 1.0)
+
+
+def test_the_head_learns_faster_in_fine_tuning_alone() -> None:
+    assert {factor for _, factor in groups_of("test_resnet").values()} == {1.0}
+    found = groups_of("test_resnet", fine_tuning=True)
+    assert {key for key, (_, factor) in found.items() if factor == FINE_TUNING.head_factor} == {"fc.weight", "fc.bias"}
+    assert FINE_TUNING.head_factor > 1

@@ -61,7 +61,7 @@ def test_recipe_tables_and_default_are_taken_key_by_key(folder: Path) -> None:
     space = read_space(str(write(folder, f'base = "../theirs.toml"\n{own}[default]\nalpha = 0.6')))
     assert space.recipe.distill.losses == ("kl", "dist")
     assert space.recipe.distill.alpha.high == 0.9
-    assert space.ranges("direct", 10).keys() == {"learning_rate", "weight_decay", "mixup"}
+    assert space.ranges("direct", 10).keys() == {"learning_rate", "fine_tuning_rate", "weight_decay", "mixup"}
     assert space.default.values == {"temperature": 2.0, "alpha": 0.6}
 
 

@@ -18,9 +18,10 @@ def write(tmp_path: Path, text: str) -> str:
 
 def test_the_default_recipe_is_what_is_said_else_what_is_fixed_else_the_usual(tmp_path: Path) -> None:
     plain = read_space(write(tmp_path, ONE))
-    assert default_recipe(plain, "direct") == {"learning_rate": 0.001, "schedule": "cosine"}
+    assert default_recipe(plain, "direct") == {"learning_rate": 0.001, "fine_tuning": False, "schedule": "cosine"}
     assert default_recipe(plain, "distill") == {
         "learning_rate": 0.001,
+        "fine_tuning": False,
         "schedule": "cosine",
         "temperature": 4,
         "alpha": 0.9,
@@ -32,6 +33,7 @@ def test_the_default_recipe_is_what_is_said_else_what_is_fixed_else_the_usual(tm
     space = read_space(write(tmp_path, f"{ONE}[recipe.distill]\n{fixed}[recipe.direct]\n{direct}{said}"))
     assert default_recipe(space, "direct") == {
         "learning_rate": 0.001,
+        "fine_tuning": False,
         "schedule": "linear",
         "weight_decay": 0.03,
         "label_smoothing": 0.1,
@@ -39,12 +41,22 @@ def test_the_default_recipe_is_what_is_said_else_what_is_fixed_else_the_usual(tm
     }
     assert default_recipe(space, "distill") == {
         "learning_rate": 0.002,
+        "fine_tuning": False,
         "schedule": "cosine",
         "weight_decay": 0.03,
         "temperature": 2,
         "alpha": 0.9,
         "loss": "dist",
     }
+
+
+def test_a_student_that_starts_from_weights_has_the_rate_of_fine_tuning(tmp_path: Path) -> None:
+    plain = read_space(write(tmp_path, ONE))
+    assert default_recipe(plain, "direct", fine_tuning=True)["learning_rate"] == 2e-4
+    assert default_recipe(plain, "direct", fine_tuning=True)["fine_tuning"]
+    own = read_space(write(tmp_path, f"{ONE}[default]\nfine_tuning_rate = 5e-5\nlearning_rate = 0.004\n"))
+    rates = [default_recipe(own, "distill", fine_tuning)["learning_rate"] for fine_tuning in (False, True)]
+    assert rates == [0.004, 5e-5]
 
 
 def test_a_distilled_recipe_without_labels_has_no_smoothing(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def finalist(number: int, student: str, recipe: Recipe = AS_IT_IS) -> Finalist:
 
 
 def finish(source: FinalistSource, job: Job, parts: int = 1) -> None:
-    result = SeedResult(seed=job.seed, val_accuracy=0.5, test_accuracy=0.5, device_seconds=0, accumulate=parts)
+    result = SeedResult(seed=job.seed, val_accuracy=0.5, test_accuracy=1.0, device_seconds=0, accumulate=parts)
     folder = Path(job.folder)
     RESULT.write(folder, result)
     for part in ("test", "val"):

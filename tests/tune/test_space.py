@@ -75,11 +75,22 @@ def test_every_parameter_takes_a_range_or_a_number(tmp_path: Path) -> None:
     text = f"{ONE}[recipe.direct]\n{both}[recipe.distill]\n{both}temperature = 4\nalpha = {{ low = 0.5, high = 0.9 }}\n"
     space = read_space(write(tmp_path, text))
     direct, distill = space.ranges("direct", 10), space.ranges("distill", 10)
-    assert list(direct) == ["learning_rate", "weight_decay", "mixup", "cutmix"]
+    assert list(direct) == ["learning_rate", "fine_tuning_rate", "weight_decay", "mixup", "cutmix"]
     assert list(distill) == [*direct, "temperature", "alpha"]
-    assert {name for name, bounds in distill.items() if not bounds.is_fixed} == {"weight_decay", "alpha"}
+    assert {name for name, bounds in distill.items() if not bounds.is_fixed} == {
+        "fine_tuning_rate",
+        "weight_decay",
+        "alpha",
+    }
     assert [distill[name].low for name in ("learning_rate", "mixup", "cutmix", "temperature")] == [0.002, 0.2, 0, 4]
     assert str(distill["weight_decay"]) == "0.01 to 0.1, logarithmic"
+
+
+def test_only_rates_of_starts_that_there_are_are_searched() -> None:
+    space = Space.model_validate({"students": {"include": ["a"]}})
+    assert space.ranges("direct", 10, {False}).keys() == {"learning_rate"}
+    assert space.ranges("direct", 10, {True}).keys() == {"fine_tuning_rate"}
+    assert space.ranges("direct", 10, {True, False}).keys() == {"learning_rate", "fine_tuning_rate"}
 
 
 def test_beta_is_searched_with_dkd_alone() -> None:
@@ -240,9 +251,9 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
 def test_every_shipped_space_is_sound_and_searches_the_same_recipes(name: str) -> None:
     space = read_space(name)
     assert len(space.names()) >= 12
-    assert space.ranges("direct", 10).keys() == {"learning_rate", "label_smoothing", "mixup"}
+    assert space.ranges("direct", 10).keys() == {"learning_rate", "fine_tuning_rate", "label_smoothing", "mixup"}
     assert (space.recipe.direct.schedules, space.recipe.distill.schedules) == (("cosine", "linear"), ("cosine",))
-    assert space.ranges("distill", 10).keys() == {"temperature", "alpha", "learning_rate"}
+    assert space.ranges("distill", 10).keys() == {"temperature", "alpha", "learning_rate", "fine_tuning_rate"}
     assert space.firsts("distill") == [
         {"loss": "kl", "temperature": 4.0, "alpha": 0.9},
         {"loss": "kl", "temperature": 1.0, "alpha": 0.5},

@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from timm.data import ImageNetInfo
 
 from autokd.errors import TrainingError, UsageError
-from autokd.weights.published import head_names, is_imagenet, published, start_from, without_head
-from autokd.zoo.build import build
+from autokd.weights.published import is_imagenet, published, start_from, without_head
+from autokd.zoo.build import build, head_names
 
 
 def test_a_plain_name_asks_for_timms_default_tag_and_a_tag_for_itself() -> None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from autokd.records import Arm
-from autokd.tune.space.space import Space, as_read
+from autokd.training.presets import FINE_TUNING, FROM_SCRATCH
+from autokd.tune.space.space import Space, as_read, at_its_rate
 
-USUAL = {"temperature": 4.0, "alpha": 0.9, "learning_rate": 1e-3}
+USUAL = {"temperature": 4.0, "alpha": 0.9, "learning_rate": FROM_SCRATCH.rate, "fine_tuning_rate": FINE_TUNING.rate}
 
 
-def default_recipe(space: Space, arm: Arm) -> dict[str, Any]:
-    """Fields of the arm's default recipe: from [default], else what is fixed, else the usual values."""
+def default_recipe(space: Space, arm: Arm, fine_tuning: bool = False) -> dict[str, Any]:
+    """Fields of the arm's default recipe: from [default], else what is fixed, else the usual values.
+
+    fine_tuning: for a student that starts from given weights.
+    """
     section, default = space.recipe.of(arm), space.default
     fixed = {name: bounds.low for name, bounds in section.given().items() if bounds.is_fixed}
     values = {**USUAL, **fixed, **default.values}
-    fields: dict[str, Any] = {name: values[name] for name in type(section).model_fields if name in values}
+    named: dict[str, Any] = {name: values[name] for name in type(section).model_fields if name in values}
+    fields = at_its_rate(named, fine_tuning)
     schedules = section.schedules
     fields["schedule"] = default.schedule or ("cosine" if "cosine" in schedules else schedules[0])
     if arm == "direct":

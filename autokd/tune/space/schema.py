@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from autokd.records import Arm, Loss, Record, Schedule
+from autokd.training.presets import FINE_TUNING, FROM_SCRATCH
 
 
 class Section(Record):
@@ -93,10 +94,12 @@ TeacherShare = Annotated[
 class ArmSection(Section):
     """Recipe parameters of one arm, by the names of Recipe: every field that holds a Range is one.
 
-    What is None stays as Recipe has it.
+    What is None stays as Recipe has it. The learning rate of a student that starts from given weights is
+    `fine_tuning_rate`.
     """
 
-    learning_rate: Positive = Range(low=3e-4, high=3e-3, log=True)
+    learning_rate: Positive = Range(low=FROM_SCRATCH.low, high=FROM_SCRATCH.high, log=True)
+    fine_tuning_rate: Positive = Range(low=FINE_TUNING.low, high=FINE_TUNING.high, log=True)
     schedules: tuple[Schedule, ...] = Field(("cosine",), min_length=1, strict=False)
     weight_decay: NotNegative | None = None
     label_smoothing: BelowOne | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import Field
@@ -14,6 +14,8 @@ from autokd.records import Arm, Loss
 from autokd.records.losses import MOST_ALPHA, OVER_CLASSES, unread
 from autokd.tune.space.schema import Default, First, Range, Recipes, Section, Students
 from autokd.tune.space.students import named_students
+
+RATES = {False: "learning_rate", True: "fine_tuning_rate"}  # by whether a student starts from given weights
 
 
 class Space(Section):
@@ -41,9 +43,15 @@ class Space(Section):
         few = Range(low=1.0, high=20.0, log=True)
         return self.recipe.distill.temperature or (few if classes <= 100 else Range(low=0.5, high=4.0, log=True))
 
-    def ranges(self, arm: Arm, classes: int) -> dict[str, Range]:
-        """What the sampler draws after student, loss and schedule, by the names of Recipe; fixed values included."""
+    def ranges(self, arm: Arm, classes: int, starts: Collection[bool] = (False, True)) -> dict[str, Range]:
+        """What the sampler draws after student, loss and schedule, by its name in the file; fixed values included.
+
+        starts: whether there are students that start from given weights (True), from random ones (False), or both.
+        """
         found = self.recipe.of(arm).given()
+        for fine_tuning, name in RATES.items():
+            if fine_tuning not in starts:
+                del found[name]
         if arm == "distill":
             found["temperature"] = self.temperature(classes)
             if "dkd" not in self.recipe.distill.losses:
@@ -88,6 +96,12 @@ class Space(Section):
                 own = {"student": first.student, "loss": first.loss, "schedule": first.schedule, **first.values}
                 found.append(usual | {name: value for name, value in own.items() if value is not None})
         return found
+
+
+def at_its_rate(fields: Mapping[str, Any], fine_tuning: bool) -> dict[str, Any]:
+    """Fields of a recipe with the learning rate of a student that starts from given weights, or from random ones."""
+    others = {name: value for name, value in fields.items() if name not in RATES.values()}
+    return {**others, "learning_rate": fields[RATES[fine_tuning]], "fine_tuning": fine_tuning}
 
 
 def as_read(fields: Mapping[str, Any]) -> dict[str, Any]:

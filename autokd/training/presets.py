@@ -1,0 +1,23 @@
+"""How a model is trained by what it starts from: the same for teacher and students, and for both arms."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Preset(NamedTuple):
+    """Learning rates are those of AdamW for the body of the model; low and high bound what a search tries."""
+
+    rate: float  # where nothing is searched
+    low: float
+    high: float
+    head_factor: float  # the head's rate / the body's
+
+
+FROM_SCRATCH = Preset(rate=1e-3, low=3e-4, high=3e-3, head_factor=1.0)
+FINE_TUNING = Preset(rate=2e-4, low=2e-5, high=1e-3, head_factor=5.0)
+
+
+def preset(fine_tuning: bool) -> Preset:
+    """Of a model that starts from given weights, or of one that starts from random ones."""
+    return FINE_TUNING if fine_tuning else FROM_SCRATCH
