@@ -118,6 +118,9 @@ class FakeParts(Parts):
     ) -> WorkshopFactory:
         return FakeFactory(self._workshop())
 
+    def placed(self, config: SearchConfig, *_: Any) -> SearchConfig:
+        return config
+
     def engine(self, config: SearchConfig, run: Run) -> Engine:
         return FakeEngine(self._workshop())
 

@@ -89,6 +89,7 @@ def _confirm_again(run: Run, config: SearchConfig, parts: Parts, listener: Liste
     prepared = stages.prepare(run, config, parts, listener)
     config = config.sized(prepared.task.train)
     cost_model, candidates = stages.candidates_of(run, config, parts, prepared, listener)
+    config = parts.placed(config, prepared, candidates, listener)
     state = State(run, config, parts, prepared, cost_model, candidates, listener, stop)
     listener.stage("Soft labels")
     _, factory = stages.soft_labels(state)
@@ -105,6 +106,7 @@ def _search(run: Run, config: SearchConfig, parts: Parts, listener: Listener, st
     run.write_config(config)
     listener.stage("Cost and candidates")
     cost_model, candidates = stages.candidates_of(run, config, parts, prepared, listener)
+    config = parts.placed(config, prepared, candidates, listener)
     state = State(run, config, parts, prepared, cost_model, candidates, listener, stop)
     if candidates:
         listener.stage("Soft labels")

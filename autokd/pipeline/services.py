@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from autokd.data.sources.python_pair import Pair
     from autokd.teacher.prepare import ReadyTeacher
     from autokd.tune.engines.protocol import Engine, WorkshopFactory
+    from autokd.tune.placement import Placement
     from autokd.weights.start import Supply
 
 VIEWS_SALT = 7_919  # the views' seed is its own: neither a training's nor the splits'
@@ -182,8 +183,23 @@ class Parts:
             live=live,
             compile=config.compile,
             loader_workers=config.loader_workers,
+            gpu_share=_gpu_share(config) if device.startswith("cuda") else 1.0,
             weights={c.student: weights_path(config.cache_dir, c.weights) for c in candidates if c.weights},
         )
+
+    def placed(
+        self, config: SearchConfig, prepared: Prepared, candidates: Sequence[Candidate], listener: Listener
+    ) -> SearchConfig:
+        """The settings with a number of workers where the processor decides it, by measuring a middling student."""
+        from autokd.training.device import resolve_device
+
+        if config.workers or config.engine == "ray" or resolve_device(config.device) != "cpu" or not candidates:
+            return config
+        found = _measured_placement(config, prepared.task, candidates)
+        if found is None:
+            return config
+        listener.note(found.reason)
+        return config.model_copy(update={"workers": found.workers})
 
     def engine(self, config: SearchConfig, run: Run) -> Engine:
         """What places trainings."""
@@ -219,6 +235,54 @@ def _gpus(config: SearchConfig) -> float:
             f"give a fraction, or {set_to('device', 'cpu')}"
         )
     return (1.0 if on_gpu else 0.0) if config.gpus_per_trial is None else config.gpus_per_trial
+
+
+def _gpu_share(config: SearchConfig) -> float:
+    """The part of a GPU that a training has: as asked, else what more workers than GPUs leave of each."""
+    import torch
+
+    if config.gpus_per_trial:
+        return min(1.0, config.gpus_per_trial)
+    return 1.0 if config.engine == "ray" else min(1.0, torch.cuda.device_count() / worker_count(config))
+
+
+def _measured_placement(config: SearchConfig, task: Task, candidates: Sequence[Candidate]) -> Placement | None:
+    """None where there is one thread only."""
+    import torch
+
+    from autokd.machine import available_memory, own_memory
+    from autokd.training.compile_and_timing import training_seconds_per_image
+    from autokd.tune.finalists import most_trainings
+    from autokd.tune.placement import choose, thread_counts
+    from autokd.zoo.build import build
+
+    cores = torch.get_num_threads()
+    if cores == 1:
+        return None
+    assert config.trials and config.epochs and config.finalists and config.seeds  # noqa: S101
+    students = sorted(candidates, key=lambda candidate: candidate.reading.cost_usd_per_1k.mean)
+    student, size = students[len(students) // 2].student, task.transform.image_size
+    batch = min(config.batch_size or 64, task.train)
+    seconds = {}
+    try:
+        for threads in thread_counts(cores):
+            torch.set_num_threads(threads)
+            model = build(student, len(task.classes), size)
+            seconds[threads] = training_seconds_per_image(model, size, batch, "cpu")
+    finally:
+        torch.set_num_threads(cores)
+    trainings = config.trials + most_trainings(config.finalists, config.seeds)
+    work = trainings * config.epochs * task.train * seconds[cores]
+    return choose(seconds, cores, config.trials, work, (own_memory(), available_memory()))
+
+
+def device_count(config: SearchConfig) -> int:
+    """Devices that trainings are spread over: GPUs, or the processor."""
+    from autokd.training.device import resolve_device
+
+    if not resolve_device(config.device).startswith("cuda"):
+        return 1
+    return max(1, round(worker_count(config) * _gpu_share(config)))
 
 
 def worker_count(config: SearchConfig) -> int:

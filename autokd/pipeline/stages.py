@@ -20,7 +20,7 @@ from autokd.export.model_card import model_card
 from autokd.formatting import usd
 from autokd.naming import named, set_to
 from autokd.pipeline.candidates import find_candidates
-from autokd.pipeline.services import Parts, Prepared, worker_count
+from autokd.pipeline.services import Parts, Prepared, device_count
 from autokd.progress import Listener
 from autokd.records import (
     ARMS,
@@ -186,7 +186,7 @@ def limits_of(state: State, epochs_after: int) -> Limits:
     config = state.config
     return Limits(
         usd_per_hour=state.cost_model.train_price_usd_per_hour,
-        workers=worker_count(config),
+        devices=device_count(config),
         timeout=config.timeout,
         max_spend=config.max_spend,
         spent=state.spent,

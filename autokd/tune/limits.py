@@ -27,7 +27,7 @@ class Limits:
     """When to start no new job. `spent` is money of earlier stages and sessions, in dollars."""
 
     usd_per_hour: float
-    workers: int = 1
+    devices: int = 1  # that share the work
     timeout: float | None = None
     max_spend: float | None = None
     spent: float = 0.0
@@ -121,5 +121,5 @@ class Watched:
         if self._epoch_seconds:
             mean = sum(self._epoch_seconds) / len(self._epoch_seconds)
             epochs = self._source.epochs_left() + self._limits.epochs_after
-            self.tally.seconds_left = epochs * mean / self._limits.workers
+            self.tally.seconds_left = epochs * mean / self._limits.devices
         self._listener.tally(self.tally)

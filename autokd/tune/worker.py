@@ -34,7 +34,10 @@ COMPILATION = StoredFile[Compilation]("compile.json", Compilation)  # in the fol
 
 @dataclass(frozen=True)
 class TrainingFactory:
-    """See WorkshopFactory; `device` is one device, or "cuda" for one GPU a slot. `live` stands for soft labels."""
+    """See WorkshopFactory; `device` is one device, or "cuda" for one GPU a slot. `live` stands for soft labels.
+
+    gpu_share: the part of a GPU that a training has.
+    """
 
     task_folder: Path
     soft_labels: SoftLabelSet | None
@@ -43,6 +46,7 @@ class TrainingFactory:
     compile: bool = False
     live: LiveTeacher | None = None
     loader_workers: int | None = None  # of each training; None: the cores less one, shared by those on a machine
+    gpu_share: float = 1.0
     weights: Mapping[str, Path] = field(default_factory=dict)  # that students start from; the others start at random
 
     def __call__(self, slot: int, slots: int) -> Workshop:
@@ -53,7 +57,8 @@ class TrainingFactory:
         if torch.device(device).type == "cpu" and slots > 1:
             torch.set_num_threads(max(1, usable_cores() // slots))
         loaders = worker_count(None, slots) if self.loader_workers is None else self.loader_workers
-        return TrainingWorkshop(self, device, loaders)
+        share = 1 / slots if torch.device(device).type == "cpu" else self.gpu_share
+        return TrainingWorkshop(self, device, loaders, share)
 
     def files(self) -> list[Path]:
         """See WorkshopFactory."""
@@ -78,7 +83,8 @@ def _below(root: Path, path: Path) -> Path:
 class TrainingWorkshop:
     """See Workshop. Data and soft labels are opened once and serve every job."""
 
-    def __init__(self, factory: TrainingFactory, device: str, loader_workers: int) -> None:
+    def __init__(self, factory: TrainingFactory, device: str, loader_workers: int, share: float = 1.0) -> None:
+        self._share = share
         self._data: TaskData = open_task(factory.task_folder, device, loader_workers)
         self._device, self._views_seed, self._compile = device, factory.views_seed, factory.compile
         self._weights = factory.weights
@@ -116,7 +122,7 @@ class TrainingWorkshop:
         history: list[EpochReport] = []
         for report in train(training):
             notes = [note for note in (report.note, compilation.reason if compilation else "") if note]
-            report = report.model_copy(update={"note": "; ".join(notes)})
+            report = report.model_copy(update={"note": "; ".join(notes), "seconds": report.seconds * self._share})
             history = [*history[: report.epoch - 1], report]  # a training may begin again
             write_history(folder, history)
             yield report

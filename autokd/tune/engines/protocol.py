@@ -52,7 +52,7 @@ class WorkshopFactory(Protocol):
     """Makes a workshop where the work is done; picklable, small, and it knows the files that the work reads."""
 
     def __call__(self, slot: int, slots: int) -> Workshop:
-        """The workshop of worker number `slot` among `slots` on this machine."""
+        """The workshop of worker number `slot` among `slots` that share this machine."""
 
     def files(self) -> list[Path]:
         """Files that must be there before the call."""

@@ -60,9 +60,7 @@ class RayEngine:
         self._connect()
         cpus = self._cpus_per_training()
         shipment = ship(factory.files(), self.home)
-        trainable = tune.with_parameters(
-            _Training, factory=factory, shipment=shipment, slots=1 if self.gpus else self.workers
-        )
+        trainable = tune.with_parameters(_Training, factory=factory, shipment=shipment, cpus=cpus)
         searcher = _SourceSearcher(source)
         with tempfile.TemporaryDirectory(prefix="autokd-tune-") as scratch:
             tuner = tune.Tuner(
@@ -114,9 +112,10 @@ def _short_name(trial: Any) -> str:
 class _Training(tune.Trainable):  # type: ignore[misc]
     """One job in one actor: a step is an epoch; an actor serves job after job."""
 
-    def setup(self, config: dict[str, Any], factory: WorkshopFactory, shipment: Shipment, slots: int) -> None:
+    def setup(self, config: dict[str, Any], factory: WorkshopFactory, shipment: Shipment, cpus: float) -> None:
+        """`cpus` of this node are the training's: threads and decoding processes follow from that share."""
         with shipment.unpacked(factory) as local:
-            self._workshop = local(0, slots)
+            self._workshop = local(0, max(1, int(usable_cores() // cpus)))
         self._shipment = shipment
         self._begin(config)
 

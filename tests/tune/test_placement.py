@@ -1,0 +1,47 @@
+"""How many trainings run side by side on a CPU."""
+
+from __future__ import annotations
+
+import pytest
+
+from autokd.machine import available_memory, own_memory
+from autokd.tune.placement import choose, thread_counts
+
+GB = 10**9
+SMALL = {1: 1.0, 2: 0.7, 4: 0.6}  # seconds of a step of a model that hardly gains from threads
+
+
+def test_thread_counts_are_powers_of_two_and_all_cores() -> None:
+    assert [thread_counts(cores) for cores in (1, 2, 6, 8)] == [[1], [1, 2], [1, 2, 4, 6], [1, 2, 4, 8]]
+
+
+def test_small_models_run_side_by_side_with_few_threads() -> None:
+    found = choose(SMALL, 4, jobs=24, work=1e4, memory=(GB, 64 * GB))
+    assert (found.workers, found.threads) == (4, 1)
+    assert "4 trainings run at a time, with one thread each: that does 2.4 times the work of one with 4" in found.reason
+
+
+def test_models_that_use_all_threads_run_alone() -> None:
+    found = choose({1: 4.0, 2: 2.0, 4: 1.0}, 4, jobs=24, work=1e4, memory=(GB, 64 * GB))
+    assert (found.workers, found.threads) == (1, 4)
+    assert "would gain little" in found.reason
+
+
+@pytest.mark.parametrize(("available", "workers"), [(64, 4), (3, 2), (1, 1)])
+def test_memory_bounds_the_number(available: int, workers: int) -> None:
+    found = choose(SMALL, 4, jobs=24, work=1e4, memory=(GB, available * GB))
+    assert found.workers == workers
+
+
+def test_no_more_run_than_there_are() -> None:
+    assert choose(SMALL, 4, jobs=2, work=1e4, memory=(GB, 64 * GB)).workers == 2
+
+
+def test_short_searches_start_no_processes() -> None:
+    found = choose(SMALL, 4, jobs=24, work=10, memory=(GB, 64 * GB))
+    assert (found.workers, found.reason) == (1, "Trainings run one at a time, because they are short.")
+
+
+def test_this_process_has_taken_memory_and_may_take_more() -> None:
+    assert own_memory() > 10**7
+    assert available_memory() > 10**7
