@@ -65,6 +65,7 @@ class SearchConfig(BaseModel):
     colour: Annotated[float | None, ShownDefault("0.2 for random resized crops, else 0")] = Field(
         None, ge=0, le=1, description="colour jitter of training images"
     )
+    trivial_augment: bool = Field(False, description="change each training view by one random operation")
     erase: float = Field(0.0, ge=0, le=1, description="probability of erasing a part of a training image")
     label_fraction: Annotated[float | None, ShownDefault("all of them")] = Field(
         None, gt=0, le=1, description="share of the training labels that students may see"

@@ -26,7 +26,7 @@ def jitter_colour(view: Tensor, numbers: Uniforms, strength: float) -> Tensor:
     grey = LUMA[0] * view[:, 0:1] + LUMA[1] * view[:, 1:2] + LUMA[2] * view[:, 2:3]
     of_grey = brightness * contrast * (1 - saturation)
     of_mean = brightness * (1 - contrast)
-    jittered: Tensor = view * (brightness * contrast * saturation) + (grey * of_grey + _mean(grey) * of_mean)
+    jittered: Tensor = view * (brightness * contrast * saturation) + (grey * of_grey + image_mean(grey) * of_mean)
     return jittered.clamp_(0, 1)
 
 
@@ -45,7 +45,7 @@ def erase(view: Tensor, numbers: Uniforms, probability: float) -> Tensor:
     columns = _stretch(np.sqrt(area / aspect), numbers[:, 4], size)
     inside = torch.from_numpy(rows).to(view.device)[:, None, :, None]
     inside = inside & torch.from_numpy(columns).to(view.device)[:, None, None, :]
-    return torch.where(inside, _mean(view), view).contiguous(memory_format=torch.channels_last)
+    return torch.where(inside, image_mean(view), view).contiguous(memory_format=torch.channels_last)
 
 
 def _stretch(share: Uniforms, place: Uniforms, size: int) -> npt.NDArray[np.bool_]:
@@ -57,7 +57,7 @@ def _stretch(share: Uniforms, place: Uniforms, size: int) -> npt.NDArray[np.bool
     return within
 
 
-def _mean(values: Tensor) -> Tensor:
+def image_mean(values: Tensor) -> Tensor:
     """Mean over the pixels, [n, C, S, S] to [n, C, 1, 1], of values rounded to 1/255.
 
     The sum is over integers, hence the same in whatever order a device adds, and however many images there are.

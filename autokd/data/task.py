@@ -119,7 +119,12 @@ def choose_transform(config: SearchConfig, parts: Parts, teacher_input: int, tra
     small = size <= SMALL_IMAGE
     colour = (0.0 if small else PHOTO_COLOUR) if config.colour is None else config.colour
     return Transform(
-        image_size=size, crop="padded" if small else "resized", flip=flip, colour=colour, erase=config.erase
+        image_size=size,
+        crop="padded" if small else "resized",
+        flip=flip,
+        colour=colour,
+        erase=config.erase,
+        trivial_augment=config.trivial_augment,
     )
 
 

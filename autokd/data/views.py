@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from autokd.data.augmentations import erase, jitter_colour
+from autokd.data.trivial_augment import trivial_augment
 from autokd.records import Transform
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -23,7 +24,7 @@ MIN_AREA = 0.35  # of a resized crop
 RATIO = (3 / 4, 4 / 3)
 
 # Positions of the numbers of one view; kept soft labels belong to them, so new ones are added at the end.
-PLACE, COLOUR, ERASE = slice(0, 5), slice(5, 8), slice(8, 13)
+PLACE, COLOUR, ERASE, TRIVIAL = slice(0, 5), slice(5, 8), slice(8, 13), slice(13, 16)
 
 
 def store_size(transform: Transform) -> int:
@@ -62,10 +63,12 @@ def make_view(images: Tensor, indices: npt.NDArray[np.int64], transform: Transfo
     images: uint8 [n, 3, H, H] as stored, on any device; indices: int64 [n], the images' own numbers.
     Returns float32 [n, 3, S, S] in 0 to 1, channels last, on the device of `images`.
     """
-    numbers = uniforms(seed, view, indices, ERASE.stop)
+    numbers = uniforms(seed, view, indices, TRIVIAL.stop)
     cropped = (_shifted if transform.crop == "padded" else _resized)(images, numbers[:, PLACE], transform)
     if transform.colour > 0:
         cropped = jitter_colour(cropped, numbers[:, COLOUR], transform.colour)
+    if transform.trivial_augment:
+        cropped = trivial_augment(cropped, numbers[:, TRIVIAL])
     if transform.erase > 0:
         cropped = erase(cropped, numbers[:, ERASE], transform.erase)
     return cropped

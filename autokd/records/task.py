@@ -15,6 +15,7 @@ class Transform(Record):
     flip: bool
     interpolation: Literal["bilinear", "bicubic"] = "bicubic"
     colour: float = 0.0  # brightness, contrast and saturation each scaled by 1 - colour to 1 + colour
+    trivial_augment: bool = False  # one random operation a view (TrivialAugment)
     erase: float = 0.0  # probability of random erasing
 
 

@@ -173,6 +173,7 @@ def test_image_size_is_rounded_up_from_small_images_and_never_above_the_teachers
         "interpolation": "bicubic",
         "colour": 0.0,
         "erase": 0.0,
+        "trivial_augment": False,
     }
 
 
