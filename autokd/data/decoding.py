@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from autokd.cache.locks import mend
 from autokd.data.dataset import UNREADABLE
 from autokd.data.image_store import Indices, Pixels
 from autokd.data.streaming import PartsReader, Reader, cut
@@ -45,8 +46,10 @@ def decode_all(
     """
     root = cache_dir / "images"
     key = digest(FORMAT, identity, len(read), read.size, read.interpolation) if identity else None
-    if key and (known := _known(root / key, resident)):
-        return known
+    if key and _is_there(root / key, resident):
+        if (known := _known(root / key, resident, read)) is not None:
+            return known
+        listener.note(f"The decoded images kept in {root / key} are damaged; they are decoded again.")
     with _workplace(root) as work:
         array = _new_array(work / "images.npy", len(read), read.size) if resident else None
         content, corrupt = _decode(read, array, workers, listener)
@@ -54,20 +57,35 @@ def decode_all(
             array.flush()
         write_text(work / "meta.json", f'{{"content": "{content}", "corrupt": {corrupt}}}\n')
         final = root / (key or digest(FORMAT, content, read.size, read.interpolation))
-        _put(work, final, resident)
+        _put(work, final, resident, read)
     return (final / "images.npy" if resident else None), content, corrupt
 
 
-def _known(folder: Path, resident: bool) -> Known | None:
-    if not (folder / "meta.json").exists() or (resident and not (folder / "images.npy").exists()):
-        return None
+def _is_there(folder: Path, resident: bool) -> bool:
+    """Whether something is kept, sound or not."""
+    mend(folder)
+    return (folder / "meta.json").exists() and (not resident or (folder / "images.npy").exists())
+
+
+def _known(folder: Path, resident: bool, read: PartsReader) -> Known | None:
+    """What is kept; None where it is incomplete or damaged."""
     try:
         meta = read_cache_json(folder / "meta.json")
         content, corrupt = str(meta["content"]), [int(number) for number in meta["corrupt"]]
+        if resident and not _has_shape(folder / "images.npy", (len(read), 3, read.size, read.size)):
+            return None
     except (CacheError, LookupError, TypeError, ValueError):
-        return None  # damaged: the images are decoded again
+        return None
     os.utime(folder)
     return (folder / "images.npy" if resident else None), content, corrupt
+
+
+def _has_shape(path: Path, shape: tuple[int, ...]) -> bool:
+    try:
+        array = np.load(path, mmap_mode="r")
+    except (EOFError, OSError, ValueError):
+        return False
+    return bool(array.shape == shape and array.dtype == np.uint8)
 
 
 def _new_array(path: Path, total: int, size: int) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
@@ -113,12 +131,12 @@ def _hash_and_store(read: Reader, array: Pixels | None, indices: Indices) -> Has
     return bytes(hashes), unreadable
 
 
-def _put(work: Path, final: Path, resident: bool) -> None:
+def _put(work: Path, final: Path, resident: bool, read: PartsReader) -> None:
     """Give decoded images their name, unless another process has just done so; what is incomplete there gives way."""
     try:
         work.rename(final)
     except OSError:
-        if _known(final, resident) is None:
+        if _known(final, resident, read) is None:
             shutil.rmtree(final)
             work.rename(final)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from autokd.cache.locks import mend
 from autokd.config import SearchConfig
 from autokd.data.dataset import UNLABELLED, UNREADABLE, Part, Parts
 from autokd.data.decoding import decode_all
@@ -126,9 +128,9 @@ def choose_transform(config: SearchConfig, parts: Parts, teacher_input: int, tra
 def open_task(folder: Path, device: str = "cpu", loader_workers: int | None = None) -> TaskData:
     """A prepared task, its images on `device`; `loader_workers` decode them where they are not kept decoded."""
     task, stored = _read_task(folder)
-    with np.load(folder / "arrays.npz") as arrays:
-        labels, train, val, test = (arrays[name] for name in ("labels", "train", "val", "test"))
-        hidden = arrays["hidden"] if "hidden" in arrays.files else None
+    arrays = _read_arrays(folder / "arrays.npz")
+    labels, train, val, test = (arrays[name] for name in ("labels", "train", "val", "test"))
+    hidden = arrays.get("hidden")
     images = _open_images(folder, stored, task, device, loader_workers)
     if hidden is None:
         return TaskData(task, folder, images, labels, train, val, test)
@@ -148,11 +150,23 @@ def _read_task(folder: Path) -> tuple[Task, dict[str, str | None]]:
         raise damaged_in_cache(path, "it describes no task") from None
 
 
+def _read_arrays(path: Path) -> dict[str, Indices]:
+    """Labels and splits of a prepared task; raises CacheError where they are damaged."""
+    try:
+        with np.load(path) as arrays:
+            read = {name: arrays[name] for name in arrays.files}
+    except (OSError, EOFError, LookupError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise damaged_in_cache(path, type(error).__name__) from None
+    if missing := {"labels", "train", "val", "test"} - read.keys():
+        raise damaged_in_cache(path, f"{min(missing)} is missing")
+    return read
+
+
 def _open_images(
     folder: Path, images: dict[str, str | None], task: Task, device: str, loader_workers: int | None
 ) -> ImageStore:
     if images["array"] is not None:
-        return ResidentImages(folder / images["array"], device)
+        return ResidentImages((folder / images["array"]).resolve(), device)
     size, interpolation = store_size(task.transform), task.transform.interpolation
     if (folder / PATHS).exists():
         return StreamedImages(FileReader(folder / PATHS, size, interpolation), device, loader_workers)
@@ -235,6 +249,7 @@ def _write(
         unhidden_fingerprint=whole if len(hidden) else None,
     )
     folder = config.cache_dir / "tasks" / fingerprint
+    mend(folder)
     make_folder(folder)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]

@@ -127,7 +127,12 @@ def candidates_of(
     if costs and listed:
         run.check_files(COSTS.name, CANDIDATES.name)
         check_weights_again(
-            [*listed.candidates, *listed.edges], parts.supply(config), prepared.task, config.cache_dir, prepared.hold
+            [*listed.candidates, *listed.edges],
+            parts.supply(config),
+            prepared.task,
+            config.cache_dir,
+            prepared.hold,
+            listener,
         )
     else:
         costs, listed = _found(config, parts, prepared, listener)

@@ -14,9 +14,10 @@ from pathlib import Path
 import timm
 from torch import Tensor, nn
 
-from autokd.cache.locks import Hold
-from autokd.errors import CacheError, UsageError
+from autokd.cache.locks import Hold, mend
+from autokd.errors import CacheError, TeacherError, UsageError
 from autokd.files import digest, read_cache_json, write_text
+from autokd.progress import Listener, Silent
 from autokd.records import StartWeights, Task
 from autokd.weights.folder import WeightsFolder
 from autokd.weights.hub import is_kept, kept_file, reachable
@@ -59,7 +60,9 @@ class Supply:
             return "timm publishes no weights for it"
         return None if is_kept(known.name) or self._hub_answers else "its published weights cannot be reached from here"
 
-    def fetch(self, student: str, task: Task, cache_dir: Path, hold: Hold | None = None) -> StartWeights:
+    def fetch(
+        self, student: str, task: Task, cache_dir: Path, hold: Hold | None = None, listener: Listener | None = None
+    ) -> StartWeights:
         """The weights of a student that `lacks` none, converted for the task and kept in the cache.
 
         Raises UnavailableError where the hub fails to give them or timm cannot convert them to this student and image
@@ -68,17 +71,25 @@ class Supply:
         make = _from_hub if self._folder is None else _from_file
         file = None if self._folder is None else self._folder.file_of(student)
         try:
-            return make(student, file, task, Shelf(cache_dir, hold))
+            return make(student, file, task, Shelf(cache_dir, hold, listener or Silent()))
         except UnavailableError:
             self.__dict__.pop("_hub_answers", None)  # the hub is asked again before the next download
             raise
 
-    def again(self, student: str, weights: StartWeights, task: Task, cache_dir: Path, hold: Hold | None = None) -> bool:
+    def again(
+        self,
+        student: str,
+        weights: StartWeights,
+        task: Task,
+        cache_dir: Path,
+        hold: Hold | None = None,
+        listener: Listener | None = None,
+    ) -> bool:
         """Whether what an earlier session fetched is still kept, or can be fetched again unchanged."""
-        if Shelf(cache_dir, hold).find(weights.key) == weights:
+        if Shelf(cache_dir, hold, Silent()).find(weights.key) == weights:
             return True
         try:
-            return self.lacks(student) is None and self.fetch(student, task, cache_dir, hold) == weights
+            return self.lacks(student) is None and self.fetch(student, task, cache_dir, hold, listener) == weights
         except UnavailableError:
             return False
 
@@ -94,15 +105,21 @@ class Shelf:
 
     cache_dir: Path
     hold: Hold | None
+    listener: Listener
 
     def find(self, key: str) -> StartWeights | None:
-        """What is kept under this key; None for what is damaged."""
-        try:
-            content = read_cache_json(self.cache_dir / "students" / key / "start.json")
-            found = StartWeights.model_validate(content["weights"])
-        except (CacheError, LookupError, TypeError, ValueError):
+        """What is kept under this key; None for what is damaged, which is told."""
+        folder = self.cache_dir / "students" / key
+        mend(folder)
+        if not (folder / "start.json").exists():
             return None
-        if not weights_path(self.cache_dir, found).is_file():
+        try:
+            found = StartWeights.model_validate(read_cache_json(folder / "start.json")["weights"])
+            state = read_state(folder / "weights.safetensors")
+        except (CacheError, TeacherError, LookupError, TypeError, ValueError):
+            found = None
+        if found is None or found.key != key or state_fingerprint(state) != found.fingerprint:
+            self.listener.note(f"The weights kept in {folder} are damaged; they are made again.")
             return None
         self._use(key)
         return found
