@@ -16,16 +16,18 @@ from pathlib import Path
 import numpy as np
 
 from autokd.cache.locks import mend
+from autokd.cache.sealed import read_sealed, write_sealed
 from autokd.data.dataset import UNREADABLE
 from autokd.data.image_store import Indices, Pixels
 from autokd.data.streaming import PartsReader, Reader, cut
 from autokd.data.workers import Workers
-from autokd.errors import CacheError
-from autokd.files import digest, make_folder, read_cache_json, write_text
+from autokd.files import digest, make_folder
 from autokd.machine import Stopwatch
 from autokd.progress import Listener
+from autokd.records import Record
 
 FORMAT = 1
+CHECKED = 4_096  # images between two messages while those that are kept are checked
 PIECE = 128  # images between two messages of a process
 ALONE_SECONDS = 0.5  # of decoding in this process, several times what starting others takes, before others help
 UNFINISHED = ".decoding-"
@@ -35,6 +37,13 @@ Known = tuple[Path | None, str, list[int]]
 Hashes = tuple[bytes, list[int]]  # of a piece: the SHA-256 of each image, and the numbers of the unreadable ones
 
 
+class Look(Record):
+    """meta.json: what the first look has found."""
+
+    content: str  # fingerprint of all pixels
+    corrupt: tuple[int, ...]  # numbers of the images that cannot be read
+
+
 def decode_all(
     read: PartsReader, identity: str | None, resident: bool, cache_dir: Path, workers: int, listener: Listener
 ) -> Known:
@@ -42,22 +51,24 @@ def decode_all(
 
     Returns (path of the uint8 array [N, 3, size, size], or None unless `resident`; a fingerprint of the content;
     numbers of the images that cannot be read, whose rows are zero). With an `identity` of the data this is
-    remembered, and then nothing is decoded.
+    remembered, and then nothing is decoded; an array that is kept is compared with its fingerprint.
     """
     root = cache_dir / "images"
     key = digest(FORMAT, identity, len(read), read.size, read.interpolation) if identity else None
     if key and _is_there(root / key, resident):
-        if (known := _known(root / key, resident, read)) is not None:
+        if (known := _known(root / key, resident, read, listener)) is not None:
             return known
-        listener.note(f"The decoded images kept in {root / key} are damaged; they are decoded again.")
+        listener.note(
+            f"The decoded images kept in {root / key} are damaged or of another version; they are decoded again."
+        )
     with _workplace(root) as work:
         array = _new_array(work / "images.npy", len(read), read.size) if resident else None
         content, corrupt = _decode(read, array, workers, listener)
         if array is not None:
             array.flush()
-        write_text(work / "meta.json", f'{{"content": "{content}", "corrupt": {corrupt}}}\n')
+        write_sealed(work / "meta.json", Look(content=content, corrupt=tuple(corrupt)))
         final = root / (key or digest(FORMAT, content, read.size, read.interpolation))
-        _put(work, final, resident, read)
+        _put(work, final, resident, read, listener)
     return (final / "images.npy" if resident else None), content, corrupt
 
 
@@ -67,25 +78,32 @@ def _is_there(folder: Path, resident: bool) -> bool:
     return (folder / "meta.json").exists() and (not resident or (folder / "images.npy").exists())
 
 
-def _known(folder: Path, resident: bool, read: PartsReader) -> Known | None:
-    """What is kept; None where it is incomplete or damaged."""
-    try:
-        meta = read_cache_json(folder / "meta.json")
-        content, corrupt = str(meta["content"]), [int(number) for number in meta["corrupt"]]
-        if resident and not _has_shape(folder / "images.npy", (len(read), 3, read.size, read.size)):
-            return None
-    except (CacheError, LookupError, TypeError, ValueError):
+def _known(folder: Path, resident: bool, read: PartsReader, listener: Listener) -> Known | None:
+    """What is kept; None where it is incomplete or any bit of it has changed."""
+    look = read_sealed(folder / "meta.json", Look)
+    if look is None:
+        return None
+    shape = len(read), 3, read.size, read.size
+    if resident and _fingerprint(folder / "images.npy", shape, listener) != look.content:
         return None
     os.utime(folder)
-    return (folder / "images.npy" if resident else None), content, corrupt
+    return (folder / "images.npy" if resident else None), look.content, list(look.corrupt)
 
 
-def _has_shape(path: Path, shape: tuple[int, ...]) -> bool:
+def _fingerprint(path: Path, shape: tuple[int, ...], listener: Listener) -> str | None:
+    """The fingerprint of the pixels in a file, as decoding computes it; None where it holds no such array."""
     try:
         array = np.load(path, mmap_mode="r")
     except (EOFError, OSError, ValueError):
-        return False
-    return bool(array.shape == shape and array.dtype == np.uint8)
+        return None
+    if array.shape != shape or array.dtype != np.uint8:
+        return None
+    array, hasher = np.asarray(array), hashlib.sha256()  # rows of a plain array are faster
+    for start in range(0, len(array), CHECKED):
+        if start:
+            listener.advance("checking decoded images", start, len(array), None)
+        hasher.update(b"".join(hashlib.sha256(pixels.data).digest() for pixels in array[start : start + CHECKED]))
+    return hasher.hexdigest()[:16]
 
 
 def _new_array(path: Path, total: int, size: int) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
@@ -131,12 +149,12 @@ def _hash_and_store(read: Reader, array: Pixels | None, indices: Indices) -> Has
     return bytes(hashes), unreadable
 
 
-def _put(work: Path, final: Path, resident: bool, read: PartsReader) -> None:
+def _put(work: Path, final: Path, resident: bool, read: PartsReader, listener: Listener) -> None:
     """Give decoded images their name, unless another process has just done so; what is incomplete there gives way."""
     try:
         work.rename(final)
     except OSError:
-        if _known(final, resident, read) is None:
+        if _known(final, resident, read, listener) is None:
             shutil.rmtree(final)
             work.rename(final)
 

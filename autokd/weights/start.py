@@ -6,7 +6,6 @@ only a head that does not fit the task is drawn by each training, from its seed.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +14,11 @@ import timm
 from torch import Tensor, nn
 
 from autokd.cache.locks import Hold, mend
-from autokd.errors import CacheError, TeacherError, UsageError
-from autokd.files import digest, read_cache_json, write_text
+from autokd.cache.sealed import read_sealed, write_sealed
+from autokd.errors import TeacherError, UsageError
+from autokd.files import digest
 from autokd.progress import Listener, Silent
-from autokd.records import StartWeights, Task
+from autokd.records import Record, StartWeights, Task
 from autokd.weights.folder import WeightsFolder
 from autokd.weights.hub import is_kept, kept_file, reachable
 from autokd.weights.loading import fit_state, read_class_names, read_state, state_fingerprint
@@ -99,6 +99,13 @@ def weights_path(cache_dir: Path, weights: StartWeights) -> Path:
     return cache_dir / "students" / weights.key / "weights.safetensors"
 
 
+class Kept(Record):
+    """start.json."""
+
+    student: str
+    weights: StartWeights
+
+
 @dataclass(frozen=True)
 class Shelf:
     """Converted weights in the cache."""
@@ -113,16 +120,12 @@ class Shelf:
         mend(folder)
         if not (folder / "start.json").exists():
             return None
-        try:
-            found = StartWeights.model_validate(read_cache_json(folder / "start.json")["weights"])
-            state = read_state(folder / "weights.safetensors")
-        except (CacheError, TeacherError, LookupError, TypeError, ValueError):
-            found = None
-        if found is None or found.key != key or state_fingerprint(state) != found.fingerprint:
-            self.listener.note(f"The weights kept in {folder} are damaged; they are made again.")
+        found = read_sealed(folder / "start.json", Kept)
+        if found is None or _fingerprint(folder / "weights.safetensors") != found.weights.fingerprint:
+            self.listener.note(f"The weights kept in {folder} are damaged or of another version; they are made again.")
             return None
         self._use(key)
-        return found
+        return found.weights
 
     def keep(self, model: nn.Module, student: str, weights: StartWeights, with_head: bool) -> StartWeights:
         """Write the weights, and last of all start.json, which says that they are there."""
@@ -131,13 +134,20 @@ class Shelf:
         path = weights_path(self.cache_dir, weights)
         save_state(path, state)
         weights = weights.model_copy(update={"fingerprint": state_fingerprint(state)})
-        about = {"student": student, "weights": weights.model_dump(mode="json")}
-        write_text(path.with_name("start.json"), json.dumps(about, indent=1) + "\n")
+        write_sealed(path.with_name("start.json"), Kept(student=student, weights=weights))
         return weights
 
     def _use(self, key: str) -> None:
         if self.hold is not None:
             self.hold.add(self.cache_dir / "students" / key)
+
+
+def _fingerprint(path: Path) -> str | None:
+    """Of the tensors in a file; None where it holds none."""
+    try:
+        return state_fingerprint(read_state(path))
+    except TeacherError:
+        return None
 
 
 def _from_hub(student: str, file: Path | None, task: Task, shelf: Shelf) -> StartWeights:

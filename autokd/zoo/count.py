@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -166,7 +167,7 @@ class _Store:
         make_way(self.path)
         entries = {**self._read(), **self._entries}
         content = {key: e if isinstance(e, str) else asdict(e) for key, e in sorted(entries.items())}
-        write_text(self.path, json.dumps(content, indent=0) + "\n")
+        write_text(self.path, json.dumps({"crc32": _checksum(content), "counts": content}, indent=0) + "\n")
 
     def _key(self, name: str) -> str:
         return f"{self._prefix}{name}{self._suffix}"
@@ -176,13 +177,20 @@ class _Store:
         if self.path is None or not self.path.exists():
             return {}
         try:
-            content = read_cache_json(self.path)
+            whole = read_cache_json(self.path)
         except CacheError:
+            whole = {}
+        content = whole.get("counts")
+        if not isinstance(content, dict) or whole.get("crc32") != _checksum(content):
             self.damaged = True
             return {}
         own = {key: value for key, value in content.items() if key.startswith(self._prefix)}
         entries = {key: _entry(value) for key, value in own.items()}
         return {key: entry for key, entry in entries.items() if entry is not None}
+
+
+def _checksum(content: Mapping[str, object]) -> int:
+    return zlib.crc32(json.dumps(content, sort_keys=True).encode())
 
 
 def _entry(value: object) -> Count | str | None:

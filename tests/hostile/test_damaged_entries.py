@@ -64,10 +64,19 @@ def a_folder(path: Path) -> None:
     (path / "inside").mkdir(parents=True)
 
 
+def flipped(path: Path) -> None:
+    """One bit, in the middle."""
+    content = bytearray(path.read_bytes())
+    if content:
+        content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
 DAMAGES: dict[str, Callable[[Path], Any]] = {
     "halved": halved,
     "empty": lambda path: path.write_bytes(b""),
     "garbage": lambda path: path.write_bytes(bytes(range(256)) * 40),
+    "flipped": flipped,
     "a folder": a_folder,
     "missing": Path.unlink,
 }
@@ -130,7 +139,7 @@ def test_damaged_files_are_made_again_and_never_stop_a_search(
     first, second = Recorder(), Recorder()
     assert used(given, root, first) == expected(given)
     assert used(given, root, second) == expected(given)
-    if damage in ("halved", "empty", "garbage"):
+    if damage in ("halved", "empty", "garbage", "flipped"):
         for sentence in filter(None, SETS[files].values()):
             assert sum(sentence in note and "again" in note for note in first.notes) == 1, (sentence, first.notes)
     assert not any("amaged" in note for note in second.notes), second.notes
@@ -150,7 +159,7 @@ def test_a_lock_that_is_a_folder_holds_nothing(tmp_path: Path) -> None:
     assert not is_held(tmp_path / "entry")
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", sorted(DAMAGES.keys() - {"flipped"}))
 @pytest.mark.parametrize("pattern", ["tasks/*/arrays.npz", "images/*/images.npy"])
 def test_what_a_process_finds_damaged_in_the_middle_of_a_run_is_one_sentence(
     given: Path, tmp_path: Path, pattern: str, damage: str
