@@ -32,7 +32,7 @@ from autokd.records import Task, Transform
 
 SMALL_NATIVE = 32  # pixels up to which images are shown at twice their size
 SMALL_IMAGE = 64  # up to this size crops are shifts; above it, random resized crops
-PATHS = "paths.txt"  # in a task's folder: where the images are, if they are streamed from files
+PATHS, STAMPS = "paths.txt", "stamps.npy"  # in a task's folder: the image files and their stamps, if they are streamed
 PHOTO_COLOUR = 0.2  # jitter of random resized crops by default
 
 
@@ -169,7 +169,7 @@ def _open_images(
         return ResidentImages((folder / images["array"]).resolve(), device)
     size, interpolation = store_size(task.transform), task.transform.interpolation
     if (folder / PATHS).exists():
-        return StreamedImages(FileReader(folder / PATHS, size, interpolation), device, loader_workers)
+        return StreamedImages(FileReader(folder / PATHS, folder / STAMPS, size, interpolation), device, loader_workers)
     parts = read_parts(task.data, Path(d) if (d := images["data_dir"]) else None)
     return StreamedImages(PartsReader(parts.shipped, size, interpolation), device, loader_workers)
 
@@ -254,13 +254,20 @@ def _write(
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     write_bytes(folder / "arrays.npz", buffer.getvalue())
-    files = [part.paths for part in parts.shipped if part.paths is not None]
-    if path is None and files:
-        write_bytes(folder / PATHS, b"".join(paths.text.tobytes() for paths in files))
+    if path is None and parts.train.paths is not None:
+        _write_files(folder, parts)
     array = None if path is None else f"../../images/{path.parent.name}/{path.name}"
     images = {"array": array, "data_dir": str(config.data_dir.absolute()) if config.data_dir else None}
     write_text(folder / "task.json", json.dumps({"task": task.model_dump(mode="json"), "images": images}, indent=2))
     return folder
+
+
+def _write_files(folder: Path, parts: Parts) -> None:
+    """Where the images are and what tells that they have changed."""
+    write_bytes(folder / PATHS, b"".join(part.paths.text.tobytes() for part in parts.shipped if part.paths is not None))
+    buffer = io.BytesIO()
+    np.save(buffer, np.concatenate([part.stamps for part in parts.shipped if part.stamps is not None]))
+    write_bytes(folder / STAMPS, buffer.getvalue())
 
 
 def _hidden(splits: Splits, fraction: float | None) -> Indices:
