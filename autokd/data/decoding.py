@@ -33,7 +33,9 @@ ALONE_SECONDS = 0.5  # of decoding in this process, several times what starting 
 UNFINISHED = ".decoding-"
 DAY = 86_400  # seconds
 
-Known = tuple[Path | None, str, list[int]]
+HASHES = "hashes.npy"  # the SHA-256 of every image, uint8 [N, 32]
+
+Known = tuple[Path | None, bytes, list[int]]
 Hashes = tuple[bytes, list[int]]  # of a piece: the SHA-256 of each image, and the numbers of the unreadable ones
 
 
@@ -49,9 +51,9 @@ def decode_all(
 ) -> Known:
     """Decode every image once.
 
-    Returns (path of the uint8 array [N, 3, size, size], or None unless `resident`; a fingerprint of the content;
-    numbers of the images that cannot be read, whose rows are zero). With an `identity` of the data this is
-    remembered, and then nothing is decoded; an array that is kept is compared with its fingerprint.
+    Returns (path of the uint8 array [N, 3, size, size], or None unless `resident`; the SHA-256 of every image's
+    pixels, laid end to end; numbers of the images that cannot be read, whose rows are zero). With an `identity` of
+    the data this is remembered, and then nothing is decoded; an array that is kept is compared with its hashes.
     """
     root = cache_dir / "images"
     key = digest(FORMAT, identity, len(read), read.size, read.interpolation) if identity else None
@@ -63,13 +65,20 @@ def decode_all(
         )
     with _workplace(root) as work:
         array = _new_array(work / "images.npy", len(read), read.size) if resident else None
-        content, corrupt = _decode(read, array, workers, listener)
+        hashes, corrupt = _decode(read, array, workers, listener)
         if array is not None:
             array.flush()
+        np.save(work / HASHES, np.frombuffer(hashes, dtype=np.uint8).reshape(-1, 32))
+        content = fingerprint(hashes)
         write_sealed(work / "meta.json", Look(content=content, corrupt=tuple(corrupt)))
         final = root / (key or digest(FORMAT, content, read.size, read.interpolation))
         _put(work, final, resident, read, listener)
-    return (final / "images.npy" if resident else None), content, corrupt
+    return (final / "images.npy" if resident else None), hashes, corrupt
+
+
+def fingerprint(hashes: bytes) -> str:
+    """Of all pixels, from the hashes of the images."""
+    return hashlib.sha256(hashes).hexdigest()[:16]
 
 
 def _is_there(folder: Path, resident: bool) -> bool:
@@ -80,30 +89,34 @@ def _is_there(folder: Path, resident: bool) -> bool:
 
 def _known(folder: Path, resident: bool, read: PartsReader, listener: Listener) -> Known | None:
     """What is kept; None where it is incomplete or any bit of it has changed."""
-    look = read_sealed(folder / "meta.json", Look)
-    if look is None:
+    look, hashes = read_sealed(folder / "meta.json", Look), _array(folder / HASHES, (len(read), 32))
+    if look is None or hashes is None or fingerprint(kept := hashes.tobytes()) != look.content:
         return None
-    shape = len(read), 3, read.size, read.size
-    if resident and _fingerprint(folder / "images.npy", shape, listener) != look.content:
-        return None
+    if resident:
+        pixels = _array(folder / "images.npy", (len(read), 3, read.size, read.size))
+        if pixels is None or _hashes(pixels, listener) != kept:
+            return None
     os.utime(folder)
-    return (folder / "images.npy" if resident else None), look.content, list(look.corrupt)
+    return (folder / "images.npy" if resident else None), kept, list(look.corrupt)
 
 
-def _fingerprint(path: Path, shape: tuple[int, ...], listener: Listener) -> str | None:
-    """The fingerprint of the pixels in a file, as decoding computes it; None where it holds no such array."""
+def _array(path: Path, shape: tuple[int, ...]) -> Pixels | None:
+    """The array of bytes in a file, mapped; None where it holds no such array."""
     try:
         array = np.load(path, mmap_mode="r")
     except (EOFError, OSError, ValueError):
         return None
-    if array.shape != shape or array.dtype != np.uint8:
-        return None
-    array, hasher = np.asarray(array), hashlib.sha256()  # rows of a plain array are faster
+    return np.asarray(array) if array.shape == shape and array.dtype == np.uint8 else None
+
+
+def _hashes(array: Pixels, listener: Listener) -> bytes:
+    """Of every image, as decoding computes them."""
+    hashes = bytearray()
     for start in range(0, len(array), CHECKED):
         if start:
             listener.advance("checking decoded images", start, len(array), None)
-        hasher.update(b"".join(hashlib.sha256(pixels.data).digest() for pixels in array[start : start + CHECKED]))
-    return hasher.hexdigest()[:16]
+        hashes += b"".join(hashlib.sha256(pixels.data).digest() for pixels in array[start : start + CHECKED])
+    return bytes(hashes)
 
 
 def _new_array(path: Path, total: int, size: int) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
@@ -111,15 +124,14 @@ def _new_array(path: Path, total: int, size: int) -> np.memmap[tuple[int, ...], 
     return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(total, 3, size, size))
 
 
-def _decode(read: PartsReader, array: Pixels | None, workers: int, listener: Listener) -> tuple[str, list[int]]:
-    hasher, corrupt, done = hashlib.sha256(), [], 0
+def _decode(read: PartsReader, array: Pixels | None, workers: int, listener: Listener) -> tuple[bytes, list[int]]:
+    hashes, corrupt = bytearray(), list[int]()
     listener.advance("decoding images", 0, len(read), None)
-    for hashes, unreadable in _pieces(read, array, workers):
-        hasher.update(hashes)
+    for more, unreadable in _pieces(read, array, workers):
+        hashes += more
         corrupt += unreadable
-        done += len(hashes) // hasher.digest_size
-        listener.advance("decoding images", done, len(read), None)
-    return hasher.hexdigest()[:16], corrupt
+        listener.advance("decoding images", len(hashes) // 32, len(read), None)
+    return bytes(hashes), corrupt
 
 
 def _pieces(read: PartsReader, array: Pixels | None, workers: int) -> Iterator[Hashes]:

@@ -13,8 +13,9 @@ import numpy as np
 
 from autokd.cache.locks import mend
 from autokd.config import SearchConfig
+from autokd.data.copies import copies_of_training
 from autokd.data.dataset import UNLABELLED, UNREADABLE, Part, Parts
-from autokd.data.decoding import decode_all
+from autokd.data.decoding import decode_all, fingerprint
 from autokd.data.hidden_labels import labelled_share
 from autokd.data.image_store import ImageStore, Indices, ResidentImages
 from autokd.data.sources.open import read_parts
@@ -28,7 +29,7 @@ from autokd.files import damaged_in_cache, digest, make_folder, read_cache_json,
 from autokd.formatting import escaped
 from autokd.naming import named, set_to
 from autokd.progress import Listener
-from autokd.records import Task, Transform
+from autokd.records import Copies, Task, Transform
 
 SMALL_NATIVE = 32  # pixels up to which images are shown at twice their size
 SMALL_IMAGE = 64  # up to this size crops are shifts; above it, random resized crops
@@ -78,10 +79,11 @@ def prepare_task(
         raise DataError("data= from Python is too large to keep decoded; write it to an image folder and name that")
     # a data set from Python may hold what cannot be forked; while others decode, this process only waits
     workers = worker_count(config.loader_workers, spare=0) if parts.workers_can_reopen else 0
-    path, content, corrupt = decode_all(read, parts.identity, resident, config.cache_dir, workers, listener)
+    path, hashes, corrupt = decode_all(read, parts.identity, resident, config.cache_dir, workers, listener)
     skipped = _judge_corrupt(read, corrupt, config)
     splits = _without(make_splits(_intact(parts, set(corrupt))), len(read), corrupt)
-    return _write(config, parts, transform, splits, path, content, skipped)
+    copies = copies_of_training(splits, parts, hashes, read.name)
+    return _write(config, parts, transform, splits, path, fingerprint(hashes), skipped, copies)
 
 
 def _is_resident(read: PartsReader, config: SearchConfig, listener: Listener) -> bool:
@@ -227,16 +229,17 @@ def _write(
     path: Path | None,
     content: str,
     skipped: tuple[str, ...],
+    copies: tuple[Copies, ...],
 ) -> Path:
     arrays = {"labels": splits.labels, "train": splits.train, "val": splits.val, "test": splits.test}
     whole = digest(content, transform, *parts.classes, *(digest(array.tobytes()) for array in arrays.values()))
     hidden = _hidden(splits, config.label_fraction)
-    fingerprint = digest(whole, digest(hidden.tobytes())) if len(hidden) else whole
+    own = digest(whole, digest(hidden.tobytes())) if len(hidden) else whole
     if len(hidden):
         arrays["hidden"] = hidden
     task = Task(
         data=parts.data,
-        fingerprint=fingerprint,
+        fingerprint=own,
         classes=parts.classes,
         train=len(splits.train),
         val=len(splits.val),
@@ -245,10 +248,11 @@ def _write(
         split_note=splits.note,
         test_is_separate=splits.test_is_separate,
         skipped=skipped,
+        copies=copies,
         labelled=int((splits.labels[splits.train] != UNLABELLED).sum()) - len(hidden),
         unhidden_fingerprint=whole if len(hidden) else None,
     )
-    folder = config.cache_dir / "tasks" / fingerprint
+    folder = config.cache_dir / "tasks" / own
     mend(folder)
     make_folder(folder)
     buffer = io.BytesIO()

@@ -93,7 +93,7 @@ def test_one_bit_of_one_pixel_is_noticed_by_the_controller_alone(folder, tmp_pat
     assert (np.load(path) == sound).all()
     config = settings(data=str(folder), on_corrupt="skip")
     task = prepare_task(config, 160, Silent())
-    monkeypatch.setattr(decoding, "_fingerprint", None)  # what a worker would stumble over
+    monkeypatch.setattr(decoding, "_hashes", None)  # what a worker would stumble over
     assert len(open_task(task).labels) == 450
 
 
