@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from autokd.config import SearchConfig, refuse_unknown
-from autokd.config_messages import cannot_be_used
+from autokd.config import SearchConfig
+from autokd.config_messages import cannot_be_used, refuse_unknown
 from autokd.errors import ConfigError
 from autokd.naming import Names, naming
 
