@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 
 from autokd.cli import cli
 from autokd.errors import AutokdError
-from autokd.tune.space.files import space_folder
+from autokd.tune.space.files import read_space, space_folder
 
 INSIDE = "hunter2"
 FILES = {
@@ -78,3 +79,28 @@ def test_settings_that_cannot_be_read_are_refused(file: Path) -> None:
         return
     _, error = said("search", "--config", file)
     assert INSIDE not in error and str(file) in error
+
+
+def scaling(path: Path, factors: int) -> Path:
+    listed = ", ".join(f"{0.2 + number / 1000:.3f}" for number in range(factors))
+    path.write_text(f'[students]\n[[students.scaled]]\nmodel = "resnet18"\nwidth = [{listed}]\ndepth = [{listed}]\n')
+    return path
+
+
+def test_a_space_of_millions_of_students_is_refused_before_they_are_named(tmp_path: Path) -> None:
+    path = scaling(tmp_path / "space.toml", 5_000)
+    start = time.monotonic()
+    error = said("students", "--teacher", "resnet152", "--space", path)[1]
+    assert time.monotonic() - start < 2
+    assert error == (
+        f"{path}, line 1: [students]: it scales models to 25,000,000 students, most of them resnet18 with 5,000 widths "
+        "and 5,000 depths, and a space may have 10,000; give fewer factors"
+    )
+    assert len(read_space(str(scaling(path, 20))).students.scaled[0].width) == 20
+
+
+def test_a_list_of_thousands_of_patterns_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "space.toml"
+    path.write_text("[students]\ninclude = [" + '"resnet*", ' * 1_001 + "]\n")
+    error = said("students", "--teacher", "resnet152", "--space", path)[1]
+    assert error == f"{path}, line 2: `include` in [students] has more than 1,000 entries; give fewer, or patterns"
