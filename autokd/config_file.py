@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from autokd.config import SearchConfig
 from autokd.config_messages import cannot_be_used, refuse_unknown
 from autokd.errors import ConfigError
+from autokd.files import read_toml
+from autokd.formatting import escaped
 from autokd.naming import Names, naming
 
 
@@ -20,7 +21,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
     Raises ConfigError for a file that is missing or not TOML, for an unknown key, and for a value that cannot be used.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = read_toml(path)[1]
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}); name an existing TOML file") from None
     except RecursionError:
@@ -28,7 +29,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not text in UTF-8; name a TOML file") from None
     except ValueError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+        raise ConfigError(f"{path} is not valid TOML: {escaped(str(error))}") from None
     settings = {key.replace("-", "_"): value for key, value in content.items()}
     with naming(Names("key")):
         try:
