@@ -1,7 +1,9 @@
-"""Settings from a TOML file."""
+"""TOML files that people write, and settings from one."""
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,9 +12,27 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from autokd.config import SearchConfig
 from autokd.config_messages import cannot_be_used, refuse_unknown
 from autokd.errors import ConfigError
-from autokd.files import read_toml
 from autokd.formatting import escaped
 from autokd.naming import Names, naming
+
+MOST_TOML = 1_000_000  # bytes of a file that people write
+MOST_DOTS = 500  # of a key such as a.b.c
+_NO_KEY = re.compile(r"""[^\w\-"' \t.]+""")
+
+
+def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
+    """Text and content of a TOML file.
+
+    Raises OSError, ValueError for what is not TOML, and RecursionError for what is nested too deep.
+    """
+    with path.open("rb") as file:
+        content = file.read(MOST_TOML + 1)
+    if len(content) > MOST_TOML:
+        raise ValueError(f"it has more than {MOST_TOML:,} bytes")
+    text = content.decode("utf-8").replace("\r\n", "\n")
+    if any(words.count(".") > MOST_DOTS for words in _NO_KEY.split(text)):  # the parser's time grows with the square
+        raise RecursionError
+    return text, tomllib.loads(text)
 
 
 def read_config_file(path: Path) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import re
 import secrets
 import shutil
 import stat
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -222,9 +221,6 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-MOST_TOML = 1_000_000  # bytes of a file that people write
-MOST_DOTS = 500  # of a key such as a.b.c
-_NO_KEY = re.compile(r"""[^\w\-"' \t.]+""")
 _LEFT = re.compile(r"\..+\.[0-9a-f]{8}\.part")  # the name of what `replacing` has not finished
 
 
@@ -311,21 +307,6 @@ def damaged_in_cache(path: Path, reason: object) -> CacheError:
     return CacheError(
         f"{path} in the cache cannot be read ({reason}); remove {path.parent}; a search that needs it makes it again"
     )
-
-
-def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
-    """Text and content of a TOML file.
-
-    Raises OSError, ValueError for what is not TOML, and RecursionError for what is nested too deep.
-    """
-    with path.open("rb") as file:
-        content = file.read(MOST_TOML + 1)
-    if len(content) > MOST_TOML:
-        raise ValueError(f"it has more than {MOST_TOML:,} bytes")
-    text = content.decode("utf-8").replace("\r\n", "\n")
-    if any(words.count(".") > MOST_DOTS for words in _NO_KEY.split(text)):  # the parser's time grows with the square
-        raise RecursionError
-    return text, tomllib.loads(text)
 
 
 def write_json(path: Path, content: Any) -> None:

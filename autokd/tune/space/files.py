@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from autokd.config_file import read_toml
 from autokd.errors import SpaceError
-from autokd.files import is_file, read_toml
+from autokd.files import is_file
 from autokd.tune.space.base import Source, located, resolved, source_of, with_bases
 from autokd.tune.space.checks import contradictions, misfits, strangers
 from autokd.tune.space.schema import Students
