@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autokd.config import ENGINE, SearchConfig, refuse_unknown
+from autokd.config import ENGINE, SearchConfig
+from autokd.config_messages import refuse_unknown
 from autokd.pipeline.estimate import Estimate, plan_search
 from autokd.pipeline.search import confirm_run, run_search
 from autokd.pipeline.services import Parts

@@ -7,20 +7,17 @@ passes one object on. Settings that depend on the data's size are `None` until `
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from autokd.config_messages import cannot_be_used
+from autokd.config_messages import cannot_be_used, refuse_unknown
 from autokd.errors import ConfigError
-from autokd.naming import did_you_mean, named, set_to
+from autokd.naming import named, set_to
 from autokd.records import Policy
-
-if TYPE_CHECKING:
-    pass
 
 # What may differ between a run and its resumption: where the work is placed and when it stops, never what is computed.
 ENGINE = ("engine", "ray_address", "workers", "gpus_per_trial", "loader_workers")
@@ -41,7 +38,8 @@ _NO_LIMIT = ShownDefault("no limit")
 class SearchConfig(BaseModel):
     """All settings of `autokd search`, `autokd estimate` and `autokd.search()`.
 
-    Raises ConfigError (through `SearchConfig.of`) with one sentence for a value that cannot be used.
+    Raises ConfigError (through `SearchConfig.of`) with one sentence for a value that cannot be used. Upper bounds are
+    far above any use: they catch a slip of the finger before hours or gigabytes are spent on it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -49,7 +47,7 @@ class SearchConfig(BaseModel):
     SIZED: ClassVar[frozenset[str]] = frozenset({"trials", "epochs", "seeds", "batch_size", "finalists"})
 
     teacher: str = Field(description="timm model that is served today")
-    max_cost: float = Field(gt=0, description="budget in US dollars per 1,000 requests")
+    max_cost: float = Field(gt=0, le=1_000_000, description="budget in US dollars per 1,000 requests")
 
     data: str = Field("digits", description="digits (embedded), an image folder, torch/NAME or hfds/NAME")
     data_dir: Annotated[Path | None, ShownDefault("data/ for torch/, the library's own cache for hfds/")] = Field(
@@ -57,7 +55,7 @@ class SearchConfig(BaseModel):
     )
     on_corrupt: Literal["refuse", "skip"] = Field("refuse", description="what to do with an unreadable image")
     image_size: Annotated[int | None, ShownDefault("what data and teacher suggest")] = Field(
-        None, ge=8, description="pixels a side"
+        None, ge=8, le=2_048, description="pixels a side"
     )
     flip: Annotated[bool | None, ShownDefault("yes, except for the digits")] = Field(
         None, description="mirror training images"
@@ -70,16 +68,18 @@ class SearchConfig(BaseModel):
     label_fraction: Annotated[float | None, ShownDefault("all of them")] = Field(
         None, gt=0, le=1, description="share of the training labels that students may see"
     )
-    resident_gb: float = Field(4.0, gt=0, description="keep decoded images up to this many GB; stream larger data sets")
+    resident_gb: float = Field(
+        4.0, gt=0, le=100_000, description="keep decoded images up to this many GB; stream larger data sets"
+    )
     loader_workers: Annotated[int | None, ShownDefault("the usable cores less one")] = Field(
-        None, ge=0, description="processes that decode streamed images"
+        None, ge=0, le=4_096, description="processes that decode streamed images"
     )
 
     teacher_weights: Annotated[str | None, ShownDefault("scratch for the digits, else pretrained")] = Field(
         None, description="FILE (safetensors or state dict), pretrained or scratch"
     )
     teacher_epochs: Annotated[int | None, _BY_SIZE] = Field(
-        None, ge=0, description="epochs for training or fine-tuning the teacher"
+        None, ge=0, le=10_000, description="epochs for training or fine-tuning the teacher"
     )
 
     student_weights: str = Field(
@@ -89,37 +89,46 @@ class SearchConfig(BaseModel):
     )
 
     space: str = Field("default", description="search space: a name from search_spaces/ or a TOML file")
-    min_ratio: float = Field(5.0, ge=1, description="smallest compression ratio worth distilling")
-    max_ratio: float = Field(20.0, gt=1, description="largest compression ratio that distilling can bridge")
+    min_ratio: float = Field(5.0, ge=1, le=1_000_000, description="smallest compression ratio worth distilling")
+    max_ratio: float = Field(
+        20.0, gt=1, le=1_000_000, description="largest compression ratio that distilling can bridge"
+    )
     probe_edges: bool = Field(False, description="also confirm one student just beyond each end of the ratio range")
-    trials: Annotated[int | None, _BY_SIZE] = Field(None, ge=2, description="trials over both arms, split equally")
-    epochs: Annotated[int | None, _BY_SIZE] = Field(None, ge=1, description="epochs of each trial")
-    seeds: Annotated[int | None, ShownDefault("3")] = Field(None, ge=2, description="number of seeds of each finalist")
-    batch_size: Annotated[int | None, _BY_SIZE] = Field(None, ge=2, description="training batch size")
+    trials: Annotated[int | None, _BY_SIZE] = Field(
+        None, ge=2, le=10_000, description="trials over both arms, split equally"
+    )
+    epochs: Annotated[int | None, _BY_SIZE] = Field(None, ge=1, le=10_000, description="epochs of each trial")
+    seeds: Annotated[int | None, ShownDefault("3")] = Field(
+        None, ge=2, le=100, description="number of seeds of each finalist"
+    )
+    batch_size: Annotated[int | None, _BY_SIZE] = Field(None, ge=2, le=65_536, description="training batch size")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of a moving average of the students' weights; 0: none")
     compile: bool = Field(False, description="try torch.compile on every student and use it if it saves time")
     finalists: Annotated[int | None, _BY_SIZE] = Field(
-        None, ge=1, description="proposals of each arm to confirm, besides the default one"
+        None, ge=1, le=100, description="proposals of each arm to confirm, besides the default one"
     )
 
     cost_model: Literal["measured", "params"] = Field(
         "measured", description="measure on this hardware, or price parameters"
     )
     price_per_billion: float = Field(
-        0.10, gt=0, description="US dollars per 1,000 requests and billion parameters, where parameters are priced"
+        0.10,
+        gt=0,
+        le=1_000_000,
+        description="US dollars per 1,000 requests and billion parameters, where parameters are priced",
     )
     price_per_hour: Annotated[float | None, ShownDefault("that of the instance")] = Field(
-        None, gt=0, description="US dollars per hour of the serving machine"
+        None, gt=0, le=1_000_000, description="US dollars per hour of the serving machine"
     )
     instance: Annotated[str | None, ShownDefault("the one closest to this hardware")] = Field(
         None, description="take the price of this instance from the table"
     )
     train_price_per_hour: Annotated[float | None, ShownDefault("as serving")] = Field(
-        None, gt=0, description="US dollars per hour of training"
+        None, gt=0, le=1_000_000, description="US dollars per hour of training"
     )
     utilization: float = Field(0.3, gt=0, le=1, description="average load of a replica, as a share of its capacity")
     serve_batch_size: Annotated[int | None, ShownDefault("32 on a GPU, 8 on a CPU")] = Field(
-        None, ge=1, description="requests per forward pass in serving"
+        None, ge=1, le=65_536, description="requests per forward pass in serving"
     )
     serve_runtime: Literal["eager", "compile"] = Field("eager", description="runtime that serves the model")
     serve_precision: Annotated[Literal["fp32", "bf16", "fp16"] | None, ShownDefault("bf16 on a GPU, else fp32")] = (
@@ -129,9 +138,11 @@ class SearchConfig(BaseModel):
         None, description="device that stands for the serving hardware"
     )
     max_latency_ms: Annotated[float | None, _NO_LIMIT] = Field(
-        None, gt=0, description="largest p95 latency of a request, in milliseconds"
+        None, gt=0, le=86_400_000, description="largest p95 latency of a request, in milliseconds"
     )
-    accelerators_per_replica: int = Field(1, ge=1, description="accelerators (or machines) that one replica occupies")
+    accelerators_per_replica: int = Field(
+        1, ge=1, le=4_096, description="accelerators (or machines) that one replica occupies"
+    )
 
     min_retention: float = Field(
         0.95, gt=0, le=2, description="share of the teacher's accuracy that a student must keep"
@@ -147,42 +158,49 @@ class SearchConfig(BaseModel):
         None, gt=0, le=1, description="recall that a student must reach in every class"
     )
     requests_per_month: Annotated[float | None, ShownDefault("no volume")] = Field(
-        None, gt=0, description="number of requests per month; adds a monthly bill"
+        None, gt=0, le=1e12, description="number of requests per month; adds a monthly bill"
     )
-    peak_to_mean: float = Field(3.0, ge=1, description="requests of the busiest hour / mean; counts with a volume")
+    peak_to_mean: float = Field(
+        3.0, ge=1, le=1_000, description="requests of the busiest hour / mean; counts with a volume"
+    )
     target_utilization: float = Field(
         0.7, gt=0, le=1, description="share of its capacity that a replica may serve at the peak; counts with a volume"
     )
-    min_replicas: int = Field(1, ge=1, description="replicas that are always kept; counts with a volume")
-    horizon_months: float = Field(12.0, gt=0, description="months in which a student has to pay for itself")
-    adoption_usd: float = Field(0.0, ge=0, description="one-time cost of adopting another model, in US dollars")
+    min_replicas: int = Field(1, ge=1, le=1_000_000, description="replicas that are always kept; counts with a volume")
+    horizon_months: float = Field(12.0, gt=0, le=1_200, description="months in which a student has to pay for itself")
+    adoption_usd: float = Field(
+        0.0, ge=0, le=1e12, description="one-time cost of adopting another model, in US dollars"
+    )
 
     engine: Literal["local", "ray"] = Field("local", description="where trainings run")
     ray_address: Annotated[str | None, ShownDefault("start one here")] = Field(
         None, description="address of a running Ray cluster"
     )
     workers: Annotated[int | None, ShownDefault("one per GPU; on a CPU by measuring")] = Field(
-        None, ge=1, description="number of trainings that run at the same time"
+        None, ge=1, le=4_096, description="number of trainings that run at the same time"
     )
     gpus_per_trial: Annotated[float | None, ShownDefault("one on GPUs, else none")] = Field(
-        None, ge=0, description="GPUs (or a fraction) of each training"
+        None, ge=0, le=1_024, description="GPUs (or a fraction) of each training"
     )
     timeout: Annotated[float | None, _NO_LIMIT] = Field(
-        None, gt=0, description="seconds after which no new trial starts"
+        None, gt=0, le=1e9, description="seconds after which no new trial starts"
     )
     max_spend: Annotated[float | None, _NO_LIMIT] = Field(
-        None, gt=0, description="dollars of training after which no new trial starts"
+        None, gt=0, le=1e12, description="dollars of training after which no new trial starts"
     )
     device: Annotated[str | None, ShownDefault("cuda if available, else cpu")] = Field(
         None, description="training device"
     )
-    seed: int = Field(0, ge=0, description="seed of views, proposals and trainings")
+    seed: int = Field(0, ge=0, lt=2**31, description="seed of views, proposals and trainings")
     cache_dir: Annotated[Path, ShownDefault("autokd in the user's cache folder")] = Field(
         default_factory=lambda: default_cache_dir(),
         description="where teachers, decoded images and soft labels are kept",
     )
     cache_limit_gb: Annotated[float | None, _NO_LIMIT] = Field(
-        None, gt=0, description="largest size in GB of the soft labels in the cache; old ones are removed to make room"
+        None,
+        gt=0,
+        le=1e9,
+        description="largest size in GB of the soft labels in the cache; old ones are removed to make room",
     )
 
     @classmethod
@@ -281,11 +299,3 @@ def empty_range(min_ratio: float, max_ratio: float) -> str | None:
         return None
     least, most = set_to("min_ratio", min_ratio), set_to("max_ratio", max_ratio)
     return f"{least} is not below {most}; give a range such as 5 to 20"
-
-
-def refuse_unknown(names: Collection[str], known: Collection[str]) -> None:
-    """Raises ConfigError for the first name that is not known, with those that are like it."""
-    for name in names:
-        if name not in known:
-            near = did_you_mean(name, known) or "; `autokd search --help` lists all settings"
-            raise ConfigError(f"unknown setting {name!r}{near}")

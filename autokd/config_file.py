@@ -1,17 +1,38 @@
-"""Settings from a TOML file."""
+"""TOML files that people write, and settings from one."""
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from autokd.config import SearchConfig, refuse_unknown
-from autokd.config_messages import cannot_be_used
+from autokd.config import SearchConfig
+from autokd.config_messages import cannot_be_used, refuse_unknown
 from autokd.errors import ConfigError
+from autokd.formatting import escaped
 from autokd.naming import Names, naming
+
+MOST_TOML = 1_000_000  # bytes of a file that people write
+MOST_DOTS = 500  # of a key such as a.b.c
+_NO_KEY = re.compile(r"""[^\w\-"' \t.]+""")
+
+
+def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
+    """Text and content of a TOML file.
+
+    Raises OSError, ValueError for what is not TOML, and RecursionError for what is nested too deep.
+    """
+    with path.open("rb") as file:
+        content = file.read(MOST_TOML + 1)
+    if len(content) > MOST_TOML:
+        raise ValueError(f"it has more than {MOST_TOML:,} bytes")
+    text = content.decode("utf-8").replace("\r\n", "\n")
+    if any(words.count(".") > MOST_DOTS for words in _NO_KEY.split(text)):  # the parser's time grows with the square
+        raise RecursionError
+    return text, tomllib.loads(text)
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
@@ -20,7 +41,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
     Raises ConfigError for a file that is missing or not TOML, for an unknown key, and for a value that cannot be used.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = read_toml(path)[1]
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}); name an existing TOML file") from None
     except RecursionError:
@@ -28,7 +49,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not text in UTF-8; name a TOML file") from None
     except ValueError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+        raise ConfigError(f"{path} is not valid TOML: {escaped(str(error))}") from None
     settings = {key.replace("-", "_"): value for key, value in content.items()}
     with naming(Names("key")):
         try:

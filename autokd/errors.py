@@ -4,6 +4,7 @@ AutokdError                 exit code 1: the run failed
 |-- UsageError              exit code 2: the user can fix it; one sentence, with the next step
 |   |-- ConfigError         an option has a value that cannot be used
 |   |-- DataError           the images or their labels cannot be used
+|   |   `-- ChangedData     an image changed while a search reads it; ends the whole search, not one training
 |   |-- TeacherError        the teacher cannot be built, loaded or trusted
 |   |-- SpaceError          a search space cannot be used
 |   |-- RunError            a run folder is not what was expected
@@ -36,6 +37,10 @@ class ConfigError(UsageError):
 
 class DataError(UsageError):
     """The images or their labels cannot be used."""
+
+
+class ChangedData(DataError):
+    """An image changed, or is gone, while a search reads it; no training can go on."""
 
 
 class TeacherError(UsageError):

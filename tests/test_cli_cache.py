@@ -18,7 +18,8 @@ from helpers_teachers import VIEWS_SEED, ready, tiny_teacher
 
 import autokd.soft_labels.format
 from autokd.cache.locks import Hold
-from autokd.cache.soft_label_entry import View, read_sealed, write_sealed
+from autokd.cache.sealed import read_sealed, write_sealed
+from autokd.cache.soft_label_entry import View
 from autokd.cli import main
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData, open_task, prepare_task

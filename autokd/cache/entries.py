@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from autokd.cache.locks import clear, folder_bytes, is_held, remove
-from autokd.cache.soft_label_entry import About, View, read_sealed
+from autokd.cache.sealed import read_sealed
+from autokd.cache.soft_label_entry import About, View
 from autokd.errors import CacheError
 from autokd.files import check_folder, read_cache_json
 from autokd.records import Record
@@ -110,12 +111,12 @@ def _about_labels(folder: Path) -> dict[str, Any]:
 
 
 def _about_teacher(folder: Path) -> dict[str, Any]:
-    about = _read(folder / "teacher.json")
+    about = _content(folder / "teacher.json")
     return {"teacher": about.get("name"), "data": about.get("data"), "classes": about.get("classes")}
 
 
 def _about_student(folder: Path) -> dict[str, Any]:
-    student = _read(folder / "start.json").get("student")
+    student = _content(folder / "start.json").get("student")
     return {"student": student if isinstance(student, str) else None}
 
 
@@ -128,6 +129,12 @@ def _about_images(folder: Path) -> dict[str, Any]:
             images = sum(task[part] for part in ("train", "val", "test"))
             return {"data": task["data"], "classes": len(task["classes"]), "images": images}
     return {}
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Of a file with a checksum, whatever that says; empty if it cannot be read."""
+    content = _read(path).get("content")
+    return content if isinstance(content, dict) else {}
 
 
 def _read(path: Path) -> dict[str, Any]:

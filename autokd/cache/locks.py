@@ -1,6 +1,6 @@
 """Locks on entries of the cache: a shared lock on an entry's `.held` file prevents its removal.
 
-An entry is a folder. Its modification time is the time of its last use.
+An entry is a folder of files. Its modification time is the time of its last use.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from autokd.errors import PathError
-from autokd.files import make_folder, open_file
+from autokd.files import make_folder, open_file, refusal
 
 REMOVED = ".removed-"  # prefix of an entry that is being removed
 
@@ -83,6 +83,30 @@ def clear(root: Path) -> None:
         shutil.rmtree(gone, ignore_errors=True)
 
 
+def mend(folder: Path) -> None:
+    """Remove what makes an entry no folder of files, so that it is made again as if it had been missing."""
+    try:
+        if folder.is_file():
+            folder.unlink()
+        for path in folder.iterdir() if folder.is_dir() else ():
+            make_way(path)
+    except FileNotFoundError:  # removed a moment ago
+        return
+    except OSError as error:
+        raise refusal(folder, error) from None
+
+
+def make_way(path: Path) -> None:
+    """Remove a folder that stands where a file of the cache belongs."""
+    try:
+        if path.is_symlink() and path.is_dir():
+            path.unlink()
+        elif path.is_dir():
+            shutil.rmtree(path)
+    except OSError as error:
+        raise refusal(path, error) from None
+
+
 def folder_bytes(folder: Path) -> int:
     """Bytes of the files in an entry."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -90,6 +114,7 @@ def folder_bytes(folder: Path) -> int:
 
 def _shared(folder: Path) -> int:
     while True:
+        mend(folder)
         make_folder(folder)
         with suppress(FileNotFoundError):  # removed a moment ago
             lock = open_file(folder / ".held")
@@ -107,6 +132,7 @@ def _is_at(lock: int, path: Path) -> bool:
 @contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
     """Whether no other process holds the entry; none can until the block ends."""
+    mend(folder)
     lock = open_file(folder / ".held")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import io
-import json
-import zlib
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
-from autokd.files import write_text
 from autokd.records import Record
 
 ALL_CLASSES = 1000  # with more classes only the largest logits are stored
 TOP = 256
-R = TypeVar("R", bound=Record)
 
 
 class Layout(Record):
@@ -112,24 +106,3 @@ class About(Record):
     precision: str
     torch: str
     timm: str
-
-
-def write_sealed(path: Path, record: Record) -> None:
-    """Write a record and its checksum."""
-    write_text(path, sealed(record))
-
-
-def sealed(record: Record) -> str:
-    """A record as JSON, with a checksum of it."""
-    body = record.model_dump_json()
-    return f'{{"content": {body}, "crc32": {zlib.crc32(body.encode())}}}\n'
-
-
-def read_sealed(path: Path, kind: type[R]) -> R | None:
-    """What `write_sealed` wrote; None if the file is missing or any byte of it differs."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        record = kind.model_validate(json.loads(text)["content"])
-    except (OSError, ValueError, LookupError, TypeError, ValidationError, RecursionError):
-        return None
-    return record if sealed(record) == text else None

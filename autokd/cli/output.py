@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from autokd.formatting import duration, file_size, usd
+from autokd.formatting import duration, escaped, file_size, usd
 
 if TYPE_CHECKING:
     from autokd.cache.entries import Entry
@@ -28,13 +28,13 @@ NAMED = 6  # students of a family that are written out
 
 def answer_console() -> Console:
     """stdout; sentences wrap on a terminal only."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
+    console = Console(markup=False, emoji=False, highlight=False)
+    return console if console.is_terminal else Console(markup=False, emoji=False, highlight=False, width=PIPED_WIDTH)
 
 
 def _print_table(table: Table) -> None:
     """A table on stdout in its own width: no cell is cut, a narrow terminal wraps the lines."""
-    Console(highlight=False, width=PIPED_WIDTH, soft_wrap=True).print(table)
+    Console(markup=False, emoji=False, highlight=False, width=PIPED_WIDTH, soft_wrap=True).print(table)
 
 
 def _dollars(amount: float) -> str:
@@ -50,7 +50,7 @@ def print_config(config: SearchConfig, sources: dict[str, str]) -> None:
     for name, source in sources.items():
         value = getattr(config, name)
         by_size = value is None and name in SearchConfig.SIZED
-        table.add_row(name, "by the data's size" if by_size else "-" if value is None else str(value), source)
+        table.add_row(name, "by the data's size" if by_size else "-" if value is None else escaped(str(value)), source)
     _print_table(table)
 
 

@@ -13,14 +13,24 @@ COLUMNS = ("student", "family", "parameters", "ratio", "macs", "activations", "t
 
 @click.command("students", epilog="autokd students --teacher resnet152 --classes 10 --image-size 32")
 @click.option("--teacher", required=True, metavar="NAME", help="Timm model that is served today.")
-@click.option("--classes", type=click.IntRange(2), default=10, show_default=True, help="Classes of the task.")
 @click.option(
-    "--min-ratio", type=click.FloatRange(1), default=5.0, show_default=True, help="Smallest compression ratio."
+    "--classes", type=click.IntRange(2, 1_000_000), default=10, show_default=True, help="Classes of the task."
 )
 @click.option(
-    "--max-ratio", type=click.FloatRange(1), default=20.0, show_default=True, help="Largest compression ratio."
+    "--min-ratio",
+    type=click.FloatRange(1, 1e6),
+    default=5.0,
+    show_default=True,
+    help="Smallest compression ratio.",
 )
-@click.option("--image-size", type=click.IntRange(8), help="Pixels a side; by default the teacher's own.")
+@click.option(
+    "--max-ratio",
+    type=click.FloatRange(1, 1e6),
+    default=20.0,
+    show_default=True,
+    help="Largest compression ratio.",
+)
+@click.option("--image-size", type=click.IntRange(8, 2_048), help="Pixels a side; by default the teacher's own.")
 @click.option("--family", metavar="F", help="Only this timm family, named as in the list.")
 @click.option("--space", metavar="NAME|FILE", help="Only the students of a search space; by default all of timm.")
 @click.option("--unfiltered", is_flag=True, help="Include every model, each at its own image size.")

@@ -46,13 +46,15 @@ class Part:
     """Images of one part with their labels; UNLABELLED where they have none.
 
     `read(i)` decodes image i (any mode, any size) and raises one of UNREADABLE for one that cannot be read;
-    `names[i]` tells the user which one that was. `paths` is set where the images are plain files, absolute.
+    `names[i]` tells the user which one that was. `paths` is set where the images are plain files, absolute, and then
+    `stamps` too: int64 [n, 2], see Stamp.
     """
 
     names: Sequence[str]
     labels: Labels
     read: Callable[[int], Image.Image]
     paths: PackedNames | None = None
+    stamps: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

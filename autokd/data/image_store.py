@@ -12,6 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from autokd.files import damaged_in_cache
+
 Indices = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
 MOST_STRETCHED = 16  # long side / short side that is resized whole
@@ -33,7 +35,7 @@ class ResidentImages:
     """All images in one uint8 tensor [N, 3, H, H], memory-mapped on a CPU, copied once to any other device."""
 
     def __init__(self, path: Path, device: str) -> None:
-        array = np.load(path, mmap_mode="c")
+        array = _mapped(path)
         self._all = torch.from_numpy(array).to(device)
         self.size = int(array.shape[-1])
 
@@ -44,6 +46,14 @@ class ResidentImages:
     def batches(self, groups: Sequence[Indices]) -> Iterator[Tensor]:
         """See ImageStore."""
         return map(self.take, groups)
+
+
+def _mapped(path: Path) -> Pixels:
+    try:
+        array: Pixels = np.load(path, mmap_mode="c")
+    except (EOFError, ValueError, FileNotFoundError, IsADirectoryError):
+        raise damaged_in_cache(path, "it is no array of images") from None
+    return array
 
 
 def to_pixels(image: Image.Image, size: int, interpolation: str) -> Pixels:

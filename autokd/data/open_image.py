@@ -21,6 +21,9 @@ MAX_PIXELS = 89_478_485  # Pillow's own limit, above which it warns of a decompr
 MAX_BYTES = 500_000_000  # of a file: some formats are read whole
 
 
+Stamp = tuple[int, int]  # of a file: its size in bytes, and when it was changed, in nanoseconds since the epoch
+
+
 class UnreadableImage(ValueError):
     """An image cannot be read; the message says why, without its name."""
 
@@ -43,11 +46,11 @@ _FAILURES = (
 )
 
 
-def open_image(source: str | Path | bytes) -> Image.Image:
+def open_image(source: str | Path | bytes, stamp: Stamp | None = None) -> Image.Image:
     """Decode a file, or the bytes of one, completely, so that a truncated one fails here; its first frame.
 
     Only regular files are opened (a link to one counts), for a pipe would wait for a writer.
-    Raises UnreadableImage.
+    Raises UnreadableImage, also for a file whose stamp is not the one given.
     """
     if isinstance(source, bytes):
         return _decoded(io.BytesIO(source))
@@ -60,6 +63,9 @@ def open_image(source: str | Path | bytes) -> Image.Image:
         if status.st_size > MAX_BYTES:
             raise UnreadableImage(f"it has {status.st_size:,} bytes, more than the {MAX_BYTES:,} that are read")
         with open(source, "rb") as file:  # noqa: PTH123
+            status = os.fstat(file.fileno())
+            if stamp is not None and stamp != (status.st_size, status.st_mtime_ns):
+                raise UnreadableImage("it has changed")
             return _decoded(file)
     except OSError as error:
         raise UnreadableImage(error.strerror or _one_line(error)) from None

@@ -17,7 +17,7 @@ from autokd.data.dataset import UNREADABLE, PackedNames, Part
 from autokd.data.image_store import Indices, Pixels, to_pixels
 from autokd.data.open_image import open_image
 from autokd.data.workers import Workers, worker_count
-from autokd.errors import DataError
+from autokd.errors import ChangedData
 from autokd.formatting import escaped
 
 PIECE = 32  # images that a process decodes at a time, so that all processes share in one batch
@@ -64,14 +64,16 @@ class PartsReader:
 
 
 class FileReader:
-    """See Reader: files whose paths, each ended by a zero byte, stand in one file, which is mapped, not read."""
+    """See Reader: files that may not change. Their paths, each ended by a zero byte, and their stamps are mapped."""
 
-    def __init__(self, paths: Path, size: int, interpolation: str) -> None:
+    def __init__(self, paths: Path, stamps: Path, size: int, interpolation: str) -> None:
         self.size, self._interpolation = size, interpolation
         self._paths = PackedNames(np.memmap(paths, dtype=np.uint8, mode="r"))
+        self._stamps = np.load(stamps, mmap_mode="r")
 
     def __call__(self, index: int) -> Pixels:
-        return to_pixels(open_image(self._paths[index]), self.size, self._interpolation)
+        bytes_, changed = self._stamps[index].tolist()
+        return to_pixels(open_image(self._paths[index], (bytes_, changed)), self.size, self._interpolation)
 
     def name(self, index: int) -> str:
         """See Reader."""
@@ -102,7 +104,10 @@ class StreamedImages:
         for pixels, failures in pieces:
             for row, why in failures[:1]:
                 name = escaped(self._read.name(int(indices[start + row])))
-                raise DataError(f"{name} can no longer be read ({why}); put it back, or start a new search without it")
+                raise ChangedData(
+                    f"the image {name} is no longer as it was when the search began ({why}); "
+                    "put it back and resume, or start a new search"
+                )
             start += len(pixels)
         moved = [pixels.to(self._device, non_blocking=True) for pixels, _ in pieces]
         return moved[0] if len(moved) == 1 else torch.cat(moved)

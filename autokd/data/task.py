@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from autokd.cache.locks import mend
 from autokd.config import SearchConfig
+from autokd.data.copies import copies_of_training
 from autokd.data.dataset import UNLABELLED, UNREADABLE, Part, Parts
-from autokd.data.decoding import decode_all
+from autokd.data.decoding import decode_all, fingerprint
 from autokd.data.hidden_labels import labelled_share
 from autokd.data.image_store import ImageStore, Indices, ResidentImages
 from autokd.data.sources.open import read_parts
@@ -26,11 +29,11 @@ from autokd.files import damaged_in_cache, digest, make_folder, read_cache_json,
 from autokd.formatting import escaped
 from autokd.naming import named, set_to
 from autokd.progress import Listener
-from autokd.records import Task, Transform
+from autokd.records import Copies, Task, Transform
 
 SMALL_NATIVE = 32  # pixels up to which images are shown at twice their size
 SMALL_IMAGE = 64  # up to this size crops are shifts; above it, random resized crops
-PATHS = "paths.txt"  # in a task's folder: where the images are, if they are streamed from files
+PATHS, STAMPS = "paths.txt", "stamps.npy"  # in a task's folder: the image files and their stamps, if they are streamed
 PHOTO_COLOUR = 0.2  # jitter of random resized crops by default
 
 
@@ -76,10 +79,11 @@ def prepare_task(
         raise DataError("data= from Python is too large to keep decoded; write it to an image folder and name that")
     # a data set from Python may hold what cannot be forked; while others decode, this process only waits
     workers = worker_count(config.loader_workers, spare=0) if parts.workers_can_reopen else 0
-    path, content, corrupt = decode_all(read, parts.identity, resident, config.cache_dir, workers, listener)
+    path, hashes, corrupt = decode_all(read, parts.identity, resident, config.cache_dir, workers, listener)
     skipped = _judge_corrupt(read, corrupt, config)
     splits = _without(make_splits(_intact(parts, set(corrupt))), len(read), corrupt)
-    return _write(config, parts, transform, splits, path, content, skipped)
+    copies = copies_of_training(splits, parts, hashes, read.name)
+    return _write(config, parts, transform, splits, path, fingerprint(hashes), skipped, copies)
 
 
 def _is_resident(read: PartsReader, config: SearchConfig, listener: Listener) -> bool:
@@ -131,9 +135,9 @@ def choose_transform(config: SearchConfig, parts: Parts, teacher_input: int, tra
 def open_task(folder: Path, device: str = "cpu", loader_workers: int | None = None) -> TaskData:
     """A prepared task, its images on `device`; `loader_workers` decode them where they are not kept decoded."""
     task, stored = _read_task(folder)
-    with np.load(folder / "arrays.npz") as arrays:
-        labels, train, val, test = (arrays[name] for name in ("labels", "train", "val", "test"))
-        hidden = arrays["hidden"] if "hidden" in arrays.files else None
+    arrays = _read_arrays(folder / "arrays.npz")
+    labels, train, val, test = (arrays[name] for name in ("labels", "train", "val", "test"))
+    hidden = arrays.get("hidden")
     images = _open_images(folder, stored, task, device, loader_workers)
     if hidden is None:
         return TaskData(task, folder, images, labels, train, val, test)
@@ -153,14 +157,26 @@ def _read_task(folder: Path) -> tuple[Task, dict[str, str | None]]:
         raise damaged_in_cache(path, "it describes no task") from None
 
 
+def _read_arrays(path: Path) -> dict[str, Indices]:
+    """Labels and splits of a prepared task; raises CacheError where they are damaged."""
+    try:
+        with np.load(path) as arrays:
+            read = {name: arrays[name] for name in arrays.files}
+    except (OSError, EOFError, LookupError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise damaged_in_cache(path, type(error).__name__) from None
+    if missing := {"labels", "train", "val", "test"} - read.keys():
+        raise damaged_in_cache(path, f"{min(missing)} is missing")
+    return read
+
+
 def _open_images(
     folder: Path, images: dict[str, str | None], task: Task, device: str, loader_workers: int | None
 ) -> ImageStore:
     if images["array"] is not None:
-        return ResidentImages(folder / images["array"], device)
+        return ResidentImages((folder / images["array"]).resolve(), device)
     size, interpolation = store_size(task.transform), task.transform.interpolation
     if (folder / PATHS).exists():
-        return StreamedImages(FileReader(folder / PATHS, size, interpolation), device, loader_workers)
+        return StreamedImages(FileReader(folder / PATHS, folder / STAMPS, size, interpolation), device, loader_workers)
     parts = read_parts(task.data, Path(d) if (d := images["data_dir"]) else None)
     return StreamedImages(PartsReader(parts.shipped, size, interpolation), device, loader_workers)
 
@@ -218,16 +234,17 @@ def _write(
     path: Path | None,
     content: str,
     skipped: tuple[str, ...],
+    copies: tuple[Copies, ...],
 ) -> Path:
     arrays = {"labels": splits.labels, "train": splits.train, "val": splits.val, "test": splits.test}
     whole = digest(content, transform, *parts.classes, *(digest(array.tobytes()) for array in arrays.values()))
     hidden = _hidden(splits, config.label_fraction)
-    fingerprint = digest(whole, digest(hidden.tobytes())) if len(hidden) else whole
+    own = digest(whole, digest(hidden.tobytes())) if len(hidden) else whole
     if len(hidden):
         arrays["hidden"] = hidden
     task = Task(
         data=parts.data,
-        fingerprint=fingerprint,
+        fingerprint=own,
         classes=parts.classes,
         train=len(splits.train),
         val=len(splits.val),
@@ -236,21 +253,30 @@ def _write(
         split_note=splits.note,
         test_is_separate=splits.test_is_separate,
         skipped=skipped,
+        copies=copies,
         labelled=int((splits.labels[splits.train] != UNLABELLED).sum()) - len(hidden),
         unhidden_fingerprint=whole if len(hidden) else None,
     )
-    folder = config.cache_dir / "tasks" / fingerprint
+    folder = config.cache_dir / "tasks" / own
+    mend(folder)
     make_folder(folder)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     write_bytes(folder / "arrays.npz", buffer.getvalue())
-    files = [part.paths for part in parts.shipped if part.paths is not None]
-    if path is None and files:
-        write_bytes(folder / PATHS, b"".join(paths.text.tobytes() for paths in files))
+    if path is None and parts.train.paths is not None:
+        _write_files(folder, parts)
     array = None if path is None else f"../../images/{path.parent.name}/{path.name}"
     images = {"array": array, "data_dir": str(config.data_dir.absolute()) if config.data_dir else None}
     write_text(folder / "task.json", json.dumps({"task": task.model_dump(mode="json"), "images": images}, indent=2))
     return folder
+
+
+def _write_files(folder: Path, parts: Parts) -> None:
+    """Where the images are and what tells that they have changed."""
+    write_bytes(folder / PATHS, b"".join(part.paths.text.tobytes() for part in parts.shipped if part.paths is not None))
+    buffer = io.BytesIO()
+    np.save(buffer, np.concatenate([part.stamps for part in parts.shipped if part.stamps is not None]))
+    write_bytes(folder / STAMPS, buffer.getvalue())
 
 
 def _hidden(splits: Splits, fraction: float | None) -> Indices:

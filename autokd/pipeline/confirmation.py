@@ -138,7 +138,11 @@ def _finalists_note(finalists: Sequence[Finalist], total: int, seeds: int) -> st
 
 
 def check(run: Run, seeds: int) -> None:
-    """Raises RunError where a run has no verdict yet, nothing to confirm, or all those seeds already."""
+    """Raises RunError where a run has no verdict yet, nothing to confirm, or all those seeds already.
+
+    Raises ConfigError for more seeds than a search may have.
+    """
+    run.settings.changed({"seeds": seeds})
     told = {finalist.number: finalist.accuracy.seeds for finalist in REPORT.read(run.path).finalists}
     had, begun = max(told.values(), default=0), max(run.manifest.looks, default=0)
     if not had:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
+from autokd.data.copies import copy_remarks
 from autokd.data.hidden_labels import label_remarks
 from autokd.decide import decide, read_evidence
 from autokd.decide.audit.audit import audit
@@ -97,7 +98,7 @@ def prepare(run: Run, config: SearchConfig, parts: Parts, listener: Listener) ->
     listener.note(
         f"{task.data}: {len(task.classes)} classes at {task.transform.image_size} px; {_sizes(task)}. {task.split_note}"
     )
-    for remark in label_remarks(task):
+    for remark in (*label_remarks(task), *copy_remarks(task)):
         listener.note(remark)
     if task.skipped:
         listener.note(f"{len(task.skipped)} unreadable images were skipped (first: {task.skipped[0]}).")
@@ -127,7 +128,12 @@ def candidates_of(
     if costs and listed:
         run.check_files(COSTS.name, CANDIDATES.name)
         check_weights_again(
-            [*listed.candidates, *listed.edges], parts.supply(config), prepared.task, config.cache_dir, prepared.hold
+            [*listed.candidates, *listed.edges],
+            parts.supply(config),
+            prepared.task,
+            config.cache_dir,
+            prepared.hold,
+            listener,
         )
     else:
         costs, listed = _found(config, parts, prepared, listener)
@@ -314,6 +320,7 @@ def _remarks(state: State) -> Iterator[Note]:
     if state.candidates:
         yield Note(kind="start_weights", text=start_remark(state.candidates, state.config.student_weights))
     yield from (Note(kind="labels", text=text) for text in label_remarks(state.prepared.task))
+    yield from (Note(kind="copies", text=text) for text in copy_remarks(state.prepared.task))
 
 
 def conclude(state: State) -> None:

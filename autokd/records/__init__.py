@@ -52,7 +52,7 @@ from autokd.records.report import (
     SearchSummary,
 )
 from autokd.records.soft_labels import SoftLabelSet
-from autokd.records.task import Task, Teacher, Transform
+from autokd.records.task import Copies, Task, Teacher, Transform
 from autokd.records.training import (
     Candidate,
     EpochReport,
@@ -80,6 +80,7 @@ __all__ = [
     "ClassAudit",
     "ClassRecall",
     "ClassRow",
+    "Copies",
     "CostModel",
     "CostPrediction",
     "Decision",

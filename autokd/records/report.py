@@ -115,6 +115,7 @@ NoteKind = Literal[
     "soft_labels",
     "start_weights",
     "labels",
+    "copies",  # of training images, among those of validation or test
     "edge_not_probed",
     "look",
 ]

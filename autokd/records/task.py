@@ -19,6 +19,16 @@ class Transform(Record):
     erase: float = 0.0  # probability of random erasing
 
 
+class Copies(Record):
+    """Images of a part that are among the training images too, pixel by pixel."""
+
+    part: Literal["validation", "test"]
+    count: int
+    images: int  # of the part
+    first: str  # one of them
+    original: str  # the training image that it is a copy of
+
+
 class Task(Record):
     """What is being solved: data, classes and the three splits."""
 
@@ -32,6 +42,7 @@ class Task(Record):
     split_note: str  # where validation and test come from, in one sentence
     test_is_separate: bool  # the data set ships its own test part
     skipped: tuple[str, ...] = ()  # corrupt files left out on request
+    copies: tuple[Copies, ...] = ()
     labelled: int | None = None  # training images whose label students see; None: all of them
     unhidden_fingerprint: str | None = None  # as it would be with no label hidden; None: none is
 

@@ -20,7 +20,8 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 import numpy.typing as npt
 
-from autokd.cache.soft_label_entry import Chunk, Layout, View, read_sealed
+from autokd.cache.sealed import read_sealed
+from autokd.cache.soft_label_entry import Chunk, Layout, View
 from autokd.files import open_file, refusal
 from autokd.records import Record
 

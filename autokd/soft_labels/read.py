@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from autokd.cache.soft_label_entry import Layout, View, read_sealed
+from autokd.cache.sealed import read_sealed
+from autokd.cache.soft_label_entry import Layout, View
 from autokd.data.image_store import Indices
 from autokd.errors import DataError
 from autokd.records import SoftLabelSet

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from autokd.cache.locks import Hold
-from autokd.cache.soft_label_entry import About, View, read_sealed
+from autokd.cache.sealed import read_sealed
+from autokd.cache.soft_label_entry import About, View
 from autokd.data.task import TaskData, open_task
 from autokd.data.views import make_view
 from autokd.errors import UsageError

@@ -19,7 +19,8 @@ import timm
 import torch
 
 from autokd.cache.locks import Hold, remove
-from autokd.cache.soft_label_entry import About, Chunk, Layout, View, read_sealed, write_sealed
+from autokd.cache.sealed import read_sealed, write_sealed
+from autokd.cache.soft_label_entry import About, Chunk, Layout, View
 from autokd.data.task import TaskData
 from autokd.data.views import make_view
 from autokd.files import digest, opened

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,13 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from autokd.cache.locks import Hold
+from autokd.cache.sealed import read_sealed, write_sealed
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData
-from autokd.errors import CacheError, TeacherError, UsageError
-from autokd.files import digest, read_cache_json, write_text
+from autokd.errors import TeacherError, UsageError
+from autokd.files import digest
 from autokd.naming import named, set_to
 from autokd.progress import Listener
-from autokd.records import Recipe, Teacher
+from autokd.records import Recipe, Record, Teacher
 from autokd.teacher.sanity_check import check_teacher
 from autokd.training.evaluate import Normalisation, accuracy, calibrating_temperature, predict
 from autokd.training.loop import Training, train
@@ -55,6 +55,17 @@ class _Origin:
     seconds: float
     own: bool
     source: str = ""
+
+
+class Kept(Record):
+    """teacher.json, next to the weights in the cache."""
+
+    name: str
+    weights: str  # where they are from, in one phrase
+    data: str
+    classes: int
+    seconds: float
+    fingerprint: str  # of the weights
 
 
 def input_size(teacher: str | nn.Module) -> int:
@@ -249,22 +260,22 @@ def _kept(folder: Path, model: nn.Module) -> nn.Module | None:
     """The teacher kept in `folder`, as it was when it was kept, else None; `model` itself is left alone."""
     kept = copy.deepcopy(model)
     try:
-        fingerprint = read_cache_json(folder / "teacher.json")["fingerprint"]
         kept.load_state_dict(read_state(folder / "weights.safetensors"))
-    except (CacheError, TeacherError, LookupError, RuntimeError, TypeError, ValueError):
+    except (TeacherError, RuntimeError):
         return None
-    return kept if weights_fingerprint(kept) == fingerprint else None
+    about = read_sealed(folder / "teacher.json", Kept)
+    return kept if about is not None and weights_fingerprint(kept) == about.fingerprint else None
 
 
 def _keep(folder: Path, model: nn.Module, name: str, weights: str, data: TaskData, seconds: float) -> None:
     save_state(folder / "weights.safetensors", model.state_dict())
-    about = {
-        "name": name,
-        "weights": weights,
-        "data": data.task.data,
-        "classes": len(data.task.classes),
-        "seconds": seconds,
-        "fingerprint": weights_fingerprint(model),
-    }
-    write_text(folder / "teacher.json", json.dumps(about) + "\n")
+    about = Kept(
+        name=name,
+        weights=weights,
+        data=data.task.data,
+        classes=len(data.task.classes),
+        seconds=seconds,
+        fingerprint=weights_fingerprint(model),
+    )
+    write_sealed(folder / "teacher.json", about)
     (folder / "checkpoint.pt").unlink(missing_ok=True)

@@ -67,21 +67,31 @@ def _of_the_disk(error: BaseException) -> OSError | None:
 def load_checkpoint(path: Path, state: State, device: str) -> None:
     """Restore what `save_checkpoint` wrote; nothing changes where there is no readable checkpoint.
 
-    A cut file is removed: the training then begins again rather than never.
+    A file that is damaged or of another model is removed: the training then begins again rather than never.
     """
     if not path.exists():
         return
     try:
         content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except (EOFError, RuntimeError, pickle.UnpicklingError):
+        history = [EpochReport.model_validate(report) for report in content["history"]]
+        average = content["average"] or content["model"]
+        if not (_fits(content["model"], state.model) and _fits(average, state.evaluated)):
+            raise ValueError("it is of another model")
+        if content["optimizer"] is not None:
+            state.optimizer.load_state_dict(content["optimizer"])
+    except (EOFError, RuntimeError, LookupError, TypeError, ValueError, AttributeError, pickle.UnpicklingError):
         path.unlink()
         return
     state.model.load_state_dict(content["model"])
-    if content["optimizer"] is not None:
-        state.optimizer.load_state_dict(content["optimizer"])
     if state.average is not None:
-        state.average.module.load_state_dict(content["average"] or content["model"])
-    state.history[:] = [EpochReport.model_validate(report) for report in content["history"]]
+        state.average.module.load_state_dict(average)
+    state.history[:] = history
+
+
+def _fits(tensors: dict[str, Tensor], model: nn.Module) -> bool:
+    """Whether these are the tensors of a model, by name and shape."""
+    own = model.state_dict()
+    return tensors.keys() == own.keys() and all(tensors[key].shape == own[key].shape for key in own)
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:

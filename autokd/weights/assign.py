@@ -57,7 +57,7 @@ def give_weights(
         if why is None:
             listener.advance("preparing students' weights", number, len(candidates), None)
             try:
-                weights = supply.fetch(student, task, cache_dir, hold)
+                weights = supply.fetch(student, task, cache_dir, hold, listener)
             except UnavailableError as error:
                 why = str(error)
                 listener.note(f"{student} does not start from its weights: {why}.")
@@ -77,12 +77,17 @@ def give_weights(
 
 
 def check_weights_again(
-    candidates: Sequence[Candidate], supply: Supply, task: Task, cache_dir: Path, hold: Hold | None = None
+    candidates: Sequence[Candidate],
+    supply: Supply,
+    task: Task,
+    cache_dir: Path,
+    hold: Hold | None = None,
+    listener: Listener | None = None,
 ) -> None:
     """Before a run goes on: its students' weights have to be those that it was started with; raises RunError."""
     for candidate in candidates:
         weights = candidate.weights
-        if weights is not None and not supply.again(candidate.student, weights, task, cache_dir, hold):
+        if weights is not None and not supply.again(candidate.student, weights, task, cache_dir, hold, listener):
             raise RunError(
                 f"the weights that {candidate.student} started from ({weights.label}) cannot be had again as they "
                 f"were; bring them back, or start again with another {named('output')}"

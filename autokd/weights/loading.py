@@ -6,7 +6,9 @@ import argparse
 import hashlib
 import json
 import pickle
+import re
 import struct
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from autokd.errors import TeacherError
+from autokd.formatting import escaped
 from autokd.naming import named, set_to
 
 State = dict[str, Tensor]
+_COLOUR = re.compile("\x1b\\[[0-9;]*m")  # of a terminal, in torch's messages
 # what torch.load raises for a damaged file or one that is not a checkpoint, errors inside the unpickler included
 UNREADABLE = (
     OSError,
@@ -54,6 +58,13 @@ def read_state(path: Path, setting: str = "teacher_weights") -> State:
     state = {str(k).removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)}
     if not state:
         raise TeacherError(f"{set_to(setting, path)} holds no tensors; save the model's state dict and name that file")
+    length = path.stat().st_size
+    for key, tensor in state.items():
+        if (strange := _strangeness(tensor, length)) is not None:
+            raise TeacherError(
+                f"{set_to(setting, path)} cannot be used: its tensor {_shown(key)} is {strange}; "
+                "save the weights as plain tensors of floats"
+            )
     return state
 
 
@@ -100,13 +111,19 @@ def fit_state(
     foreign = [key for key in state if key not in own]
     missing = [key for key in own if key not in state]
     unlike = [key for key in own if key in state and state[key].shape != own[key].shape]
+    codes = [key for key in own if key in state and own[key].is_floating_point() > state[key].is_floating_point()]
+    if codes:
+        raise TeacherError(
+            f"the weights are not those of {name}: {_shown(codes[0])} holds {state[codes[0]].dtype} instead of floats; "
+            f"{advice or 'save the weights as floats, not quantized'}"
+        )
     replaced = [key for key in unlike if key.startswith(head) and state[key].shape[1:] == own[key].shape[1:]]
     if foreign or missing or len(replaced) < len(unlike):
         culprit = next(iter([*missing, *foreign, *(key for key in unlike if key not in replaced)]))
         advice = advice or f"check {named('teacher')} and {named('teacher_weights')}"
         raise TeacherError(
             f"the weights are not those of {name}: {len(missing)} tensors are missing, {len(foreign)} unknown and "
-            f"{len(unlike) - len(replaced)} of another shape (first: {culprit}); {advice}"
+            f"{len(unlike) - len(replaced)} of another shape (first: {_shown(culprit)}); {advice}"
         )
     model.load_state_dict({**state, **{key: own[key] for key in replaced}})
     return replaced
@@ -147,12 +164,35 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def _read_torch(path: Path) -> dict[str, Any]:
-    with torch.serialization.safe_globals([argparse.Namespace]):  # timm's own checkpoints carry their arguments
+    # timm's own checkpoints carry their arguments; torch warns of sparse tensors, which are refused
+    with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         content = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(content, dict):
         raise ValueError(f"it holds a {type(content).__name__} instead of a state dict")
     return content
 
 
+def _strangeness(tensor: Tensor, length: int) -> str | None:
+    """Why a tensor of a file of so many bytes cannot be a weight; None where it can."""
+    if tensor.layout is not torch.strided or tensor.is_nested:
+        return "sparse or nested"
+    if tensor.is_meta:
+        return "without data (on the meta device)"
+    if tensor.is_quantized:
+        return "quantized"
+    if tensor.is_complex():
+        return "complex"
+    if tensor.nbytes > length:
+        return f"of {tensor.nbytes:,} bytes, more than the file has"
+    return None
+
+
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return escaped(_COLOUR.sub("", lines[0])[:120])
+
+
+def _shown(key: str) -> str:
+    """The name of a tensor, which a stranger has chosen."""
+    return escaped(key if len(key) <= 100 else f"{key[:60]}...{key[-30:]}")

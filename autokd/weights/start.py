@@ -6,7 +6,6 @@ only a head that does not fit the task is drawn by each training, from its seed.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +13,12 @@ from pathlib import Path
 import timm
 from torch import Tensor, nn
 
-from autokd.cache.locks import Hold
-from autokd.errors import CacheError, UsageError
-from autokd.files import digest, read_cache_json, write_text
-from autokd.records import StartWeights, Task
+from autokd.cache.locks import Hold, mend
+from autokd.cache.sealed import read_sealed, write_sealed
+from autokd.errors import TeacherError, UsageError
+from autokd.files import digest
+from autokd.progress import Listener, Silent
+from autokd.records import Record, StartWeights, Task
 from autokd.weights.folder import WeightsFolder
 from autokd.weights.hub import is_kept, kept_file, reachable
 from autokd.weights.loading import fit_state, read_class_names, read_state, state_fingerprint
@@ -59,7 +60,9 @@ class Supply:
             return "timm publishes no weights for it"
         return None if is_kept(known.name) or self._hub_answers else "its published weights cannot be reached from here"
 
-    def fetch(self, student: str, task: Task, cache_dir: Path, hold: Hold | None = None) -> StartWeights:
+    def fetch(
+        self, student: str, task: Task, cache_dir: Path, hold: Hold | None = None, listener: Listener | None = None
+    ) -> StartWeights:
         """The weights of a student that `lacks` none, converted for the task and kept in the cache.
 
         Raises UnavailableError where the hub fails to give them or timm cannot convert them to this student and image
@@ -68,17 +71,25 @@ class Supply:
         make = _from_hub if self._folder is None else _from_file
         file = None if self._folder is None else self._folder.file_of(student)
         try:
-            return make(student, file, task, Shelf(cache_dir, hold))
+            return make(student, file, task, Shelf(cache_dir, hold, listener or Silent()))
         except UnavailableError:
             self.__dict__.pop("_hub_answers", None)  # the hub is asked again before the next download
             raise
 
-    def again(self, student: str, weights: StartWeights, task: Task, cache_dir: Path, hold: Hold | None = None) -> bool:
+    def again(
+        self,
+        student: str,
+        weights: StartWeights,
+        task: Task,
+        cache_dir: Path,
+        hold: Hold | None = None,
+        listener: Listener | None = None,
+    ) -> bool:
         """Whether what an earlier session fetched is still kept, or can be fetched again unchanged."""
-        if Shelf(cache_dir, hold).find(weights.key) == weights:
+        if Shelf(cache_dir, hold, Silent()).find(weights.key) == weights:
             return True
         try:
-            return self.lacks(student) is None and self.fetch(student, task, cache_dir, hold) == weights
+            return self.lacks(student) is None and self.fetch(student, task, cache_dir, hold, listener) == weights
         except UnavailableError:
             return False
 
@@ -88,24 +99,33 @@ def weights_path(cache_dir: Path, weights: StartWeights) -> Path:
     return cache_dir / "students" / weights.key / "weights.safetensors"
 
 
+class Kept(Record):
+    """start.json."""
+
+    student: str
+    weights: StartWeights
+
+
 @dataclass(frozen=True)
 class Shelf:
     """Converted weights in the cache."""
 
     cache_dir: Path
     hold: Hold | None
+    listener: Listener
 
     def find(self, key: str) -> StartWeights | None:
-        """What is kept under this key; None for what is damaged."""
-        try:
-            content = read_cache_json(self.cache_dir / "students" / key / "start.json")
-            found = StartWeights.model_validate(content["weights"])
-        except (CacheError, LookupError, TypeError, ValueError):
+        """What is kept under this key; None for what is damaged, which is told."""
+        folder = self.cache_dir / "students" / key
+        mend(folder)
+        if not (folder / "start.json").exists():
             return None
-        if not weights_path(self.cache_dir, found).is_file():
+        found = read_sealed(folder / "start.json", Kept)
+        if found is None or _fingerprint(folder / "weights.safetensors") != found.weights.fingerprint:
+            self.listener.note(f"The weights kept in {folder} are damaged or of another version; they are made again.")
             return None
         self._use(key)
-        return found
+        return found.weights
 
     def keep(self, model: nn.Module, student: str, weights: StartWeights, with_head: bool) -> StartWeights:
         """Write the weights, and last of all start.json, which says that they are there."""
@@ -114,13 +134,20 @@ class Shelf:
         path = weights_path(self.cache_dir, weights)
         save_state(path, state)
         weights = weights.model_copy(update={"fingerprint": state_fingerprint(state)})
-        about = {"student": student, "weights": weights.model_dump(mode="json")}
-        write_text(path.with_name("start.json"), json.dumps(about, indent=1) + "\n")
+        write_sealed(path.with_name("start.json"), Kept(student=student, weights=weights))
         return weights
 
     def _use(self, key: str) -> None:
         if self.hold is not None:
             self.hold.add(self.cache_dir / "students" / key)
+
+
+def _fingerprint(path: Path) -> str | None:
+    """Of the tensors in a file; None where it holds none."""
+    try:
+        return state_fingerprint(read_state(path))
+    except TeacherError:
+        return None
 
 
 def _from_hub(student: str, file: Path | None, task: Task, shelf: Shelf) -> StartWeights:

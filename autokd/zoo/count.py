@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -20,8 +21,9 @@ from timm.models import model_entrypoint
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from autokd.errors import UsageError
-from autokd.files import write_text
+from autokd.cache.locks import make_way
+from autokd.errors import CacheError, UsageError
+from autokd.files import read_cache_json, write_text
 from autokd.machine import Stopwatch
 from autokd.progress import Listener, Silent
 from autokd.zoo.build import REFUSALS, build, check_name, reason
@@ -57,6 +59,8 @@ def count_all(
     wanted = list(dict.fromkeys(names))
     found = {name: known for name in wanted if (known := lookup(name, classes, image_size)) is not None}
     store = _Store(cache, classes, image_size)
+    if store.damaged:
+        listener.note(f"{store.path} is damaged; what it held is counted again.")
     missing = [name for name in wanted if name not in found and store.get(name) is None]
     _say_why(missing, listener)
     watch = Stopwatch()
@@ -144,7 +148,8 @@ class _Store:
     """counts.json of one cache folder, seen at one number of classes and one image size."""
 
     def __init__(self, cache: Path | None, classes: int, image_size: int) -> None:
-        self._path = None if cache is None else cache / "counts.json"
+        self.path = None if cache is None else cache / "counts.json"
+        self.damaged = False
         self._suffix = f"/{classes}/{image_size}"
         self._prefix = f"{timm.__version__}/"
         self._entries = self._read()
@@ -157,28 +162,35 @@ class _Store:
 
     def write(self) -> None:
         """Write together with what other processes have written since; of this version of timm only."""
-        if self._path is None:
+        if self.path is None:
             return
+        make_way(self.path)
         entries = {**self._read(), **self._entries}
         content = {key: e if isinstance(e, str) else asdict(e) for key, e in sorted(entries.items())}
-        write_text(self._path, json.dumps(content, indent=0) + "\n")
+        write_text(self.path, json.dumps({"crc32": _checksum(content), "counts": content}, indent=0) + "\n")
 
     def _key(self, name: str) -> str:
         return f"{self._prefix}{name}{self._suffix}"
 
     def _read(self) -> dict[str, Count | str]:
         """What is on disk; nothing where the file is absent or damaged: all can be counted again."""
-        if self._path is None or not self._path.is_file():
+        if self.path is None or not self.path.exists():
             return {}
         try:
-            content = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        if not isinstance(content, dict):
+            whole = read_cache_json(self.path)
+        except CacheError:
+            whole = {}
+        content = whole.get("counts")
+        if not isinstance(content, dict) or whole.get("crc32") != _checksum(content):
+            self.damaged = True
             return {}
         own = {key: value for key, value in content.items() if key.startswith(self._prefix)}
         entries = {key: _entry(value) for key, value in own.items()}
         return {key: entry for key, entry in entries.items() if entry is not None}
+
+
+def _checksum(content: Mapping[str, object]) -> int:
+    return zlib.crc32(json.dumps(content, sort_keys=True).encode())
 
 
 def _entry(value: object) -> Count | str | None:

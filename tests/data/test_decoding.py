@@ -18,7 +18,7 @@ from autokd.data import decoding
 from autokd.data.decoding import decode_all
 from autokd.data.sources.image_folder import read_folder
 from autokd.data.streaming import PartsReader
-from autokd.data.task import prepare_task
+from autokd.data.task import open_task, prepare_task
 from autokd.progress import Silent
 
 
@@ -77,6 +77,24 @@ def test_images_whose_note_is_damaged_are_decoded_again(folder, tmp_path, note):
     assert decode_all(reader(folder), "the same data", True, tmp_path, 0, listener) == (path, *same)
     assert listener.steps[-1][1:] == (450, 450)
     assert np.load(path, mmap_mode="r").shape == (450, 3, 32, 32)
+
+
+def test_one_bit_of_one_pixel_is_noticed_by_the_controller_alone(folder, tmp_path, monkeypatch):
+    path, *same = decode_all(reader(folder), "the same data", True, tmp_path, 0, Silent())
+    sound = np.load(path)
+    array = np.lib.format.open_memmap(path, mode="r+")
+    array[123, 1, 4, 5] ^= 1
+    array.flush()
+    listener = Recorder()
+    assert decode_all(reader(folder), "the same data", True, tmp_path, 0, listener) == (path, *same)
+    assert listener.notes == [
+        f"The decoded images kept in {path.parent} are damaged or of another version; they are decoded again."
+    ]
+    assert (np.load(path) == sound).all()
+    config = settings(data=str(folder), on_corrupt="skip")
+    task = prepare_task(config, 160, Silent())
+    monkeypatch.setattr(decoding, "_hashes", None)  # what a worker would stumble over
+    assert len(open_task(task).labels) == 450
 
 
 # ---- what a kill leaves behind ----------------------------------------------------------------------------------

@@ -76,7 +76,8 @@ def test_no_program_is_run(tmp_path, ghostscript, name):
 def test_a_file_that_becomes_a_pipe_while_training_is_one_failure(tmp_path):
     os.mkfifo(tmp_path / "x.png")
     (tmp_path / "paths").write_bytes(os.fsencode(tmp_path / "x.png") + b"\0")
-    _, failures = decode(FileReader(tmp_path / "paths", 32, "bicubic"), np.array([0]))
+    np.save(tmp_path / "stamps.npy", np.zeros((1, 2), dtype=np.int64))
+    _, failures = decode(FileReader(tmp_path / "paths", tmp_path / "stamps.npy", 32, "bicubic"), np.array([0]))
     assert failures == [(0, "it is not a regular file")]
 
 

@@ -158,5 +158,5 @@ def test_the_command_prints_it(space_file: Path, as_json: bool) -> None:
         assert json.loads(result.stdout)["teacher"] == "resnet10t"
     else:
         assert "Nothing was trained." in result.stdout
-        assert "  disk: decoded images 5.5 MB, teacher training " in result.stdout
+        assert "  disk: decoded images 5.6 MB, teacher training " in result.stdout
         assert "mobilenetv3_small_050" in result.stdout

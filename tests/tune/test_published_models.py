@@ -266,4 +266,4 @@ def test_they_travel_with_the_other_files(factory: TrainingFactory) -> None:
     assert path in factory.files()
     moved = factory.moved(Path("/elsewhere"))
     assert moved.weights == {"test_resnet": Path("/elsewhere") / path.resolve().relative_to("/")}
-    assert json.loads((path.parent / "start.json").read_text())["student"] == "test_resnet"
+    assert json.loads((path.parent / "start.json").read_text())["content"]["student"] == "test_resnet"

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,14 +18,30 @@ from scripted import RecordingSource
 
 from autokd.config import SearchConfig
 from autokd.data.task import open_task, prepare_task
+from autokd.errors import ChangedData
 from autokd.records import Proposal, Recipe
 from autokd.soft_labels.write import write_soft_labels
 from autokd.teacher.prepare import prepare_teacher
+from autokd.tune.engines.failures import failure_of
 from autokd.tune.engines.protocol import Job
 from autokd.tune.engines.ray_files import Mailbox, Shipment, ship
 from autokd.tune.worker import TrainingFactory
 from autokd.weights.published import without_head
 from autokd.zoo.build import build
+
+
+def test_data_that_changed_on_a_node_end_the_search() -> None:
+    from autokd.tune.engines.ray import _SourceScheduler, _SourceSearcher
+
+    source = RecordingSource([])
+    searcher = _SourceSearcher(source)
+    searcher.keys["trial"] = "job"
+    scheduler = _SourceScheduler(source, searcher, None)
+    told = {"told": ("failed", failure_of(ChangedData("the image x")).model_dump())}
+    scheduler.on_trial_result(None, SimpleNamespace(trial_id="trial"), told)
+    assert searcher.suggest("another") == searcher.FINISHED
+    with pytest.raises(ChangedData, match="the image x"):
+        searcher.raise_error()
 
 
 class TestMailbox:

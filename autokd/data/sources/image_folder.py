@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from timm.utils.misc import natural_key
 
 from autokd.data.dataset import UNLABELLED, Labels, PackedNames, Part, Parts, common_size
-from autokd.data.open_image import open_image
+from autokd.data.open_image import Stamp, open_image
 from autokd.errors import DataError
 from autokd.files import digest
 from autokd.formatting import escaped
@@ -25,6 +26,7 @@ SYNONYMS = {
     "test": ("test", "testing"),
 }
 UNLABELLED_FOLDER = "unlabelled"
+PAIR = struct.Struct("<qq")
 LONGEST_SHOWN = 300  # characters of a path in a message
 
 
@@ -84,8 +86,13 @@ class _Class:
     """The image files of one class folder."""
 
     paths: bytes  # absolute, each ended by a zero byte
-    count: int
+    stamps: bytes  # int64 size and time of change of each
     stamp: str  # follows every path, size and time of change
+
+    @property
+    def count(self) -> int:
+        """Images."""
+        return len(self.stamps) // PAIR.size
 
 
 def _scan_classes(root: Path) -> dict[str, _Class]:
@@ -96,13 +103,13 @@ def _scan_classes(root: Path) -> dict[str, _Class]:
 
 
 def _scan(folder: str) -> _Class:
-    paths, count, hasher = bytearray(), 0, hashlib.sha256()
+    paths, stamps, hasher = bytearray(), bytearray(), hashlib.sha256()
     for entry in _images(folder):
-        path = os.fsencode(entry.path) + b"\0"
-        hasher.update(path + _stamp(entry))
+        path, stamp = os.fsencode(entry.path) + b"\0", PAIR.pack(*_stamp(entry))
+        hasher.update(path + stamp)
         paths += path
-        count += 1
-    return _Class(bytes(paths), count, hasher.hexdigest())
+        stamps += stamp
+    return _Class(bytes(paths), bytes(stamps), hasher.hexdigest())
 
 
 def _scan_unlabelled(root: Path) -> _Class | None:
@@ -179,12 +186,12 @@ def _shown(path: str | Path) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN // 2]}...{text[-LONGEST_SHOWN // 2 :]}"
 
 
-def _stamp(entry: os.DirEntry[str]) -> bytes:
+def _stamp(entry: os.DirEntry[str]) -> Stamp:
     try:
         status = entry.stat()
     except OSError:  # a link to nothing: decoding will name it
-        return b"absent"
-    return b"%d:%d" % (status.st_size, status.st_mtime_ns)
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
 
 
 def _class_names(root: Path, scanned: dict[str, _Class]) -> tuple[str, ...]:
@@ -222,4 +229,5 @@ def _files(folders: Sequence[_Class], labels: Labels, data_root: Path) -> Part:
     text = np.frombuffer(b"".join(folder.paths for folder in folders), dtype=np.uint8)
     paths = PackedNames(text)
     names = PackedNames(text, skip=len(os.path.join(data_root.absolute(), "")))  # noqa: PTH118
-    return Part(names, labels, lambda i: open_image(paths[i]), paths)
+    stamps = np.frombuffer(b"".join(folder.stamps for folder in folders), dtype="<i8").reshape(-1, 2)
+    return Part(names, labels, lambda i: open_image(paths[i]), paths, stamps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import Literal
 
-from autokd.errors import AutokdError, MachineError, TrainingError
+from autokd.errors import AutokdError, ChangedData, MachineError, TrainingError
 from autokd.files import is_full
 from autokd.memory import is_machine_memory, is_memory, too_little
 from autokd.naming import set_to
@@ -16,17 +16,20 @@ class Failure(Record):
     """Why a training has no outcome, in one line.
 
     cause: "training" (it diverged, or needs more memory than the device has), "worker" (its process died), "memory" (of
-    the machine), "machine" (disk, permissions, lost files), or "other" (an error that nobody expected).
+    the machine), "machine" (disk, permissions, lost files), "data" (an image that changed), or "other" (an error that
+    nobody expected).
     """
 
-    cause: Literal["training", "worker", "memory", "machine", "other"]
+    cause: Literal["training", "worker", "memory", "machine", "data", "other"]
     text: str
 
     def check_machine(self) -> None:
-        """Raises MachineError for what would hit any other training too; it is called by the controller."""
+        """Raises MachineError or ChangedData for what would hit any other training too; the controller calls it."""
         again = f"go on with {set_to('resume', True)}"
         if self.cause == "memory":
             raise MachineError(f"{too_little(self.text)}, and {again}")
+        if self.cause == "data":
+            raise ChangedData(self.text)
         if self.cause == "machine":
             raise MachineError(f"a training had to stop: {self.text}; mend that, and {again}")
 
@@ -37,6 +40,8 @@ def failure_of(error: Exception) -> Failure:
         return Failure(cause="memory", text=str(error))
     if isinstance(error, TrainingError) or is_memory(error):
         return Failure(cause="training", text=describe(error))
+    if isinstance(error, ChangedData):
+        return Failure(cause="data", text=str(error))
     if is_full(error):
         return Failure(cause="machine", text="the disk is full")
     if isinstance(error, OSError):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from autokd.errors import SpaceError
+from autokd.formatting import escaped
 from autokd.tune.space.toml_lines import Lines, Place
 
 BY_KEY: frozenset[Place] = frozenset({(), ("recipe",), ("recipe", "distill"), ("recipe", "direct"), ("default",)})
@@ -76,7 +77,7 @@ def source_of(place: Place, sources: Sequence[Source]) -> Source:
 
 def located(path: Path, line: int | None, text: str) -> str:
     """A sentence about a file, with its place."""
-    return f"{path}, line {line}: {text}" if line else f"{path}: {text}"
+    return escaped(f"{path}, line {line}: {text}" if line else f"{path}: {text}")
 
 
 def _over(own: Any, base: Any, place: Place) -> Any:

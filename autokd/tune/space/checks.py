@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,7 @@ _MESSAGES = {
     "model_type": "should be a table",
     "tuple_type": "should be a list in [ ]",
     "too_short": "is empty; add to it, or remove it",
+    "too_long": "has more than 1,000 entries; give fewer, or patterns",
 }
 
 
@@ -60,7 +62,7 @@ def _sentence(problem: Any, model: type[BaseModel]) -> str:
     if kind in _MESSAGES:
         return f"{spell(place)} {_MESSAGES[kind]}"
     if message.startswith("Input should"):
-        return f"{spell(place)} {message.removeprefix('Input ')}, not {problem['input']!r}"
+        return f"{spell(place)} {message.removeprefix('Input ')}, not {reprlib.repr(problem['input'])}"
     return f"{spell(place)}: {message.removeprefix('Value error, ')}"
 
 

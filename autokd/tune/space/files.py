@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from autokd.config_file import read_toml
 from autokd.errors import SpaceError
 from autokd.files import is_file
 from autokd.tune.space.base import Source, located, resolved, source_of, with_bases
@@ -82,16 +82,15 @@ def examine(path: Path) -> tuple[Space | None, list[str]]:
 
 def _read(name: str, path: Path) -> Source:
     try:
-        text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"\(at line (\d+), column \d+\)", str(error))
-        reason = str(error).partition(" (at ")[0]
-        raise SpaceError(located(path, int(line[1]) if line else None, f"this is not valid TOML: {reason}")) from None
+        text, content = read_toml(path)
     except RecursionError:
         raise SpaceError(f"{path} is nested too deep to be a search space; name another file") from None
     except UnicodeDecodeError as error:
         raise SpaceError(f"{path} cannot be read ({error.reason}); save it as UTF-8 text") from None
+    except ValueError as error:
+        line = re.search(r"\(at line (\d+), column \d+\)", str(error))
+        reason = str(error).partition(" (at ")[0]
+        raise SpaceError(located(path, int(line[1]) if line else None, f"this is not valid TOML: {reason}")) from None
     except OSError as error:
         raise SpaceError(f"{path} cannot be read ({error.strerror}); name another file") from None
     return Source(name, path, content, Lines(text, content), text)

@@ -173,7 +173,8 @@ class Default(Values):
 
 
 Factors = Annotated[tuple[Annotated[float, Field(gt=0, le=8)], ...], Field(min_length=1, strict=False)]
-Words = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+Words = Annotated[tuple[str, ...], Field(min_length=1, max_length=1_000, strict=False)]
+MOST_SCALED = 10_000  # students that a space may scale; each is looked at by every search
 
 
 class Scaled(Section):
@@ -197,4 +198,11 @@ class Students(Section):
     def _some(self) -> Self:
         if not (self.include or self.families or self.scaled):
             raise ValueError('it names no students; write for example include = ["resnet*"]')
+        scaled = sum(len(entry.width) * len(entry.depth) for entry in self.scaled)
+        if scaled > MOST_SCALED:
+            most = max(self.scaled, key=lambda entry: len(entry.width) * len(entry.depth))
+            raise ValueError(
+                f"it scales models to {scaled:,} students, most of them {most.model} with {len(most.width):,} widths "
+                f"and {len(most.depth):,} depths, and a space may have {MOST_SCALED:,}; give fewer factors"
+            )
         return self
