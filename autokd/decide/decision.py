@@ -20,8 +20,8 @@ from autokd.records import Advantage, Arm, Decision, Economics, FinalistSummary,
 def decide(evidence: Evidence, policy: Policy) -> Decision:
     """The verdict on the evidence under a policy, with its strength, its reasons and what would change it."""
     judged = judge(compare(evidence), policy)
-    weak = weaknesses(judged)
     found = changes(judged)
+    weak = weaknesses(judged, found)
     because = reasons(judged, found)
     return Decision(
         verdict=judged.verdict,

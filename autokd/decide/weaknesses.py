@@ -6,7 +6,7 @@ where the verdict stays, it does not rest on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress, product
 
@@ -46,11 +46,12 @@ def settling_seeds(weak: Sequence[Weakness]) -> int | None:
     return max((weakness.seeds for weakness in weak if weakness.seeds), default=None)
 
 
-def weaknesses(judged: Judgement) -> tuple[Weakness, ...]:
-    """None of them: the verdict is strong."""
-    sources = (_trouble, _test_seen, _untried, _noise, _costs, _volume)
+def weaknesses(judged: Judgement, found: Sequence[Change] | None = None) -> tuple[Weakness, ...]:
+    """None of them: the verdict is strong. `found`: what would change it, where that is known already."""
+    sources = (_trouble, _test_seen, _untried, _noise, _costs)
     return (
         *(Weakness(sentence) for source in sources for sentence in source(judged)),
+        *(Weakness(sentence) for sentence in _volume(judged, found)),
         *(weakness for source in (_few_seeds, _shortcomings, _contest) for weakness in source(judged)),
     )
 
@@ -259,7 +260,7 @@ def _cost_sentence(judged: Judgement, verdict: Verdict) -> str:
     )
 
 
-def _volume(judged: Judgement) -> Iterator[str]:
+def _volume(judged: Judgement, found: Sequence[Change] | None) -> Iterator[str]:
     """A cheaper student that was passed over only because nobody said how many requests there are."""
     if judged.policy.requests_per_month is not None or not judged.teacher_eligible:
         return
@@ -268,7 +269,11 @@ def _volume(judged: Judgement) -> Iterator[str]:
         return
     open_ = passed_over - judged.eligible
     for admitted in (set[int](), open_) if open_ else (set[int](),):
-        for change in volume_changes(judged.comparison, judged.policy, admitted):
+        if found is None or admitted:
+            along: Iterable[Change] = volume_changes(judged.comparison, judged.policy, admitted)
+        else:
+            along = (change for change in found if change.dial == "volume")
+        for change in along:
             pick = at_volume(judged.comparison, judged.policy, change.region.near, admitted).pick
             if pick is not None and pick.number in passed_over and change.region.verdict != judged.verdict:
                 yield _volume_sentence(judged, pick, change)

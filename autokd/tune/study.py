@@ -57,7 +57,8 @@ class Ledger:
         self._running: dict[int, tuple[Arm, optuna.Trial]] = {}
         with damage_named(path):
             write_ahead(path)
-            self._studies = {arm: self._open(path, arm) for arm in ARMS if self._names[arm]}
+            storage = self._storage()
+            self._studies = {arm: self._open(storage, arm) for arm in ARMS if self._names[arm]}
             self._recover()
 
     # ---- asking ----------------------------------------------------------------------------------------------
@@ -211,13 +212,18 @@ class Ledger:
 
     # ---- inside ----------------------------------------------------------------------------------------------
 
-    def _open(self, path: Path, arm: Arm) -> optuna.Study:
+    def _storage(self) -> optuna.storages.RDBStorage:
+        """One for both arms: opening it takes longer than most of what is asked of it."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        return optuna.storages.RDBStorage(f"sqlite:///{self._path}", engine_kwargs={"connect_args": {"timeout": 60}})
+
+    def _open(self, storage: optuna.storages.RDBStorage, arm: Arm) -> optuna.Study:
+        import optuna
+
         name = f"{arm}-{digest(*self._names[arm], self._space.fingerprint, self._plan.fingerprint)}"
-        storage = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
-        _refuse_another(path, arm, name, optuna.get_all_study_names(storage))
+        _refuse_another(self._path, arm, name, optuna.get_all_study_names(storage))
         seed = sampler_seed(self._plan.seed, _trials_in(storage), ARMS.index(arm))
         study = optuna.create_study(
             study_name=name,
