@@ -20,8 +20,8 @@ from autokd.naming import named, set_to
 from autokd.progress import Listener
 from autokd.records import Recipe, Record, Teacher
 from autokd.teacher.sanity_check import check_teacher
+from autokd.teacher.train import SEED, TeacherTraining
 from autokd.training.evaluate import Normalisation, accuracy, calibrating_temperature, predict
-from autokd.training.loop import Training, train
 from autokd.training.presets import preset
 from autokd.weights.hub import check_pretrained
 from autokd.weights.loading import fit_state, read_class_names, read_state, weights_fingerprint
@@ -29,11 +29,9 @@ from autokd.weights.save import save_state
 from autokd.zoo.build import REFUSALS, build, check_name, head_names, normalisation, reason
 from autokd.zoo.count import module_macs
 
-FORMAT = 1
-VIEWS_SEED = 1_000_003  # the teacher's own training views
-TEACHER_SEED = 0
+FORMAT = 2
 # training images up to ... -> epochs from scratch, epochs of fine-tuning
-_EPOCHS = ((2_000, 8, 8), (20_000, 10, 4), (200_000, 30, 3), (float("inf"), 90, 2))
+_EPOCHS = ((2_000, 5, 5), (20_000, 20, 10), (200_000, 40, 15), (float("inf"), 90, 5))
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,7 @@ def _obtain(config: SearchConfig, data: TaskData, device: str, listener: Listene
     mode, name = weights_mode(config), config.teacher
     classes, size = len(data.task.classes), data.task.transform.image_size
     if mode == "scratch":
-        torch.manual_seed(TEACHER_SEED)
+        torch.manual_seed(SEED)
         model = build(name, classes, size)
         return _trained(config, data, device, listener, model, "scratch", "trained here from scratch")
     if mode == "pretrained":
@@ -154,7 +152,7 @@ def _obtain(config: SearchConfig, data: TaskData, device: str, listener: Listene
 
 def _pretrained(config: SearchConfig, data: TaskData, device: str, listener: Listener) -> _Origin:
     name, classes, size = config.teacher, len(data.task.classes), data.task.transform.image_size
-    torch.manual_seed(TEACHER_SEED)
+    torch.manual_seed(SEED)
     try:
         model = build(name, classes, size, pretrained=True)
     except UsageError:
@@ -173,7 +171,7 @@ def _pretrained(config: SearchConfig, data: TaskData, device: str, listener: Lis
 
 def _from_file(config: SearchConfig, data: TaskData, device: str, listener: Listener, path: Path) -> _Origin:
     name, classes, size = config.teacher, data.task.classes, data.task.transform.image_size
-    torch.manual_seed(TEACHER_SEED)
+    torch.manual_seed(SEED)
     model = build(name, len(classes), size)
     replaced = fit_state(model, read_state(path), head_names(model), name)
     if replaced and not config.teacher_epochs:
@@ -223,40 +221,32 @@ def _trained(
 ) -> _Origin:
     """Train on all labels of the task, or take what an earlier run has trained in just this way."""
     data = data.unhidden()
-    epochs = teacher_epochs(config, len(data.train), source == "scratch")
     fine_tuning = source != "scratch"
-    rate = preset(fine_tuning).rate
-    recipe = Recipe(learning_rate=rate, fine_tuning=fine_tuning, epochs=epochs, batch_size=config.batch_size or 64)
+    recipe = Recipe(
+        learning_rate=preset(fine_tuning).rate,
+        fine_tuning=fine_tuning,
+        epochs=teacher_epochs(config, len(data.train), not fine_tuning),
+        batch_size=config.batch_size or 64,
+    )
     key = digest(FORMAT, config.teacher, source, data.task.shared_fingerprint, recipe)
     folder = config.cache_dir / "teachers" / key
     hold, source_file = Hold(folder), f"teachers/{key}/weights.safetensors"
-    weights = f"{weights}, {epochs} epochs"
     if (folder / "teacher.json").exists():
         if (kept := _kept(folder, model)) is not None:
-            listener.note(f"Reusing the teacher {config.teacher}, {weights}, from an earlier run.")
-            return _Origin(kept, weights, 0.0, own=False, source=source_file)
+            known, about = kept
+            listener.note(f"Reusing the teacher {config.teacher}, {about.weights}, from an earlier run.")
+            return _Origin(known, about.weights, 0.0, own=False, source=source_file)
         listener.note(f"The teacher kept in {folder} is damaged or of another version; it is trained again.")
-    training = Training(
-        data=data,
-        model=model,
-        normalisation=normalisation_of(model),
-        recipe=recipe,
-        seed=TEACHER_SEED,
-        views_seed=VIEWS_SEED,
-        device=device,
-        checkpoint=folder / "checkpoint.pt",
-    )
-    seconds = 0.0
-    for epoch in train(training):
-        seconds += epoch.seconds
-        what = f"training {config.teacher}, validation accuracy {epoch.val_accuracy:.1%}"
-        listener.advance(what, epoch.epoch, epochs, seconds / epoch.epoch * (epochs - epoch.epoch))
-    _keep(folder, model, config.teacher, weights, data, seconds)
+    training = TeacherTraining(config.teacher, model, normalisation_of(model), data, recipe, folder, device)
+    trained = training.run(listener)
+    weights = f"{weights}, epoch {trained.epoch} of {recipe.epochs}, learning rate {trained.rate:.2g}"
+    _keep(folder, model, config.teacher, weights, data, trained.seconds)
+    training.clear()
     hold.close()
-    return _Origin(model, weights, seconds, own=False, source=source_file)
+    return _Origin(model, weights, trained.seconds, own=False, source=source_file)
 
 
-def _kept(folder: Path, model: nn.Module) -> nn.Module | None:
+def _kept(folder: Path, model: nn.Module) -> tuple[nn.Module, Kept] | None:
     """The teacher kept in `folder`, as it was when it was kept, else None; `model` itself is left alone."""
     kept = copy.deepcopy(model)
     try:
@@ -264,7 +254,7 @@ def _kept(folder: Path, model: nn.Module) -> nn.Module | None:
     except (TeacherError, RuntimeError):
         return None
     about = read_sealed(folder / "teacher.json", Kept)
-    return kept if about is not None and weights_fingerprint(kept) == about.fingerprint else None
+    return (kept, about) if about is not None and weights_fingerprint(kept) == about.fingerprint else None
 
 
 def _keep(folder: Path, model: nn.Module, name: str, weights: str, data: TaskData, seconds: float) -> None:
@@ -278,4 +268,3 @@ def _keep(folder: Path, model: nn.Module, name: str, weights: str, data: TaskDat
         fingerprint=weights_fingerprint(model),
     )
     write_sealed(folder / "teacher.json", about)
-    (folder / "checkpoint.pt").unlink(missing_ok=True)

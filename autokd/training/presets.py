@@ -13,6 +13,11 @@ class Preset(NamedTuple):
     high: float
     head_factor: float  # the head's rate / the body's
 
+    @property
+    def tried(self) -> tuple[float, ...]:
+        """Rates that a teacher is tried at before its long training."""
+        return self.rate / 3, self.rate, 3 * self.rate
+
 
 FROM_SCRATCH = Preset(rate=1e-3, low=3e-4, high=3e-3, head_factor=1.0)
 FINE_TUNING = Preset(rate=2e-4, low=2e-5, high=1e-3, head_factor=5.0)

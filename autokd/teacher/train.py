@@ -1,0 +1,167 @@
+"""A teacher trained here: short runs choose the learning rate, one long training keeps its best epoch."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from autokd.cache.sealed import read_sealed, write_sealed
+from autokd.data.task import TaskData
+from autokd.errors import TrainingError
+from autokd.progress import Listener
+from autokd.records import EpochReport, Recipe, Record
+from autokd.training.evaluate import Normalisation
+from autokd.training.loop import Training, train
+from autokd.training.presets import preset
+from autokd.weights.loading import read_state
+from autokd.weights.save import save_state
+
+VIEWS_SEED = 1_000_003  # the teacher's own training views
+SEED = 0
+SHORT_SHARE = 8  # the long training / a short one
+LEAST = 4  # epochs; shorter trainings take the usual learning rate
+CHECKPOINT, BEST, BEST_WEIGHTS, RATES = "checkpoint.pt", "best.json", "best.safetensors", "rates.json"
+
+
+class Tried(Record):
+    """How well a short run did on validation; worst of all where it diverged."""
+
+    rate: float
+    val_accuracy: float
+    val_nll: float
+
+
+class _Rates(Record):
+    tried: tuple[Tried, ...] = ()
+
+
+class _Best(Record):
+    epoch: int
+    val_accuracy: float
+    val_nll: float
+
+
+@dataclass(frozen=True)
+class TeacherTraining:
+    """Everything that the training of a teacher needs; `recipe` has the usual learning rate.
+
+    folder: in the cache; what an interrupted training has left there is continued.
+    """
+
+    name: str
+    model: nn.Module
+    normalisation: Normalisation
+    data: TaskData
+    recipe: Recipe
+    folder: Path
+    device: str
+
+    def run(self, listener: Listener) -> Trained:
+        """Train `model`, in place; raises TrainingError where no learning rate works."""
+        progress = _Progress(self, listener)
+        rate = self._best_rate(progress)
+        recipe = self.recipe.model_copy(update={"learning_rate": rate})
+        best = read_sealed(self.folder / BEST, _Best)
+        patience = max(5, recipe.epochs // 2)
+        for report in train(self._training(self.model, recipe, self.folder / CHECKPOINT)):
+            progress.tell(report, f"training {self.name}")
+            if best is None or (report.epoch > best.epoch and _rank(report) > _rank(best)):
+                best = self._keep(report)
+            if report.epoch - best.epoch >= patience:
+                break
+        if best is None:
+            return Trained(rate, 0, progress.seconds)
+        self.model.load_state_dict(read_state(self.folder / BEST_WEIGHTS))
+        return Trained(rate, best.epoch, progress.seconds)
+
+    def clear(self) -> None:
+        """Remove what only an interrupted training needs."""
+        for name in (CHECKPOINT, BEST, BEST_WEIGHTS, RATES):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def _best_rate(self, progress: _Progress) -> float:
+        """Of three, that of the short run which did best on validation."""
+        short = short_epochs(self.recipe.epochs)
+        if not short:
+            return self.recipe.learning_rate
+        tried = list((read_sealed(self.folder / RATES, _Rates) or _Rates()).tried)
+        for rate in preset(self.recipe.fine_tuning).tried[len(tried) :]:
+            tried.append(self._try(rate, short, progress))
+            write_sealed(self.folder / RATES, _Rates(tried=tuple(tried)))
+        best = max(tried, key=_rank)
+        if best.val_accuracy < 0:
+            raise TrainingError(f"the loss of {self.name} diverged at every learning rate that was tried")
+        return best.rate
+
+    def _try(self, rate: float, epochs: int, progress: _Progress) -> Tried:
+        recipe = self.recipe.model_copy(update={"learning_rate": rate, "epochs": epochs})
+        checkpoint = self.folder / f"short-{rate:g}.pt"
+        tried = Tried(rate=rate, val_accuracy=-1.0, val_nll=float("inf"))
+        try:
+            for report in train(self._training(copy.deepcopy(self.model), recipe, checkpoint)):
+                progress.tell(report, f"trying learning rate {rate:g} on {self.name}")
+                tried = Tried(rate=rate, val_accuracy=report.val_accuracy, val_nll=report.val_nll)
+        except TrainingError:
+            tried = Tried(rate=rate, val_accuracy=-1.0, val_nll=1e30)
+        checkpoint.unlink(missing_ok=True)
+        return tried
+
+    def _training(self, model: nn.Module, recipe: Recipe, checkpoint: Path) -> Training:
+        return Training(
+            data=self.data,
+            model=model,
+            normalisation=self.normalisation,
+            recipe=recipe,
+            seed=SEED,
+            views_seed=VIEWS_SEED,
+            device=self.device,
+            checkpoint=checkpoint,
+        )
+
+    def _keep(self, report: EpochReport) -> _Best:
+        save_state(self.folder / BEST_WEIGHTS, self.model.state_dict())
+        best = _Best(epoch=report.epoch, val_accuracy=report.val_accuracy, val_nll=report.val_nll)
+        write_sealed(self.folder / BEST, best)
+        return best
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The learning rate that was chosen, the epoch that was kept, and the device seconds of all runs."""
+
+    rate: float
+    epoch: int
+    seconds: float
+
+
+def short_epochs(epochs: int) -> int:
+    """Epochs of each short run; none where the training itself is short."""
+    return max(1, epochs // SHORT_SHARE) if epochs >= LEAST else 0
+
+
+def all_epochs(epochs: int, fine_tuning: bool) -> int:
+    """Of the long training and of the short runs before it."""
+    return epochs + len(preset(fine_tuning).tried) * short_epochs(epochs)
+
+
+def _rank(found: EpochReport | Tried | _Best) -> tuple[float, float]:
+    return found.val_accuracy, -found.val_nll
+
+
+class _Progress:
+    """Tells the listener of every epoch, and adds up their seconds."""
+
+    def __init__(self, training: TeacherTraining, listener: Listener) -> None:
+        self._listener = listener
+        self._total = all_epochs(training.recipe.epochs, training.recipe.fine_tuning)
+        self._done, self.seconds = 0, 0.0
+
+    def tell(self, report: EpochReport, what: str) -> None:
+        """One epoch more."""
+        self._done += 1
+        self.seconds += report.seconds
+        left = self.seconds / self._done * (self._total - self._done)
+        self._listener.advance(f"{what}, validation accuracy {report.val_accuracy:.1%}", self._done, self._total, left)

@@ -1,0 +1,94 @@
+"""The training of a teacher: which learning rate it takes, which epoch it keeps, and when it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from helpers_images import Recorder
+from torch import nn
+
+from autokd.errors import TrainingError
+from autokd.records import EpochReport, Recipe
+from autokd.teacher import train as module
+from autokd.teacher.train import TeacherTraining, all_epochs, short_epochs
+from autokd.training.loop import Training
+
+
+def played(monkeypatch: pytest.MonkeyPatch, accuracies: dict[float, list[float]]) -> list[tuple[float, int]]:
+    """Trainings that report these accuracies by learning rate; the model holds the number of its last epoch.
+
+    Returns a list of those that are made: rate and epochs asked for.
+    """
+    made: list[tuple[float, int]] = []
+
+    def train(training: Training) -> Iterator[EpochReport]:
+        rate, epochs = training.recipe.learning_rate, training.recipe.epochs
+        made.append((rate, epochs))
+        for epoch, accuracy in enumerate(accuracies[rate][:epochs], start=1):
+            if accuracy < 0:
+                raise TrainingError("the loss diverged")
+            with torch.no_grad():
+                training.model.weight.fill_(epoch)
+            yield EpochReport(
+                epoch=epoch, train_loss=0, val_accuracy=accuracy, val_nll=0, learning_rate=rate, seconds=1.0
+            )
+
+    monkeypatch.setattr(module, "train", train)
+    return made
+
+
+def training(folder: Path, epochs: int) -> TeacherTraining:
+    recipe = Recipe(learning_rate=1e-3, epochs=epochs, batch_size=8)
+    return TeacherTraining("net", nn.Linear(1, 1), ((0,), (1,)), None, recipe, folder, "cpu")  # type: ignore[arg-type]
+
+
+def test_the_best_of_three_rates_is_trained_long_and_its_best_epoch_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = [0.5, 0.8, 0.7, 0.9, 0.9, 0.6, 0.6, 0.6]
+    made = played(monkeypatch, {1e-3 / 3: [0.3], 1e-3: [0.4], 3e-3: long})
+    asked, hearing = training(tmp_path, 8), Recorder()
+    found = asked.run(hearing)
+    assert made == [(1e-3 / 3, 1), (1e-3, 1), (3e-3, 1), (3e-3, 8)]
+    assert (found.rate, found.epoch, found.seconds) == (3e-3, 4, 11.0)
+    assert asked.model.weight.item() == 4
+    assert [step[1:] for step in hearing.steps] == [(number, 11) for number in range(1, 12)]
+
+
+def test_a_rate_that_diverges_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played(monkeypatch, {1e-3 / 3: [0.3] * 8, 1e-3: [-1], 3e-3: [-1]})
+    assert training(tmp_path, 8).run(Recorder()).rate == 1e-3 / 3
+
+
+def test_where_all_diverge_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played(monkeypatch, {1e-3 / 3: [-1], 1e-3: [-1], 3e-3: [-1]})
+    with pytest.raises(TrainingError, match="the loss of net diverged at every learning rate that was tried"):
+        training(tmp_path, 8).run(Recorder())
+
+
+def test_half_of_the_training_without_any_progress_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played(monkeypatch, {1e-3 / 3: [0.1] * 5, 1e-3: [0.2, 0.5, *[0.4] * 38], 3e-3: [0.1] * 5})
+    asked = training(tmp_path, 40)
+    found = asked.run(Recorder())
+    assert found.epoch == 2
+    assert found.seconds == 3 * 5 + 22
+    assert asked.model.weight.item() == 2
+
+
+def test_short_trainings_take_the_usual_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = played(monkeypatch, {1e-3: [0.4, 0.5, 0.6]})
+    assert training(tmp_path, 3).run(Recorder()).epoch == 3
+    assert made == [(1e-3, 3)]
+    assert [short_epochs(epochs) for epochs in (0, 3, 4, 16, 90)] == [0, 0, 1, 2, 11]
+    assert [all_epochs(epochs, fine_tuning=True) for epochs in (3, 5, 40)] == [3, 8, 55]
+
+
+def test_nothing_is_left_of_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played(monkeypatch, {1e-3 / 3: [0.3], 1e-3: [0.4] * 8, 3e-3: [0.1]})
+    asked = training(tmp_path, 8)
+    asked.run(Recorder())
+    asked.clear()
+    assert not list(tmp_path.iterdir())
