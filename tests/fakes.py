@@ -18,7 +18,6 @@ from autokd.runs.folder import Run
 from autokd.testing.fake_engine import FakeEngine, FakeFactory, FakeWorkshop
 from autokd.testing.fake_meter import FakeMeter
 from autokd.tune.engines.protocol import Engine, Job, WorkshopFactory
-from autokd.weights.start import Supply
 
 CLASSES = 10
 
@@ -27,6 +26,16 @@ def default_quality(job: Job) -> float:
     """Validation accuracy: larger students are better, distilling helps a little."""
     base = {"test_resnet": 0.90, "lcnet_035": 0.91, "mobilenetv3_small_050": 0.935, "lcnet_050": 0.94}
     return base[job.proposal.student] + (0.02 if job.proposal.arm == "distill" else 0.0)
+
+
+class NoWeights:
+    """See Supply: students start at random. The real one loads torch and timm, which takes seconds."""
+
+    asked = "scratch"
+
+    def lacks(self, student: str) -> str:
+        """See Supply."""
+        return "random weights were asked for"
 
 
 @dataclass(frozen=True)
@@ -107,8 +116,8 @@ class FakeParts(Parts):
             folder="nowhere", views=views, wanted=views, reused=0, seconds=10.0, total_seconds=10.0, **self.labelled
         )
 
-    def supply(self, config: SearchConfig) -> Supply:
-        return Supply("scratch")
+    def supply(self, config: SearchConfig) -> Any:
+        return NoWeights()
 
     def _workshop(self) -> FakeWorkshop:
         return FakeWorkshop(self.quality, self.labels, CLASSES, trained=self.trained)
