@@ -12,45 +12,45 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from fakes import Hearing
 from PIL import Image
 
 import autokd
+from autokd.cli import main
 from autokd.config import default_cache_dir
 from autokd.data.task import open_task
 from autokd.data.views import clean_view
 from autokd.records import Task
 from autokd.result import SearchResult
+from autokd.runs.folder import Run
+from autokd.runs.store import TEACHER
 from autokd.training.evaluate import accuracy
 
 pytestmark = pytest.mark.slow
 
-QUICK: dict[str, Any] = {
-    "teacher": "resnet10t",
-    "max_cost": 1.0,
-    "trials": 4,
-    "epochs": 2,
-    "seeds": 2,
-    "finalists": 1,
-    "teacher_epochs": 4,
-    "min_retention": 0.05,  # so that even these students are good enough to be recommended
-}
 
-
-def quick_search(space: Path, output: Path, **options: Any) -> SearchResult:
-    return autokd.search(**{**QUICK, "space": str(space), "output": output, **options})
-
-
-def flags(space: Path, output: Path, **options: Any) -> list[str]:
-    """The same search as a command."""
-    settings = {**QUICK, "space": space, "output": output, **options}
-    return [part for key, value in settings.items() for part in ("--" + key.replace("_", "-"), str(value))]
+def flags(output: Path, **settings: Any) -> list[str]:
+    """A search as a command line."""
+    settings["output"] = output
+    return ["search", *(part for key, value in settings.items() for part in ("--" + key.replace("_", "-"), str(value)))]
 
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "autokd", *arguments]
+
+
+def called(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str
+) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of the command in this process."""
+    monkeypatch.setattr(sys, "argv", ["autokd", *arguments])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    captured = capsys.readouterr()
+    return int(exit_.value.code or 0), captured.out, captured.err
 
 
 @pytest.fixture
@@ -72,7 +72,18 @@ def picture_folder(tmp_path: Path) -> Path:
 
 def test_a_search_on_the_digits_and_its_student(space_file: Path, tmp_path: Path) -> None:
     hearing = Hearing()
-    result = quick_search(space_file, tmp_path / "run", listener=hearing)
+    settings: dict[str, Any] = {
+        "teacher": "resnet10t",
+        "max_cost": 1.0,
+        "trials": 4,
+        "epochs": 2,
+        "seeds": 2,
+        "finalists": 1,
+        "teacher_epochs": 4,
+        "min_retention": 0.05,
+        "space": str(space_file),
+    }
+    result = autokd.search(**settings, output=tmp_path / "run", listener=hearing)
     assert result.verdict in {"distill", "use_small_model", "keep_teacher"}
     assert result.report.task["data"] == "digits"
     states = {trial.state for trial in result.trials.itertuples()}
@@ -84,13 +95,23 @@ def test_a_search_on_the_digits_and_its_student(space_file: Path, tmp_path: Path
     if result.verdict in {"distill", "use_small_model"}:
         check_student(result)
 
-    cheaper = Hearing()
-    again = quick_search(space_file, tmp_path / "again", listener=cheaper, max_cost=0.5)
+    class Enough(Exception):
+        """What is shared is at hand."""
+
+    class Cheaper(Hearing):
+        def stage(self, title: str) -> None:
+            if title == "Search":
+                raise Enough
+
+    cheaper = Cheaper()
+    settings["max_cost"] = 0.5
+    with pytest.raises(Enough):
+        autokd.search(**settings, output=tmp_path / "again", listener=cheaper)
     told = " ".join(cheaper.notes)
     assert "Reusing the teacher" in told
     assert "Reusing the soft labels" in told
-    assert again.report.teacher.fingerprint == result.report.teacher.fingerprint
-    assert again.report.search.stages["teacher"] == 0
+    assert TEACHER.read(tmp_path / "again").fingerprint == result.report.teacher.fingerprint
+    assert Run(tmp_path / "again").manifest.stages["teacher"] == 0
 
 
 def check_student(result: SearchResult) -> None:
@@ -109,60 +130,64 @@ def check_student(result: SearchResult) -> None:
 
 
 def test_an_image_folder_with_a_corrupt_file(
-    picture_folder: Path, space_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    picture_folder: Path,
+    quick: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bad = picture_folder / "train" / "2" / "bad.png"
     bad.write_bytes((picture_folder / "train" / "2" / "001.png").read_bytes()[:100])
-    arguments = flags(space_file, tmp_path / "run", data=picture_folder, teacher_weights="scratch", min_retention=0.3)
-    refused = subprocess.run(command("search", *arguments), capture_output=True, text=True, check=False)
-    assert refused.returncode == 2
-    assert "bad.png" in refused.stderr
-    assert "--on-corrupt skip" in refused.stderr
+    quick |= {"data": picture_folder, "min_retention": 0.3}
+    del quick["image_size"]
+    arguments = flags(tmp_path / "run", **quick)
+    code, _, errors = called(capsys, monkeypatch, *arguments)
+    assert code == 2
+    assert "bad.png" in errors
+    assert "--on-corrupt skip" in errors
     assert not (tmp_path / "run").exists()
-    skipped = subprocess.run(
-        command("search", *arguments, "--on-corrupt", "skip", "--json"), capture_output=True, text=True, check=False
-    )
-    assert skipped.returncode == 0, skipped.stderr
-    report = json.loads(skipped.stdout)
+    code, output, errors = called(capsys, monkeypatch, *arguments, "--on-corrupt", "skip", "--json")
+    assert code == 0, errors
+    report = json.loads(output)
     assert report["task"]["classes"] == ["1", "2", "10"]
     assert (report["task"]["train"] + report["task"]["val"], report["task"]["test"]) == (180, 60)
     assert "bad.png" in report["task"]["skipped"][0]
 
 
-def test_kill_9_in_the_middle_then_resume(space_file: Path, tmp_path: Path) -> None:
+def test_kill_9_in_the_middle_then_resume(quick: dict[str, Any], tmp_path: Path) -> None:
     run = tmp_path / "run"
-    arguments = flags(space_file, run)
-    process = subprocess.Popen(command("search", *arguments), stderr=subprocess.DEVNULL, env=dict(os.environ))
+    quick |= {"trials": 4, "epochs": 4}
+    process = subprocess.Popen(command(*flags(run, **quick)), stderr=subprocess.DEVNULL, env=dict(os.environ))
     deadline = time.monotonic() + 240
     while not (run / "trials" / "1" / "history.csv").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+        time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (run / "report.json").exists()
     before = (run / "trials" / "0" / "history.csv").stat().st_mtime_ns
-    result = quick_search(space_file, run, resume=True)
+    result = autokd.search(**quick, output=run, resume=True)
     assert (run / "trials" / "0" / "history.csv").stat().st_mtime_ns == before, "a finished trial was trained again"
     assert sorted(result.trials["number"]) == [0, 1, 2, 3]
-    whole = quick_search(space_file, tmp_path / "whole")
-    columns = ["number", "arm", "student", "temperature", "alpha", "learning_rate"]
+    whole = autokd.search(**quick, output=tmp_path / "whole")
+    columns = ["number", "arm", "student", "temperature", "alpha", "learning_rate", "val_accuracy"]
     assert result.trials.iloc[:2][columns].equals(whole.trials.iloc[:2][columns])
-    assert result.trials.iloc[:2]["val_accuracy"].equals(whole.trials.iloc[:2]["val_accuracy"])
+    for number in ("0", "1"):
+        one, other = (pd.read_csv(root / "trials" / number / "history.csv") for root in (run, whole.path))
+        assert one.drop(columns="seconds").equals(other.drop(columns="seconds"))
 
 
 @pytest.mark.ray
-def test_ray_ends_with_the_same_kind_of_folder_and_resumes(space_file: Path, tmp_path: Path) -> None:
+def test_ray_ends_with_the_same_kind_of_folder_and_resumes(
+    quick: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = tmp_path / "run"
-    arguments = flags(space_file, run, engine="ray", workers=2)
-    done = subprocess.run(command("search", *arguments), capture_output=True, text=True, check=False)
+    arguments = flags(run, **quick, engine="ray", workers=2)
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     result = autokd.load_run(run)
-    assert result.trials["arm"].value_counts().to_dict() == {"distill": 2, "direct": 2}
+    assert result.trials["arm"].value_counts().to_dict() == {"distill": 1, "direct": 1}
     assert all(f.accuracy.seeds == 2 for f in result.report.finalists)
-    again = subprocess.run(
-        command("search", "--resume", "--output", str(run), "--engine", "local"),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert again.returncode == 0, again.stderr
+    arguments = ["search", "--resume", "--output", str(run), "--engine", "local"]
+    code, _, errors = called(capsys, monkeypatch, *arguments)
+    assert code == 0, errors
     assert autokd.load_run(run).report.finalists == result.report.finalists

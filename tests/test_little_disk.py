@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from fakes import FakeParts, Hearing
-from helpers_images import write_pattern_folder
 
 import autokd
 from autokd.config import SearchConfig
@@ -24,10 +23,8 @@ EPOCHS = 3
 
 
 @pytest.fixture
-def search(space_file, tmp_path, monkeypatch):
+def search(quick, tmp_path, monkeypatch):
     """A search on 90 patterns whose disk has `free` bytes, and every training that it made."""
-    few = {"a": 10, "b": 10, "c": 10}
-    data = write_pattern_folder(tmp_path / "data", {"train": {"a": 30, "b": 30, "c": 30}, "val": few, "test": few})
     trainings: list[loop.Training] = []
 
     def search(free: float, **options: Any) -> tuple[SearchResult, list[loop.Training], list[str]]:
@@ -38,22 +35,8 @@ def search(space_file, tmp_path, monkeypatch):
         monkeypatch.setattr(disk_plan.shutil, "disk_usage", lambda _: Usage)
         monkeypatch.setattr(worker, "train", lambda training: trainings.append(training) or loop.train(training))
         hearing = Hearing()
-        settings = {
-            "teacher": "resnet10t",
-            "max_cost": 1.0,
-            "cost_model": "params",
-            "space": str(space_file),
-            "data": str(data),
-            "image_size": 32,
-            "teacher_weights": "scratch",
-            "teacher_epochs": 4,
-            "trials": 2,
-            "epochs": EPOCHS,
-            "seeds": 2,
-            "finalists": 1,
-            "batch_size": 30,
-        }
-        result = autokd.search(**{**settings, "output": tmp_path / "run", "listener": hearing, **options})
+        settings = {**quick, "epochs": EPOCHS, "output": tmp_path / "run", "listener": hearing}
+        result = autokd.search(**settings, **options)
         return result, trainings, hearing.notes
 
     return search

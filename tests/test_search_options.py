@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
-from helpers_images import write_pattern_folder
 
 import autokd
 from autokd.training import loop
@@ -18,10 +18,8 @@ REASON = "not compiled: it takes 9 s and saves 1 s over 9 steps (1 ms a step aga
 
 @pytest.mark.slow
 def test_averages_compiling_colour_and_erasing_reach_both_arms(
-    space_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quick: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = {"a": 10, "b": 10, "c": 10}
-    data = write_pattern_folder(tmp_path / "data", {"train": {"a": 30, "b": 30, "c": 30}, "val": few, "test": few})
     trainings: list[loop.Training] = []
     tried: list[int] = []
 
@@ -31,26 +29,8 @@ def test_averages_compiling_colour_and_erasing_reach_both_arms(
 
     monkeypatch.setattr(worker, "train", lambda training: trainings.append(training) or loop.train(training))
     monkeypatch.setattr(worker, "try_compile", try_compile)
-    result = autokd.search(
-        teacher="resnet10t",
-        max_cost=1.0,
-        cost_model="params",
-        space=str(space_file),
-        data=str(data),
-        image_size=32,
-        teacher_weights="scratch",
-        teacher_epochs=4,
-        trials=2,
-        epochs=2,
-        seeds=2,
-        finalists=1,
-        batch_size=30,
-        ema=0.9,
-        compile=True,
-        colour=0.3,
-        erase=0.5,
-        output=tmp_path / "run",
-    )
+    options = {"ema": 0.9, "compile": True, "colour": 0.3, "erase": 0.5}
+    result = autokd.search(**quick, **options, output=tmp_path / "run")
     assert {training.recipe.alpha > 0 for training in trainings} == {True, False}
     assert {training.recipe.ema for training in trainings} == {0.9}
     transform = trainings[0].data.task.transform

@@ -15,7 +15,6 @@ import autokd
 from autokd.config import SearchConfig, default_cache_dir
 from autokd.errors import ConfigError, RunError
 from autokd.pipeline.search import run_search
-from autokd.result import SearchResult
 from autokd.training import loop
 from autokd.tune import worker
 from autokd.weights.published import without_head
@@ -27,10 +26,10 @@ STUDENTS = ("test_resnet", "lcnet_050")
 
 @pytest.fixture
 def given(tmp_path: Path) -> Path:
-    """Weights of two students: one with a head of the digits' own classes, one of a thousand others."""
+    """Weights of two students: one with a head of the task's own classes, one of a thousand others."""
     folder = tmp_path / "given"
     folder.mkdir()
-    for name, classes, labels in (("test_resnet", 10, [str(i) for i in range(10)]), ("lcnet_050", 1000, None)):
+    for name, classes, labels in (("test_resnet", 3, ["a", "b", "c"]), ("lcnet_050", 1000, None)):
         torch.manual_seed(11)
         state = {key: tensor.contiguous() for key, tensor in build(name, classes, 32).state_dict().items()}
         metadata = {"label_names": json.dumps(labels)} if labels else None
@@ -38,25 +37,9 @@ def given(tmp_path: Path) -> Path:
     return folder
 
 
-def quick(space: Path, output: Path, **options: Any) -> SearchResult:
-    settings = {
-        "teacher": "resnet10t",
-        "max_cost": 1.0,
-        "cost_model": "params",
-        "space": str(space),
-        "trials": 4,
-        "epochs": 1,
-        "seeds": 2,
-        "finalists": 1,
-        "teacher_epochs": 4,
-        "min_retention": 0.05,
-    }
-    return autokd.search(**{**settings, "output": output, **options})
-
-
 @pytest.mark.slow
 def test_both_arms_start_from_given_weights_and_fitting_ones_are_a_finalist_as_they_are(
-    given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    given: Path, quick: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[tuple[str, dict[str, torch.Tensor]]] = []
 
@@ -68,8 +51,9 @@ def test_both_arms_start_from_given_weights_and_fitting_ones_are_a_finalist_as_t
     monkeypatch.setattr(worker, "train", train)
     space = tmp_path / "two.toml"
     space.write_text(f"[students]\ninclude = {json.dumps(STUDENTS)}\n")
-    result = quick(space, tmp_path / "run", student_weights=str(given))
-    bodies = {name: without_head(build(name, 10, 32)) for name in STUDENTS}
+    quick |= {"space": str(space), "trials": 4, "epochs": 1, "output": tmp_path / "run"}
+    result = autokd.search(**quick, student_weights=str(given))
+    bodies = {name: without_head(build(name, 3, 32)) for name in STUDENTS}
     stored = {name: load_file(given / f"{name}.safetensors") for name in STUDENTS}
     for _, state in begun:
         (name,) = [name for name in STUDENTS if bodies[name].keys() <= state.keys()]
@@ -92,10 +76,10 @@ def test_both_arms_start_from_given_weights_and_fitting_ones_are_a_finalist_as_t
     (looked,) = json.loads((result.path / "published.json").read_text())
     assert looked["val_accuracy"] == published.val_accuracy
 
-    again = quick(space, tmp_path / "run", student_weights=str(given), resume=True)
+    again = autokd.search(**quick, student_weights=str(given), resume=True)
     assert again.report.finalists == result.report.finalists
     with pytest.raises(RunError, match="another student_weights"):
-        quick(space, tmp_path / "run", student_weights="scratch", resume=True)
+        autokd.search(**quick, student_weights="scratch", resume=True)
 
 
 class Offline(FakeParts):
@@ -115,7 +99,8 @@ def test_offline_the_report_says_what_the_verdict_holds_for(space_file: Path, tm
     assert {f.weights for f in result.report.finalists} == {None}
 
 
-def test_what_cannot_be_used_is_refused_before_any_data_are_read(space_file: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_used_is_refused_before_any_data_are_read(quick: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="student_weights='nowhere' is not a folder"):
-        quick(space_file, tmp_path / "run", student_weights="nowhere", data="a folder that is not there")
+        quick["data"] = "a folder that is not there"
+        autokd.search(**quick, output=tmp_path / "run", student_weights="nowhere")
     assert not (tmp_path / "run").exists()
