@@ -2,51 +2,75 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from fakes import FakeParts
+from fakes import FakeParts, default_quality
 
+from autokd.cli import main
 from autokd.config import SearchConfig
 from autokd.pipeline.search import run_search
 from autokd.runs.folder import Run
 from autokd.tune.engines.local import _work
+from autokd.tune.engines.protocol import Job
 
-SCRIPT = """
-import sys, time
-sys.path.insert(0, sys.argv.pop(1))
-from pathlib import Path
-from fakes import FakeParts, default_quality
-import autokd.pipeline.search as search
-
-def slow(job):
-    Path("begun").touch()
-    time.sleep(0.5)
-    return default_quality(job)
-
-search.Parts = lambda: FakeParts(quality=slow)
-import autokd.cli
-autokd.cli.main()
-"""
+# processes that are forked from one that has imported all this start at once
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["timm", "optuna", "autokd.cli.search", "autokd.pipeline.search", "autokd.zoo.count"])
 
 
-def begun(tmp_path: Path, settings: SearchConfig, **options: object) -> subprocess.Popen[str]:
-    """A slow search whose first trial has begun."""
+def searching(folder: Path, arguments: list[str], ignored: bool) -> None:
+    """`autokd` with fakes, in a process of its own; its first training goes on until there is a file `signalled`."""
+    import autokd.pipeline.search as search
+
+    os.chdir(folder)
+    os.setsid()
+    output = os.open("output", os.O_WRONLY | os.O_CREAT)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    if ignored:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def slow(job: Job) -> float:
+        Path("begun").touch()
+        end = time.monotonic() + 60
+        while not Path("signalled").exists() and time.monotonic() < end:
+            time.sleep(0.01)
+        return default_quality(job)
+
+    search.Parts = lambda: FakeParts(quality=slow)  # type: ignore[assignment,misc]
+    sys.argv = ["autokd", "search", *arguments]
+    main()
+
+
+def begun(folder: Path, settings: SearchConfig, ignored: bool = False) -> Any:
+    """The process of a search whose first trial has begun."""
     flags = {"teacher": "resnet10t", "max-cost": 1.0, "space": settings.space, "epochs": 2, "trials": 4}
-    flags |= {"cache-dir": settings.cache_dir, "output": tmp_path / "run"}
+    flags |= {"cache-dir": settings.cache_dir, "output": folder / "run"}
     arguments = [f"--{name}={value}" for name, value in flags.items()]
-    command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parents[1]), "search", *arguments]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **streams, **options)  # type: ignore[call-overload]
+    process = FORKS.Process(target=searching, args=(folder, arguments, ignored))
+    process.start()
     end = time.monotonic() + 60
-    while not (tmp_path / "begun").exists() and process.poll() is None and time.monotonic() < end:
+    while not (folder / "begun").exists() and process.is_alive() and time.monotonic() < end:
         time.sleep(0.05)
-    return process  # type: ignore[no-any-return]
+    return process
+
+
+def signalled(process: Any, folder: Path, signals: list[signal.Signals]) -> tuple[int, str]:
+    """The exit code of such a search that gets these signals, and what it prints."""
+    for each in signals:
+        os.kill(process.pid, each)
+        time.sleep(0.05)
+    (folder / "signalled").touch()
+    process.join(60)
+    return process.exitcode, (folder / "output").read_text()
 
 
 @pytest.mark.parametrize(
@@ -56,11 +80,8 @@ def begun(tmp_path: Path, settings: SearchConfig, **options: object) -> subproce
 )
 def test_a_signal_is_one_ctrl_c(tmp_path: Path, settings: SearchConfig, signals: list[signal.Signals]) -> None:
     process = begun(tmp_path, settings)
-    for each in signals:
-        process.send_signal(each)
-        time.sleep(0.05)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130, output
+    code, output = signalled(process, tmp_path, signals)
+    assert code == 130, output
     assert "Stopping after this epoch" in output and "Traceback" not in output
     assert Run(tmp_path / "run").manifest.status == "interrupted"
     again = run_search(settings, output=tmp_path / "run", resume=True, parts=FakeParts())
@@ -69,19 +90,15 @@ def test_a_signal_is_one_ctrl_c(tmp_path: Path, settings: SearchConfig, signals:
 
 def test_a_second_sigterm_stops_at_once_and_that_is_on_record(tmp_path: Path, settings: SearchConfig) -> None:
     process = begun(tmp_path, settings)
-    for _ in range(2):
-        process.send_signal(signal.SIGTERM)
-        time.sleep(0.1)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130 and "stopped at once" in output and "Traceback" not in output
+    code, output = signalled(process, tmp_path, [signal.SIGTERM] * 2)
+    assert code == 130 and "stopped at once" in output and "Traceback" not in output
     assert Run(tmp_path / "run").manifest.status == "interrupted"
 
 
 def test_a_hangup_that_is_ignored_stays_ignored(tmp_path: Path, settings: SearchConfig) -> None:
-    process = begun(tmp_path, settings, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
-    process.send_signal(signal.SIGHUP)
-    output, _ = process.communicate(timeout=100)
-    assert process.returncode == 0, output
+    process = begun(tmp_path, settings, ignored=True)
+    code, output = signalled(process, tmp_path, [signal.SIGHUP])
+    assert code == 0, output
     assert Run(tmp_path / "run").manifest.status == "done"
 
 
@@ -105,7 +122,7 @@ def test_a_worker_leaves_signals_to_the_controller(tmp_path: Path) -> None:
 def test_what_a_killed_search_left_half_written_is_removed_on_resume(tmp_path: Path, settings: SearchConfig) -> None:
     process = begun(tmp_path, settings)
     process.kill()
-    process.communicate()
+    process.join()
     assert Run(tmp_path / "run").manifest.status == "running"
     left = [tmp_path / "run" / "trials" / "0" / ".checkpoint.pt.0123abcd.part", tmp_path / "run" / ".x.0123abcd.part"]
     for path in left:
