@@ -7,21 +7,26 @@ import json
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 import autokd
 from autokd.cli import cli
-from autokd.config import default_cache_dir
+from autokd.config import SearchConfig, default_cache_dir
 from autokd.pipeline.estimate import Estimate
 
 
-@pytest.fixture
-def estimate(space_file: Path) -> Estimate:
-    return autokd.estimate(
-        teacher="resnet10t", max_cost=1.0, space=str(space_file), trials=4, epochs=3, seeds=2, finalists=1
-    )
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def estimate(cache: Path, made: tuple[SearchConfig, Path]) -> Estimate:
+    sizes = {"trials": 4, "epochs": 3, "seeds": 2, "finalists": 1}
+    return autokd.estimate(teacher="resnet10t", max_cost=1.0, space=made[0].space, cache_dir=cache, **sizes)
 
 
 def test_the_plan_counts_every_image_and_its_money(estimate: Estimate) -> None:
@@ -83,21 +88,9 @@ def bytes_on_disk(root: Path) -> int:
 
 
 @pytest.mark.slow
-def test_a_search_stays_below_its_estimate(space_file: Path, tmp_path: Path) -> None:
+def test_a_search_stays_below_its_estimate(quick: dict[str, Any], tmp_path: Path) -> None:
     """What a search has on disk, looked at again and again while it runs."""
-    settings = {
-        "teacher": "resnet10t",
-        "max_cost": 1.0,
-        "space": str(space_file),
-        "cost_model": "params",
-        "trials": 2,
-        "epochs": 2,
-        "seeds": 2,
-        "finalists": 1,
-        "teacher_epochs": 2,
-        "min_retention": 0.05,
-    }
-    plan, cache, run = autokd.estimate(**settings), default_cache_dir(), tmp_path / "run"
+    plan, cache, run = autokd.estimate(**quick), default_cache_dir(), tmp_path / "run"
     seen, over = [0], threading.Event()
 
     def watch() -> None:
@@ -108,7 +101,7 @@ def test_a_search_stays_below_its_estimate(space_file: Path, tmp_path: Path) -> 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        autokd.search(**settings, output=run)
+        autokd.search(**quick, output=run)
     finally:
         over.set()
         watcher.join()
@@ -127,9 +120,9 @@ def test_candidates_carry_ratio_and_cost(estimate: Estimate) -> None:
     assert estimate.teacher_reading.cost_usd_per_1k.mean > 0
 
 
-def test_nothing_is_trained_or_written(estimate: Estimate, tmp_path: Path) -> None:
-    assert not (default_cache_dir() / "teachers").exists()
-    assert not (default_cache_dir() / "softlabels").exists()
+def test_nothing_is_trained_or_written(estimate: Estimate, cache: Path, tmp_path: Path) -> None:
+    assert not (cache / "teachers").exists()
+    assert not (cache / "softlabels").exists()
     assert not (tmp_path / "reports").exists()
 
 
