@@ -79,7 +79,7 @@ MANY_LOSSES = Space.model_validate(
 
 
 def test_losses_are_drawn_and_recipes_carry_what_their_loss_reads(path: Path) -> None:
-    plan = replace(PLAN, trials=80)
+    plan = replace(PLAN, trials=40)
     ledger = Ledger(path, MANY_LOSSES, BOTH, plan)
     recipes = []
     while proposal := ledger.next():
@@ -253,13 +253,14 @@ def test_importance_is_given_for_arms_with_enough_trials(path: Path) -> None:
     assert sum(importance["direct"].values()) == pytest.approx(1)
 
 
+SHORT = replace(PLAN, trials=4)
 KILLED = """
     import os, sys
     sys.path.insert(0, {here!r})
     from pathlib import Path
-    from test_study import BOTH, PLAN, SPACE, epoch
+    from test_study import BOTH, SHORT, SPACE, epoch
     from autokd.tune.study import Ledger
-    ledger = Ledger(Path({path!r}), SPACE, BOTH, PLAN)
+    ledger = Ledger(Path({path!r}), SPACE, BOTH, SHORT)
     for turn in range(2):
         proposal = ledger.next()
         if proposal is None:
@@ -277,12 +278,12 @@ KILLED = """
 def test_kills_lose_nothing_and_do_nothing_twice(path: Path) -> None:
     script = textwrap.dedent(KILLED.format(here=str(Path(__file__).parent), path=str(path)))
     done: list[int] = []
-    for _ in range(12):
+    for _ in range(8):
         result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
         done += [int(line.split()[1]) for line in result.stdout.splitlines() if line.startswith("done")]
         if "nothing left" in result.stdout:
             break
-    assert sorted(done) == list(range(8))
-    records = Ledger(path, SPACE, BOTH, PLAN).records()
-    assert [r.state for r in records] == ["complete"] * 8
+    assert sorted(done) == list(range(4))
+    records = Ledger(path, SPACE, BOTH, SHORT).records()
+    assert [r.state for r in records] == ["complete"] * 4
     assert all(r.seconds == 12.0 for r in records)
