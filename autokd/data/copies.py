@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from autokd.data.dataset import Labels, Parts
+from autokd.data.dataset import Keys, Labels, Parts
 from autokd.data.splits import Splits
 from autokd.errors import DataError
 from autokd.formatting import escaped, percent
@@ -16,15 +15,18 @@ from autokd.records import Copies, Task
 
 MOST = 0.01  # of an evaluation part; with more, what it measures is partly what was learnt by heart
 
-Keys = npt.NDArray[np.uint64]
+
+def image_keys(hashes: bytes) -> Keys:
+    """Eight of the 32 bytes of each image's hash; they tell a million images apart."""
+    return np.frombuffer(hashes, dtype="<u8")[::4]
 
 
 def copies_of_training(splits: Splits, parts: Parts, hashes: bytes, name: Callable[[int], str]) -> tuple[Copies, ...]:
     """Of validation and test, which of them have any; raises DataError where they are many.
 
-    hashes: 32 bytes of each image; eight of them tell a million images apart. name: what the user calls an image.
+    hashes: 32 bytes of each image; name: what the user calls an image.
     """
-    keys = np.frombuffer(hashes, dtype="<u8")[::4]
+    keys = image_keys(hashes)
     test = _copies("test", splits.test, splits.train, keys, name)
     val = _copies("validation", splits.val, splits.train, keys, name)
     for copies, part in ((test, parts.test), (val, parts.val)):

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 Labels = npt.NDArray[np.int64]
+Keys = npt.NDArray[np.uint64]  # the same for images that are pixel by pixel identical
 UNLABELLED = -1
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # of files, and of images from Python
 
@@ -85,6 +86,7 @@ class Parts:
     native_size: int | None = None  # pixels of the longer side where all images have the same
     workers_can_reopen: bool = True
     unlabelled: Part | None = None  # more images to distill on
+    note: str = ""  # what was left out, in one sentence
 
     @property
     def shipped(self) -> list[Part]:

@@ -26,7 +26,7 @@ from autokd.machine import Stopwatch
 from autokd.progress import Listener
 from autokd.records import Record
 
-FORMAT = 1
+FORMAT = 2
 CHECKED = 4_096  # images between two messages while those that are kept are checked
 PIECE = 128  # images between two messages of a process
 ALONE_SECONDS = 0.5  # of decoding in this process, several times what starting others takes, before others help

@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path
 from typing import IO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from autokd.formatting import escaped
 
@@ -89,7 +89,7 @@ def _decoded(file: IO[bytes]) -> Image.Image:
             warnings.simplefilter("ignore")  # of bombs, which `checked_size` refuses; of odd metadata
             with Image.open(file, formats=FORMATS) as image:
                 checked_size(image).load()
-                return image
+                return _upright(image)
     except UnidentifiedImageError:
         raise UnreadableImage(f"it is not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file") from None
     except Image.DecompressionBombError:
@@ -98,6 +98,14 @@ def _decoded(file: IO[bytes]) -> Image.Image:
         raise
     except _FAILURES as error:
         raise UnreadableImage(_one_line(error)) from None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as the camera noted, where it did; odd metadata turn nothing."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except _FAILURES:
+        return image
 
 
 def _one_line(error: BaseException) -> str:

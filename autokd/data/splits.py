@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from autokd.data.dataset import Labels, Parts
+from autokd.data.dataset import Keys, Labels, Parts
 from autokd.errors import DataError
 from autokd.formatting import percent
 
@@ -33,9 +33,10 @@ class Splits:
     test_is_separate: bool
 
 
-def make_splits(parts: Parts) -> Splits:
+def make_splits(parts: Parts, keys: Keys | None = None) -> Splits:
     """Cut validation and test from training where they are not shipped.
 
+    keys: [images of all parts], the same for identical images, which then come to lie on one side of a cut.
     Raises DataError where a class has no training image, or the splits are too small or too uneven to say anything.
     """
     shipped = parts.shipped
@@ -49,9 +50,9 @@ def make_splits(parts: Parts) -> Splits:
     _check(parts, labels, train)
     total = len(train)
     if test is None:
-        train, test = cut(train, labels, TEST_SHARE, total)
+        train, test = cut(train, labels, TEST_SHARE, total, keys)
     if val is None:
-        train, val = cut(train, labels, VAL_SHARE, total)
+        train, val = cut(train, labels, VAL_SHARE, total, keys)
     if len(test) < MIN_TEST or len(val) < MIN_TEST:
         raise DataError(
             f"{parts.data} leaves {len(val)} validation and {len(test)} test images, too few to compare models "
@@ -62,15 +63,21 @@ def make_splits(parts: Parts) -> Splits:
     return Splits(labels, train, val, test, _note(parts, len(val), len(test)), parts.test is not None)
 
 
-def cut(indices: Labels, labels: Labels, share: float, total: int) -> tuple[Labels, Labels]:
-    """Split `indices` into (rest, cut); the cut takes `share` of `total` spread over classes by their size."""
+def cut(indices: Labels, labels: Labels, share: float, total: int, keys: Keys | None = None) -> tuple[Labels, Labels]:
+    """Split `indices` into (rest, cut); the cut takes `share` of `total` spread over classes by their size.
+
+    Of identical images the first is drawn for all of them.
+    """
     wanted = min(share * total, CUT_LIMIT) / len(indices)
+    first = indices if keys is None else indices[np.sort(np.unique(keys[indices], return_index=True)[1])]
     generator = np.random.default_rng(SPLIT_SEED)
     taken = []
-    for label in np.unique(labels[indices]):
-        own = generator.permutation(indices[labels[indices] == label])
+    for label in np.unique(labels[first]):
+        own = generator.permutation(first[labels[first] == label])
         taken.append(own[: min(round(wanted * len(own)), len(own) - 1)])
     chosen = np.sort(np.concatenate(taken))
+    if keys is not None:
+        chosen = indices[np.isin(keys[indices], keys[chosen])]
     return np.setdiff1d(indices, chosen), chosen
 
 
@@ -112,4 +119,5 @@ def _note(parts: Parts, val: int, test: int) -> str:
     if not cut_parts:
         return "Validation and test are the data set's own."
     verb = "was" if len(cut_parts) == 1 else "were"
-    return f"{' and '.join(cut_parts)} {verb} cut from training, stratified by class.".capitalize()
+    cut_note = f"{' and '.join(cut_parts)} {verb} cut from training, stratified by class.".capitalize()
+    return f"{parts.note} {cut_note}".strip()

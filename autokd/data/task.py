@@ -13,7 +13,7 @@ import numpy as np
 
 from autokd.cache.locks import mend
 from autokd.config import SearchConfig
-from autokd.data.copies import copies_of_training
+from autokd.data.copies import copies_of_training, image_keys
 from autokd.data.dataset import UNLABELLED, UNREADABLE, Part, Parts
 from autokd.data.decoding import decode_all, fingerprint
 from autokd.data.hidden_labels import labelled_share
@@ -81,7 +81,8 @@ def prepare_task(
     workers = worker_count(config.loader_workers, spare=0) if parts.workers_can_reopen else 0
     path, hashes, corrupt = decode_all(read, parts.identity, resident, config.cache_dir, workers, listener)
     skipped = _judge_corrupt(read, corrupt, config)
-    splits = _without(make_splits(_intact(parts, set(corrupt))), len(read), corrupt)
+    keys = np.delete(image_keys(hashes), corrupt)
+    splits = _without(make_splits(_intact(parts, set(corrupt)), keys), len(read), corrupt)
     copies = copies_of_training(splits, parts, hashes, read.name)
     return _write(config, parts, transform, splits, path, fingerprint(hashes), skipped, copies)
 

@@ -29,6 +29,8 @@ from autokd.decide.statistics.sample_size import needed, seeds_needed
 from autokd.naming import named, set_to
 from autokd.records import Interval, Policy, Verdict
 
+MOST_COPIES = 0.001  # of the test images; the accuracies that are compared are no closer than that
+
 
 @dataclass(frozen=True)
 class Weakness:
@@ -48,7 +50,7 @@ def settling_seeds(weak: Sequence[Weakness]) -> int | None:
 
 def weaknesses(judged: Judgement, found: Sequence[Change] | None = None) -> tuple[Weakness, ...]:
     """None of them: the verdict is strong. `found`: what would change it, where that is known already."""
-    sources = (_trouble, _test_seen, _untried, _noise, _costs)
+    sources = (_trouble, _test_seen, _copies, _untried, _noise, _costs)
     return (
         *(Weakness(sentence) for source in sources for sentence in source(judged)),
         *(Weakness(sentence) for sentence in _volume(judged, found)),
@@ -82,6 +84,16 @@ def _test_seen(judged: Judgement) -> Iterator[str]:
             f"The start weights of {fmt.listed(list(dict.fromkeys(own)))} are of these very classes. They may have "
             "been trained on images that are now test images. Needed: a separate test/ folder."
         )
+
+
+def _copies(judged: Judgement) -> Iterator[str]:
+    """What was learnt by heart counts for whoever learns by heart best."""
+    for copies in judged.comparison.evidence.task.copies:
+        if copies.part == "test" and copies.count > MOST_COPIES * copies.images:
+            yield (
+                f"{copies.count:,} of {copies.images:,} test images are copies of training images. Needed: a test part "
+                "without them."
+            )
 
 
 def _untried(judged: Judgement) -> Iterator[str]:

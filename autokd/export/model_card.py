@@ -39,7 +39,9 @@ tags:
 
 ```python
 import timm
+from PIL import ImageOps
 model = timm.create_model("local-dir:PATH/TO/THIS/FOLDER", pretrained=True).eval()
 transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
+inputs = transform(ImageOps.exif_transpose(image).convert("RGB")).unsqueeze(0)  # upright, as in training
 ```
 """

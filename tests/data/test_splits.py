@@ -107,3 +107,28 @@ def test_uneven_classes_are_accepted_up_to_a_hundred_to_one():
 def test_one_class_is_refused():
     with pytest.raises(DataError, match="one class only"):
         make_splits(parts([1] * 200, classes=2))
+
+
+# ---- identical images ------------------------------------------------------------------------------------------
+
+
+def test_identical_images_lie_on_one_side_of_every_cut():
+    labels, keys = np.tile(np.arange(300) % 3, 3), np.tile(np.arange(300, dtype=np.uint64), 3)
+    splits = make_splits(parts(labels), keys)
+    sides = [set(keys[part].tolist()) for part in (splits.train, splits.val, splits.test)]
+    assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
+    assert [len(part) for part in (splits.train, splits.val, splits.test)] == [540, 135, 225]
+    assert all(np.bincount(labels[part]).ptp() == 0 for part in (splits.train, splits.val, splits.test))
+
+
+def test_an_image_in_two_classes_is_on_one_side_too():
+    labels, keys = np.arange(400) % 2, np.repeat(np.arange(200, dtype=np.uint64), 2)
+    splits = make_splits(parts(labels), keys)
+    assert not set(keys[splits.train].tolist()) & set(keys[np.concatenate([splits.val, splits.test])].tolist())
+
+
+def test_without_identical_images_the_splits_are_as_they_were():
+    labels = np.arange(500) % 5
+    plain, keyed = make_splits(parts(labels)), make_splits(parts(labels), np.arange(500, dtype=np.uint64)[::-1].copy())
+    for name in ("train", "val", "test"):
+        assert (getattr(plain, name) == getattr(keyed, name)).all()

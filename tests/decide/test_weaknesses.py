@@ -16,7 +16,7 @@ from autokd.decide.sensitivity import at_volume
 from autokd.decide.statistics.intervals import Estimate, difference
 from autokd.decide.statistics.sample_size import needed
 from autokd.decide.weaknesses import Weakness, settling_seeds
-from autokd.records import Decision, Policy
+from autokd.records import Copies, Decision, Policy
 
 BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925), twin(accuracy=0.92))
 
@@ -52,6 +52,16 @@ def test_a_test_part_that_the_teacher_may_have_seen() -> None:
     assert "separate test/ folder" in only(decided(*BETTER, own_weights=True, test_is_separate=False))
     assert decided(*BETTER, own_weights=True, test_is_separate=True).strength == "strong"
     assert decided(*BETTER, own_weights=False, test_is_separate=False).strength == "strong"
+
+
+@pytest.mark.parametrize(("count", "strong"), [(1, True), (5, False)])
+def test_copies_of_training_images_among_test_images(count: int, strong: bool) -> None:
+    made = made_evidence(*BETTER)
+    copies = Copies(part="test", count=count, images=2000, first="b.png", original="a.png")
+    evidence = replace(made, task=made.task.model_copy(update={"copies": (copies,)}))
+    found = decide(evidence, Policy(max_cost=0.001))
+    assert (found.strength == "strong") is strong
+    assert strong or "5 of 2,000 test images are copies of training images" in only(found)
 
 
 def test_a_test_part_that_a_students_own_weights_may_have_seen() -> None:

@@ -167,3 +167,33 @@ def test_sixteen_bits_give_the_very_same_bytes_as_ever(mode):
     deep = np.random.default_rng(0).integers(0, 65_536, (32, 32)).astype(np.uint16 if mode == "I;16" else np.int32)
     expected = (deep.astype(np.uint32) >> 8).astype(np.uint8)
     assert (to_pixels(Image.fromarray(deep), 32, "bicubic") == expected).all()
+
+
+# ---- upright ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photo_is_turned_as_its_camera_noted(tmp_path: Path, orientation: int) -> None:
+    """A picture that is dark on top, stored in each of the eight ways."""
+    upright = Image.new("L", (30, 20), 200)
+    upright.paste(20, (0, 0, 30, 5))
+    upright.paste(90, (0, 0, 5, 20))
+    undo = {
+        2: 0,
+        3: 3,
+        4: 1,
+        5: 5,
+        6: 2,
+        7: 6,
+        8: 4,
+    }  # Image.Transpose that brings the upright picture to what is stored
+    stored = upright if orientation == 1 else upright.transpose(Image.Transpose(undo[orientation]))
+    exif = Image.Exif()
+    exif[274] = orientation
+    stored.save(tmp_path / "photo.png", exif=exif)
+    assert np.array_equal(np.asarray(open_image(tmp_path / "photo.png")), np.asarray(upright))
+
+
+def test_odd_metadata_turn_nothing(tmp_path: Path) -> None:
+    Image.new("L", (30, 20)).save(tmp_path / "photo.jpg", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff")
+    assert open_image(tmp_path / "photo.jpg").size == (30, 20)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from autokd.data.dataset import Labels, Part, Parts, common_size
 from autokd.data.open_image import open_image
-from autokd.data.sources.python_pair import single_label
+from autokd.data.sources.python_pair import part_labels
 from autokd.errors import DataError
 from autokd.files import digest
 from autokd.formatting import escaped
@@ -46,7 +45,7 @@ def read_hfds(data: str, data_dir: Path | None) -> Parts:
             except (ValueError, KeyError):
                 continue
     reader = train.reader
-    labels = np.array([single_label(label, data) for label in reader.iter_targets()], dtype=np.int64)
+    labels = part_labels(reader.iter_targets(), data)
     indices = {index: name for name, index in reader.class_to_idx.items()}
     count = int(labels.max()) + 1 if not indices else max(indices) + 1
     classes = tuple(escaped(str(indices.get(i, i))) for i in range(count))
@@ -72,7 +71,7 @@ def _stamp_of_hf(dataset: Any) -> str | None:
 def _hf_part(dataset: Any, data: str, part: str, labels: Labels | None = None) -> Part:
     reader = dataset.reader
     if labels is None:
-        labels = np.array([single_label(label, data) for label in reader.iter_targets()], dtype=np.int64)
+        labels = part_labels(reader.iter_targets(), data)
 
     def read(index: int) -> Image.Image:
         image = reader.dataset[index][reader.image_key] or {}  # timm's own way opens whatever lies at the path

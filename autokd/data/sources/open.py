@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from autokd.data.dataset import Part, Parts
+from autokd.data.dataset import UNLABELLED, Part, Parts
 from autokd.data.sources.huggingface import read_hfds
 from autokd.data.sources.image_folder import image_roots, read_folder
 from autokd.data.sources.python_pair import Pair, read_pair
@@ -25,8 +26,29 @@ FORMS = "an image folder, digits, torch/NAME or hfds/NAME"
 def read_parts(data: str, data_dir: Path | None, pair: Pair | None = None) -> Parts:
     """The parts of the data set called `data`; `pair` overrules it with (train, test) map-style data sets.
 
-    Raises DataError where the data set cannot be found or is not a single-label classification.
+    A part whose labels are all hidden is left out; where that is the test part, validation takes its place. Raises
+    DataError where the data set cannot be found or is not a single-label classification.
     """
+    return _without_hidden(_read(data, data_dir, pair))
+
+
+def _without_hidden(parts: Parts) -> Parts:
+    if _is_hidden(parts.train):
+        raise DataError(f"all labels of the training part of {parts.data} are hidden (-1); give data with labels")
+    if parts.val is not None and _is_hidden(parts.val):
+        parts = replace(parts, val=None, note=f"The labels of the validation part of {parts.data} are hidden.")
+    if parts.test is None or not _is_hidden(parts.test):
+        return parts
+    instead = "it is cut from training" if parts.val is None else "the validation part takes its place"
+    note = f"The labels of the test part of {parts.data} are hidden, so {instead}."
+    return replace(parts, val=None, test=parts.val, note=note)
+
+
+def _is_hidden(part: Part) -> bool:
+    return len(part) > 0 and bool((part.labels == UNLABELLED).all())
+
+
+def _read(data: str, data_dir: Path | None, pair: Pair | None) -> Parts:
     if pair is not None:
         return read_pair(pair)
     if not data.strip():

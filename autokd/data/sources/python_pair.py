@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from autokd.data.dataset import Labels, Part, Parts, common_size
+from autokd.data.dataset import UNLABELLED, Labels, Part, Parts, common_size
 from autokd.data.open_image import checked_size
 from autokd.errors import DataError
 from autokd.formatting import escaped
@@ -55,7 +55,18 @@ def labels_of(dataset: Any, data: str) -> Labels:
         targets = getattr(dataset, "labels", None)
     if targets is None or len(targets) != len(dataset) or getattr(dataset, "target_transform", None) is not None:
         targets = [dataset[i][1] for i in range(len(dataset))]
-    return np.array([single_label(label, data) for label in targets], dtype=np.int64)
+    return part_labels(targets, data)
+
+
+def part_labels(targets: Iterable[Any], data: str) -> Labels:
+    """The class numbers of a part; UNLABELLED for all where its publisher hides them, as many test parts do.
+
+    Raises DataError for labels that are no class numbers, and where only some are hidden.
+    """
+    labels = list(targets)
+    if labels and all(np.ndim(label) == 0 and label == UNLABELLED for label in labels):
+        return np.full(len(labels), UNLABELLED, dtype=np.int64)
+    return np.array([single_label(label, data) for label in labels], dtype=np.int64)
 
 
 def single_label(label: Any, data: str) -> int:

@@ -135,14 +135,15 @@ def test_without_the_package_hfds_says_how_to_install_it(monkeypatch):
         read_parts("hfds/somebody/something", None)
 
 
-def write_hf(root: Path, labels, feature, shift: int = 0) -> Path:
+def write_hf(root: Path, labels, feature, shift: int = 0, hidden: tuple[str, ...] = ()) -> Path:
     import datasets
 
     root.mkdir()
     features = datasets.Features({"image": datasets.Image(), "label": feature})
     for start, split in enumerate(("train", "validation", "test")):
         images = [Image.fromarray(pattern(i % 3, 100 * start + i + shift)) for i in range(len(labels))]
-        content = datasets.Dataset.from_dict({"image": images, "label": labels}, features=features)
+        told = [-1] * len(labels) if split in hidden else labels
+        content = datasets.Dataset.from_dict({"image": images, "label": told}, features=features)
         content.to_parquet(str(root / f"{split}.parquet"))
     return root
 
@@ -166,6 +167,20 @@ def test_hfds_names_are_read_with_their_class_names(hf):
     for part, start in ((data.train, 0), (data.val, 1), (data.test, 2)):
         for number, shown in enumerate(data.images.take(part).numpy()):
             assert (shown.transpose(1, 2, 0) == pattern(number % 3, 100 * start + number)).all()
+
+
+def test_a_test_part_with_hidden_labels_gives_way_to_validation(hf):
+    import datasets
+
+    names = datasets.ClassLabel(names=["cat", "dog", "fox"])
+    root = write_hf(hf / "made", [i % 3 for i in range(150)], names, hidden=("test",))
+    data = prepared(settings(data=f"hfds/{root}", data_dir=hf / "cache", image_size=32))
+    assert (data.task.train, data.task.val, data.task.test) == (128, 22, 150)
+    assert data.task.test_is_separate
+    assert data.task.split_note.startswith(f"The labels of the test part of hfds/{root} are hidden, so the validation")
+    assert "Validation (22 images) was cut from training" in data.task.split_note
+    for number, shown in enumerate(data.images.take(data.test).numpy()):
+        assert (shown.transpose(1, 2, 0) == pattern(number % 3, 100 + number)).all()
 
 
 def test_hfds_names_are_decoded_once_and_again_when_their_content_changes(hf):
@@ -317,13 +332,28 @@ def test_labels_that_are_no_class_number_are_refused(label):
         read_parts("", None, (Odd(4), Odd(4)))
 
 
-def test_unlabelled_images_are_refused():
-    class Unlabelled(Pictures):
+class Hidden(Pictures):
+    def __getitem__(self, i: int):
+        return super().__getitem__(i)[0], -1
+
+
+def test_parts_whose_labels_are_all_hidden_are_left_out():
+    parts = read_parts("", None, (Pictures(4), Hidden(4)))
+    assert parts.test is None
+    assert parts.note.endswith("are hidden, so it is cut from training.")
+    with pytest.raises(
+        DataError, match=r"all labels of the training part of .* are hidden \(-1\); give data with labels"
+    ):
+        read_parts("", None, (Hidden(4), Pictures(4)))
+
+
+def test_some_hidden_labels_among_others_are_refused():
+    class Mixed(Pictures):
         def __getitem__(self, i: int):
-            return super().__getitem__(i)[0], -1
+            return super().__getitem__(i)[0], i - 1
 
     with pytest.raises(DataError, match="negative label"):
-        read_parts("", None, (Pictures(4), Unlabelled(4)))
+        read_parts("", None, (Pictures(4), Mixed(4)))
 
 
 @pytest.mark.parametrize("value", [Pictures(3), (Pictures(3),), (iter([]), iter([])), 7])
