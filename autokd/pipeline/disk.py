@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
 from autokd.data.task import cache_folders
-from autokd.pipeline.services import worker_count
+from autokd.pipeline.services import most_workers
 from autokd.records import Candidate, Record, Task
 
 if TYPE_CHECKING:
@@ -47,13 +47,13 @@ def disk_of(
 
     every = {student.student: student for student in (*candidates, *edges)}.values() if candidates else ()
     weights, checkpoint = _largest(config, task, list(every))
-    workers = worker_count(config) if candidates else 0
+    workers = most_workers(config) if candidates else 0
     finalists = most_trainings(config.finalists or 0, 1, len(edges)) if candidates else 0
     logits = (config.seeds or 0) * (task.val + task.test) * len(task.classes) * 4
     own, own_checkpoint = _bytes(teacher, 0.0) if trained_here else (0, 0)
     return Disk(
         decoded_images=sum(_file_bytes(folder) for folder in cache_folders(task_folder)[1:]),
-        teacher_training=2 * own_checkpoint,
+        teacher_training=2 * own_checkpoint + 2 * own,  # the best epoch's weights too
         teacher=own,
         soft_labels=_soft_labels(config, task) if candidates else 0,
         checkpoints=2 * workers * checkpoint,

@@ -285,6 +285,16 @@ def device_count(config: SearchConfig) -> int:
     return max(1, round(worker_count(config) * _gpu_share(config)))
 
 
+def most_workers(config: SearchConfig) -> int:
+    """As many as there may be at most where measuring decides: one a thread of the processor."""
+    import torch
+
+    from autokd.training.device import resolve_device
+
+    measured = config.workers is None and config.engine == "local" and resolve_device(config.device) == "cpu"
+    return torch.get_num_threads() if measured else worker_count(config)
+
+
 def worker_count(config: SearchConfig) -> int:
     """As asked, else one a GPU (or more where they share it), else one."""
     if config.workers is not None:

@@ -58,7 +58,7 @@ def test_the_disk_is_bounded_part_by_part(estimate: Estimate) -> None:
     assert disk.soft_labels == pytest.approx(3 * task.train * 10 * 2, rel=0.05)
     assert disk.checkpoints == pytest.approx(2 * 3 * 4 * parameters, rel=0.05)
     assert disk.teacher == pytest.approx(4 * estimate.teacher_parameters, rel=0.05)
-    assert disk.teacher_training == pytest.approx(2 * 3 * 4 * estimate.teacher_parameters, rel=0.05)
+    assert disk.teacher_training == pytest.approx(2 * (3 + 1) * 4 * estimate.teacher_parameters, rel=0.05)
     assert disk.finalists == pytest.approx(7 * (4 * parameters + 2 * task.test * 10 * 4) + 2 * 4 * parameters, rel=0.05)
     assert estimate.disk_bytes == disk.peak == disk.decoded_images + disk.teacher_training
 
