@@ -223,7 +223,7 @@ def _trained(
     data = data.unhidden()
     fine_tuning = source != "scratch"
     recipe = Recipe(
-        learning_rate=preset(fine_tuning).rate,
+        learning_rate=preset(fine_tuning).teacher[1],
         fine_tuning=fine_tuning,
         epochs=teacher_epochs(config, len(data.train), not fine_tuning),
         batch_size=config.batch_size or 64,

@@ -88,7 +88,7 @@ class TeacherTraining:
         if not short:
             return self.recipe.learning_rate
         tried = list((read_sealed(self.folder / RATES, _Rates) or _Rates()).tried)
-        for rate in preset(self.recipe.fine_tuning).tried[len(tried) :]:
+        for rate in preset(self.recipe.fine_tuning).teacher[len(tried) :]:
             tried.append(self._try(rate, short, progress))
             write_sealed(self.folder / RATES, _Rates(tried=tuple(tried)))
         best = max(tried, key=_rank)
@@ -144,7 +144,7 @@ def short_epochs(epochs: int) -> int:
 
 def all_epochs(epochs: int, fine_tuning: bool) -> int:
     """Of the long training and of the short runs before it."""
-    return epochs + len(preset(fine_tuning).tried) * short_epochs(epochs)
+    return epochs + len(preset(fine_tuning).teacher) * short_epochs(epochs)
 
 
 def _rank(found: EpochReport | Tried | _Best) -> tuple[float, float]:

@@ -12,15 +12,12 @@ class Preset(NamedTuple):
     low: float
     high: float
     head_factor: float  # the head's rate / the body's
-
-    @property
-    def tried(self) -> tuple[float, ...]:
-        """Rates that a teacher is tried at before its long training."""
-        return self.rate / 3, self.rate, 3 * self.rate
+    teacher: tuple[float, float, float]  # tried before the long training of a teacher; the middle one is its usual
 
 
-FROM_SCRATCH = Preset(rate=1e-3, low=3e-4, high=3e-3, head_factor=1.0)
-FINE_TUNING = Preset(rate=2e-4, low=2e-5, high=1e-3, head_factor=5.0)
+FROM_SCRATCH = Preset(rate=1e-3, low=3e-4, high=3e-3, head_factor=1.0, teacher=(3e-4, 1e-3, 3e-3))
+# small models far from what they were trained on need 1e-3 (benchmarks/RESULTS.md); teachers are larger
+FINE_TUNING = Preset(rate=1e-3, low=5e-5, high=3e-3, head_factor=5.0, teacher=(1e-4, 3e-4, 1e-3))
 
 
 def preset(fine_tuning: bool) -> Preset:

@@ -49,28 +49,28 @@ def test_the_best_of_three_rates_is_trained_long_and_its_best_epoch_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = [0.5, 0.8, 0.7, 0.9, 0.9, 0.6, 0.6, 0.6]
-    made = played(monkeypatch, {1e-3 / 3: [0.3], 1e-3: [0.4], 3e-3: long})
+    made = played(monkeypatch, {3e-4: [0.3], 1e-3: [0.4], 3e-3: long})
     asked, hearing = training(tmp_path, 8), Recorder()
     found = asked.run(hearing)
-    assert made == [(1e-3 / 3, 1), (1e-3, 1), (3e-3, 1), (3e-3, 8)]
+    assert made == [(3e-4, 1), (1e-3, 1), (3e-3, 1), (3e-3, 8)]
     assert (found.rate, found.epoch, found.seconds) == (3e-3, 4, 11.0)
     assert asked.model.weight.item() == 4
     assert [step[1:] for step in hearing.steps] == [(number, 11) for number in range(1, 12)]
 
 
 def test_a_rate_that_diverges_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    played(monkeypatch, {1e-3 / 3: [0.3] * 8, 1e-3: [-1], 3e-3: [-1]})
-    assert training(tmp_path, 8).run(Recorder()).rate == 1e-3 / 3
+    played(monkeypatch, {3e-4: [0.3] * 8, 1e-3: [-1], 3e-3: [-1]})
+    assert training(tmp_path, 8).run(Recorder()).rate == 3e-4
 
 
 def test_where_all_diverge_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    played(monkeypatch, {1e-3 / 3: [-1], 1e-3: [-1], 3e-3: [-1]})
+    played(monkeypatch, {3e-4: [-1], 1e-3: [-1], 3e-3: [-1]})
     with pytest.raises(TrainingError, match="the loss of net diverged at every learning rate that was tried"):
         training(tmp_path, 8).run(Recorder())
 
 
 def test_half_of_the_training_without_any_progress_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    played(monkeypatch, {1e-3 / 3: [0.1] * 5, 1e-3: [0.2, 0.5, *[0.4] * 38], 3e-3: [0.1] * 5})
+    played(monkeypatch, {3e-4: [0.1] * 5, 1e-3: [0.2, 0.5, *[0.4] * 38], 3e-3: [0.1] * 5})
     asked = training(tmp_path, 40)
     found = asked.run(Recorder())
     assert found.epoch == 2
@@ -87,7 +87,7 @@ def test_short_trainings_take_the_usual_rate(tmp_path: Path, monkeypatch: pytest
 
 
 def test_nothing_is_left_of_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    played(monkeypatch, {1e-3 / 3: [0.3], 1e-3: [0.4] * 8, 3e-3: [0.1]})
+    played(monkeypatch, {3e-4: [0.3], 1e-3: [0.4] * 8, 3e-3: [0.1]})
     asked = training(tmp_path, 8)
     asked.run(Recorder())
     asked.clear()
