@@ -68,8 +68,8 @@ class SearchConfig(BaseModel):
     label_fraction: Annotated[float | None, ShownDefault("all of them")] = Field(
         None, gt=0, le=1, description="share of the training labels that students may see"
     )
-    resident_gb: float = Field(
-        4.0, gt=0, le=100_000, description="keep decoded images up to this many GB; stream larger data sets"
+    resident_gb: Annotated[float | None, ShownDefault("half of the free memory and disk")] = Field(
+        None, gt=0, le=100_000, description="keep decoded images up to this many GB; stream larger data sets"
     )
     loader_workers: Annotated[int | None, ShownDefault("the usable cores less one")] = Field(
         None, ge=0, le=4_096, description="processes that decode streamed images"

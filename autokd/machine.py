@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import resource
+import shutil
 import time
 from contextlib import suppress
 from datetime import datetime
@@ -52,6 +53,12 @@ def available_memory() -> int:
         group = Path("/sys/fs/cgroup")
         found.append(int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
     return max(0, min(found))
+
+
+def free_disk(path: Path) -> int:
+    """Bytes that are free on the disk where `path` is, or would be made."""
+    there = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.exists())
+    return shutil.disk_usage(there).free
 
 
 def own_memory() -> int:

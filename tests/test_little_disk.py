@@ -35,7 +35,7 @@ def search(quick, tmp_path, monkeypatch):
         monkeypatch.setattr(disk_plan.shutil, "disk_usage", lambda _: Usage)
         monkeypatch.setattr(worker, "train", lambda training: trainings.append(training) or loop.train(training))
         hearing = Hearing()
-        settings = {**quick, "epochs": EPOCHS, "output": tmp_path / "run", "listener": hearing}
+        settings = {**quick, "epochs": EPOCHS, "resident_gb": 1.0, "output": tmp_path / "run", "listener": hearing}
         result = autokd.search(**settings, **options)
         return result, trainings, hearing.notes
 

@@ -16,6 +16,7 @@ from autokd.files import damaged_in_cache
 
 Indices = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
+GPU_SHARE = 0.4  # of its free memory, for decoded images
 MOST_STRETCHED = 16  # long side / short side that is resized whole
 
 
@@ -32,20 +33,27 @@ class ImageStore(Protocol):
 
 
 class ResidentImages:
-    """All images in one uint8 tensor [N, 3, H, H], memory-mapped on a CPU, copied once to any other device."""
+    """All images in one uint8 tensor [N, 3, H, H]: memory-mapped, or copied once to a GPU that has room for them."""
 
     def __init__(self, path: Path, device: str) -> None:
         array = _mapped(path)
-        self._all = torch.from_numpy(array).to(device)
+        mapped, self._device = torch.from_numpy(array), torch.device(device)
+        self._all = mapped.to(device) if _has_room(self._device, array.nbytes) else mapped
         self.size = int(array.shape[-1])
 
     def take(self, indices: Indices) -> Tensor:
         """See ImageStore."""
-        return self._all[torch.from_numpy(indices).to(self._all.device)]
+        chosen = self._all[torch.from_numpy(indices).to(self._all.device)]
+        return chosen.to(self._device, non_blocking=True)
 
     def batches(self, groups: Sequence[Indices]) -> Iterator[Tensor]:
         """See ImageStore."""
         return map(self.take, groups)
+
+
+def _has_room(device: torch.device, size: int) -> bool:
+    """Whether a GPU may hold so many bytes beside a training; other devices may hold anything."""
+    return device.type != "cuda" or size <= GPU_SHARE * torch.cuda.mem_get_info(device)[0]
 
 
 def _mapped(path: Path) -> Pixels:

@@ -27,6 +27,7 @@ from autokd.data.workers import worker_count
 from autokd.errors import DataError
 from autokd.files import damaged_in_cache, digest, make_folder, read_cache_json, write_bytes, write_text
 from autokd.formatting import escaped
+from autokd.machine import available_memory, free_disk
 from autokd.naming import named, set_to
 from autokd.progress import Listener
 from autokd.records import Copies, Task, Transform
@@ -34,6 +35,7 @@ from autokd.records import Copies, Task, Transform
 SMALL_NATIVE = 32  # pixels up to which images are shown at twice their size
 SMALL_IMAGE = 64  # up to this size crops are shifts; above it, random resized crops
 PATHS, STAMPS = "paths.txt", "stamps.npy"  # in a task's folder: the image files and their stamps, if they are streamed
+RESIDENT_SHARE = 0.5  # of free memory and disk, for decoded images
 PHOTO_COLOUR = 0.2  # jitter of random resized crops by default
 
 
@@ -90,17 +92,26 @@ def prepare_task(
 def _is_resident(read: PartsReader, config: SearchConfig, listener: Listener) -> bool:
     """Whether the images are few enough to be kept decoded; the listener is told which way they go, and why."""
     total, size = len(read), len(read) * 3 * read.size * read.size
-    if size <= config.resident_gb * 1e9:
+    room, of_what = _room(config)
+    if size <= room:
         listener.note(f"{total:,} images are decoded once and kept in memory-mapped form ({_amount(size)})")
         return True
     who = "the training process decodes them"
     if workers := worker_count(config.loader_workers):
         who = f"{workers} worker process{'es decode' if workers > 1 else ' decodes'} them while training"
     listener.note(
-        f"{total:,} images would take {_amount(size)} decoded, more than the {config.resident_gb:g} GB of "
-        f"{named('resident_gb')}: {who}"
+        f"{total:,} images would take {_amount(size)} decoded, more than {of_what} ({named('resident_gb')}): {who}"
     )
     return False
+
+
+def _room(config: SearchConfig) -> tuple[float, str]:
+    """Bytes that decoded images may take, and what that is."""
+    if config.resident_gb is not None:
+        return config.resident_gb * 1e9, f"the {config.resident_gb:g} GB that were allowed"
+    memory, disk = available_memory(), free_disk(config.cache_dir)
+    which, free = ("memory", memory) if memory < disk else ("disk", disk)
+    return RESIDENT_SHARE * free, f"half of the {_amount(free)} of free {which}"
 
 
 def _amount(size: float) -> str:

@@ -257,10 +257,25 @@ def test_which_way_the_images_go_is_said_with_its_reason(tmp_path):
         prepare_task(settings(data=str(root), resident_gb=limit, loader_workers=workers, image_size=32), 160, listener)
         (said[limit, workers],) = listener.notes
     assert said[4.0, 3] == "180 images are decoded once and kept in memory-mapped form (0.553 MB)"
-    start = "180 images would take 0.553 MB decoded, more than the 0.0004 GB of resident_gb: "
+    start = "180 images would take 0.553 MB decoded, more than the 0.0004 GB that were allowed (resident_gb): "
     assert said[0.0004, 3] == start + "3 worker processes decode them while training"
     assert said[0.0004, 1] == start + "1 worker process decodes them while training"
     assert said[0.0004, 0] == start + "the training process decodes them"
+
+
+@pytest.mark.parametrize(("memory", "disk", "what"), [(10**6, 10**9, "1 MB of free memory"), (10**9, 10**6, "1 MB of")])
+def test_what_is_kept_decoded_follows_the_machine(tmp_path, monkeypatch, memory, disk, what):
+    root = write_pattern_folder(tmp_path, {"": {"a": 60, "b": 60, "c": 60}})
+    said = []
+    for _ in range(2):
+        listener = Recorder()
+        prepare_task(settings(data=str(root), loader_workers=0, image_size=32), 160, listener)
+        said += listener.notes
+        monkeypatch.setattr("autokd.data.task.available_memory", lambda: memory)
+        monkeypatch.setattr("autokd.data.task.free_disk", lambda _: disk)
+    assert said[0].startswith("180 images are decoded once and kept")
+    assert f"more than half of the {what}" in said[1]
+    assert ("free disk" in said[1]) is (disk < memory)
 
 
 def test_both_ways_are_the_same_task(tmp_path):
