@@ -268,7 +268,7 @@ class SearchConfig(BaseModel):
 
 # training images up to ... -> trials, epochs, batch size, finalists of each arm
 _SIZES: tuple[tuple[float, int, int, int, int], ...] = (
-    (2_000, 8, 6, 64, 1),
+    (2_000, 8, 6, 32, 1),  # 200 steps and more a training
     (20_000, 16, 10, 64, 2),
     (200_000, 24, 20, 128, 3),
     (float("inf"), 24, 30, 256, 3),
