@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import timm
+import torch
 from helpers_images import one_thread
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
@@ -71,6 +73,18 @@ def test_small_images_are_compared_in_accuracy_and_time(capsys: pytest.CaptureFi
     assert [row[:2] for row in cells] == [["test_resnet", "32"], ["test_resnet@output_stride=16", "32"]]
     assert cells[0][3:] == ["1.000"] * 3
     assert float(cells[1][3]) > 1
+
+
+def test_rates_of_fine_tuning_are_tabled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = timm.create_model("test_resnet", num_classes=7)
+    torch.save(model.state_dict(), tmp_path / "test_resnet.pth")
+    sizes = ["--train-images", "40", "--test-images", "20", "--epochs", "1", "--batch-size", "20", "--image-size", "32"]
+    cases = ["--student", "test_resnet", "--weights", str(tmp_path), "--rates", "1e-4", "1e-3", "--factors", "1", "5"]
+    bench("bench_fine_tuning").main([*sizes, *cases])
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| 0.0")]
+    cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines]
+    assert len(cells) == 4
+    assert all(0 <= float(row[2]) <= 1 for row in cells)
 
 
 def test_a_case_that_is_none_is_refused() -> None:

@@ -71,7 +71,7 @@ def test_a_search_with_unlabelled_images(quick: dict[str, Any], tmp_path: Path) 
 
 
 def test_an_estimate_counts_what_each_arm_goes_through(space_file: Path) -> None:
-    sizes = {"trials": 2, "epochs": 2, "seeds": 2, "finalists": 1, "teacher_epochs": 4}
+    sizes = {"trials": 2, "epochs": 2, "seeds": 2, "finalists": 1, "teacher_epochs": 4, "batch_size": 64}
     settings = {"teacher": "resnet10t", "max_cost": 1.0, "cost_model": "params", "space": str(space_file), **sizes}
     tenth, two = (autokd.estimate(**settings, label_fraction=share) for share in (0.1, 0.01))
     assert (tenth.task.labelled, two.task.labelled) == (109, 20)  # two of every class
