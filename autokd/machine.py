@@ -7,6 +7,7 @@ import platform
 import resource
 import shutil
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from importlib import metadata
@@ -49,10 +50,20 @@ def available_memory() -> int:
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text().splitlines()
         found = [1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1])]
-    with suppress(OSError, ValueError):
-        group = Path("/sys/fs/cgroup")
-        found.append(int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
+    found += _left_of_limits(Path("/sys/fs/cgroup"))
     return max(0, min(found))
+
+
+def _left_of_limits(groups: Path) -> Iterator[int]:
+    """Of a container's limits, by either version of control groups; what the kernel may drop does not count as used."""
+    for folder, limit, used, dropped in (
+        (groups, "memory.max", "memory.current", "inactive_file"),
+        (groups / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        with suppress(OSError, ValueError, StopIteration):
+            lines = (folder / "memory.stat").read_text().splitlines()
+            droppable = int(next(line for line in lines if line.startswith(f"{dropped} ")).split()[1])
+            yield int((folder / limit).read_text()) - int((folder / used).read_text()) + droppable
 
 
 def free_disk(path: Path) -> int:

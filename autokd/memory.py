@@ -30,12 +30,13 @@ def too_little(said: str) -> str:
     """What was asked for, where the words of the error tell, and the options that need less."""
     options = ", ".join(named(name) for name in ("resident_gb", "batch_size", "image_size", "serve_batch_size"))
     return (
-        f"there is not enough memory{_asked(said)}; give a smaller {options} or {named('workers')}, "
+        f"there is not enough memory{asked(said)}; give a smaller {options} or {named('workers')}, "
         "or a machine with more"
     )
 
 
-def _asked(text: str) -> str:
+def asked(text: str) -> str:
+    """How much was asked for, where the words of the error tell."""
     found = _ASKED.search(text)
     if found is None:
         return ""

@@ -188,7 +188,7 @@ def test_report_of_no_run(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 def test_exit_code_and_json_of_a_search(
     monkeypatch: pytest.MonkeyPatch, space_file: Path, tmp_path: Path, max_cost: float, code: int
 ) -> None:
-    monkeypatch.setattr("autokd.pipeline.search.Parts", FakeParts)
+    monkeypatch.setattr("autokd.pipeline.services.Parts", FakeParts)
     result = run(
         "search", "--teacher", "resnet10t", "--max-cost", str(max_cost), "--space", str(space_file), "--epochs", "6",
         "--output", str(tmp_path / "run"), "--cache-dir", str(tmp_path / "cache"), "--json",
@@ -201,7 +201,7 @@ def test_exit_code_and_json_of_a_search(
 def test_the_terminal_prints_verdict_three_options_and_paths(
     monkeypatch: pytest.MonkeyPatch, space_file: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("autokd.pipeline.search.Parts", FakeParts)
+    monkeypatch.setattr("autokd.pipeline.services.Parts", FakeParts)
     result = run(
         "search", "--teacher", "resnet10t", "--max-cost", "1", "--space", str(space_file), "--epochs", "6",
         "--output", str(tmp_path / "run"), "--cache-dir", str(tmp_path / "cache"),
@@ -220,7 +220,7 @@ def test_the_terminal_prints_verdict_three_options_and_paths(
 
 
 def test_resume_needs_nothing_but_the_folder(monkeypatch: pytest.MonkeyPatch, finished: Path) -> None:
-    monkeypatch.setattr("autokd.pipeline.search.Parts", FakeParts)
+    monkeypatch.setattr("autokd.pipeline.services.Parts", FakeParts)
     result = run("search", "--resume", "--output", str(finished))
     assert result.exit_code == 0, result.stderr
     assert "DISTIL" in result.stdout

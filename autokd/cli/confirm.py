@@ -26,10 +26,12 @@ def command(ctx: click.Context, /, run: Path, seeds: int, as_json: bool, **place
     from autokd.cli.screen import Screen, polite_interrupt
     from autokd.cli.verdict import print_result
     from autokd.pipeline.search import confirm_run
+    from autokd.pipeline.services import Parts
 
     given = {name: value for name, value in placement.items() if value is not None}
     with Screen() as screen, polite_interrupt(screen) as stop:
-        result = confirm_run(run, seeds, placement=given, listener=screen, stop=stop)
+        parts = Parts(measures_workers=True)
+        result = confirm_run(run, seeds, placement=given, listener=screen, stop=stop, parts=parts)
     if as_json:
         click.echo(result.report.model_dump_json(indent=2))
     else:

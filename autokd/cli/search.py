@@ -36,9 +36,11 @@ def command(
         print_settings(config, sources(ctx))
         return
     from autokd.pipeline.search import run_search
+    from autokd.pipeline.services import Parts
 
     with Screen() as screen, polite_interrupt(screen) as stop:
-        result = run_search(config, output=output, resume=resume, listener=screen, stop=stop)
+        parts = Parts(measures_workers=True)
+        result = run_search(config, output=output, resume=resume, listener=screen, stop=stop, parts=parts)
     if as_json:
         click.echo(result.report.model_dump_json(indent=2))
     else:

@@ -15,6 +15,7 @@ from autokd.formatting import percent
 SPLIT_SEED = 20_240_101  # a constant: the same data always give the same splits, so teachers can be kept
 VAL_SHARE, TEST_SHARE, CUT_LIMIT = 0.15, 0.25, 10_000
 MIN_TEST = 20
+MANY_COPIES = 10  # of one image, or a hundredth of all
 MOST_OF_ONE_CLASS = 0.99  # of an evaluation part; above it, accuracy tells of one class only
 
 
@@ -59,6 +60,7 @@ def make_splits(parts: Parts, keys: Keys | None = None) -> Splits:
             f"(at least {MIN_TEST} of each are needed); add images"
         )
     _refuse_uneven(parts, labels, {"validation": val, "test": test})
+    _check(parts, labels, train)
     train = np.concatenate([train, unlabelled])
     return Splits(labels, train, val, test, _note(parts, len(val), len(test)), parts.test is not None)
 
@@ -66,10 +68,13 @@ def make_splits(parts: Parts, keys: Keys | None = None) -> Splits:
 def cut(indices: Labels, labels: Labels, share: float, total: int, keys: Keys | None = None) -> tuple[Labels, Labels]:
     """Split `indices` into (rest, cut); the cut takes `share` of `total` spread over classes by their size.
 
-    Of identical images the first is drawn for all of them.
+    Of identical images the first is drawn for all of them; where there are very many, they all stay.
     """
     wanted = min(share * total, CUT_LIMIT) / len(indices)
-    first = indices if keys is None else indices[np.sort(np.unique(keys[indices], return_index=True)[1])]
+    first = indices
+    if keys is not None:
+        _, places, counts = np.unique(keys[indices], return_index=True, return_counts=True)
+        first = indices[np.sort(places[counts <= max(MANY_COPIES, len(indices) // 100)])]
     generator = np.random.default_rng(SPLIT_SEED)
     taken = []
     for label in np.unique(labels[first]):

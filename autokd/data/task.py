@@ -92,7 +92,7 @@ def prepare_task(
 def _is_resident(read: PartsReader, config: SearchConfig, listener: Listener) -> bool:
     """Whether the images are few enough to be kept decoded; the listener is told which way they go, and why."""
     total, size = len(read), len(read) * 3 * read.size * read.size
-    room, of_what = _room(config)
+    room, of_what = _room(config, size)
     if size <= room:
         listener.note(f"{total:,} images are decoded once and kept in memory-mapped form ({_amount(size)})")
         return True
@@ -105,11 +105,13 @@ def _is_resident(read: PartsReader, config: SearchConfig, listener: Listener) ->
     return False
 
 
-def _room(config: SearchConfig) -> tuple[float, str]:
-    """Bytes that decoded images may take, and what that is."""
+def _room(config: SearchConfig, size: int) -> tuple[float, str]:
+    """Bytes that decoded images may take, and what that is; those of this size that are there already may stay."""
     if config.resident_gb is not None:
         return config.resident_gb * 1e9, f"the {config.resident_gb:g} GB that were allowed"
     memory, disk = available_memory(), free_disk(config.cache_dir)
+    if any(array.stat().st_size >= size for array in (config.cache_dir / "images").glob("*/images.npy")):
+        disk = max(disk, 2 * size)
     which, free = ("memory", memory) if memory < disk else ("disk", disk)
     return RESIDENT_SHARE * free, f"half of the {_amount(free)} of free {which}"
 

@@ -125,6 +125,7 @@ def _published(state: State, factory: WorkshopFactory) -> Sequence[TrialRecord]:
     state.parts.engine(state.config, state.run).run(source, factory)
     if state.stop():
         raise _stopped()
+    source.check()
     PUBLISHED.write(state.run.path, tuple(source.records()))
     return source.records()
 

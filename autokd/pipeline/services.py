@@ -46,6 +46,7 @@ class Parts:
 
     teacher: nn.Module | None = None
     pair: Pair | None = None
+    measures_workers: bool = False  # only for a program of ours: processes are spawned, and each runs its main module
 
     def check(self, config: SearchConfig) -> None:
         """Whatever can be refused before data are read: names, weights, the space, hardware and price."""
@@ -193,7 +194,8 @@ class Parts:
         """The settings with a number of workers where the processor decides it, by measuring a middling student."""
         from autokd.training.device import resolve_device
 
-        if config.workers or config.engine == "ray" or resolve_device(config.device) != "cpu" or not candidates:
+        on_cpu = config.engine == "local" and resolve_device(config.device) == "cpu"
+        if not (self.measures_workers and config.workers is None and on_cpu and candidates):
             return config
         found = _measured_placement(config, prepared.task, candidates)
         if found is None:

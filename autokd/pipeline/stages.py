@@ -106,10 +106,11 @@ def prepare(run: Run, config: SearchConfig, parts: Parts, listener: Listener) ->
         f"Teacher {teacher.name} ({teacher.weights}): {teacher.parameters / 1e6:.1f} M parameters, "
         f"{teacher.val_accuracy:.1%} on validation."
     )
-    TASK.write(run.path, task)
-    TEACHER.write(run.path, teacher)
-    write_evidence(run.path, prepared.arrays)
-    run.keep_checksums(TASK.path(run.path), TEACHER.path(run.path), run.path / EVIDENCE)
+    if not run.is_intact(TASK.name, TEACHER.name, EVIDENCE):
+        TASK.write(run.path, task)
+        TEACHER.write(run.path, known_teacher or teacher)
+        write_evidence(run.path, prepared.arrays)
+        run.keep_checksums(TASK.path(run.path), TEACHER.path(run.path), run.path / EVIDENCE)
     run.keep_seconds("teacher", max(teacher.seconds, run.manifest.stages.get("teacher", 0.0)))
     return prepared
 
@@ -127,6 +128,7 @@ def candidates_of(
     costs, listed = COSTS.read_if_there(run.path), CANDIDATES.read_if_there(run.path)
     if costs and listed:
         run.check_files(COSTS.name, CANDIDATES.name)
+        run.keep_checksums(COSTS.path(run.path), CANDIDATES.path(run.path))
         check_weights_again(
             [*listed.candidates, *listed.edges],
             parts.supply(config),

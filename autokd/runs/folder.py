@@ -164,6 +164,12 @@ class Run:
             known = {name: kept for name, kept in known.items() if not name.startswith(instead_of)}
         self.write(manifest.model_copy(update={"checksums": {**known, **checksums(self.path, paths)}}))
 
+    def is_intact(self, *names: str) -> bool:
+        """Whether these files are those that were noted."""
+        known = self.manifest.checksums
+        found = checksums(self.path, [self.path / name for name in names])
+        return all(name in found and found[name] == known.get(name) for name in names)
+
     def check_files(self, *names: str) -> None:
         """Raises RunError where one of these files, or else any whose checksum is kept, is missing or was altered."""
         known = self.manifest.checksums

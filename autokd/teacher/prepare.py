@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from autokd.cache.sealed import read_sealed, write_sealed
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData
 from autokd.errors import TeacherError, UsageError
-from autokd.files import digest
+from autokd.files import digest, make_folder, opened
 from autokd.naming import named, set_to
 from autokd.progress import Listener
 from autokd.records import Recipe, Record, Teacher
@@ -231,19 +234,36 @@ def _trained(
     key = digest(FORMAT, config.teacher, source, data.task.shared_fingerprint, recipe)
     folder = config.cache_dir / "teachers" / key
     hold, source_file = Hold(folder), f"teachers/{key}/weights.safetensors"
-    if (folder / "teacher.json").exists():
-        if (kept := _kept(folder, model)) is not None:
-            known, about = kept
-            listener.note(f"Reusing the teacher {config.teacher}, {about.weights}, from an earlier run.")
-            return _Origin(known, about.weights, 0.0, own=False, source=source_file)
-        listener.note(f"The teacher kept in {folder} is damaged or of another version; it is trained again.")
     training = TeacherTraining(config.teacher, model, normalisation_of(model), data, recipe, folder, device)
-    trained = training.run(listener)
-    weights = f"{weights}, epoch {trained.epoch} of {recipe.epochs}, learning rate {trained.rate:.2g}"
-    _keep(folder, model, config.teacher, weights, data, trained.seconds)
-    training.clear()
+    with _alone(folder, listener):
+        if (folder / "teacher.json").exists():
+            if (kept := _kept(folder, model)) is not None:
+                known, about = kept
+                training.clear()  # what a kill right after the training has left
+                listener.note(f"Reusing the teacher {config.teacher}, {about.weights}, from an earlier run.")
+                return _Origin(known, about.weights, 0.0, own=False, source=source_file)
+            listener.note(f"The teacher kept in {folder} is damaged or of another version; it is trained again.")
+        trained = training.run(listener)
+        weights = f"{weights}, epoch {trained.epoch} of {recipe.epochs}, learning rate {trained.rate:.2g}"
+        _keep(folder, model, config.teacher, weights, data, trained.seconds)
+        training.clear()
     hold.close()
     return _Origin(model, weights, trained.seconds, own=False, source=source_file)
+
+
+@contextmanager
+def _alone(folder: Path, listener: Listener) -> Iterator[None]:
+    """One search at a time trains a teacher; the others wait, and take it."""
+    make_folder(folder)
+    with opened(folder / ".training") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            listener.note("Another search is training this very teacher; this one waits for it.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:
+            pass  # some network disks lock no files
+        yield
 
 
 def _kept(folder: Path, model: nn.Module) -> tuple[nn.Module, Kept] | None:

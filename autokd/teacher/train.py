@@ -27,9 +27,10 @@ CHECKPOINT, BEST, BEST_WEIGHTS, RATES = "checkpoint.pt", "best.json", "best.safe
 
 
 class Tried(Record):
-    """How well a short run did on validation; worst of all where it diverged."""
+    """How well a short run did on validation; worst of all where it diverged. `seconds` of the device."""
 
     rate: float
+    seconds: float = 0.0
     val_accuracy: float
     val_nll: float
 
@@ -65,6 +66,9 @@ class TeacherTraining:
         rate = self._best_rate(progress)
         recipe = self.recipe.model_copy(update={"learning_rate": rate})
         best = read_sealed(self.folder / BEST, _Best)
+        if best is None or not (self.folder / BEST_WEIGHTS).is_file():
+            (self.folder / CHECKPOINT).unlink(missing_ok=True)  # whose weights would be taken for those of epoch 1
+            best = None
         patience = max(5, recipe.epochs // 2)
         for report in train(self._training(self.model, recipe, self.folder / CHECKPOINT)):
             progress.tell(report, f"training {self.name}")
@@ -88,6 +92,7 @@ class TeacherTraining:
         if not short:
             return self.recipe.learning_rate
         tried = list((read_sealed(self.folder / RATES, _Rates) or _Rates()).tried)
+        progress.take_up(sum(each.seconds for each in tried), short * len(tried))
         for rate in preset(self.recipe.fine_tuning).teacher[len(tried) :]:
             tried.append(self._try(rate, short, progress))
             write_sealed(self.folder / RATES, _Rates(tried=tuple(tried)))
@@ -99,15 +104,16 @@ class TeacherTraining:
     def _try(self, rate: float, epochs: int, progress: _Progress) -> Tried:
         recipe = self.recipe.model_copy(update={"learning_rate": rate, "epochs": epochs})
         checkpoint = self.folder / f"short-{rate:g}.pt"
-        tried = Tried(rate=rate, val_accuracy=-1.0, val_nll=float("inf"))
+        diverged = Tried(rate=rate, val_accuracy=-1.0, val_nll=1e30)
+        before, tried = progress.seconds, diverged
         try:
             for report in train(self._training(copy.deepcopy(self.model), recipe, checkpoint)):
                 progress.tell(report, f"trying learning rate {rate:g} on {self.name}")
                 tried = Tried(rate=rate, val_accuracy=report.val_accuracy, val_nll=report.val_nll)
         except TrainingError:
-            tried = Tried(rate=rate, val_accuracy=-1.0, val_nll=1e30)
+            tried = diverged
         checkpoint.unlink(missing_ok=True)
-        return tried
+        return tried.model_copy(update={"seconds": progress.seconds - before})
 
     def _training(self, model: nn.Module, recipe: Recipe, checkpoint: Path) -> Training:
         return Training(
@@ -158,6 +164,11 @@ class _Progress:
         self._listener = listener
         self._total = all_epochs(training.recipe.epochs, training.recipe.fine_tuning)
         self._done, self.seconds = 0, 0.0
+
+    def take_up(self, seconds: float, epochs: int) -> None:
+        """What an interrupted session has done."""
+        self.seconds += seconds
+        self._done += epochs
 
     def tell(self, report: EpochReport, what: str) -> None:
         """One epoch more."""

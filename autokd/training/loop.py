@@ -110,7 +110,7 @@ def _epoch(training: Training, state: State, forward: Forward, accumulate: int) 
         val_accuracy=accuracy(logits, labels),
         val_nll=nll(logits, labels),
         learning_rate=rate,
-        seconds=watch.seconds,
+        seconds=watch.seconds * training.share,
         accumulate=accumulate,
         note="" if accumulate == 1 else f"batches in {accumulate} parts, for lack of memory",
     )

@@ -36,4 +36,5 @@ class Training:
     checkpoint: Path | None = None
     views: int | None = None  # epochs beyond them see the first views again; None: a view of its own for every epoch
     accumulate: int = 1  # parts in which a batch goes through the model
+    share: float = 1.0  # of the device that this training has beside others
     compiled: bool = False  # whether the steps go through torch.compile

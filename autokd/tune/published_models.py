@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from autokd.errors import MachineError
 from autokd.files import digest
+from autokd.naming import set_to
 from autokd.records import Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
 from autokd.runs.folder import Run
 from autokd.tune.engines.failures import Failure
-from autokd.tune.engines.protocol import Job, Order, Outcome
+from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
 
 AS_IT_IS = Recipe(learning_rate=0.0, weight_decay=0.0, epochs=0, batch_size=1)
 
@@ -24,6 +26,7 @@ class PublishedSource:
         self._run, self._stop = run, stop
         self._waiting = list(enumerate(self._candidates))
         self._over: dict[int, TrialRecord] = {}
+        self._deaths: dict[int, int] = {}
 
     @property
     def total(self) -> int:
@@ -52,16 +55,30 @@ class PublishedSource:
         """See JobSource."""
         self._note(key, "complete", outcome.val_accuracy, None)
 
-    def fail(self, key: str, failure: Failure, retry: bool) -> None:  # noqa: ARG002 - the others are rivals enough
-        """See JobSource."""
+    def fail(self, key: str, failure: Failure, retry: bool) -> None:
+        """See JobSource; the others are rivals enough."""
+        number = _number(key)
+        self._deaths[number] = self._deaths.get(number, 0) + 1
+        if retry and self._deaths[number] <= MAX_RETRIES:
+            self._waiting.insert(0, (number, self._candidates[number]))
+            return
         self._note(key, "failed", None, failure.text)
+
+    def check(self) -> None:
+        """Raises MachineError where not one could be evaluated."""
+        failed = [record.error for record in self._over.values() if record.state == "failed"]
+        if failed and len(failed) == self.total:
+            raise MachineError(
+                f"none of the published models could be evaluated (first: {failed[0]}); mend the cause and go on with "
+                f"{set_to('resume', True)}"
+            )
 
     def records(self) -> list[TrialRecord]:
         """What was found, numbered in the candidates' order."""
         return [self._over[number] for number in sorted(self._over)]
 
     def _note(self, key: str, state: TrialState, val_accuracy: float | None, error: str | None) -> None:
-        number = int(key.removeprefix("published-"))
+        number = _number(key)
         candidate = self._candidates[number]
         self._over[number] = TrialRecord(
             number=number,
@@ -78,3 +95,7 @@ class PublishedSource:
             seconds=0.0,
             error=error,
         )
+
+
+def _number(key: str) -> int:
+    return int(key.removeprefix("published-"))

@@ -170,7 +170,7 @@ class Ledger:
         with disk_named(self._path):
             for study in self._studies.values():
                 own = [t for t in study.get_trials(deepcopy=False) if t.user_attrs.get("number") == number]
-                if own:
+                if own and own[-1].state.name == "FAIL":
                     _hand_out_again(study, own[-1])
 
     # ---- reading ---------------------------------------------------------------------------------------------

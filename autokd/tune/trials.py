@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from autokd.errors import MachineError
@@ -15,7 +16,7 @@ from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
 from autokd.tune.memory_splits import BatchParts
 from autokd.tune.study import Ledger, SearchPlan
 
-FIRST_FAILURES = 3  # of an arm, without anything else, that end a search: no student is to blame for them
+FAILURES_IN_A_ROW = 3  # that end a search where nothing in the trainings explains them: no student is to blame
 
 
 class TrialSource:
@@ -30,7 +31,11 @@ class TrialSource:
         records = ledger.records()
         self._over = {r.number for r in records if r.state != "running"}
         self._useful = {r.arm for r in records if r.state in ("complete", "pruned")}  # arms with any result
-        self._failed: dict[Arm, dict[int, Failure]] = {arm: {} for arm in ARMS}  # in this session
+        self._failed: dict[Arm, dict[int, str]] = {arm: {} for arm in ARMS}
+        for record in records:
+            if record.state == "failed":
+                self._failed[record.arm][record.number] = record.error or ""
+        self._in_a_row: dict[int, str] = {}  # failures without a cause of their own since anything went well
         self._arms: dict[int, Arm] = {}
         self.total = sum(ledger.planned(arm) for arm in ARMS)
 
@@ -60,6 +65,7 @@ class TrialSource:
     def report(self, key: str, report: EpochReport) -> Order:
         """See JobSource."""
         number = _number(key)
+        self._in_a_row.clear()
         self._epochs[number] = report.epoch
         self._parts.learn(self._students[number], report.accumulate)
         if self._ledger.report(number, report):
@@ -75,7 +81,7 @@ class TrialSource:
         self._useful.add(self._arms[_number(key)])
 
     def fail(self, key: str, failure: Failure, retry: bool) -> None:
-        """See JobSource; raises MachineError where an arm's first trials all fail without any fault of their own."""
+        """See JobSource; raises MachineError where trial after trial fails without any fault of its own."""
         number = _number(key)
         self._deaths[number] = self._deaths.get(number, 0) + 1
         again = retry and self._deaths[number] <= MAX_RETRIES
@@ -84,29 +90,29 @@ class TrialSource:
             return
         write_text(self._run.trial_path(number) / ERROR, failure.text + "\n")
         self._end(number)
-        arm = self._arms[number]
-        failed = self._failed[arm]
-        failed[number] = failure
-        blameless = all(each.cause != "training" for each in failed.values())
-        if arm not in self._useful and blameless and len(failed) >= FIRST_FAILURES:
-            self._refuse(arm)
+        self._failed[self._arms[number]][number] = failure.text
+        if failure.cause == "training":
+            self._in_a_row.clear()
+            return
+        self._in_a_row[number] = failure.text
+        if len(self._in_a_row) >= FAILURES_IN_A_ROW:
+            self._refuse(self._in_a_row, f"{len(self._in_a_row)} trials in a row failed")
 
     def check_arms(self) -> None:
         """Raises MachineError where all trials of an arm failed, because nothing was learnt of its students then."""
         for arm, failed in self._failed.items():
             if failed and arm not in self._useful:
-                self._refuse(arm)
+                count = "the only trial" if len(failed) == 1 else f"all {len(failed)} trials"
+                self._refuse(failed, f"{count} of the {arm} arm failed")
 
-    def _refuse(self, arm: Arm) -> None:
+    def _refuse(self, failed: Mapping[int, str], what: str) -> None:
         """A resumed search tries these trials again."""
-        failed = self._failed[arm]
         for number in failed:
             self._ledger.try_again(number)
-        count = "the only trial" if len(failed) == 1 else f"all {len(failed)} trials so far"
-        first = next(iter(failed.values())).text
+        first = next(iter(failed.values()))
         raise MachineError(
-            f"{count} of the {arm} arm failed (first: {first}), which is no evidence on its students; mend the cause "
-            f"and go on with {set_to('resume', True)}, or search with another {named('space')}"
+            f"{what} (first: {first}), which is no evidence on their students; mend the cause and go on with "
+            f"{set_to('resume', True)}, or search with another {named('space')}"
         )
 
     def epochs_left(self) -> int:

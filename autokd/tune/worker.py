@@ -55,7 +55,7 @@ class TrainingFactory:
         if device == "cuda" and slots > 1:
             device = f"cuda:{slot % torch.cuda.device_count()}"
         if torch.device(device).type == "cpu" and slots > 1:
-            torch.set_num_threads(max(1, usable_cores() // slots))
+            torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores()) // slots))
         loaders = worker_count(None, slots) if self.loader_workers is None else self.loader_workers
         share = 1 / slots if torch.device(device).type == "cpu" else self.gpu_share
         return TrainingWorkshop(self, device, loaders, share)
@@ -118,11 +118,12 @@ class TrainingWorkshop:
             checkpoint=folder / CHECKPOINT,
             accumulate=job.accumulate,
             compiled=bool(compilation and compilation.used),
+            share=self._share,
         )
         history: list[EpochReport] = []
         for report in train(training):
             notes = [note for note in (report.note, compilation.reason if compilation else "") if note]
-            report = report.model_copy(update={"note": "; ".join(notes), "seconds": report.seconds * self._share})
+            report = report.model_copy(update={"note": "; ".join(notes)})
             history = [*history[: report.epoch - 1], report]  # a training may begin again
             write_history(folder, history)
             yield report

@@ -132,3 +132,11 @@ def test_without_identical_images_the_splits_are_as_they_were():
     plain, keyed = make_splits(parts(labels)), make_splits(parts(labels), np.arange(500, dtype=np.uint64)[::-1].copy())
     for name in ("train", "val", "test"):
         assert (getattr(plain, name) == getattr(keyed, name)).all()
+
+
+def test_an_image_that_is_there_very_often_stays_in_training():
+    labels = np.arange(500) % 2
+    keys = np.where(np.arange(500) < 100, 0, np.arange(500)).astype(np.uint64)
+    splits = make_splits(parts(labels), keys)
+    assert set(range(100)) <= set(splits.train.tolist())
+    assert len(splits.test) == 100

@@ -267,9 +267,9 @@ def test_which_way_the_images_go_is_said_with_its_reason(tmp_path):
 def test_what_is_kept_decoded_follows_the_machine(tmp_path, monkeypatch, memory, disk, what):
     root = write_pattern_folder(tmp_path, {"": {"a": 60, "b": 60, "c": 60}})
     said = []
-    for _ in range(2):
-        listener = Recorder()
-        prepare_task(settings(data=str(root), loader_workers=0, image_size=32), 160, listener)
+    for number in range(2):
+        listener, cache = Recorder(), tmp_path / f"cache-{number}"
+        prepare_task(settings(data=str(root), loader_workers=0, image_size=32, cache_dir=cache), 160, listener)
         said += listener.notes
         monkeypatch.setattr("autokd.data.task.available_memory", lambda: memory)
         monkeypatch.setattr("autokd.data.task.free_disk", lambda _: disk)

@@ -28,7 +28,7 @@ FORKS.set_forkserver_preload(["timm", "optuna", "autokd.cli.search", "autokd.pip
 
 def searching(folder: Path, arguments: list[str], ignored: bool) -> None:
     """`autokd` with fakes, in a process of its own; its first training goes on until there is a file `signalled`."""
-    import autokd.pipeline.search as search
+    import autokd.pipeline.services as services
 
     os.chdir(folder)
     os.setsid()
@@ -45,7 +45,7 @@ def searching(folder: Path, arguments: list[str], ignored: bool) -> None:
             time.sleep(0.01)
         return default_quality(job)
 
-    search.Parts = lambda: FakeParts(quality=slow)  # type: ignore[assignment,misc]
+    services.Parts = lambda **_: FakeParts(quality=slow)  # type: ignore[assignment,misc]
     sys.argv = ["autokd", "search", *arguments]
     main()
 

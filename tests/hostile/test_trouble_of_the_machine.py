@@ -9,7 +9,7 @@ import torch
 from fakes import FakeParts, default_quality
 
 from autokd.config import SearchConfig
-from autokd.errors import DataError, MachineError, TrainingError
+from autokd.errors import DataError, InterruptedRun, MachineError, TrainingError
 from autokd.pipeline.search import run_search
 from autokd.runs.folder import Run
 from autokd.runs.tables import read_trials
@@ -39,7 +39,10 @@ def went_on(settings: SearchConfig, path: Path, trained_again: str) -> None:
     [
         (FileNotFoundError(2, "No such file or directory", "images/1.png"), "its files could not be read or written"),
         (PermissionError(13, "Permission denied", "/data"), "its files could not be read or written"),
-        (MemoryError("Unable to allocate 3.00 GiB for an array"), "not enough memory: 3.2 GB were asked for at once"),
+        (
+            MemoryError("Unable to allocate 3.00 GiB for an array"),
+            "not enough memory for a training: 3.2 GB were asked",
+        ),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "not enough memory"),
         (DataError("a.png can no longer be read (gone); put it back"), "a.png can no longer be read"),
     ],
@@ -63,20 +66,42 @@ def test_an_arm_of_which_every_trial_fails_ends_the_run(
     settings: SearchConfig, tmp_path: Path, error: Exception, arm: str
 ) -> None:
     parts = FakeParts(quality=lambda job: wrong(job, error, arm=arm))
-    with pytest.raises(
-        MachineError, match=rf"all 2 trials so far of the {arm} arm failed \(first: .*{error}.*resume=True"
-    ):
+    with pytest.raises(MachineError, match=rf"all 2 trials of the {arm} arm failed \(first: .*{error}.*resume=True"):
         run_search(settings, output=tmp_path / "run", parts=parts)
     went_on(settings, tmp_path / "run", "trial-")
 
 
-def test_the_first_failures_end_the_search_before_the_others_are_tried(settings: SearchConfig, tmp_path: Path) -> None:
+def test_three_failures_in_a_row_end_the_search_and_are_tried_again(settings: SearchConfig, tmp_path: Path) -> None:
+    """As of a GPU that is lost after some trials: what works no more says nothing of the students."""
     longer = settings.changed({"trials": 20})
-    parts = FakeParts(quality=lambda job: wrong(job, ZeroDivisionError("a bug")))
-    with pytest.raises(MachineError, match="all 3 trials so far of the direct arm failed"):
+
+    def quality(job: Job) -> float:
+        if job.proposal.number >= 8 and not job.final:
+            raise ZeroDivisionError("a bug")
+        return default_quality(job)
+
+    parts = FakeParts(quality=quality)
+    with pytest.raises(MachineError, match="3 trials in a row failed"):
         run_search(longer, output=tmp_path / "run", parts=parts)
-    assert len(parts.trained) <= 7
-    went_on(longer, tmp_path / "run", "trial-")
+    assert len(parts.trained) == 11
+    went_on(longer, tmp_path / "run", "trial-8")
+    assert len(read_trials(tmp_path / "run")) == 20
+
+
+def test_an_interruption_does_not_hide_that_an_arm_only_failed(settings: SearchConfig, tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def quality(job: Job) -> float:
+        seen.append(job.key)
+        return wrong(job, TrainingError("the loss diverged"), arm="distill")
+
+    def stop() -> bool:
+        return len(seen) >= 3
+
+    with pytest.raises(InterruptedRun):
+        run_search(settings, output=tmp_path / "run", parts=FakeParts(quality=quality), stop=stop)
+    with pytest.raises(MachineError, match="trials of the distill arm failed"):
+        run_search(settings, output=tmp_path / "run", parts=FakeParts(quality=quality), resume=True)
 
 
 def test_trials_that_diverge_first_do_not_end_the_search(settings: SearchConfig, tmp_path: Path) -> None:
@@ -105,4 +130,5 @@ def test_what_an_error_says_of_its_training() -> None:
     assert failure_of(TrainingError("diverged")).cause == "training"
     assert failure_of(torch.OutOfMemoryError("CUDA out of memory")).cause == "training"
     assert failure_of(ValueError("shapes differ")).cause == "other"
+    assert failure_of(RuntimeError("CUDA error: unspecified launch failure")).cause == "machine"
     assert failure_of(OSError(5, "Input/output error")).cause == "machine"

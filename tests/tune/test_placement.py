@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from autokd.machine import available_memory, own_memory
+from autokd.machine import _left_of_limits, available_memory, own_memory
 from autokd.tune.placement import choose, thread_counts
 
 GB = 10**9
@@ -40,6 +42,21 @@ def test_no_more_run_than_there_are() -> None:
 def test_short_searches_start_no_processes() -> None:
     found = choose(SMALL, 4, jobs=24, work=10, memory=(GB, 64 * GB))
     assert (found.workers, found.reason) == (1, "Trainings run one at a time, because they are short.")
+
+
+def test_a_container_leaves_what_its_limit_leaves(tmp_path: Path) -> None:
+    (tmp_path / "memory.max").write_text("1000\n")
+    (tmp_path / "memory.current").write_text("900\n")
+    (tmp_path / "memory.stat").write_text("anon 100\ninactive_file 700\n")
+    assert list(_left_of_limits(tmp_path)) == [800]
+    (tmp_path / "memory.max").write_text("max\n")
+    assert list(_left_of_limits(tmp_path)) == []
+    older = tmp_path / "memory"
+    older.mkdir()
+    for name, text in (("memory.limit_in_bytes", "5000"), ("memory.usage_in_bytes", "4000")):
+        (older / name).write_text(text)
+    (older / "memory.stat").write_text("total_inactive_file 10\n")
+    assert list(_left_of_limits(tmp_path)) == [1010]
 
 
 def test_this_process_has_taken_memory_and_may_take_more() -> None:

@@ -16,6 +16,7 @@ from test_memory_splits import report
 
 from autokd.config import SearchConfig
 from autokd.data.task import open_task, prepare_task
+from autokd.errors import MachineError
 from autokd.progress import Silent
 from autokd.records import Candidate, Interval, Proposal, Reading, Recipe, SeedResult, StartWeights
 from autokd.runs.arrays import write_evidence, write_logits
@@ -51,9 +52,20 @@ def answers(source: PublishedSource, found: dict[str, float | str]) -> None:
     while (job := source.next()) is not None:
         value = found[job.proposal.student]
         if isinstance(value, str):
-            source.fail(job.key, Failure(cause="other", text=value), retry=True)
+            source.fail(job.key, Failure(cause="other", text=value), retry=False)
         else:
             source.finish(job.key, Outcome(epochs=0, val_accuracy=value, test_accuracy=None, seconds=0.0))
+
+
+def test_one_whose_worker_died_is_tried_again_and_where_none_works_it_is_said(tmp_path: Path) -> None:
+    source = PublishedSource(Run(tmp_path), [candidate("own", True)])
+    for _ in range(3):
+        job = source.next()
+        assert job is not None
+        source.fail(job.key, Failure(cause="worker", text="it died"), retry=True)
+    assert source.next() is None
+    with pytest.raises(MachineError, match=r"none of the published models could be evaluated \(first: it died\)"):
+        source.check()
 
 
 # ---- which they are ---------------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ from typing import Literal
 
 from autokd.errors import AutokdError, ChangedData, MachineError, TrainingError
 from autokd.files import is_full
-from autokd.memory import is_machine_memory, is_memory, too_little
-from autokd.naming import set_to
+from autokd.memory import asked, is_machine_memory, is_memory
+from autokd.naming import named, set_to
 from autokd.records import Record
 
 
@@ -27,7 +27,11 @@ class Failure(Record):
         """Raises MachineError or ChangedData for what would hit any other training too; the controller calls it."""
         again = f"go on with {set_to('resume', True)}"
         if self.cause == "memory":
-            raise MachineError(f"{too_little(self.text)}, and {again}")
+            raise MachineError(
+                f"there is not enough memory for a training{asked(self.text)}; {again} and fewer {named('workers')}, "
+                f"or on a machine with more (a new search with a smaller {named('batch_size')} or "
+                f"{named('image_size')} needs less)"
+            )
         if self.cause == "data":
             raise ChangedData(self.text)
         if self.cause == "machine":
@@ -44,6 +48,8 @@ def failure_of(error: Exception) -> Failure:
         return Failure(cause="data", text=str(error))
     if is_full(error):
         return Failure(cause="machine", text="the disk is full")
+    if isinstance(error, RuntimeError) and "CUDA error" in str(error):  # nothing works on that device any more
+        return Failure(cause="machine", text=f"the GPU failed ({describe(error)})")
     if isinstance(error, OSError):
         return Failure(cause="machine", text=f"its files could not be read or written ({describe(error)})")
     if isinstance(error, AutokdError):

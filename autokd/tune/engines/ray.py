@@ -177,7 +177,7 @@ class _SourceSearcher(_StaysHere, Searcher):  # type: ignore[misc]
     def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:  # noqa: ARG002
         """Tune has given a trial up; only final errors arrive here, its own retries do not."""
         key = self.keys.pop(trial_id, None)
-        if error and key is not None:
+        if error and key is not None and not self.failed:
             failure = Failure(cause="worker", text=f"its worker died {MAX_RETRIES + 1} times")
             try:
                 self._source.fail(key, failure, retry=False)
