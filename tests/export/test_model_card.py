@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from autokd.export.model_card import model_card
@@ -109,9 +110,9 @@ def test_its_code_runs(tmp_path):
     export_timm(tmp_path / "student", finalist("direct"), tmp_path / "w.safetensors", TASK, card("direct"))
     text = (tmp_path / "student" / "README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    made: dict = {}
+    made: dict = {"image": Image.new("RGB", (48, 40), (200, 10, 10))}
     exec(code.replace("PATH/TO/THIS/FOLDER", str(tmp_path / "student")), made)  # noqa: S102 - what a reader would run
     images = torch.randn(2, 3, 32, 32)
     with torch.inference_mode():
         assert torch.equal(made["model"](images), model.eval()(images))
-    assert made["transform"] is not None
+    assert made["inputs"].shape == (1, 3, 32, 32)
