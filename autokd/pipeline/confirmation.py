@@ -9,7 +9,8 @@ from autokd.decide.statistics.repeated_looks import level_of_look
 from autokd.errors import InterruptedRun, RunError
 from autokd.naming import named, set_to
 from autokd.pipeline.edge_probes import edge_remarks
-from autokd.pipeline.stages import State, limits_of, summarise, write_summary
+from autokd.pipeline.search_summary import summarise, write_summary
+from autokd.pipeline.stages import State, limits_of
 from autokd.records import FinalistRecord, Note, Proposal, TrialRecord
 from autokd.runs.arrays import OUTCOMES
 from autokd.runs.folder import Run

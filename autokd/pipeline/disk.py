@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
 from autokd.data.task import cache_folders
-from autokd.pipeline.services import most_workers
+from autokd.pipeline.workers import most_workers
 from autokd.records import Candidate, Record, Task
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from autokd.config import SearchConfig
 from autokd.errors import AutokdError, InterruptedRun, RunError
 from autokd.naming import named
 from autokd.pipeline import confirmation, stages
+from autokd.pipeline.search_summary import train_nothing
 from autokd.pipeline.services import Parts
 from autokd.pipeline.stages import State, Stop
 from autokd.progress import Both, Interruptible, Listener, Silent
@@ -116,7 +117,7 @@ def _search(run: Run, config: SearchConfig, parts: Parts, listener: Listener, st
         listener.stage("Confirmation")
         confirmation.confirm(state, factory, trials, labels.total_seconds)
     else:
-        stages.train_nothing(state)
+        train_nothing(state)
     listener.stage("Verdict")
     stages.conclude(state)
 

@@ -6,7 +6,7 @@ Whatever an interrupted run has left there is taken, not made again.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -21,7 +21,9 @@ from autokd.export.model_card import model_card
 from autokd.formatting import usd
 from autokd.naming import named, set_to
 from autokd.pipeline.candidates import find_candidates
-from autokd.pipeline.services import Parts, Prepared, device_count
+from autokd.pipeline.search_summary import arm_note, summarise, write_summary
+from autokd.pipeline.services import Parts, Prepared
+from autokd.pipeline.workers import device_count
 from autokd.progress import Listener
 from autokd.records import (
     ARMS,
@@ -30,8 +32,6 @@ from autokd.records import (
     CostModel,
     Decision,
     Note,
-    NoteKind,
-    SearchSummary,
     SeedResult,
     SoftLabelSet,
     Task,
@@ -41,10 +41,10 @@ from autokd.report import assemble, write_reports
 from autokd.runs.arrays import EVIDENCE, write_evidence
 from autokd.runs.folder import Run
 from autokd.runs.manifest import Stage
-from autokd.runs.store import CANDIDATES, COSTS, SEARCH, TASK, TEACHER, WEIGHTS, CandidateList, Costs, read_finalists
+from autokd.runs.store import CANDIDATES, COSTS, TASK, TEACHER, WEIGHTS, CandidateList, Costs, read_finalists
 from autokd.runs.tables import write_trials
 from autokd.tune.finalists import most_trainings
-from autokd.weights.assign import check_weights_again, give_weights, start_remark
+from autokd.weights.assign import check_weights_again, give_weights
 
 if TYPE_CHECKING:
     from autokd.tune.engines.protocol import WorkshopFactory
@@ -247,15 +247,9 @@ def search_trials(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
         raise InterruptedRun(
             f"stopped during the search; finished work is saved, continue with {set_to('resume', True)}"
         )
-    notes = [note for arm in ARMS if (note := _arm_note(arm, trials, ledger.planned(arm), watched.ended_by))]
+    notes = [note for arm in ARMS if (note := arm_note(arm, trials, ledger.planned(arm), watched.ended_by))]
     write_summary(state.run, summarise(state, trials, notes, ledger.importance(), remarks))
     return trials
-
-
-def write_summary(run: Run, summary: SearchSummary) -> None:
-    """Leave search.json."""
-    SEARCH.write(run.path, summary)
-    run.keep_checksums(SEARCH.path(run.path))
 
 
 def _best(trials: Sequence[TrialRecord]) -> dict[Arm, float]:
@@ -265,64 +259,6 @@ def _best(trials: Sequence[TrialRecord]) -> dict[Arm, float]:
         if trial.state == "complete" and trial.val_accuracy is not None:
             best[trial.arm] = max(trial.val_accuracy, best.get(trial.arm, 0.0))
     return best
-
-
-def _arm_note(arm: Arm, trials: Sequence[TrialRecord], planned: int, ended_by: str | None) -> Note | None:
-    """Trouble of an arm that bears on the evidence."""
-
-    def note(kind: NoteKind, text: str) -> Note:
-        return Note(kind=kind, text=text)
-
-    own = [trial for trial in trials if trial.arm == arm]
-    failed = [trial for trial in own if trial.state == "failed"]
-    if planned == 0:
-        return note("arm_empty", f"The {arm} arm is empty: no student within budget may enter it.")
-    if ended_by and len(own) < planned:
-        return note("arm_cut_short", f"The {arm} arm had {len(own)} of {planned} trials when {ended_by} was reached.")
-    if failed:
-        told = f"{len(failed)} of {len(own)} trials of the {arm} arm failed ({failed[0].error})."
-        return note("trials_failed", told)
-    return None
-
-
-def train_nothing(state: State) -> None:
-    """An empty search, for a verdict without candidates."""
-    text = "No student fits both the compression range and the budget, so nothing was trained."
-    write_summary(state.run, summarise(state, [], [Note(kind="nothing_to_train", text=text)], {}))
-
-
-def summarise(
-    state: State,
-    trials: Sequence[TrialRecord],
-    notes: Sequence[Note],
-    importance: dict[str, dict[str, float]],
-    remarks: Sequence[Note] = (),
-) -> SearchSummary:
-    """What the search did and spent; `remarks` are added to those on data, start weights and soft labels."""
-    manifest = state.run.manifest
-    states = [trial.state for trial in trials]
-    return SearchSummary(
-        trials=len(states),
-        complete=states.count("complete"),
-        pruned=states.count("pruned"),
-        failed=states.count("failed"),
-        device_seconds=manifest.device_seconds,
-        usd=state.spent,
-        stages={**manifest.stages},
-        importance=importance,
-        notes=tuple(notes),
-        remarks=tuple(dict.fromkeys([*_remarks(state), *remarks])),
-    )
-
-
-def _remarks(state: State) -> Iterator[Note]:
-    """What a reader should know of the data, the start weights and the soft labels."""
-    labels = state.run.manifest.soft_label_set
-    yield from (Note(kind="soft_labels", text=text) for text in (labels.remarks if labels else ()))
-    if state.candidates:
-        yield Note(kind="start_weights", text=start_remark(state.candidates, state.config.student_weights))
-    yield from (Note(kind="labels", text=text) for text in label_remarks(state.prepared.task))
-    yield from (Note(kind="copies", text=text) for text in copy_remarks(state.prepared.task))
 
 
 def conclude(state: State) -> None:

@@ -1,0 +1,80 @@
+"""search.json: what the search did and spent, and what a reader should know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from autokd.data.copies import copy_remarks
+from autokd.data.hidden_labels import label_remarks
+from autokd.records import Arm, Note, NoteKind, SearchSummary, TrialRecord
+from autokd.runs.folder import Run
+from autokd.runs.store import SEARCH
+from autokd.weights.assign import start_remark
+
+if TYPE_CHECKING:
+    from autokd.pipeline.stages import State
+
+
+def write_summary(run: Run, summary: SearchSummary) -> None:
+    """Leave search.json."""
+    SEARCH.write(run.path, summary)
+    run.keep_checksums(SEARCH.path(run.path))
+
+
+def arm_note(arm: Arm, trials: Sequence[TrialRecord], planned: int, ended_by: str | None) -> Note | None:
+    """Trouble of an arm that bears on the evidence."""
+
+    def note(kind: NoteKind, text: str) -> Note:
+        return Note(kind=kind, text=text)
+
+    own = [trial for trial in trials if trial.arm == arm]
+    failed = [trial for trial in own if trial.state == "failed"]
+    if planned == 0:
+        return note("arm_empty", f"The {arm} arm is empty: no student within budget may enter it.")
+    if ended_by and len(own) < planned:
+        return note("arm_cut_short", f"The {arm} arm had {len(own)} of {planned} trials when {ended_by} was reached.")
+    if failed:
+        told = f"{len(failed)} of {len(own)} trials of the {arm} arm failed ({failed[0].error})."
+        return note("trials_failed", told)
+    return None
+
+
+def train_nothing(state: State) -> None:
+    """An empty search, for a verdict without candidates."""
+    text = "No student fits both the compression range and the budget, so nothing was trained."
+    write_summary(state.run, summarise(state, [], [Note(kind="nothing_to_train", text=text)], {}))
+
+
+def summarise(
+    state: State,
+    trials: Sequence[TrialRecord],
+    notes: Sequence[Note],
+    importance: dict[str, dict[str, float]],
+    remarks: Sequence[Note] = (),
+) -> SearchSummary:
+    """What the search did and spent; `remarks` are added to those on data, start weights and soft labels."""
+    manifest = state.run.manifest
+    states = [trial.state for trial in trials]
+    return SearchSummary(
+        trials=len(states),
+        complete=states.count("complete"),
+        pruned=states.count("pruned"),
+        failed=states.count("failed"),
+        device_seconds=manifest.device_seconds,
+        usd=state.spent,
+        stages={**manifest.stages},
+        importance=importance,
+        notes=tuple(notes),
+        remarks=tuple(dict.fromkeys([*_remarks(state), *remarks])),
+    )
+
+
+def _remarks(state: State) -> Iterator[Note]:
+    """What a reader should know of the data, the start weights and the soft labels."""
+    labels = state.run.manifest.soft_label_set
+    yield from (Note(kind="soft_labels", text=text) for text in (labels.remarks if labels else ()))
+    if state.candidates:
+        yield Note(kind="start_weights", text=start_remark(state.candidates, state.config.student_weights))
+    yield from (Note(kind="labels", text=text) for text in label_remarks(state.prepared.task))
+    yield from (Note(kind="copies", text=text) for text in copy_remarks(state.prepared.task))
