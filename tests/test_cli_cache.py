@@ -403,6 +403,16 @@ def test_a_hold_ends_with_its_owner_and_stays_in_its_process(cache):
     del copy
 
 
+def test_a_hold_leaves_the_end_of_its_process_to_the_system(cache):
+    from autokd.cache.locks import is_held
+
+    hold = Hold(labels(cache))
+    hold.__del__(lambda: True)  # modules are taken apart by then
+    assert is_held(labels(cache))
+    hold.__del__()
+    assert not is_held(labels(cache))
+
+
 def test_a_search_holds_what_it_uses(cache, made):
     from autokd.cache.entries import entries
     from autokd.pipeline.services import Parts

@@ -8,7 +8,8 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -46,8 +47,8 @@ class Hold:
         for folder in list(self._locks):
             self.drop(folder)
 
-    def __del__(self) -> None:
-        if self._process == os.getpid():
+    def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not finalizing() and self._process == os.getpid():  # at the end modules are gone, and so are the locks
             self.close()
 
     def __getstate__(self) -> dict[str, object]:
