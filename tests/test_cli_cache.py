@@ -403,6 +403,29 @@ def test_a_hold_ends_with_its_owner_and_stays_in_its_process(cache):
     del copy
 
 
+def test_what_another_process_makes_is_waited_for(tmp_path):
+    import fcntl
+    import os
+
+    from autokd.cache.locks import one_at_a_time
+
+    other = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(other, fcntl.LOCK_EX)
+
+    class Done(Recorder):
+        """The other one is ready as soon as somebody waits."""
+
+        def note(self, text: str) -> None:
+            super().note(text)
+            os.close(other)
+
+    listener = Done()
+    for _ in range(2):
+        with one_at_a_time(tmp_path / "lock", listener, "It waits."):
+            pass
+    assert listener.notes == ["It waits."]
+
+
 def test_a_hold_leaves_the_end_of_its_process_to_the_system(cache):
     from autokd.cache.locks import is_held
 

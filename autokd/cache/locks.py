@@ -14,7 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from autokd.errors import PathError
-from autokd.files import make_folder, open_file, refusal
+from autokd.files import make_folder, open_file, opened, refusal
+from autokd.progress import Listener
 
 REMOVED = ".removed-"  # prefix of an entry that is being removed
 
@@ -111,6 +112,18 @@ def make_way(path: Path) -> None:
 def folder_bytes(folder: Path) -> int:
     """Bytes of the files in an entry."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@contextmanager
+def one_at_a_time(path: Path, listener: Listener, waiting: str) -> Iterator[None]:
+    """One process at a time makes something; another one says that it waits, and then finds it made."""
+    with opened(path) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            listener.note(waiting)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _shared(folder: Path) -> int:

@@ -6,11 +6,9 @@ longer schedule adds views to the same folder.
 
 from __future__ import annotations
 
-import fcntl
 import time
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,12 +16,12 @@ import numpy as np
 import timm
 import torch
 
-from autokd.cache.locks import Hold, remove
+from autokd.cache.locks import Hold, one_at_a_time, remove
 from autokd.cache.sealed import read_sealed, write_sealed
 from autokd.cache.soft_label_entry import About, Chunk, Layout, View
 from autokd.data.task import TaskData
 from autokd.data.views import make_view
-from autokd.files import digest, opened
+from autokd.files import digest
 from autokd.formatting import duration, file_size
 from autokd.machine import Stopwatch
 from autokd.progress import Listener
@@ -63,7 +61,7 @@ def write_soft_labels(
         _tell(settled.remarks, listener)
         return settled
     hold.add(folder)
-    with _writing(folder, listener):
+    with one_at_a_time(folder / ".lock", listener, "Another process is writing these soft labels; waiting for it."):
         work = _Work(teacher, data, views_seed, device, folder, layout_of(len(data.train), len(data.task.classes)))
         checks = work.checked(settled.views if settled else views, listener)
         missing = [sum(map(work.layout.chunk_bytes, check.missing)) for check in checks]
@@ -116,18 +114,6 @@ def _key(teacher: ReadyTeacher, data: TaskData, views_seed: int, device: str) ->
 
 def _precision(kind: str) -> str:
     return "bf16" if gains_from_bf16(kind) else "fp32"
-
-
-@contextmanager
-def _writing(folder: Path, listener: Listener) -> Iterator[None]:
-    """One writer at a time; a second one waits and then finds the views written."""
-    with opened(folder / ".lock") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            listener.note("Another process is writing these soft labels; waiting for it.")
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _tell(remarks: Sequence[str], listener: Listener) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import copy
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +10,12 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from autokd.cache.locks import Hold
+from autokd.cache.locks import Hold, one_at_a_time
 from autokd.cache.sealed import read_sealed, write_sealed
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData
 from autokd.errors import TeacherError, UsageError
-from autokd.files import digest, make_folder, opened
+from autokd.files import digest, make_folder
 from autokd.naming import named, set_to
 from autokd.progress import Listener
 from autokd.records import Recipe, Record, Teacher
@@ -235,7 +232,9 @@ def _trained(
     folder = config.cache_dir / "teachers" / key
     hold, source_file = Hold(folder), f"teachers/{key}/weights.safetensors"
     training = TeacherTraining(config.teacher, model, normalisation_of(model), data, recipe, folder, device)
-    with _alone(folder, listener):
+    make_folder(folder)
+    waiting = "Another search is training this very teacher; this one waits for it."
+    with one_at_a_time(folder / ".training", listener, waiting):
         if (folder / "teacher.json").exists():
             if (kept := _kept(folder, model)) is not None:
                 known, about = kept
@@ -249,21 +248,6 @@ def _trained(
         training.clear()
     hold.close()
     return _Origin(model, weights, trained.seconds, own=False, source=source_file)
-
-
-@contextmanager
-def _alone(folder: Path, listener: Listener) -> Iterator[None]:
-    """One search at a time trains a teacher; the others wait, and take it."""
-    make_folder(folder)
-    with opened(folder / ".training") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            listener.note("Another search is training this very teacher; this one waits for it.")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        except OSError:
-            pass  # some network disks lock no files
-        yield
 
 
 def _kept(folder: Path, model: nn.Module) -> tuple[nn.Module, Kept] | None:
