@@ -75,16 +75,23 @@ def test_small_images_are_compared_in_accuracy_and_time(capsys: pytest.CaptureFi
     assert float(cells[1][3]) > 1
 
 
-def test_rates_of_fine_tuning_are_tabled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("start", ["given", "random"])
+def test_settings_of_a_preset_are_tabled(tmp_path: Path, capsys: pytest.CaptureFixture[str], start: str) -> None:
     model = timm.create_model("test_resnet", num_classes=7)
     torch.save(model.state_dict(), tmp_path / "test_resnet.pth")
     sizes = ["--train-images", "40", "--test-images", "20", "--epochs", "1", "--batch-size", "20", "--image-size", "32"]
-    cases = ["--student", "test_resnet", "--weights", str(tmp_path), "--rates", "1e-4", "1e-3", "--factors", "1", "5"]
-    bench("bench_fine_tuning").main([*sizes, *cases])
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| 0.0")]
+    cases = ["--cases", "", "learning_rate=1e-4 head_factor=1", "ema=0.9 erase=0.25 trivial_augment=true drop_path=0.1"]
+    weights = ["--weights", str(tmp_path)] if start == "given" else []
+    bench("bench_presets").main(["--students", "test_resnet", *weights, *sizes, *cases])
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| test_resnet")]
     cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines]
-    assert len(cells) == 4
+    assert [row[1] for row in cells] == ["the preset", *cases[2:]]
     assert all(0 <= float(row[2]) <= 1 for row in cells)
+
+
+def test_a_setting_that_is_none_is_refused() -> None:
+    with pytest.raises(SystemExit, match="depth is no setting"):
+        bench("bench_presets").main(["--cases", "depth=3"])
 
 
 def test_a_case_that_is_none_is_refused() -> None:

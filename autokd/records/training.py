@@ -64,6 +64,7 @@ class Recipe(Record):
     label_smoothing: float = 0.0  # of the labels' own term alone
     mixup: float = 0.0  # parameter of its Beta distribution; 0 leaves it out
     cutmix: float = 0.0
+    drop_path: float = 0.0  # probability of leaving out the last residual block, less for earlier ones
     ema: float = 0.0  # decay of the moving average of weights that is evaluated and kept; 0 leaves it out
     epochs: int
     batch_size: int

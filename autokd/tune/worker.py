@@ -139,7 +139,8 @@ class TrainingWorkshop:
         """The job's student as its training begins: drawn from the seed, then the weights that it starts from."""
         student, task = job.proposal.student, self._data.task
         torch.manual_seed(job.seed)
-        model = build(student, len(task.classes), task.transform.image_size)
+        drop_path = job.proposal.recipe.drop_path
+        model = build(student, len(task.classes), task.transform.image_size, drop_path=drop_path)
         if (start := self._weights.get(student)) is not None:
             start_from(model, start)
         return model
