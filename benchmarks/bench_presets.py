@@ -100,9 +100,7 @@ def _task(asked: argparse.Namespace, data: Path, cache: Path) -> TaskData:
     return open_task(prepare_task(config, asked.image_size, Silent()), asked.device)
 
 
-def _row(
-    asked: argparse.Namespace, data: TaskData, student: str, start: Path | None, case: Case
-) -> dict[str, object]:
+def _row(asked: argparse.Namespace, data: TaskData, student: str, start: Path | None, case: Case) -> dict[str, object]:
     found = [_accuracy(asked, data, student, start, case, seed) for seed in range(1, asked.seeds + 1)]
     print(f"{student}, {case.name}: {', '.join(f'{each:.4f}' for each in found)}", flush=True)
     return {"student": student, "case": case.name, "test accuracy": f"{np.mean(found):.4f}"}

@@ -149,7 +149,7 @@ def _stages(
     task, taught = data.task, len(data.unhidden().train)
     teacher_step, student_step = _step_seconds(config, task, model, candidates)
     from_scratch = weights_mode(config) == "scratch"
-    passes = 0 if given else all_epochs(teacher_epochs(config, taught, from_scratch), not from_scratch) * taught
+    passes = 0 if given else all_epochs(teacher_epochs(config, from_scratch), not from_scratch) * taught
     distilled, direct = task.train, _direct_images(task, config.batch_size or task.train)
     trainings = most_trainings(finalists, seeds, len(found.edges)) if candidates else 0
     with_teacher = (finalists + 1 + len(found.edges)) * seeds if candidates else 0

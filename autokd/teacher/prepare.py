@@ -10,11 +10,12 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from autokd import config_presets
 from autokd.cache.locks import Hold, one_at_a_time
 from autokd.cache.sealed import read_sealed, write_sealed
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData
-from autokd.errors import TeacherError, UsageError
+from autokd.errors import ConfigError, TeacherError, UsageError
 from autokd.files import digest, make_folder
 from autokd.naming import named, set_to
 from autokd.progress import Listener
@@ -30,8 +31,6 @@ from autokd.zoo.build import REFUSALS, build, check_name, head_names, normalisat
 from autokd.zoo.count import module_macs
 
 FORMAT = 2
-# training images up to ... -> epochs from scratch, epochs of fine-tuning
-_EPOCHS = ((2_000, 5, 5), (20_000, 20, 10), (200_000, 40, 15), (float("inf"), 90, 5))
 
 
 @dataclass(frozen=True)
@@ -202,12 +201,13 @@ def teacher_is_given(config: SearchConfig, classes: int) -> bool:
     return mode != "scratch"
 
 
-def teacher_epochs(config: SearchConfig, images: int, from_scratch: bool) -> int:
-    """As asked, else by the number of training images."""
+def teacher_epochs(config: SearchConfig, from_scratch: bool) -> int:
+    """As asked, else by preset and the students' epochs; `config` knows both."""
     if config.teacher_epochs is not None:
         return config.teacher_epochs
-    row = next(row for row in _EPOCHS if images <= row[0])
-    return row[1] if from_scratch else row[2]
+    if config.preset is None or config.epochs is None:
+        raise ConfigError("a teacher's epochs follow preset and epochs; size the settings first")
+    return config_presets.teacher_epochs(config.preset, config.epochs, from_scratch)
 
 
 def _trained(
@@ -225,7 +225,7 @@ def _trained(
     recipe = Recipe(
         learning_rate=preset(fine_tuning).teacher[1],
         fine_tuning=fine_tuning,
-        epochs=teacher_epochs(config, len(data.train), not fine_tuning),
+        epochs=teacher_epochs(config, not fine_tuning),
         batch_size=config.batch_size or 64,
     )
     key = digest(FORMAT, config.teacher, source, data.task.shared_fingerprint, recipe)
