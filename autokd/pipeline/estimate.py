@@ -107,12 +107,13 @@ def _teacher_model(config: SearchConfig, parts: Parts, task: Task) -> nn.Module:
 def _untrained_teacher(config: SearchConfig, model: nn.Module, task: Task) -> Teacher:
     """The teacher's size; what only its weights could tell stays not a number."""
     from autokd.zoo.count import module_macs
+    from autokd.zoo.served_form import served_parameters
 
     return Teacher(
         name=config.teacher,
         weights="not loaded for an estimate",
         fingerprint="",
-        parameters=sum(p.numel() for p in model.parameters()),
+        parameters=served_parameters(model),
         macs=module_macs(model, task.transform.image_size),
         val_accuracy=float("nan"),
         test_accuracy=float("nan"),

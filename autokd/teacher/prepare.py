@@ -29,6 +29,7 @@ from autokd.weights.loading import fit_state, read_class_names, read_state, weig
 from autokd.weights.save import save_state
 from autokd.zoo.build import REFUSALS, build, check_name, head_names, normalisation, reason
 from autokd.zoo.count import module_macs
+from autokd.zoo.served_form import served_parameters
 
 FORMAT = 2
 
@@ -102,7 +103,7 @@ def prepare_teacher(
         name=config.teacher,
         weights=origin.weights,
         fingerprint=weights_fingerprint(model),
-        parameters=sum(p.numel() for p in model.parameters()),
+        parameters=served_parameters(model),
         macs=module_macs(model, data.task.transform.image_size),
         val_accuracy=val_accuracy,
         test_accuracy=accuracy(test_logits, data.labels[data.test]),
