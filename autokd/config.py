@@ -131,9 +131,9 @@ class SearchConfig(BaseModel):
         None, ge=1, le=65_536, description="requests per forward pass in serving"
     )
     serve_runtime: Literal["eager", "compile"] = Field("eager", description="runtime that serves the model")
-    serve_precision: Annotated[Literal["fp32", "bf16", "fp16"] | None, ShownDefault("bf16 on a GPU, else fp32")] = (
-        Field(None, description="precision in serving")
-    )
+    serve_precision: Annotated[
+        Literal["fp32", "bf16", "fp16"] | None, ShownDefault("bf16 or fp16 on a GPU, else fp32")
+    ] = Field(None, description="precision in serving")
     serve_device: Annotated[str | None, ShownDefault("the training device")] = Field(
         None, description="device that stands for the serving hardware"
     )

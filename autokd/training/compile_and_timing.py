@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from autokd.machine import Stopwatch
+from autokd.memory import is_memory
 from autokd.records import Record
 from autokd.training.device import autocast
 from autokd.training.losses import hard_loss
@@ -36,11 +37,13 @@ def try_compile(model: nn.Module, image_size: int, batch_size: int, steps: int, 
     The first compiled step counts as the compilation. An error of the compiler is a reason, never raised.
     """
     eager_model, compiled_model = copy.deepcopy(model), copy.deepcopy(model)
-    eager = min(_step_times(eager_model, eager_model, image_size, batch_size, device)[WARM_UP:])
     try:
+        eager = min(_step_times(eager_model, eager_model, image_size, batch_size, device)[WARM_UP:])
         forward: Callable[[Tensor], Tensor] = torch.compile(compiled_model)
         first, *later = _step_times(compiled_model, forward, image_size, batch_size, device)
     except Exception as error:  # noqa: BLE001 - whatever the compiler raises
+        if is_memory(error):
+            return Compilation(used=False, reason="not compiled: there was not enough memory to try it")
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         return Compilation(used=False, reason=f"not compiled: torch.compile failed ({line[:120]})")
     compiled = min(later)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from autokd.data.image_store import Indices
 from autokd.data.task import TaskData
+from autokd.precision import Precision
 from autokd.records import Recipe
 from autokd.training.evaluate import Normalisation
 
@@ -38,3 +39,4 @@ class Training:
     accumulate: int = 1  # parts in which a batch goes through the model
     share: float = 1.0  # of the device that this training has beside others
     compiled: bool = False  # whether the steps go through torch.compile
+    precision: Precision | None = None  # of autocast; None: that which the device gains from

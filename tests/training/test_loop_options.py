@@ -15,7 +15,8 @@ from autokd.errors import TrainingError
 from autokd.records import EpochReport, Recipe
 from autokd.training.checkpoint import State
 from autokd.training.compile_and_timing import Compilation, try_compile
-from autokd.training.loop import _Guard, train
+from autokd.training.loop import train
+from autokd.training.loss_guard import LossGuard
 from autokd.training.presets import FINE_TUNING
 from autokd.training.step import Place, adamw, clipped_step, take_step
 from autokd.zoo.build import build
@@ -160,7 +161,7 @@ def test_a_model_that_began_almost_without_loss_may_lose_some_of_it():
         [],
         [EpochReport(epoch=1, train_loss=0.001, val_accuracy=1, val_nll=0, learning_rate=1, seconds=1)],
     ):
-        guard = _Guard(made, State(made.model, adamw(made.model, made.recipe), history=history))
+        guard = LossGuard(made, State(made.model, adamw(made.model, made.recipe), history=history))
         for loss in (0.001, 0.5, 0.4):
             guard.add(torch.tensor(loss))
         assert guard.mean() == pytest.approx(0.901 / 3)
@@ -170,7 +171,7 @@ def test_a_model_that_began_almost_without_loss_may_lose_some_of_it():
 
 
 def test_within_an_epoch_the_loss_is_looked_at_now_and_then(monkeypatch):
-    monkeypatch.setattr("autokd.training.loop.CHECK_EVERY", 1)
+    monkeypatch.setattr("autokd.training.loss_guard.CHECK_EVERY", 1)
     teacher = FixedLogits(math.nan)
     with pytest.raises(TrainingError, match="no longer finite"):
         list(train(training(teacher=teacher)))
