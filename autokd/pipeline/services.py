@@ -73,9 +73,9 @@ class Parts:
         from autokd.cache.locks import Hold
         from autokd.data.task import cache_folders, open_task, prepare_task
         from autokd.teacher.prepare import input_size, prepare_teacher
-        from autokd.training.device import resolve_device
+        from autokd.training.device import leave_device, resolve_device, use_device
 
-        device = resolve_device(config.device)
+        device = use_device(resolve_device(config.device))
         source = self.teacher if self.teacher is not None else config.teacher
         folder = prepare_task(config, input_size(source), listener, self.pair, trained=self.teacher is not None)
         hold = Hold(*cache_folders(folder))
@@ -91,6 +91,7 @@ class Parts:
             "teacher_val_logits": ready.val_logits.numpy().astype(np.float32),
             "teacher_test_logits": ready.test_logits.numpy().astype(np.float32),
         }
+        leave_device(ready.model)  # the serving cost is measured without it
         return Prepared(data.task, folder, ready.record, arrays, ready, hold)
 
     def supply(self, config: SearchConfig) -> Supply:
@@ -137,7 +138,7 @@ class Parts:
         """
         from autokd.data.task import open_task
         from autokd.soft_labels.write import seconds_since, write_soft_labels
-        from autokd.training.device import resolve_device
+        from autokd.training.device import leave_device, resolve_device
 
         assert prepared.ready is not None and config.epochs is not None  # noqa: S101
         device = resolve_device(config.device)
@@ -154,17 +155,20 @@ class Parts:
             settled=settled,
             hold=prepared.hold,
         )
+        leave_device(prepared.ready.model)
         return labels.model_copy(update={"seconds": seconds_since(labels, since)})
 
     def factory(
         self, prepared: Prepared, labels: SoftLabelSet, config: SearchConfig, candidates: Sequence[Candidate] = ()
     ) -> WorkshopFactory:
         """What trains a student, from the weights that the candidates start from."""
+        from autokd.memory import free_memory
         from autokd.soft_labels.live_teacher import LiveTeacher
         from autokd.training.device import resolve_device
         from autokd.tune.worker import TrainingFactory
         from autokd.weights.start import weights_path
 
+        free_memory()  # what measuring and soft labels have taken of a GPU is the trainings' now
         device = resolve_device(config.device)
         if config.engine == "ray" and device.startswith("cuda"):
             device = "cuda"  # Ray shows every training its own GPUs only

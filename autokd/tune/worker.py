@@ -22,6 +22,7 @@ from autokd.soft_labels.live_teacher import LiveTeacher
 from autokd.soft_labels.read import SoftLabels, files_of
 from autokd.training.batches import batch_images, steps_per_epoch
 from autokd.training.compile_and_timing import Compilation, try_compile
+from autokd.training.device import use_device
 from autokd.training.evaluate import Normalisation, accuracy, predict
 from autokd.training.loop import TeacherLogits, Training, train
 from autokd.tune.engines.protocol import Job, Outcome, Workshop
@@ -52,8 +53,9 @@ class TrainingFactory:
     def __call__(self, slot: int, slots: int) -> Workshop:
         """See WorkshopFactory."""
         device = self.device
-        if device == "cuda" and slots > 1:
+        if device == "cuda":
             device = f"cuda:{slot % torch.cuda.device_count()}"
+        use_device(device)
         if torch.device(device).type == "cpu" and slots > 1:
             torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores()) // slots))
         loaders = worker_count(None, slots) if self.loader_workers is None else self.loader_workers
