@@ -104,6 +104,9 @@ class SearchConfig(BaseModel):
     batch_size: Annotated[int | None, _BY_SIZE] = Field(None, ge=2, le=65_536, description="training batch size")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of a moving average of the students' weights; 0: none")
     compile: bool = Field(False, description="try torch.compile on every student and use it if it saves time")
+    deterministic: bool = Field(
+        True, description="train on GPUs with convolutions that give the same result every time, not the fastest ones"
+    )
     finalists: Annotated[int | None, _BY_SIZE] = Field(
         None, ge=1, le=100, description="proposals of each arm to confirm, besides the default one"
     )

@@ -185,6 +185,7 @@ class Parts:
             device,
             live=live,
             compile=config.compile,
+            deterministic=config.deterministic,
             loader_workers=config.loader_workers,
             gpu_share=gpu_share(config) if device.startswith("cuda") else 1.0,
             weights={c.student: weights_path(config.cache_dir, c.weights) for c in candidates if c.weights},

@@ -59,6 +59,7 @@ class TeacherTraining:
     recipe: Recipe
     folder: Path
     device: str
+    deterministic: bool = True
 
     def run(self, listener: Listener) -> Trained:
         """Train `model`, in place; raises TrainingError where no learning rate works."""
@@ -127,6 +128,7 @@ class TeacherTraining:
             views_seed=VIEWS_SEED,
             device=self.device,
             checkpoint=checkpoint,
+            deterministic=self.deterministic,
         )
 
     def _keep(self, report: EpochReport) -> _Best:

@@ -98,7 +98,7 @@ def _epoch(training: Training, state: State, forward: Forward, accumulate: int) 
     """Train and evaluate one epoch; None where a batch does not fit into memory."""
     watch = Stopwatch()
     epoch = len(state.history) + 1
-    with _reproducible(training.device):
+    with _convolutions(training):
         torch.manual_seed(int(np.random.SeedSequence([training.seed, epoch]).generate_state(1)[0]))
         trained: tuple[float, float] | None = None
         try:
@@ -146,12 +146,13 @@ def _steps(training: Training, state: State, forward: Forward, epoch: int, accum
 
 
 @contextmanager
-def _reproducible(device: str) -> Iterator[None]:
-    """Convolutions on a GPU by algorithms that give the same result every time."""
-    before = torch.backends.cudnn.deterministic
-    if torch.device(device).type == "cuda":
-        torch.backends.cudnn.deterministic = True
+def _convolutions(training: Training) -> Iterator[None]:
+    """On a GPU by algorithms that give the same result every time, or else by those that are fastest when tried."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    if torch.device(training.device).type == "cuda":
+        cudnn.deterministic, cudnn.benchmark = training.deterministic, not training.deterministic
     try:
         yield
     finally:
-        torch.backends.cudnn.deterministic = before
+        cudnn.deterministic, cudnn.benchmark = before

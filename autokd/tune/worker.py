@@ -45,6 +45,7 @@ class TrainingFactory:
     views_seed: int
     device: str
     compile: bool = False
+    deterministic: bool = True
     live: LiveTeacher | None = None
     loader_workers: int | None = None  # of each training; None: the cores less one, shared by those on a machine
     gpu_share: float = 1.0
@@ -89,7 +90,7 @@ class TrainingWorkshop:
         self._share = share
         self._data: TaskData = open_task(factory.task_folder, device, loader_workers)
         self._device, self._views_seed, self._compile = device, factory.views_seed, factory.compile
-        self._weights = factory.weights
+        self._weights, self._deterministic = factory.weights, factory.deterministic
         self._compilations: dict[tuple[str, int], Compilation] = {}
         labels = factory.soft_labels
         self._views = labels.cycle if labels else None
@@ -121,6 +122,7 @@ class TrainingWorkshop:
             accumulate=job.accumulate,
             compiled=bool(compilation and compilation.used),
             share=self._share,
+            deterministic=self._deterministic,
         )
         history: list[EpochReport] = []
         for report in train(training):

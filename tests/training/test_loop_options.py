@@ -15,7 +15,7 @@ from autokd.errors import TrainingError
 from autokd.records import EpochReport, Recipe
 from autokd.training.checkpoint import State
 from autokd.training.compile_and_timing import Compilation, try_compile
-from autokd.training.loop import train
+from autokd.training.loop import _convolutions, train
 from autokd.training.loss_guard import LossGuard
 from autokd.training.presets import FINE_TUNING
 from autokd.training.step import Place, adamw, clipped_step, take_step
@@ -282,3 +282,15 @@ def test_the_head_learns_faster_in_fine_tuning_alone() -> None:
     found = groups_of("test_resnet", fine_tuning=True)
     assert {key for key, (_, factor) in found.items() if factor == FINE_TUNING.head_factor} == {"fc.weight", "fc.bias"}
     assert FINE_TUNING.head_factor > 1
+
+
+# ---- convolutions on a GPU ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("deterministic", "flags"), [(True, (True, False)), (False, (False, True))])
+def test_convolutions_are_the_same_every_time_or_the_fastest(deterministic, flags):
+    cudnn, on_gpu = torch.backends.cudnn, training(deterministic=deterministic, device="cuda:1")
+    for asked, expected in ((on_gpu, flags), (training(), (False, False))):
+        with _convolutions(asked):
+            assert (cudnn.deterministic, cudnn.benchmark) == expected
+        assert (cudnn.deterministic, cudnn.benchmark) == (False, False)
