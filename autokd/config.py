@@ -179,7 +179,7 @@ class SearchConfig(BaseModel):
     ray_address: Annotated[str | None, ShownDefault("start one here")] = Field(
         None, description="address of a running Ray cluster"
     )
-    workers: Annotated[int | None, ShownDefault("one per GPU; on a CPU by measuring")] = Field(
+    workers: Annotated[int | None, ShownDefault("by measuring")] = Field(
         None, ge=1, le=4_096, description="number of trainings that run at the same time"
     )
     gpus_per_trial: Annotated[float | None, ShownDefault("one on GPUs, else none")] = Field(

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autokd.config import SearchConfig
-from autokd.pipeline.workers import gpu_share, gpus_of_training, measured_placement, worker_count
+from autokd.pipeline.workers import (
+    gpu_share,
+    gpus_of_training,
+    is_measured,
+    measured_placement,
+    placed_by,
+    worker_count,
+)
 from autokd.progress import Listener
 from autokd.records import Candidate, CostModel, FinalistRecord, SoftLabelSet, Task, Teacher
 from autokd.runs.folder import Run
@@ -194,17 +201,14 @@ class Parts:
     def placed(
         self, config: SearchConfig, prepared: Prepared, candidates: Sequence[Candidate], listener: Listener
     ) -> SearchConfig:
-        """The settings with a number of workers where the processor decides it, by measuring a middling student."""
-        from autokd.training.device import resolve_device
-
-        on_cpu = config.engine == "local" and resolve_device(config.device) == "cpu"
-        if not (self.measures_workers and config.workers is None and on_cpu and candidates):
+        """The settings with a number of workers where that is for us to choose, by measuring a middling student."""
+        if not (self.measures_workers and candidates and is_measured(config)):
             return config
         found = measured_placement(config, prepared.task, candidates)
         if found is None:
             return config
         listener.note(found.reason)
-        return config.model_copy(update={"workers": found.workers})
+        return placed_by(config, found)
 
     def engine(self, config: SearchConfig, run: Run) -> Engine:
         """What places trainings."""

@@ -61,18 +61,29 @@ def _step_times(
     model: nn.Module, forward: Callable[[Tensor], Tensor], image_size: int, batch_size: int, device: str
 ) -> list[float]:
     """Seconds of each of WARM_UP + STEPS training steps."""
+    step, times = made_up_step(model, forward, image_size, batch_size, device), []
+    for _ in range(WARM_UP + STEPS):
+        watch = Stopwatch()
+        step()
+        times.append(watch.seconds)
+    return times
+
+
+def made_up_step(
+    model: nn.Module, forward: Callable[[Tensor], Tensor], image_size: int, batch_size: int, device: str
+) -> Callable[[], None]:
+    """A training step on made-up data that ends when the device has finished; it changes the model's weights."""
     model.to(device).to(memory_format=torch.channels_last).train()
     optimizer = AdamW(model.parameters(), lr=1e-6, fused=True)
     images = torch.rand(batch_size, 3, image_size, image_size, device=device).to(memory_format=torch.channels_last)
     labels = torch.zeros(batch_size, dtype=torch.int64, device=device)
-    times = []
-    for _ in range(WARM_UP + STEPS):
-        watch = Stopwatch()
+
+    def step() -> None:
         with autocast(device):
             scores = forward(images)
         hard_loss(scores, labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         float(scores.detach().sum())  # waits for the device
-        times.append(watch.seconds)
-    return times
+
+    return step
