@@ -47,18 +47,20 @@ def is_measured(config: SearchConfig) -> bool:
 
     if config.workers is not None or config.ray_address is not None:
         return False
-    on_gpu = resolve_device(config.device).startswith("cuda")
-    return config.gpus_per_trial is None if on_gpu else config.engine == "local"
+    device = resolve_device(config.device)
+    if device.startswith("cuda"):
+        return config.gpus_per_trial is None
+    return device == "cpu" and config.engine == "local"
 
 
 def measured_placement(config: SearchConfig, task: Task, candidates: Sequence[Candidate]) -> Placement | None:
-    """By a middling student; None where there is nothing to choose: one thread only."""
+    """By a middling student, and on GPUs the memory of the largest; None where there is one thread only."""
     from autokd.training.device import resolve_device
 
     students = sorted(candidates, key=lambda candidate: candidate.reading.cost_usd_per_1k.mean)
     student = students[len(students) // 2].student
     if resolve_device(config.device).startswith("cuda"):
-        return _on_gpus(config, task, student)
+        return _on_gpus(config, task, student, max(candidates, key=lambda candidate: candidate.macs).student)
     return _on_processor(config, task, student)
 
 
@@ -94,14 +96,14 @@ def _on_processor(config: SearchConfig, task: Task, student: str) -> Placement |
     return choose(seconds, cores, config.trials or 1, work, (own_memory(), available_memory()))
 
 
-def _on_gpus(config: SearchConfig, task: Task, student: str) -> Placement:
+def _on_gpus(config: SearchConfig, task: Task, student: str, largest: str) -> Placement:
     """Short searches are not measured: one training on each GPU."""
     import torch
 
     from autokd.data.views import store_size
     from autokd.machine import available_memory, own_memory, usable_cores
-    from autokd.memory import free_memory, is_device_memory
-    from autokd.training.compile_and_timing import training_seconds_per_image
+    from autokd.memory import is_device_memory
+    from autokd.training.compile_and_timing import bytes_of_training, training_seconds_per_image
     from autokd.training.device import resolve_device
     from autokd.training.side_by_side import Workload, run_side_by_side
     from autokd.tune.placement import MIN_WORK_OF_GPU, PACKED, one_each, pack
@@ -110,20 +112,20 @@ def _on_gpus(config: SearchConfig, task: Task, student: str) -> Placement:
     device, gpus, threads = resolve_device(config.device), gpu_count(config), torch.get_num_threads()
     classes, size, batch = len(task.classes), task.transform.image_size, _batch(config, task)
     try:
+        each = bytes_of_training(build(largest, classes, size), size, batch, device)
         alone = training_seconds_per_image(build(student, classes, size), size, batch, device)
     except RuntimeError as error:
         if not is_device_memory(error):
             raise
         return one_each(gpus, threads, "a batch takes all of the memory")
-    free_memory()
     if _images(config, task) * alone / gpus < MIN_WORK_OF_GPU:
         return one_each(gpus, threads, "trainings are short")
     counts = [count for count in PACKED if count * gpus <= usable_cores()] or [1]
-    found = run_side_by_side(Workload(student, classes, size, batch, device), counts)
+    rates = run_side_by_side(Workload(student, classes, size, batch, device), counts)
     pixels = (task.train + task.val + task.test) * 3 * store_size(task.transform) ** 2
-    of_gpu = found.bytes_of_one + pixels, torch.cuda.mem_get_info(device)[0]
+    of_gpu = each + pixels, torch.cuda.mem_get_info(device)[0]
     of_machine = own_memory(), available_memory() // gpus
-    return pack(found.rates, gpus, config.trials or 1, threads, (of_gpu, of_machine))
+    return pack(rates, gpus, config.trials or 1, threads, (of_gpu, of_machine))
 
 
 def _batch(config: SearchConfig, task: Task) -> int:

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from autokd.machine import Stopwatch
-from autokd.memory import is_memory
+from autokd.memory import free_memory, is_memory
 from autokd.records import Record
 from autokd.training.device import autocast
 from autokd.training.losses import hard_loss
 
 WARM_UP, STEPS = 1, 3
+CONTEXT = 600 * 2**20  # bytes of a GPU that a process takes before its first tensor
 
 
 class Compilation(Record):
@@ -29,6 +30,14 @@ def training_seconds_per_image(model: nn.Module, image_size: int, batch_size: in
     """Device seconds of one image in a training step on made-up data; the model's weights change."""
     times = _step_times(model, model, image_size, batch_size, device)
     return sum(times[WARM_UP:]) / STEPS / batch_size
+
+
+def bytes_of_training(model: nn.Module, image_size: int, batch_size: int, device: str) -> int:
+    """Bytes of a GPU that a process takes for training steps; the model's weights change."""
+    free_memory()
+    torch.cuda.reset_peak_memory_stats(device)
+    _step_times(model, model, image_size, batch_size, device)
+    return CONTEXT + torch.cuda.max_memory_reserved(device)
 
 
 def try_compile(model: nn.Module, image_size: int, batch_size: int, steps: int, device: str) -> Compilation:

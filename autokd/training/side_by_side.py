@@ -9,8 +9,6 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
-import torch
-
 from autokd.machine import Stopwatch
 from autokd.training.compile_and_timing import WARM_UP, made_up_step
 from autokd.training.device import use_device
@@ -18,7 +16,6 @@ from autokd.zoo.build import build
 
 SECONDS = 1.5  # of steps for each number of trainings
 PATIENCE = 120.0  # seconds until a process that does not answer counts as dead
-CONTEXT = 600 * 2**20  # bytes of a GPU that a process takes before its first tensor
 
 
 class Workload(NamedTuple):
@@ -31,15 +28,8 @@ class Workload(NamedTuple):
     device: str
 
 
-class SideBySide(NamedTuple):
-    """Steps a second of all trainings together, by their number, and the bytes of the device that one takes."""
-
-    rates: dict[int, float]
-    bytes_of_one: int
-
-
-def run_side_by_side(workload: Workload, counts: Sequence[int], seconds: float = SECONDS) -> SideBySide:
-    """Run so many of them at a time, in new processes; numbers that the device has no memory for are left out."""
+def run_side_by_side(workload: Workload, counts: Sequence[int], seconds: float = SECONDS) -> dict[int, float]:
+    """Steps a second of all together, by their number, in new processes; what the memory does not allow is left out."""
     context = multiprocessing.get_context("spawn")
     connections, processes = [], []
     try:
@@ -58,10 +48,9 @@ def run_side_by_side(workload: Workload, counts: Sequence[int], seconds: float =
             process.kill()
 
 
-def listen(connections: Sequence[Connection], counts: Sequence[int], seconds: float) -> SideBySide:
-    """What the processes at the other ends say of themselves, and of their steps when so many of them work."""
-    sizes = {connection: size for connection in connections if (size := _hear(connection)) is not None}
-    ready, rates = list(sizes), {}
+def listen(connections: Sequence[Connection], counts: Sequence[int], seconds: float) -> dict[int, float]:
+    """What the processes at the other ends say of their steps when so many of them work."""
+    ready, rates = [connection for connection in connections if _hear(connection) is not None], {}
     for count in sorted(count for count in counts if count <= len(ready)):
         for connection in ready[:count]:
             with suppress(OSError):
@@ -70,7 +59,7 @@ def listen(connections: Sequence[Connection], counts: Sequence[int], seconds: fl
         if None in heard:
             break
         rates[count] = sum(rate for rate in heard if rate is not None)
-    return SideBySide(rates, int(max(sizes.values(), default=0.0)))
+    return rates
 
 
 def _hear(connection: Connection) -> float | None:
@@ -82,7 +71,7 @@ def _hear(connection: Connection) -> float | None:
 
 
 def work(connection: Connection, workload: Workload) -> None:
-    """The life of a process: tells the bytes that it takes, then works for so many seconds whenever it is asked to."""
+    """The life of a process: says that it is ready, then works for so many seconds whenever it is asked to."""
     with suppress(ValueError):  # where a test runs it in a thread
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     student, classes, image_size, batch_size, device = workload
@@ -91,14 +80,10 @@ def work(connection: Connection, workload: Workload) -> None:
         step = made_up_step(model, model, image_size, batch_size, use_device(device))
         for _ in range(WARM_UP):
             step()
-        connection.send(CONTEXT + _reserved(device))
+        connection.send(0.0)
         while True:
             wanted, steps, watch = connection.recv(), 0, Stopwatch()
             while watch.seconds < wanted:
                 step()
                 steps += 1
             connection.send(steps / watch.seconds)
-
-
-def _reserved(device: str) -> int:
-    return torch.cuda.max_memory_reserved(device) if device.startswith("cuda") else 0

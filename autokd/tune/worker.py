@@ -55,7 +55,7 @@ class TrainingFactory:
         """See WorkshopFactory."""
         device = self.device
         if device == "cuda":
-            device = f"cuda:{slot % torch.cuda.device_count()}"
+            device = f"cuda:{slot % max(1, torch.cuda.device_count())}"
         use_device(device)
         if torch.device(device).type == "cpu" and slots > 1:
             torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores()) // slots))

@@ -11,9 +11,10 @@ from autokd.data.task import TaskData
 from autokd.memory import free_memory
 from autokd.precision import Precision, precision_of
 from autokd.records import EpochReport, Recipe
+from autokd.training.compile_and_timing import CONTEXT, bytes_of_training
 from autokd.training.device import autocast, leave_device
 from autokd.training.loop import Training, train
-from autokd.training.side_by_side import CONTEXT, Workload, run_side_by_side
+from autokd.training.side_by_side import Workload, run_side_by_side
 from autokd.tune.worker import TrainingFactory
 from autokd.zoo.build import build, normalisation
 
@@ -111,8 +112,12 @@ def test_a_model_that_leaves_gives_its_memory_back(only_cuda: None) -> None:
     assert torch.cuda.memory_reserved() <= before + 2_000_000
 
 
+def test_the_memory_of_a_training_is_measured(only_cuda: None) -> None:
+    small, large = (bytes_of_training(build("resnet18", 3, 32), 32, batch, "cuda") for batch in (4, 512))
+    assert CONTEXT < small < large
+
+
 def test_two_trainings_share_a_device(device: str) -> None:
     found = run_side_by_side(Workload("test_resnet", 3, 32, 16, device), [1, 2], seconds=0.5)
-    assert set(found.rates) == {1, 2}
-    assert min(found.rates.values()) > 0
-    assert found.bytes_of_one > CONTEXT or device == "cpu"
+    assert set(found) == {1, 2}
+    assert min(found.values()) > 0

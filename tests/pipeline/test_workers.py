@@ -22,7 +22,6 @@ from autokd.pipeline.workers import (
     worker_count,
 )
 from autokd.records import Candidate, Interval, Reading
-from autokd.training.side_by_side import SideBySide
 
 GB = 10**9
 TASK = small_task().task
@@ -38,7 +37,9 @@ def student(name: str, cost: float) -> Candidate:
     reading = Reading(
         model=name, capacity_rps=None, latency_ms=None, cost_usd_per_1k=dollars, noisy=False, batch_size=None, rounds=0
     )
-    return Candidate(student=name, family="f", parameters=1, ratio=9.0, macs=1, arms=("distill",), reading=reading)
+    return Candidate(
+        student=name, family="f", parameters=1, ratio=9.0, macs=int(cost), arms=("distill",), reading=reading
+    )
 
 
 STUDENTS = [student("lcnet_050", 2.0), student("test_resnet", 1.0), student("resnet18", 3.0)]
@@ -49,9 +50,9 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Two GPUs on which a step takes 10 ms and two trainings do twice the work; returns what was run side by side."""
     run: list[Any] = []
 
-    def side_by_side(workload: Any, counts: list[int]) -> SideBySide:
+    def side_by_side(workload: Any, counts: list[int]) -> dict[int, float]:
         run.append((workload, counts))
-        return SideBySide({count: 10.0 * min(count, 2) for count in counts}, GB)
+        return {count: 10.0 * min(count, 2) for count in counts}
 
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
@@ -61,6 +62,10 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr("autokd.machine.own_memory", lambda: GB)
     monkeypatch.setattr("autokd.training.side_by_side.run_side_by_side", side_by_side)
     monkeypatch.setattr("autokd.training.compile_and_timing.training_seconds_per_image", lambda *_: 0.01)
+    monkeypatch.setattr("autokd.training.compile_and_timing._step_times", lambda *_: [0.01] * 4)
+    monkeypatch.setattr("torch.cuda.empty_cache", lambda: None)
+    monkeypatch.setattr("torch.cuda.reset_peak_memory_stats", lambda device: None)
+    monkeypatch.setattr("torch.cuda.max_memory_reserved", lambda device: GB)
     return run
 
 
