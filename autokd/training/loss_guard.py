@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,14 +30,19 @@ class LossGuard:
         self._normal = max(state.history[0].train_loss, self._guess) if state.history else None
         self._scaler = state.scaler
         self._first: Tensor | None = None
-        self._sums = torch.zeros(2, device=training.device)  # the total of all losses that count, and their number
-        self._steps, self._seen_steps, self._seen = 0, 0, (0.0, 0.0)
+        self._total = torch.zeros((), device=training.device)  # of all losses that count
+        self._left_out = torch.zeros((), device=training.device)  # how many do not
+        self._seen = _Sums(0, 0.0, 0.0)
+        self._steps = 0
 
     def add(self, loss: Tensor) -> None:
         """Raises TrainingError, within CHECK_EVERY steps of the cause."""
         self._first = loss if self._first is None else self._first
-        counts = torch.isfinite(loss)
-        self._sums += torch.stack([torch.where(counts, loss, 0.0), counts.to(loss.dtype)])
+        if self._scaler is not None:
+            counts = torch.isfinite(loss)
+            self._left_out += ~counts
+            loss = torch.where(counts, loss, 0.0)
+        self._total += loss
         self._steps += 1
         if self._steps % CHECK_EVERY == 0:
             self._look()
@@ -44,24 +50,33 @@ class LossGuard:
     def mean(self) -> float:
         """The mean of all losses so far; raises TrainingError."""
         self._look()
-        total, count = self._seen
-        return total / count
+        return self._seen.total / (self._seen.steps - self._seen.left_out)
 
     def _look(self) -> None:
-        if self._steps == self._seen_steps:
+        left_out = 0.0 if self._scaler is None else float(self._left_out)
+        now, before = _Sums(self._steps, float(self._total), left_out), self._seen
+        steps = now.steps - before.steps
+        if not steps:
             return
-        total, count = self._sums.tolist()
-        recent, counted = total - self._seen[0], count - self._seen[1]
-        enough = (self._steps - self._seen_steps) * (0.5 if self._scaler is not None else 1.0)
-        if counted < enough:
+        counted = steps - (now.left_out - before.left_out)
+        if not math.isfinite(now.total) or counted < steps / 2:
             raise TrainingError(f"the loss was no longer finite in {self._where}")
         if self._scaler is not None and self._scaler.get_scale() < LEAST_SCALE:
             raise TrainingError(f"the gradients were no longer finite in {self._where}")
         if self._normal is None:
-            first = float(self._first) if self._first is not None else math.nan
+            first = self._guess if self._first is None else float(self._first)
             self._normal = max(first, self._guess) if math.isfinite(first) else self._guess
-        if recent / counted > DIVERGED * self._normal:
+        recent = (now.total - before.total) / counted
+        if recent > DIVERGED * self._normal:
             raise TrainingError(
-                f"the loss diverged in {self._where}: {recent / counted:.3g}, where it began with {self._normal:.3g}"
+                f"the loss diverged in {self._where}: {recent:.3g}, where it began with {self._normal:.3g}"
             )
-        self._seen, self._seen_steps = (total, count), self._steps
+        self._seen = now
+
+
+class _Sums(NamedTuple):
+    """Steps of the epoch so far, the total of the losses that count, and the number of those that do not."""
+
+    steps: int
+    total: float
+    left_out: float

@@ -25,6 +25,8 @@ from autokd.zoo.build import build
 class Short(nn.Module):
     """A network without batch normalisation, on a device that holds `limit` images; remembers its batches."""
 
+    error: RuntimeError = torch.OutOfMemoryError("CUDA out of memory")
+
     def __init__(self, limit: int = 10**6, after: int = 0) -> None:
         super().__init__()
         torch.manual_seed(5)
@@ -36,7 +38,7 @@ class Short(nn.Module):
         if self.training:
             self.batches.append(len(images))
             if len(images) > self.limit and len(self.batches) > self.after:
-                raise torch.OutOfMemoryError("CUDA out of memory")
+                raise self.error
         return self.net(images)
 
 
@@ -49,6 +51,16 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does():
     assert [report.accumulate for report in reports] == [4, 4]
     assert all("batches in 4 parts" in report.note for report in reports)
     assert model.batches == [16, 8] + [4] * 4 * 3 * 2
+
+
+def test_what_cudnn_says_of_too_little_memory_halves_a_batch_and_other_errors_end_the_training():
+    model = Short(limit=8)
+    model.error = RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED")
+    assert [report.accumulate for report in train(training(model=model, epochs=1))] == [2]
+    model = Short(limit=8)
+    model.error = RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED")
+    with pytest.raises(RuntimeError, match="EXECUTION_FAILED"):
+        list(train(training(model=model, epochs=1)))
 
 
 def test_parts_add_up_to_the_step_of_the_whole_batch():
