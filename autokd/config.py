@@ -108,6 +108,9 @@ class SearchConfig(BaseModel):
     batch_size: Annotated[int | None, _BY_SIZE] = Field(None, ge=2, le=65_536, description="training batch size")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of a moving average of the students' weights; 0: none")
     compile: bool = Field(False, description="try torch.compile on every student and use it if it saves time")
+    deterministic: bool = Field(
+        True, description="train on GPUs with convolutions that give the same result every time, not the fastest ones"
+    )
     finalists: Annotated[int | None, _BY_SIZE] = Field(
         None, ge=1, le=100, description="proposals of each arm to confirm, besides the default one"
     )
@@ -135,9 +138,9 @@ class SearchConfig(BaseModel):
         None, ge=1, le=65_536, description="requests per forward pass in serving"
     )
     serve_runtime: Literal["eager", "compile"] = Field("eager", description="runtime that serves the model")
-    serve_precision: Annotated[Literal["fp32", "bf16", "fp16"] | None, ShownDefault("bf16 on a GPU, else fp32")] = (
-        Field(None, description="precision in serving")
-    )
+    serve_precision: Annotated[
+        Literal["fp32", "bf16", "fp16"] | None, ShownDefault("bf16 or fp16 on a GPU, else fp32")
+    ] = Field(None, description="precision in serving")
     serve_device: Annotated[str | None, ShownDefault("the training device")] = Field(
         None, description="device that stands for the serving hardware"
     )
@@ -180,7 +183,7 @@ class SearchConfig(BaseModel):
     ray_address: Annotated[str | None, ShownDefault("start one here")] = Field(
         None, description="address of a running Ray cluster"
     )
-    workers: Annotated[int | None, ShownDefault("one per GPU; on a CPU by measuring")] = Field(
+    workers: Annotated[int | None, ShownDefault("by measuring")] = Field(
         None, ge=1, le=4_096, description="number of trainings that run at the same time"
     )
     gpus_per_trial: Annotated[float | None, ShownDefault("one on GPUs, else none")] = Field(

@@ -232,7 +232,9 @@ def _trained(
     key = digest(FORMAT, config.teacher, source, data.task.shared_fingerprint, recipe)
     folder = config.cache_dir / "teachers" / key
     hold, source_file = Hold(folder), f"teachers/{key}/weights.safetensors"
-    training = TeacherTraining(config.teacher, model, normalisation_of(model), data, recipe, folder, device)
+    training = TeacherTraining(
+        config.teacher, model, normalisation_of(model), data, recipe, folder, device, config.deterministic
+    )
     make_folder(folder)
     waiting = "Another search is training this very teacher; this one waits for it."
     with one_at_a_time(folder / ".training", listener, waiting):

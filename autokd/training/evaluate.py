@@ -9,7 +9,9 @@ from autokd import metrics
 from autokd.data.image_store import Indices
 from autokd.data.task import TaskData
 from autokd.data.views import clean_view, normalise
+from autokd.precision import Precision
 from autokd.training.device import autocast
+from autokd.training.halving import Halves
 
 BATCH = 256
 
@@ -17,17 +19,31 @@ Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, data: TaskData, indices: Indices, normalisation: Normalisation, device: str) -> Tensor:
-    """Logits float32 [len(indices), classes] on the CPU, in evaluation mode, of the images' centres."""
+def predict(
+    model: nn.Module,
+    data: TaskData,
+    indices: Indices,
+    normalisation: Normalisation,
+    device: str,
+    precision: Precision | None = None,
+) -> Tensor:
+    """Logits float32 [len(indices), classes] on the CPU, in evaluation mode, of the images' centres.
+
+    precision: of autocast; None: that which the device gains from.
+    """
+
+    def forward(images: Tensor) -> Tensor:
+        inputs = normalise(clean_view(images, data.task.transform), *normalisation)
+        with autocast(device, precision):
+            logits: Tensor = model(inputs)
+        return logits.float()
+
     was_training = model.training
     model.eval()
-    batches = []
-    for images in data.images.batches([indices[start : start + BATCH] for start in range(0, len(indices), BATCH)]):
-        inputs = normalise(clean_view(images, data.task.transform), *normalisation)
-        with autocast(device):
-            batches.append(model(inputs).float())
+    halves, groups = Halves(), [indices[start : start + BATCH] for start in range(0, len(indices), BATCH)]
+    logits = [halves.run(forward, images) for images in data.images.batches(groups)]
     model.train(was_training)
-    return torch.cat(batches).cpu()
+    return torch.cat(logits).cpu()
 
 
 def accuracy(logits: Tensor, labels: Indices) -> float:

@@ -22,6 +22,7 @@ from autokd.soft_labels.live_teacher import LiveTeacher
 from autokd.soft_labels.read import SoftLabels, files_of
 from autokd.training.batches import batch_images, steps_per_epoch
 from autokd.training.compile_and_timing import Compilation, try_compile
+from autokd.training.device import use_device
 from autokd.training.evaluate import Normalisation, accuracy, predict
 from autokd.training.loop import TeacherLogits, Training, train
 from autokd.tune.engines.protocol import Job, Outcome, Workshop
@@ -44,6 +45,7 @@ class TrainingFactory:
     views_seed: int
     device: str
     compile: bool = False
+    deterministic: bool = True
     live: LiveTeacher | None = None
     loader_workers: int | None = None  # of each training; None: the cores less one, shared by those on a machine
     gpu_share: float = 1.0
@@ -52,8 +54,9 @@ class TrainingFactory:
     def __call__(self, slot: int, slots: int) -> Workshop:
         """See WorkshopFactory."""
         device = self.device
-        if device == "cuda" and slots > 1:
-            device = f"cuda:{slot % torch.cuda.device_count()}"
+        if device == "cuda":
+            device = f"cuda:{slot % max(1, torch.cuda.device_count())}"
+        use_device(device)
         if torch.device(device).type == "cpu" and slots > 1:
             torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores()) // slots))
         loaders = worker_count(None, slots) if self.loader_workers is None else self.loader_workers
@@ -87,7 +90,7 @@ class TrainingWorkshop:
         self._share = share
         self._data: TaskData = open_task(factory.task_folder, device, loader_workers)
         self._device, self._views_seed, self._compile = device, factory.views_seed, factory.compile
-        self._weights = factory.weights
+        self._weights, self._deterministic = factory.weights, factory.deterministic
         self._compilations: dict[tuple[str, int], Compilation] = {}
         labels = factory.soft_labels
         self._views = labels.cycle if labels else None
@@ -119,6 +122,7 @@ class TrainingWorkshop:
             accumulate=job.accumulate,
             compiled=bool(compilation and compilation.used),
             share=self._share,
+            deterministic=self._deterministic,
         )
         history: list[EpochReport] = []
         for report in train(training):
