@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from autokd.tune.screening import ScreeningPlan
     from autokd.tune.space.space import Space
 
-LEAST_LISTED = 3
+LEAST_LISTED = 4
 
 
 def screen(state: State, factory: WorkshopFactory) -> tuple[Screening, list[Note]]:

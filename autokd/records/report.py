@@ -147,6 +147,15 @@ class SearchSummary(Record):
     notes: tuple[Note, ...] = ()  # trouble that bears on the evidence: an empty arm, a timeout, failed trials
     remarks: tuple[Note, ...] = ()  # what a reader should know and what is not trouble: a live teacher, fewer views
 
+    @property
+    def looked_at_of(self) -> str:
+        """How many students were looked at, of how many, in words; empty where there were none."""
+        if not self.candidates:
+            return ""
+        if not self.looked_at:
+            return f"all {self.candidates:,} students on the short list"
+        return f"looked at {self.looked_at:,} of {self.candidates:,} students; {len(self.short_list)} on the short list"
+
 
 class Report(Record):
     """report.json: the decision, and all that is needed to read it years later."""

@@ -9,7 +9,6 @@ from typing import Any
 from autokd.records import CostModel, Report
 from autokd.report import format as fmt
 from autokd.report.sections.policy import Pair, policy_pairs
-from autokd.report.sections.screening import looked_at
 from autokd.report.table import Column, Table
 
 STAGES = {
@@ -160,7 +159,7 @@ def _search(report: Report) -> tuple[Pair, ...]:
     asides = f"; {untrained} of them published models, evaluated as they are" if untrained else ""
     states = ", ".join(f"{fmt.count(getattr(search, state))} {state}" for state in ("complete", "pruned", "failed"))
     return (
-        *((("Students looked at", looked_at(report)),) if search.candidates else ()),
+        ("Students", search.looked_at_of or "none"),
         ("Trials", f"{fmt.count(search.trials)}: {states}"),
         (
             "Finalists",

@@ -14,15 +14,6 @@ STATES = {
 }
 
 
-def looked_at(report: Report) -> str:
-    """How many of how many, and how many of them went on."""
-    search = report.search
-    seen, listed = search.looked_at, len(search.short_list)
-    if not seen:
-        return f"all {fmt.count(search.candidates)} are on the short list"
-    return f"{fmt.count(seen)} of {fmt.count(search.candidates)}; {fmt.count(listed)} on the short list"
-
-
 def screened(report: Report, screening: Screening | None) -> str:
     """What was done, in two sentences."""
     if screening is None or not screening.looked_at:
@@ -30,7 +21,7 @@ def screened(report: Report, screening: Screening | None) -> str:
     steps = fmt.listed(f"epoch {rung.epoch} ({rung.staying} of each arm stay)" for rung in screening.rungs)
     return (
         f"Every student was trained by one recipe, once for both arms, and compared after {steps}. Who stays is on the "
-        f"front of validation accuracy and cost, or close to it. Looked at: {looked_at(report)}."
+        f"front of validation accuracy and cost, or close to it: {report.search.looked_at_of}."
     )
 
 
