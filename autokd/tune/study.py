@@ -14,10 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autokd.errors import RunError
 from autokd.files import digest
-from autokd.naming import named
-from autokd.records import ARMS, Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
+from autokd.records import ARMS, Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord
+from autokd.tune.optuna_trials import hand_out_again, importance, refuse_another, trial_record
 from autokd.tune.proposals import Proposals
 from autokd.tune.pruning import is_behind, rungs
 from autokd.tune.sampler import sampler, sampler_seed
@@ -240,7 +239,7 @@ class Ledger:
             for study in self._studies.values():
                 own = [t for t in study.get_trials(deepcopy=False) if t.user_attrs.get("number") == number]
                 if own and own[-1].state.name == "FAIL":
-                    _hand_out_again(study, own[-1])
+                    hand_out_again(study, own[-1])
 
     # ---- reading ---------------------------------------------------------------------------------------------
 
@@ -254,6 +253,9 @@ class Ledger:
                     latest[trial.user_attrs["number"]] = self._record(arm, trial)
         return [latest[number] for number in sorted(latest)]
 
+    def _record(self, arm: Arm, trial: optuna.trial.FrozenTrial) -> TrialRecord:
+        return trial_record(trial, arm, self._candidates[trial.params["student"]], self._recipe_of(trial.params, arm))
+
     def remarks(self) -> list[str]:
         """First proposals that are not tried, because their student is not a candidate of their arm."""
         return [
@@ -264,18 +266,14 @@ class Ledger:
         ]
 
     def importance(self) -> dict[str, dict[str, float]]:
-        """Share of the variance of validation accuracy that each parameter explains, by arm (fANOVA, Hutter 2014).
+        """Share of the variance of validation accuracy that each parameter explains, by arm; what is fixed is left out.
 
-        Arms with fewer than four complete trials, or without any variance, are left out, and so is what is fixed.
+        Arms without trials enough, or without any variance, are left out.
         """
-        import optuna
-
         found: dict[str, dict[str, float]] = {}
         for arm, study in self._studies.items():
             fixed = {name for name, bounds in self._ranges(arm).items() if bounds.is_fixed}
-            values = [t.value for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
-            if len(values) >= 4 and len(set(values)) > 1:
-                shares = optuna.importance.get_param_importances(study)
+            if shares := importance(study):
                 found[arm] = {name: share for name, share in shares.items() if name not in fixed}
         return found
 
@@ -292,7 +290,7 @@ class Ledger:
         import optuna
 
         name = f"{arm}-{digest(*self._names[arm], self._space.fingerprint, self._plan.fingerprint)}"
-        _refuse_another(self._path, arm, name, optuna.get_all_study_names(storage))
+        refuse_another(self._path, arm, name, optuna.get_all_study_names(storage))
         return optuna.create_study(study_name=name, storage=storage, direction="maximize", load_if_exists=True)
 
     def _recover(self) -> None:
@@ -308,7 +306,7 @@ class Ledger:
         study = self._studies[arm]
         study.tell(optuna_number, state=optuna.trial.TrialState.FAIL)
         if again:
-            _hand_out_again(study, study.trials[optuna_number])
+            hand_out_again(study, study.trials[optuna_number])
 
     def _started(self, arm: Arm) -> int:
         trials = self._studies[arm].get_trials(deepcopy=False)
@@ -318,52 +316,3 @@ class Ledger:
         """Numbers of trials that were started before and are to be handed out once more."""
         trials = self._studies[arm].get_trials(deepcopy=False)
         return [t.user_attrs["number"] for t in trials if t.state.name == "WAITING" and "number" in t.user_attrs]
-
-    def _record(self, arm: Arm, trial: optuna.trial.FrozenTrial) -> TrialRecord:
-        candidate = self._candidates[trial.params["student"]]
-        seconds: dict[str, float] = trial.user_attrs.get("seconds", {})
-        steps = trial.intermediate_values
-        state: TrialState = _STATES[trial.state.name]
-        return TrialRecord(
-            number=trial.user_attrs["number"],
-            arm=arm,
-            student=candidate.student,
-            parameters=candidate.parameters,
-            ratio=candidate.ratio,
-            macs=candidate.macs,
-            cost_usd_per_1k=candidate.reading.cost_usd_per_1k.mean,
-            recipe=self._recipe_of(trial.params, arm),
-            state=state,
-            epochs=max(steps, default=0),
-            val_accuracy=steps[max(steps)] if steps else None,
-            seconds=sum(seconds.values()),
-            error=trial.user_attrs.get("error") if state == "failed" else None,
-            note=trial.user_attrs.get("note", ""),
-        )
-
-
-_STATES: dict[str, TrialState] = {
-    "RUNNING": "running",
-    "WAITING": "running",
-    "COMPLETE": "complete",
-    "PRUNED": "pruned",
-    "FAIL": "failed",
-}
-
-
-def _hand_out_again(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-    import optuna
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        hand_out = optuna.storages.RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)
-    hand_out(study, trial)
-
-
-def _refuse_another(path: Path, arm: Arm, name: str, known: Sequence[str]) -> None:
-    """Raise RunError where this arm was started with other choices, so that it is not silently started again."""
-    if name not in known and any(each.startswith(f"{arm}-") for each in known):
-        raise RunError(
-            f"{path} was started with another search space, other candidates or other settings, so its trials "
-            f"cannot be continued; start again with another {named('output')}"
-        )

@@ -172,7 +172,7 @@ def test_a_single_schedule_is_used_and_not_searched(path: Path) -> None:
     space = Space.model_validate(
         {"students": {"include": ["a"]}, "recipe": {"direct": {"schedules": ["constant"], "label_smoothing": 0.1}}}
     )
-    ledger = Ledger(path, space, BOTH, PLAN)
+    ledger = Ledger(path, space, BOTH, replace(PLAN, trials=40))
     while proposal := ledger.next():
         ledger.finish(proposal.number, proposal.recipe.learning_rate)
         expected = ("constant", 0.1) if proposal.arm == "direct" else ("cosine", 0.0)
@@ -280,7 +280,8 @@ def test_a_retried_trial_comes_back_under_its_number(path: Path) -> None:
 
 
 def test_importance_is_given_for_arms_with_enough_trials(path: Path) -> None:
-    ledger = Ledger(path, SPACE, BOTH, PLAN)
+    ledger = Ledger(path, SPACE, BOTH, replace(PLAN, trials=40))
+    assert ledger.importance() == {}
     while proposal := ledger.next():
         ledger.finish(proposal.number, proposal.recipe.learning_rate)
     importance = ledger.importance()
