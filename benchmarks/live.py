@@ -52,7 +52,9 @@ def live_training(training: Training, teacher: nn.Module) -> Iterator[float]:
 
 def _step(training: Training, task: LogitDistillationTask, optimizer: AdamW, indices: Indices, view: int) -> None:
     data = training.data
-    images = make_view(data.images.take(indices), indices, data.task.transform, training.views_seed, view)
+    images = make_view(
+        data.images.take(indices), indices, data.task.transform, training.views_seed, view, data.shapes(indices)
+    )
     labels = torch.from_numpy(data.labels[indices]).to(training.device, non_blocking=True)
     with autocast(training.device):
         loss = task(normalise(images, *training.normalisation), labels)["loss"]

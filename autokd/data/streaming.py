@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from autokd.data.dataset import UNREADABLE, PackedNames, Part
-from autokd.data.image_store import Indices, Pixels, to_pixels
-from autokd.data.open_image import open_image
+from autokd.data.image_store import Indices, to_pixels
+from autokd.data.open_image import UnreadableImage, open_image
+from autokd.data.shapes import Pixels, Shapes, lengths, standing, stored_length
 from autokd.data.workers import Workers, worker_count
 from autokd.errors import ChangedData
 from autokd.formatting import escaped
@@ -23,26 +24,26 @@ from autokd.formatting import escaped
 PIECE = 32  # images that a process decodes at a time, so that all processes share in one batch
 
 Failures = list[tuple[int, str]]  # row of a piece, and why its image cannot be read
-Decoded = tuple[Tensor, Failures]  # uint8 [n, 3, H, H], zero where that failed
+Decoded = tuple[Tensor, Failures]  # uint8 [n, 3, length, size], zero where that failed
 
 
 class Reader(Protocol):
-    """The images of a task by number, at one size."""
+    """The images of a task by number, their shorter side at one size."""
 
     size: int
 
     def __call__(self, index: int) -> Pixels:
-        """uint8 [3, size, size]; raises one of UNREADABLE."""
+        """uint8 [3, height, width], upright; raises one of UNREADABLE."""
 
     def name(self, index: int) -> str:
         """What the user calls this image."""
 
 
 class PartsReader:
-    """See Reader: the images of all parts, laid end to end."""
+    """See Reader: the images of all parts, laid end to end; `whole` or their central squares."""
 
-    def __init__(self, parts: Sequence[Part], size: int, interpolation: str) -> None:
-        self.size, self.interpolation = size, interpolation
+    def __init__(self, parts: Sequence[Part], size: int, interpolation: str, whole: bool = False) -> None:
+        self.size, self.interpolation, self.whole = size, interpolation, whole
         self._parts = parts
         self._starts = [0, *accumulate(len(part) for part in parts)]
 
@@ -51,7 +52,17 @@ class PartsReader:
 
     def __call__(self, index: int) -> Pixels:
         part, own = self._find(index)
-        return to_pixels(part.read(own), self.size, self.interpolation)
+        return to_pixels(part.read(own), self.size, self.interpolation, self.whole)
+
+    def length(self, index: int) -> int:
+        """Pixels of an image's longer side as read, told without decoding it where possible."""
+        if not self.whole:
+            return self.size
+        part, own = self._find(index)
+        try:
+            return stored_length(part.sides(own), self.size)
+        except UNREADABLE:
+            return self.size
 
     def name(self, index: int) -> str:
         """See Reader."""
@@ -66,14 +77,15 @@ class PartsReader:
 class FileReader:
     """See Reader: files that may not change. Their paths, each ended by a zero byte, and their stamps are mapped."""
 
-    def __init__(self, paths: Path, stamps: Path, size: int, interpolation: str) -> None:
-        self.size, self._interpolation = size, interpolation
+    def __init__(self, paths: Path, stamps: Path, size: int, interpolation: str, whole: bool = False) -> None:
+        self.size, self._interpolation, self._whole = size, interpolation, whole
         self._paths = PackedNames(np.memmap(paths, dtype=np.uint8, mode="r"))
         self._stamps = np.load(stamps, mmap_mode="r")
 
     def __call__(self, index: int) -> Pixels:
         bytes_, changed = self._stamps[index].tolist()
-        return to_pixels(open_image(self._paths[index], (bytes_, changed)), self.size, self._interpolation)
+        image = open_image(self._paths[index], (bytes_, changed))
+        return to_pixels(image, self.size, self._interpolation, self._whole)
 
     def name(self, index: int) -> str:
         """See Reader."""
@@ -83,14 +95,15 @@ class FileReader:
 class StreamedImages:
     """See ImageStore. The processes start with the first `batches` and end with the store."""
 
-    def __init__(self, read: Reader, device: str, workers: int | None = None) -> None:
-        self._read, self.size, self._device = read, read.size, device
+    def __init__(self, read: Reader, device: str, workers: int | None = None, shapes: Shapes | None = None) -> None:
+        self._read, self.size, self.shapes, self._device = read, read.size, shapes, device
         on_gpu = torch.device(device).type == "cuda"
-        self._workers = Workers(partial(decode, read), worker_count(workers), pin=on_gpu)
+        self._decode = partial(decode, read, length=read.size if shapes is None else int(lengths(shapes).max()))
+        self._workers = Workers(self._decode, worker_count(workers), pin=on_gpu)
 
     def take(self, indices: Indices) -> Tensor:
         """See ImageStore; decoded in this process."""
-        return self._whole([decode(self._read, indices)], indices)
+        return self._whole([self._decode(indices)], indices)
 
     def batches(self, groups: Sequence[Indices]) -> Iterator[Tensor]:
         """See ImageStore. One at a time: an iterator ends those of earlier calls."""
@@ -118,13 +131,21 @@ def cut(indices: Indices, size: int) -> list[Indices]:
     return [indices[start : start + size] for start in range(0, max(1, len(indices)), size)]
 
 
-def decode(read: Reader, indices: Indices) -> Decoded:
-    """Decode one piece in this process."""
-    pixels = np.zeros((len(indices), 3, read.size, read.size), dtype=np.uint8)
+def decode(read: Reader, indices: Indices, length: int | None = None) -> Decoded:
+    """Decode one piece in this process; `length` of the longest image of all, None where all are squares."""
+    pixels = np.zeros((len(indices), 3, length or read.size, read.size), dtype=np.uint8)
     failures = []
     for row, index in enumerate(indices.tolist()):
         try:
-            pixels[row] = read(index)
+            _lay(standing(read(index)), pixels[row])
         except UNREADABLE as error:
             failures.append((row, " ".join(str(error).split())))
     return torch.from_numpy(pixels), failures
+
+
+def _lay(image: Pixels, place: Pixels) -> None:
+    """Put a standing image where it belongs in a batch, and repeat its last row below it."""
+    length = image.shape[1]
+    if length > place.shape[1]:
+        raise UnreadableImage("it has another shape")
+    place[:, :length], place[:, length:] = image, image[:, -1:]

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from autokd.cache.locks import mend
 from autokd.config import SearchConfig
 from autokd.data.copies import copies_of_training, image_keys
 from autokd.data.dataset import UNLABELLED, UNREADABLE, Part, Parts
-from autokd.data.decoding import decode_all, fingerprint
+from autokd.data.decoding import Known, content_of, decode_all
 from autokd.data.hidden_labels import labelled_share
 from autokd.data.image_store import ImageStore, Indices, ResidentImages
+from autokd.data.resident_plan import fits_decoded
+from autokd.data.shapes import Shapes
 from autokd.data.sources.open import read_parts
 from autokd.data.sources.python_pair import Pair
 from autokd.data.splits import Splits, make_splits
@@ -27,15 +30,13 @@ from autokd.data.workers import worker_count
 from autokd.errors import DataError
 from autokd.files import damaged_in_cache, digest, make_folder, read_cache_json, write_bytes, write_text
 from autokd.formatting import escaped
-from autokd.machine import available_memory, free_disk
-from autokd.naming import named, set_to
+from autokd.naming import set_to
 from autokd.progress import Listener
 from autokd.records import Copies, Task, Transform
 
 SMALL_NATIVE = 32  # pixels up to which images are shown at twice their size
 SMALL_IMAGE = 64  # up to this size crops are shifts; above it, random resized crops
 PATHS, STAMPS = "paths.txt", "stamps.npy"  # in a task's folder: the image files and their stamps, if they are streamed
-RESIDENT_SHARE = 0.5  # of free memory and disk, for decoded images
 PHOTO_COLOUR = 0.2  # jitter of random resized crops by default
 
 
@@ -51,6 +52,10 @@ class TaskData:
     val: Indices
     test: Indices
     all_labels: Indices | None = None  # the hidden ones too; None: no label is hidden
+
+    def shapes(self, indices: Indices) -> Shapes | None:
+        """Of these images; None where all of the task are squares."""
+        return None if self.images.shapes is None else self.images.shapes[indices]
 
     @property
     def labelled(self) -> Indices:
@@ -75,50 +80,18 @@ def prepare_task(
     parts = read_parts(config.data, config.data_dir, pair)
     own_file = config.teacher_weights not in (None, "scratch", "pretrained")
     transform = choose_transform(config, parts, teacher_input, trained=trained or own_file)
-    read = PartsReader(parts.shipped, store_size(transform), transform.interpolation)
-    resident = _is_resident(read, config, listener)
+    read = PartsReader(parts.shipped, store_size(transform), transform.interpolation, whole=transform.crop == "resized")
+    resident = fits_decoded(read, config, listener)
     if not (resident or parts.workers_can_reopen):
         raise DataError("data= from Python is too large to keep decoded; write it to an image folder and name that")
     # a data set from Python may hold what cannot be forked; while others decode, this process only waits
     workers = worker_count(config.loader_workers, spare=0) if parts.workers_can_reopen else 0
-    path, hashes, corrupt = decode_all(read, parts.identity, resident, config.cache_dir, workers, listener)
-    skipped = _judge_corrupt(read, corrupt, config)
-    keys = np.delete(image_keys(hashes), corrupt)
-    splits = _without(make_splits(_intact(parts, set(corrupt)), keys), len(read), corrupt)
-    copies = copies_of_training(splits, parts, hashes, read.name)
-    return _write(config, parts, transform, splits, path, fingerprint(hashes), skipped, copies)
-
-
-def _is_resident(read: PartsReader, config: SearchConfig, listener: Listener) -> bool:
-    """Whether the images are few enough to be kept decoded; the listener is told which way they go, and why."""
-    total, size = len(read), len(read) * 3 * read.size * read.size
-    room, of_what = _room(config, size)
-    if size <= room:
-        listener.note(f"{total:,} images are decoded once and kept in memory-mapped form ({_amount(size)})")
-        return True
-    who = "the training process decodes them"
-    if workers := worker_count(config.loader_workers):
-        who = f"{workers} worker process{'es decode' if workers > 1 else ' decodes'} them while training"
-    listener.note(
-        f"{total:,} images would take {_amount(size)} decoded, more than {of_what} ({named('resident_gb')}): {who}"
-    )
-    return False
-
-
-def _room(config: SearchConfig, size: int) -> tuple[float, str]:
-    """Bytes that decoded images may take, and what that is; those of this size that are there already may stay."""
-    if config.resident_gb is not None:
-        return config.resident_gb * 1e9, f"the {config.resident_gb:g} GB that were allowed"
-    memory, disk = available_memory(), free_disk(config.cache_dir)
-    if any(array.stat().st_size >= size for array in (config.cache_dir / "images").glob("*/images.npy")):
-        disk = max(disk, 2 * size)
-    which, free = ("memory", memory) if memory < disk else ("disk", disk)
-    return RESIDENT_SHARE * free, f"half of the {_amount(free)} of free {which}"
-
-
-def _amount(size: float) -> str:
-    """Bytes in words: 38 MB, 252 GB."""
-    return f"{size / 1e6:.3g} MB" if size < 1e9 else f"{size / 1e9:.3g} GB"
+    known = decode_all(read, parts.identity, resident, config.cache_dir, workers, listener)
+    skipped = _judge_corrupt(read, known.corrupt, config)
+    keys = np.delete(image_keys(known.hashes), known.corrupt)
+    splits = _without(make_splits(_intact(parts, set(known.corrupt)), keys), len(read), known.corrupt)
+    copies = copies_of_training(splits, parts, known.hashes, read.name)
+    return _write(config, parts, transform, splits, known, skipped, copies)
 
 
 def choose_transform(config: SearchConfig, parts: Parts, teacher_input: int, trained: bool = False) -> Transform:
@@ -152,7 +125,7 @@ def open_task(folder: Path, device: str = "cpu", loader_workers: int | None = No
     arrays = _read_arrays(folder / "arrays.npz")
     labels, train, val, test = (arrays[name] for name in ("labels", "train", "val", "test"))
     hidden = arrays.get("hidden")
-    images = _open_images(folder, stored, task, device, loader_workers)
+    images = _open_images(folder, stored, task, arrays.get("shapes"), device, loader_workers)
     if hidden is None:
         return TaskData(task, folder, images, labels, train, val, test)
     seen = labels.copy()
@@ -171,8 +144,8 @@ def _read_task(folder: Path) -> tuple[Task, dict[str, str | None]]:
         raise damaged_in_cache(path, "it describes no task") from None
 
 
-def _read_arrays(path: Path) -> dict[str, Indices]:
-    """Labels and splits of a prepared task; raises CacheError where they are damaged."""
+def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Labels, splits and shapes of a prepared task; raises CacheError where they are damaged."""
     try:
         with np.load(path) as arrays:
             read = {name: arrays[name] for name in arrays.files}
@@ -184,15 +157,20 @@ def _read_arrays(path: Path) -> dict[str, Indices]:
 
 
 def _open_images(
-    folder: Path, images: dict[str, str | None], task: Task, device: str, loader_workers: int | None
+    folder: Path,
+    images: dict[str, str | None],
+    task: Task,
+    shapes: Shapes | None,
+    device: str,
+    loader_workers: int | None,
 ) -> ImageStore:
     if images["array"] is not None:
-        return ResidentImages((folder / images["array"]).resolve(), device)
-    size, interpolation = store_size(task.transform), task.transform.interpolation
+        return ResidentImages((folder / images["array"]).resolve(), device, shapes)
+    how = store_size(task.transform), task.transform.interpolation, task.transform.crop == "resized"
     if (folder / PATHS).exists():
-        return StreamedImages(FileReader(folder / PATHS, folder / STAMPS, size, interpolation), device, loader_workers)
+        return StreamedImages(FileReader(folder / PATHS, folder / STAMPS, *how), device, loader_workers, shapes)
     parts = read_parts(task.data, Path(d) if (d := images["data_dir"]) else None)
-    return StreamedImages(PartsReader(parts.shipped, size, interpolation), device, loader_workers)
+    return StreamedImages(PartsReader(parts.shipped, *how), device, loader_workers, shapes)
 
 
 def _judge_corrupt(read: PartsReader, corrupt: list[int], config: SearchConfig) -> tuple[str, ...]:
@@ -245,17 +223,28 @@ def _write(
     parts: Parts,
     transform: Transform,
     splits: Splits,
-    path: Path | None,
-    content: str,
+    known: Known,
     skipped: tuple[str, ...],
     copies: tuple[Copies, ...],
 ) -> Path:
-    arrays = {"labels": splits.labels, "train": splits.train, "val": splits.val, "test": splits.test}
-    whole = digest(content, transform, *parts.classes, *(digest(array.tobytes()) for array in arrays.values()))
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "labels": splits.labels,
+        "train": splits.train,
+        "val": splits.val,
+        "test": splits.test,
+    }
+    whole = digest(
+        content_of(known.hashes, known.shapes),
+        transform,
+        *parts.classes,
+        *(digest(array.tobytes()) for array in arrays.values()),
+    )
     hidden = _hidden(splits, config.label_fraction)
     own = digest(whole, digest(hidden.tobytes())) if len(hidden) else whole
     if len(hidden):
         arrays["hidden"] = hidden
+    if known.shapes is not None:
+        arrays["shapes"] = known.shapes
     task = Task(
         data=parts.data,
         fingerprint=own,
@@ -277,6 +266,7 @@ def _write(
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     write_bytes(folder / "arrays.npz", buffer.getvalue())
+    path = known.path
     if path is None and parts.train.paths is not None:
         _write_files(folder, parts)
     array = None if path is None else f"../../images/{path.parent.name}/{path.name}"

@@ -170,6 +170,8 @@ def _deviation(folder: Path, view: int, chunk: int, teacher: _Teacher) -> float:
     first, end = entry.layout.span(chunk)
     rows = first + np.sort(np.random.default_rng().permutation(end - first)[:ROWS])
     indices = teacher.data.train[rows]
-    images = make_view(teacher.data.images.take(indices), indices, teacher.data.task.transform, teacher.seed, view)
-    stored = read_rows(folder, view, entry.layout, rows.tolist())
-    return deviation(stored, teacher.running.scores(images), entry.layout)
+    data = teacher.data
+    stored = data.images.take(indices)
+    images = make_view(stored, indices, data.task.transform, teacher.seed, view, data.shapes(indices))
+    kept = read_rows(folder, view, entry.layout, rows.tolist())
+    return deviation(kept, teacher.running.scores(images), entry.layout)

@@ -242,5 +242,6 @@ class _Work:
         """The rows of each batch of training images."""
         groups = [self.data.train[first:end] for first, end in batches]
         for indices, stored in zip(groups, self.data.images.batches(groups), strict=True):
-            images = make_view(stored, indices, self.data.task.transform, self.views_seed, view)
+            shapes = self.data.shapes(indices)
+            images = make_view(stored, indices, self.data.task.transform, self.views_seed, view, shapes)
             yield pack(self.running.scores(images), self.layout)

@@ -22,8 +22,9 @@ def predict(model: nn.Module, data: TaskData, indices: Indices, normalisation: N
     was_training = model.training
     model.eval()
     batches = []
-    for images in data.images.batches([indices[start : start + BATCH] for start in range(0, len(indices), BATCH)]):
-        inputs = normalise(clean_view(images, data.task.transform), *normalisation)
+    groups = [indices[start : start + BATCH] for start in range(0, len(indices), BATCH)]
+    for group, images in zip(groups, data.images.batches(groups), strict=True):
+        inputs = normalise(clean_view(images, data.task.transform, data.shapes(group)), *normalisation)
         with autocast(device):
             batches.append(model(inputs).float())
     model.train(was_training)

@@ -115,7 +115,7 @@ def _loss(
 ) -> Tensor:
     data, recipe = training.data, training.recipe
     indices = data.train[positions]
-    view = make_view(stored, indices, data.task.transform, training.views_seed, place.view)
+    view = make_view(stored, indices, data.task.transform, training.views_seed, place.view, data.shapes(indices))
     labels, seen = _labels(data.labels[indices], training.device)
     soft = training.teacher.logits(place.view, positions, view) if training.teacher and recipe.alpha > 0 else None
     mix = draw_mix(recipe, view, training.seed, place.epoch, mixing)

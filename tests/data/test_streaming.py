@@ -271,8 +271,8 @@ def test_what_is_kept_decoded_follows_the_machine(tmp_path, monkeypatch, memory,
         listener, cache = Recorder(), tmp_path / f"cache-{number}"
         prepare_task(settings(data=str(root), loader_workers=0, image_size=32, cache_dir=cache), 160, listener)
         said += listener.notes
-        monkeypatch.setattr("autokd.data.task.available_memory", lambda: memory)
-        monkeypatch.setattr("autokd.data.task.free_disk", lambda _: disk)
+        monkeypatch.setattr("autokd.data.resident_plan.available_memory", lambda: memory)
+        monkeypatch.setattr("autokd.data.resident_plan.free_disk", lambda _: disk)
     assert said[0].startswith("180 images are decoded once and kept")
     assert f"more than half of the {what}" in said[1]
     assert ("free disk" in said[1]) is (disk < memory)
