@@ -23,7 +23,7 @@ from autokd.data.dataset import UNREADABLE
 from autokd.data.image_store import Indices
 from autokd.data.open_image import UnreadableImage
 from autokd.data.shapes import Pixels, Shapes, hashed, lengths, starts, strips
-from autokd.data.streaming import PartsReader, cut
+from autokd.data.streaming import Source, cut
 from autokd.data.workers import Result, Work, Workers
 from autokd.errors import ChangedData
 from autokd.files import digest, make_folder
@@ -84,7 +84,7 @@ class Look(Record):
 
 
 def decode_all(
-    read: PartsReader, identity: str | None, resident: bool, cache_dir: Path, workers: int, listener: Listener
+    read: Source, identity: str | None, resident: bool, cache_dir: Path, workers: int, listener: Listener
 ) -> Known:
     """Decode every image once, and keep them decoded where `resident`.
 
@@ -126,7 +126,7 @@ def _is_there(folder: Path, resident: bool) -> bool:
     return (folder / "meta.json").exists() and (not resident or (folder / "images.npy").exists())
 
 
-def _known(folder: Path, resident: bool, read: PartsReader, listener: Listener) -> Known | None:
+def _known(folder: Path, resident: bool, read: Source, listener: Listener) -> Known | None:
     """What is kept; None where it is incomplete or any bit of it has changed."""
     look, hashes = read_sealed(folder / "meta.json", Look), _array(folder / HASHES, (len(read), 32))
     shapes = _array(folder / SHAPES, (len(read), 2), "int32")
@@ -140,7 +140,7 @@ def _known(folder: Path, resident: bool, read: PartsReader, listener: Listener) 
     return Known(folder / "images.npy" if resident else None, kept, list(look.corrupt), shapes)
 
 
-def _array_shape(read: PartsReader, shapes: Shapes | None) -> tuple[int, ...]:
+def _array_shape(read: Source, shapes: Shapes | None) -> tuple[int, ...]:
     """Of the decoded images, see ResidentImages."""
     if shapes is None:
         return len(read), 3, read.size, read.size
@@ -168,7 +168,7 @@ def _hashes(array: Pixels, shapes: Shapes | None, total: int, listener: Listener
     return bytes(hashes)
 
 
-def _new_room(path: Path, read: PartsReader, workers: int, listener: Listener) -> _Room:
+def _new_room(path: Path, read: Source, workers: int, listener: Listener) -> _Room:
     """Mapped and shared: what a forked process writes is in the file."""
     measured = _measured(read, workers, listener) if read.whole else [read.size]
     places = None if set(measured) == {read.size} else starts(measured)
@@ -176,7 +176,7 @@ def _new_room(path: Path, read: PartsReader, workers: int, listener: Listener) -
     return _Room(np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape), places)
 
 
-def _measured(read: PartsReader, workers: int, listener: Listener) -> list[int]:
+def _measured(read: Source, workers: int, listener: Listener) -> list[int]:
     """The length of every image."""
     measured: list[int] = []
     for more in _pieces(read, partial(_measure, read), workers):
@@ -185,7 +185,7 @@ def _measured(read: PartsReader, workers: int, listener: Listener) -> list[int]:
     return measured
 
 
-def _decode(read: PartsReader, room: _Room | None, workers: int, listener: Listener) -> _Piece:
+def _decode(read: Source, room: _Room | None, workers: int, listener: Listener) -> _Piece:
     hashes, corrupt, shapes = bytearray(), list[int](), list[Shapes]()
     listener.advance("decoding images", 0, len(read), None)
     for piece in _pieces(read, partial(_hash_and_store, read, room), workers):
@@ -198,7 +198,7 @@ def _decode(read: PartsReader, room: _Room | None, workers: int, listener: Liste
     return _Piece(bytes(hashes), corrupt, np.concatenate(shapes))
 
 
-def _pieces(read: PartsReader, work: Work[Result], workers: int) -> Iterator[Result]:
+def _pieces(read: Source, work: Work[Result], workers: int) -> Iterator[Result]:
     """All pieces in order: by this process for a while, which is all that few images need, then by others."""
     pieces, watch = cut(np.arange(len(read)), PIECE), Stopwatch()
     alone = 0
@@ -209,11 +209,11 @@ def _pieces(read: PartsReader, work: Work[Result], workers: int) -> Iterator[Res
         yield from Workers(work, workers).run(pieces[alone:])
 
 
-def _measure(read: PartsReader, indices: Indices) -> list[int]:
+def _measure(read: Source, indices: Indices) -> list[int]:
     return [read.length(index) for index in indices.tolist()]
 
 
-def _hash_and_store(read: PartsReader, room: _Room | None, indices: Indices) -> _Piece:
+def _hash_and_store(read: Source, room: _Room | None, indices: Indices) -> _Piece:
     hashes, unreadable, shapes = bytearray(), [], []
     for index in indices.tolist():
         try:
@@ -229,7 +229,7 @@ def _hash_and_store(read: PartsReader, room: _Room | None, indices: Indices) -> 
     return _Piece(bytes(hashes), unreadable, np.array(shapes, dtype=np.int32))
 
 
-def _put(work: Path, final: Path, resident: bool, read: PartsReader, listener: Listener) -> None:
+def _put(work: Path, final: Path, resident: bool, read: Source, listener: Listener) -> None:
     """Give decoded images their name, unless another process has just done so; what is incomplete there gives way."""
     try:
         work.rename(final)

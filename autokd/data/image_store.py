@@ -38,15 +38,15 @@ class ImageStore(Protocol):
 
 
 class ResidentImages:
-    """All images in one uint8 tensor: memory-mapped, or copied once to a GPU that has room for them.
+    """All images in one uint8 tensor: memory-mapped, or `copied` once to a GPU that has room for them.
 
     [N, 3, H, H] where all are squares, else the strips of all, see shapes.py.
     """
 
-    def __init__(self, path: Path, device: str, shapes: Shapes | None = None) -> None:
+    def __init__(self, path: Path, device: str, shapes: Shapes | None = None, copied: bool = True) -> None:
         array = _mapped(path)
         mapped, self._device = torch.from_numpy(array), torch.device(device)
-        self._all = mapped.to(device) if _has_room(self._device, array.nbytes) else mapped
+        self._all = mapped.to(device) if copied and _has_room(self._device, array.nbytes) else mapped
         self.size, self.shapes = int(array.shape[-1]), shapes
         if shapes is not None:
             self._lengths, self._starts = lengths(shapes), starts(lengths(shapes))

@@ -39,8 +39,19 @@ class Reader(Protocol):
         """What the user calls this image."""
 
 
+class Source(Reader, Protocol):
+    """A reader of images that are decoded for the first time."""
+
+    interpolation: str
+    whole: bool  # pictures, or their central squares
+
+    def __len__(self) -> int: ...
+    def length(self, index: int) -> int:
+        """Pixels of an image's longer side as read, told without decoding it where possible."""
+
+
 class PartsReader:
-    """See Reader: the images of all parts, laid end to end; `whole` or their central squares."""
+    """See Source: the images of all parts, laid end to end; `whole` or their central squares."""
 
     def __init__(self, parts: Sequence[Part], size: int, interpolation: str, whole: bool = False) -> None:
         self.size, self.interpolation, self.whole = size, interpolation, whole
@@ -55,7 +66,7 @@ class PartsReader:
         return to_pixels(part.read(own), self.size, self.interpolation, self.whole)
 
     def length(self, index: int) -> int:
-        """Pixels of an image's longer side as read, told without decoding it where possible."""
+        """See Source."""
         if not self.whole:
             return self.size
         part, own = self._find(index)

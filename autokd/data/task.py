@@ -5,17 +5,21 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from autokd.cache.locks import mend
 from autokd.config import SearchConfig
+from autokd.data.centres import Centres, keep_centres
 from autokd.data.copies import copies_of_training, image_keys
-from autokd.data.dataset import UNLABELLED, UNREADABLE, Part, Parts
+from autokd.data.corrupt import indices_of_all, intact_parts, judge_corrupt
+from autokd.data.dataset import UNLABELLED, Parts
 from autokd.data.decoding import Known, content_of, decode_all
 from autokd.data.hidden_labels import labelled_share
 from autokd.data.image_store import ImageStore, Indices, ResidentImages
@@ -25,12 +29,10 @@ from autokd.data.sources.open import read_parts
 from autokd.data.sources.python_pair import Pair
 from autokd.data.splits import Splits, make_splits
 from autokd.data.streaming import FileReader, PartsReader, StreamedImages
-from autokd.data.views import store_size
+from autokd.data.views import clean_view, store_size
 from autokd.data.workers import worker_count
 from autokd.errors import DataError
 from autokd.files import damaged_in_cache, digest, make_folder, read_cache_json, write_bytes, write_text
-from autokd.formatting import escaped
-from autokd.naming import set_to
 from autokd.progress import Listener
 from autokd.records import Copies, Task, Transform
 
@@ -52,6 +54,17 @@ class TaskData:
     val: Indices
     test: Indices
     all_labels: Indices | None = None  # the hidden ones too; None: no label is hidden
+    centres: Centres | None = None  # clean views that are kept decoded beside streamed images
+
+    def clean_views(self, indices: Indices, batch: int) -> Iterator[Tensor]:
+        """Float [n, 3, S, S] of these images in order, `batch` at a time."""
+        groups = [indices[start : start + batch] for start in range(0, len(indices), batch)]
+        if self.centres is not None and self.centres.has(indices):
+            for images in self.centres.batches(groups):
+                yield clean_view(images, self.task.transform)
+        else:
+            for group, images in zip(groups, self.images.batches(groups), strict=True):
+                yield clean_view(images, self.task.transform, self.shapes(group))
 
     def shapes(self, indices: Indices) -> Shapes | None:
         """Of these images; None where all of the task are squares."""
@@ -87,11 +100,20 @@ def prepare_task(
     # a data set from Python may hold what cannot be forked; while others decode, this process only waits
     workers = worker_count(config.loader_workers, spare=0) if parts.workers_can_reopen else 0
     known = decode_all(read, parts.identity, resident, config.cache_dir, workers, listener)
-    skipped = _judge_corrupt(read, known.corrupt, config)
+    skipped = judge_corrupt(read, known.corrupt, config)
     keys = np.delete(image_keys(known.hashes), known.corrupt)
-    splits = _without(make_splits(_intact(parts, set(known.corrupt)), keys), len(read), known.corrupt)
+    splits = indices_of_all(make_splits(intact_parts(parts, set(known.corrupt)), keys), len(read), known.corrupt)
     copies = copies_of_training(splits, parts, known.hashes, read.name)
-    return _write(config, parts, transform, splits, known, skipped, copies)
+    whole = _fingerprint(parts, transform, splits, known)
+    centres = None if resident else keep_centres(read, splits, transform.image_size, whole, workers, config, listener)
+    return _write(config, parts, transform, splits, known, whole, centres, skipped, copies)
+
+
+def _fingerprint(parts: Parts, transform: Transform, splits: Splits, known: Known) -> str:
+    """Of the task with all its labels."""
+    arrays = splits.labels, splits.train, splits.val, splits.test
+    content = content_of(known.hashes, known.shapes)
+    return digest(content, transform, *parts.classes, *(digest(array.tobytes()) for array in arrays))
 
 
 def choose_transform(config: SearchConfig, parts: Parts, teacher_input: int, trained: bool = False) -> Transform:
@@ -126,11 +148,15 @@ def open_task(folder: Path, device: str = "cpu", loader_workers: int | None = No
     labels, train, val, test = (arrays[name] for name in ("labels", "train", "val", "test"))
     hidden = arrays.get("hidden")
     images = _open_images(folder, stored, task, arrays.get("shapes"), device, loader_workers)
+    centres = None
+    if stored["centres"] is not None and "centres" in arrays:
+        centres = Centres((folder / stored["centres"]).resolve(), device, arrays["centres"])
+    data = TaskData(task, folder, images, labels, train, val, test, centres=centres)
     if hidden is None:
-        return TaskData(task, folder, images, labels, train, val, test)
+        return data
     seen = labels.copy()
     seen[hidden] = UNLABELLED
-    return TaskData(task, folder, images, seen, train, val, test, all_labels=labels)
+    return replace(data, labels=seen, all_labels=labels)
 
 
 def _read_task(folder: Path) -> tuple[Task, dict[str, str | None]]:
@@ -139,7 +165,7 @@ def _read_task(folder: Path) -> tuple[Task, dict[str, str | None]]:
     content = read_cache_json(path)
     try:
         images = content["images"]
-        return Task.model_validate(content["task"]), {name: images[name] for name in ("array", "data_dir")}
+        return Task.model_validate(content["task"]), {name: images[name] for name in ("array", "centres", "data_dir")}
     except (LookupError, TypeError, ValueError):
         raise damaged_in_cache(path, "it describes no task") from None
 
@@ -173,57 +199,14 @@ def _open_images(
     return StreamedImages(PartsReader(parts.shipped, *how), device, loader_workers, shapes)
 
 
-def _judge_corrupt(read: PartsReader, corrupt: list[int], config: SearchConfig) -> tuple[str, ...]:
-    names = [escaped(read.name(i)) for i in corrupt]
-    if names and config.on_corrupt == "refuse":
-        more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
-        raise DataError(
-            f"{names[0]}{more} in {config.data} cannot be read as an image{_why(read, corrupt[0])}; repair or remove "
-            f"it, or add {set_to('on_corrupt', 'skip')}"
-        )
-    return tuple(names)
-
-
-def _why(read: PartsReader, index: int) -> str:
-    try:
-        read(index)
-    except UNREADABLE as error:
-        return f" ({' '.join(str(error).split())})"
-    return ""  # mended meanwhile
-
-
-def _intact(parts: Parts, corrupt: set[int]) -> Parts:
-    """The same parts without corrupt images."""
-    if not corrupt:
-        return parts
-    start = 0
-    kept: dict[str, Any] = {}
-    for name in ("train", "val", "test", "unlabelled"):
-        part: Part | None = getattr(parts, name)
-        if part is None:
-            continue
-        own = [i for i in range(len(part)) if start + i not in corrupt]
-        kept[name] = Part([part.names[i] for i in own], part.labels[own], part.read)
-        start += len(part)
-    return replace(parts, **kept)
-
-
-def _without(splits: Splits, total: int, corrupt: list[int]) -> Splits:
-    """Indices into all images again, where the splits were made without the corrupt ones."""
-    if not corrupt:
-        return splits
-    kept = np.setdiff1d(np.arange(total), corrupt)
-    labels = np.zeros(total, dtype=np.int64)
-    labels[kept] = splits.labels
-    return replace(splits, labels=labels, train=kept[splits.train], val=kept[splits.val], test=kept[splits.test])
-
-
 def _write(
     config: SearchConfig,
     parts: Parts,
     transform: Transform,
     splits: Splits,
     known: Known,
+    whole: str,
+    centres: tuple[Path, Indices] | None,
     skipped: tuple[str, ...],
     copies: tuple[Copies, ...],
 ) -> Path:
@@ -245,6 +228,8 @@ def _write(
         arrays["hidden"] = hidden
     if known.shapes is not None:
         arrays["shapes"] = known.shapes
+    if centres is not None:
+        arrays["centres"] = centres[1]
     task = Task(
         data=parts.data,
         fingerprint=own,
@@ -266,13 +251,20 @@ def _write(
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     write_bytes(folder / "arrays.npz", buffer.getvalue())
-    path = known.path
-    if path is None and parts.train.paths is not None:
+    if known.path is None and parts.train.paths is not None:
         _write_files(folder, parts)
-    array = None if path is None else f"../../images/{path.parent.name}/{path.name}"
-    images = {"array": array, "data_dir": str(config.data_dir.absolute()) if config.data_dir else None}
+    images = {
+        "array": _in_cache(known.path),
+        "centres": _in_cache(centres[0] if centres else None),
+        "data_dir": str(config.data_dir.absolute()) if config.data_dir else None,
+    }
     write_text(folder / "task.json", json.dumps({"task": task.model_dump(mode="json"), "images": images}, indent=2))
     return folder
+
+
+def _in_cache(path: Path | None) -> str | None:
+    """Of decoded images, below the folder of a task."""
+    return None if path is None else f"../../images/{path.parent.name}/{path.name}"
 
 
 def _write_files(folder: Path, parts: Parts) -> None:
@@ -292,12 +284,11 @@ def _hidden(splits: Splits, fraction: float | None) -> Indices:
 
 
 def cache_folders(task_folder: Path) -> list[Path]:
-    """What a task keeps in the cache: its own folder, and that of its decoded images where there is one."""
-    images = decoded_images(task_folder)
-    return [task_folder] if images is None else [task_folder, images.parent]
+    """What a task keeps in the cache: its own folder, and those of decoded images."""
+    return [task_folder, *(path.parent for path in decoded_images(task_folder))]
 
 
-def decoded_images(task_folder: Path) -> Path | None:
-    """The array of a task's decoded images; None where they are read from their files."""
-    array = _read_task(task_folder)[1]["array"]
-    return None if array is None else (task_folder / array).resolve()
+def decoded_images(task_folder: Path) -> list[Path]:
+    """The arrays of a task's decoded images: of all of them, or of those that it evaluates with."""
+    stored = _read_task(task_folder)[1]
+    return [(task_folder / path).resolve() for name in ("array", "centres") if (path := stored[name]) is not None]

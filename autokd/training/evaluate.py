@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from autokd import metrics
 from autokd.data.image_store import Indices
 from autokd.data.task import TaskData
-from autokd.data.views import clean_view, normalise
+from autokd.data.views import normalise
 from autokd.training.device import autocast
 
 BATCH = 256
@@ -22,9 +22,8 @@ def predict(model: nn.Module, data: TaskData, indices: Indices, normalisation: N
     was_training = model.training
     model.eval()
     batches = []
-    groups = [indices[start : start + BATCH] for start in range(0, len(indices), BATCH)]
-    for group, images in zip(groups, data.images.batches(groups), strict=True):
-        inputs = normalise(clean_view(images, data.task.transform, data.shapes(group)), *normalisation)
+    for views in data.clean_views(indices, BATCH):
+        inputs = normalise(views, *normalisation)
         with autocast(device):
             batches.append(model(inputs).float())
     model.train(was_training)

@@ -63,8 +63,7 @@ class TrainingFactory:
     def files(self) -> list[Path]:
         """See WorkshopFactory."""
         files = [path for path in self.task_folder.iterdir() if not path.name.startswith(".")]
-        images = decoded_images(self.task_folder)
-        files += [images] if images else []
+        files += decoded_images(self.task_folder)
         return [*files, *(files_of(self.soft_labels) if self.soft_labels is not None else []), *self.weights.values()]
 
     def moved(self, to: Path) -> TrainingFactory:
