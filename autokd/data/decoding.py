@@ -92,7 +92,7 @@ def decode_all(
     with its hashes.
     """
     root = cache_dir / "images"
-    key = digest(FORMAT, identity, len(read), read.size, read.interpolation, read.whole) if identity else None
+    key = digest(FORMAT, identity, len(read), *read.how) if identity else None
     if key and _is_there(root / key, resident):
         if (known := _known(root / key, resident, read, listener)) is not None:
             return known
@@ -110,7 +110,7 @@ def decode_all(
             np.save(work / SHAPES, shapes)
         content = content_of(found.hashes, shapes)
         write_sealed(work / "meta.json", Look(content=content, corrupt=tuple(found.corrupt)))
-        final = root / (key or digest(FORMAT, content, read.size, read.interpolation, read.whole))
+        final = root / (key or digest(FORMAT, content, *read.how))
         _put(work, final, resident, read, listener)
     return Known(final / "images.npy" if resident else None, found.hashes, found.corrupt, shapes)
 

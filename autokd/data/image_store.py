@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from autokd.data.shapes import Pixels, Shapes, lengths, longest, starts
+from autokd.data.shapes import Pixels, Shapes, lengths, starts
 from autokd.files import damaged_in_cache
 
 Indices = npt.NDArray[np.int64]
@@ -84,10 +84,13 @@ def _mapped(path: Path) -> Pixels:
     return array
 
 
-def to_pixels(image: Image.Image, size: int, interpolation: str, whole: bool = False) -> Pixels:
+def to_pixels(
+    image: Image.Image, size: int, interpolation: str, most: int | None = None, squash: bool = False
+) -> Pixels:
     """RGB pixels [3, height, width]: the shorter side resized to `size`, then the centre; grey, palette and 16 bit too.
 
-    The centre is a square; of a `whole` picture it is all but the ends of a very long one, see `longest`.
+    most: pixels of either side that the centre has at most; None: `size`, so that it is a square. squash: both sides
+    are resized to `size`.
     """
     image = _without_far_ends(image)
     if image.mode.startswith("I"):
@@ -99,11 +102,10 @@ def to_pixels(image: Image.Image, size: int, interpolation: str, whole: bool = F
     # rounding as in torchvision's Resize and CenterCrop, so that an exported student sees the very same pixels
     width, height = image.size
     short = min(width, height)
-    width, height = size * width // short, size * height // short
+    width, height = (size, size) if squash else (size * width // short, size * height // short)
     resample = Image.Resampling.BICUBIC if interpolation == "bicubic" else Image.Resampling.BILINEAR
     resized = image if image.size == (width, height) else image.resize((width, height), resample)
-    most = longest(size) if whole else size
-    kept = min(width, most), min(height, most)
+    kept = min(width, most or size), min(height, most or size)
     left, top = round((width - kept[0]) / 2), round((height - kept[1]) / 2)
     centre = np.asarray(resized.crop((left, top, left + kept[0], top + kept[1])), dtype=np.uint8)
     return np.ascontiguousarray(centre.transpose(2, 0, 1))

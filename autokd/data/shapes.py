@@ -35,12 +35,6 @@ def standing(pixels: Pixels) -> Pixels:
     return pixels.transpose(0, 2, 1) if pixels.shape[2] > pixels.shape[1] else pixels
 
 
-def centre(pixels: Pixels, size: int) -> Pixels:
-    """The central square of [3, height, width], as torchvision's CenterCrop cuts it."""
-    top, left = (round((side - size) / 2) for side in pixels.shape[1:])
-    return pixels[:, top : top + size, left : left + size]
-
-
 def strips(pixels: Pixels) -> Pixels:
     """One picture's, [length, 3, size]."""
     return np.ascontiguousarray(standing(pixels).transpose(1, 0, 2))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -27,6 +27,25 @@ Failures = list[tuple[int, str]]  # row of a piece, and why its image cannot be 
 Decoded = tuple[Tensor, Failures]  # uint8 [n, 3, length, size], zero where that failed
 
 
+class Shown(NamedTuple):
+    """How an image becomes pixels, see `to_pixels`."""
+
+    size: int
+    interpolation: str
+    most: int | None = None
+    squash: bool = False
+
+    @property
+    def side(self) -> int:
+        """Pixels of the shorter side."""
+        return min(self.size, self.most or self.size)
+
+    @property
+    def whole(self) -> bool:
+        """Whether a picture keeps its shape, as far as `most` allows."""
+        return self.side < (self.most or self.size)
+
+
 class Reader(Protocol):
     """The images of a task by number, their shorter side at one size."""
 
@@ -42,8 +61,8 @@ class Reader(Protocol):
 class Source(Reader, Protocol):
     """A reader of images that are decoded for the first time."""
 
-    interpolation: str
     whole: bool  # pictures, or their central squares
+    how: tuple[object, ...]  # all that the pixels depend on beside the image
 
     def __len__(self) -> int: ...
     def length(self, index: int) -> int:
@@ -51,10 +70,14 @@ class Source(Reader, Protocol):
 
 
 class PartsReader:
-    """See Source: the images of all parts, laid end to end; `whole` or their central squares."""
+    """See Source: the images of all parts, laid end to end."""
 
-    def __init__(self, parts: Sequence[Part], size: int, interpolation: str, whole: bool = False) -> None:
-        self.size, self.interpolation, self.whole = size, interpolation, whole
+    def __init__(
+        self, parts: Sequence[Part], size: int, interpolation: str, most: int | None = None, squash: bool = False
+    ) -> None:
+        self._shown = shown = Shown(size, interpolation, most, squash)
+        self.size, self.whole = shown.side, shown.whole
+        self.how: tuple[object, ...] = tuple(shown)
         self._parts = parts
         self._starts = [0, *accumulate(len(part) for part in parts)]
 
@@ -63,7 +86,7 @@ class PartsReader:
 
     def __call__(self, index: int) -> Pixels:
         part, own = self._find(index)
-        return to_pixels(part.read(own), self.size, self.interpolation, self.whole)
+        return to_pixels(part.read(own), *self._shown)
 
     def length(self, index: int) -> int:
         """See Source."""
@@ -88,15 +111,17 @@ class PartsReader:
 class FileReader:
     """See Reader: files that may not change. Their paths, each ended by a zero byte, and their stamps are mapped."""
 
-    def __init__(self, paths: Path, stamps: Path, size: int, interpolation: str, whole: bool = False) -> None:
-        self.size, self._interpolation, self._whole = size, interpolation, whole
+    def __init__(
+        self, paths: Path, stamps: Path, size: int, interpolation: str, most: int | None = None, squash: bool = False
+    ) -> None:
+        self._shown = Shown(size, interpolation, most, squash)
+        self.size = self._shown.side
         self._paths = PackedNames(np.memmap(paths, dtype=np.uint8, mode="r"))
         self._stamps = np.load(stamps, mmap_mode="r")
 
     def __call__(self, index: int) -> Pixels:
         bytes_, changed = self._stamps[index].tolist()
-        image = open_image(self._paths[index], (bytes_, changed))
-        return to_pixels(image, self.size, self._interpolation, self._whole)
+        return to_pixels(open_image(self._paths[index], (bytes_, changed)), *self._shown)
 
     def name(self, index: int) -> str:
         """See Reader."""

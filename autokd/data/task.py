@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,29 +14,38 @@ from torch import Tensor
 
 from autokd.cache.locks import mend
 from autokd.config import SearchConfig
-from autokd.data.centres import Centres, keep_centres
+from autokd.data.centres import Centres, KeptCentres, keep_centres
 from autokd.data.copies import copies_of_training, image_keys
 from autokd.data.corrupt import indices_of_all, intact_parts, judge_corrupt
 from autokd.data.dataset import UNLABELLED, Parts
 from autokd.data.decoding import Known, content_of, decode_all
 from autokd.data.hidden_labels import labelled_share
-from autokd.data.image_store import ImageStore, Indices, ResidentImages
+from autokd.data.image_store import ImageStore, Indices
 from autokd.data.resident_plan import fits_decoded
 from autokd.data.shapes import Shapes
 from autokd.data.sources.open import read_parts
 from autokd.data.sources.python_pair import Pair
 from autokd.data.splits import Splits, make_splits
-from autokd.data.streaming import FileReader, PartsReader, StreamedImages
-from autokd.data.views import clean_view, store_size
+from autokd.data.streaming import PartsReader, Shown
+from autokd.data.task_files import (
+    in_cache,
+    open_images,
+    read_arrays,
+    read_task,
+    shown_for_views,
+    write_arrays,
+    write_file_list,
+)
+from autokd.data.views import clean_view, make_view, store_size, to_floats
 from autokd.data.workers import worker_count
 from autokd.errors import DataError
-from autokd.files import damaged_in_cache, digest, make_folder, read_cache_json, write_bytes, write_text
+from autokd.files import digest, make_folder, write_text
 from autokd.progress import Listener
 from autokd.records import Copies, Task, Transform
 
 SMALL_NATIVE = 32  # pixels up to which images are shown at twice their size
 SMALL_IMAGE = 64  # up to this size crops are shifts; above it, random resized crops
-PATHS, STAMPS = "paths.txt", "stamps.npy"  # in a task's folder: the image files and their stamps, if they are streamed
+NEEDED = {"labels", "train", "val", "test"}  # of arrays.npz
 PHOTO_COLOUR = 0.2  # jitter of random resized crops by default
 
 
@@ -54,14 +61,24 @@ class TaskData:
     val: Indices
     test: Indices
     all_labels: Indices | None = None  # the hidden ones too; None: no label is hidden
-    centres: Centres | None = None  # clean views that are kept decoded beside streamed images
+    centres: Sequence[Centres] = ()  # clean views where they are not cut from `images`; the first that has them counts
+    size: int | None = None  # pixels a side of views, where not those of the task
+
+    @property
+    def shown_size(self) -> int:
+        """Pixels a side of views."""
+        return self.size or self.task.transform.image_size
+
+    def view(self, stored: Tensor, indices: Indices, seed: int, view: int) -> Tensor:
+        """One view of each of these images, float [n, 3, S, S], from their pixels as stored; see `make_view`."""
+        return make_view(stored, indices, self.task.transform, seed, view, self.shapes(indices), self.size)
 
     def clean_views(self, indices: Indices, batch: int) -> Iterator[Tensor]:
         """Float [n, 3, S, S] of these images in order, `batch` at a time."""
         groups = [indices[start : start + batch] for start in range(0, len(indices), batch)]
-        if self.centres is not None and self.centres.has(indices):
-            for images in self.centres.batches(groups):
-                yield clean_view(images, self.task.transform)
+        centres = next((some for some in self.centres if some.has(indices)), None)
+        if centres is not None:
+            yield from map(to_floats, centres.batches(groups))
         else:
             for group, images in zip(groups, self.images.batches(groups), strict=True):
                 yield clean_view(images, self.task.transform, self.shapes(group))
@@ -93,7 +110,7 @@ def prepare_task(
     parts = read_parts(config.data, config.data_dir, pair)
     own_file = config.teacher_weights not in (None, "scratch", "pretrained")
     transform = choose_transform(config, parts, teacher_input, trained=trained or own_file)
-    read = PartsReader(parts.shipped, store_size(transform), transform.interpolation, whole=transform.crop == "resized")
+    read = PartsReader(parts.shipped, *shown_for_views(transform, transform.interpolation))
     resident = fits_decoded(read, config, listener)
     if not (resident or parts.workers_can_reopen):
         raise DataError("data= from Python is too large to keep decoded; write it to an image folder and name that")
@@ -105,7 +122,11 @@ def prepare_task(
     splits = indices_of_all(make_splits(intact_parts(parts, set(known.corrupt)), keys), len(read), known.corrupt)
     copies = copies_of_training(splits, parts, known.hashes, read.name)
     whole = _fingerprint(parts, transform, splits, known)
-    centres = None if resident else keep_centres(read, splits, transform.image_size, whole, workers, config, listener)
+    centres = None
+    if not resident:
+        shown = Shown(store_size(transform), transform.interpolation, transform.image_size)
+        clean = PartsReader(parts.shipped, *shown)
+        centres = keep_centres(clean, splits.val, splits.test, whole, workers, config, listener)
     return _write(config, parts, transform, splits, known, whole, centres, skipped, copies)
 
 
@@ -143,60 +164,21 @@ def choose_transform(config: SearchConfig, parts: Parts, teacher_input: int, tra
 
 def open_task(folder: Path, device: str = "cpu", loader_workers: int | None = None) -> TaskData:
     """A prepared task, its images on `device`; `loader_workers` decode them where they are not kept decoded."""
-    task, stored = _read_task(folder)
-    arrays = _read_arrays(folder / "arrays.npz")
+    task, stored = read_task(folder)
+    arrays = read_arrays(folder / "arrays.npz", NEEDED)
     labels, train, val, test = (arrays[name] for name in ("labels", "train", "val", "test"))
     hidden = arrays.get("hidden")
-    images = _open_images(folder, stored, task, arrays.get("shapes"), device, loader_workers)
-    centres = None
+    shown = shown_for_views(task.transform, task.transform.interpolation)
+    images = open_images(folder, task, stored, shown, arrays.get("shapes"), device, loader_workers)
+    centres: Sequence[Centres] = ()
     if stored["centres"] is not None and "centres" in arrays:
-        centres = Centres((folder / stored["centres"]).resolve(), device, arrays["centres"])
+        centres = (KeptCentres((folder / stored["centres"]).resolve(), device, arrays["centres"]),)
     data = TaskData(task, folder, images, labels, train, val, test, centres=centres)
     if hidden is None:
         return data
     seen = labels.copy()
     seen[hidden] = UNLABELLED
     return replace(data, labels=seen, all_labels=labels)
-
-
-def _read_task(folder: Path) -> tuple[Task, dict[str, str | None]]:
-    """A prepared task, and where its images are; raises CacheError where task.json is damaged."""
-    path = folder / "task.json"
-    content = read_cache_json(path)
-    try:
-        images = content["images"]
-        return Task.model_validate(content["task"]), {name: images[name] for name in ("array", "centres", "data_dir")}
-    except (LookupError, TypeError, ValueError):
-        raise damaged_in_cache(path, "it describes no task") from None
-
-
-def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Labels, splits and shapes of a prepared task; raises CacheError where they are damaged."""
-    try:
-        with np.load(path) as arrays:
-            read = {name: arrays[name] for name in arrays.files}
-    except (OSError, EOFError, LookupError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise damaged_in_cache(path, type(error).__name__) from None
-    if missing := {"labels", "train", "val", "test"} - read.keys():
-        raise damaged_in_cache(path, f"{min(missing)} is missing")
-    return read
-
-
-def _open_images(
-    folder: Path,
-    images: dict[str, str | None],
-    task: Task,
-    shapes: Shapes | None,
-    device: str,
-    loader_workers: int | None,
-) -> ImageStore:
-    if images["array"] is not None:
-        return ResidentImages((folder / images["array"]).resolve(), device, shapes)
-    how = store_size(task.transform), task.transform.interpolation, task.transform.crop == "resized"
-    if (folder / PATHS).exists():
-        return StreamedImages(FileReader(folder / PATHS, folder / STAMPS, *how), device, loader_workers, shapes)
-    parts = read_parts(task.data, Path(d) if (d := images["data_dir"]) else None)
-    return StreamedImages(PartsReader(parts.shipped, *how), device, loader_workers, shapes)
 
 
 def _write(
@@ -216,12 +198,6 @@ def _write(
         "val": splits.val,
         "test": splits.test,
     }
-    whole = digest(
-        content_of(known.hashes, known.shapes),
-        transform,
-        *parts.classes,
-        *(digest(array.tobytes()) for array in arrays.values()),
-    )
     hidden = _hidden(splits, config.label_fraction)
     own = digest(whole, digest(hidden.tobytes())) if len(hidden) else whole
     if len(hidden):
@@ -244,35 +220,21 @@ def _write(
         copies=copies,
         labelled=int((splits.labels[splits.train] != UNLABELLED).sum()) - len(hidden),
         unhidden_fingerprint=whole if len(hidden) else None,
+        native_size=parts.native_size,
     )
     folder = config.cache_dir / "tasks" / own
     mend(folder)
     make_folder(folder)
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    write_bytes(folder / "arrays.npz", buffer.getvalue())
-    if known.path is None and parts.train.paths is not None:
-        _write_files(folder, parts)
+    write_arrays(folder / "arrays.npz", arrays)
+    if known.path is None:
+        write_file_list(folder, parts)
     images = {
-        "array": _in_cache(known.path),
-        "centres": _in_cache(centres[0] if centres else None),
+        "array": in_cache(known.path),
+        "centres": in_cache(centres[0] if centres else None),
         "data_dir": str(config.data_dir.absolute()) if config.data_dir else None,
     }
     write_text(folder / "task.json", json.dumps({"task": task.model_dump(mode="json"), "images": images}, indent=2))
     return folder
-
-
-def _in_cache(path: Path | None) -> str | None:
-    """Of decoded images, below the folder of a task."""
-    return None if path is None else f"../../images/{path.parent.name}/{path.name}"
-
-
-def _write_files(folder: Path, parts: Parts) -> None:
-    """Where the images are and what tells that they have changed."""
-    write_bytes(folder / PATHS, b"".join(part.paths.text.tobytes() for part in parts.shipped if part.paths is not None))
-    buffer = io.BytesIO()
-    np.save(buffer, np.concatenate([part.stamps for part in parts.shipped if part.stamps is not None]))
-    write_bytes(folder / STAMPS, buffer.getvalue())
 
 
 def _hidden(splits: Splits, fraction: float | None) -> Indices:
@@ -290,5 +252,5 @@ def cache_folders(task_folder: Path) -> list[Path]:
 
 def decoded_images(task_folder: Path) -> list[Path]:
     """The arrays of a task's decoded images: of all of them, or of those that it evaluates with."""
-    stored = _read_task(task_folder)[1]
+    stored = read_task(task_folder)[1]
     return [(task_folder / path).resolve() for name in ("array", "centres") if (path := stored[name]) is not None]

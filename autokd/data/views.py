@@ -28,13 +28,13 @@ RATIO = (3 / 4, 4 / 3)
 PLACE, COLOUR, ERASE, TRIVIAL = slice(0, 5), slice(5, 8), slice(8, 13), slice(13, 16)
 
 
-def store_size(transform: Transform) -> int:
-    """Pixels a side at which images are stored: resized crops need a margin, as 256 for 224.
+def store_size(transform: Transform, shown_size: int | None = None) -> int:
+    """Pixels of the shorter side at which images are stored: resized crops need a margin, as 256 for 224.
 
     The margin is an even number of pixels on each side: cutting the stored square and then its centre rounds like
     cutting the centre at once, which is what an exported student's preprocessing does.
     """
-    size = transform.image_size
+    size = shown_size or transform.image_size
     return size if transform.crop == "padded" else size + max(1, size // 28) * 4
 
 
@@ -65,18 +65,21 @@ def make_view(
     seed: int,
     view: int,
     shapes: Shapes | None = None,
+    size: int | None = None,
 ) -> Tensor:
     """One view of each image.
 
     images: uint8 [n, 3, L, H] as stored, on any device; indices: int64 [n], the images' own numbers; shapes: [n, 2],
-    None where all images of the task are squares.
+    None where all images of the task are squares; size: pixels a side in which the view is shown, from images that
+    are stored for it; None: the transform's own.
     Returns float32 [n, 3, S, S] in 0 to 1, channels last, on the device of `images`.
     """
+    size = size or transform.image_size
     numbers = uniforms(seed, view, indices, TRIVIAL.stop)
     if transform.crop == "padded":
-        cropped = _shifted(images, numbers[:, PLACE], transform)
+        cropped = _shifted(images, numbers[:, PLACE], transform, size)
     else:
-        cropped = _resized(images, numbers[:, PLACE], transform, shapes)
+        cropped = _resized(images, numbers[:, PLACE], transform, shapes, size)
     if transform.colour > 0:
         cropped = jitter_colour(cropped, numbers[:, COLOUR], transform.colour)
     if transform.trivial_augment:
@@ -98,7 +101,12 @@ def clean_view(images: Tensor, transform: Transform, shapes: Shapes | None = Non
         which = torch.arange(len(images), device=images.device)[:, None]
         standing = images[which, :, rows, margin : margin + size].transpose(1, 2)
         centre = torch.where(_lying(shapes, images.device), standing.transpose(2, 3), standing)
-    return centre.to(memory_format=torch.channels_last).float().div_(255)
+    return to_floats(centre)
+
+
+def to_floats(images: Tensor) -> Tensor:
+    """uint8 [n, 3, S, S] as float32 in 0 to 1, channels last."""
+    return images.to(memory_format=torch.channels_last).float().div_(255)
 
 
 def _lying(shapes: Shapes, device: torch.device) -> Tensor:
@@ -121,9 +129,10 @@ def _constants(mean: tuple[float, ...], std: tuple[float, ...], device: torch.de
     return scale, shift
 
 
-def _shifted(images: Tensor, numbers: npt.NDArray[np.float64], transform: Transform) -> Tensor:
-    size, reach = transform.image_size, transform.image_size // SHIFT
-    offsets = np.floor(numbers[:, :2] * (2 * reach + 1)).astype(np.int64) - reach
+def _shifted(images: Tensor, numbers: npt.NDArray[np.float64], transform: Transform, size: int) -> Tensor:
+    reach = transform.image_size // SHIFT
+    pixels_of_own = np.floor(numbers[:, :2] * (2 * reach + 1)) - reach
+    offsets = np.rint(pixels_of_own * (size / transform.image_size)).astype(np.int64)
     pixels = np.arange(size)
     rows = _reflect(pixels[None, :] + offsets[:, :1], size)
     columns = _reflect(pixels[None, :] + offsets[:, 1:], size)
@@ -143,10 +152,11 @@ def _reflect(positions: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int6
     return np.where(positions >= size, 2 * (size - 1) - positions, positions)
 
 
-def _resized(images: Tensor, numbers: npt.NDArray[np.float64], transform: Transform, shapes: Shapes | None) -> Tensor:
+def _resized(
+    images: Tensor, numbers: npt.NDArray[np.float64], transform: Transform, shapes: Shapes | None, size: int
+) -> Tensor:
     """Random resized crop (Szegedy 2014) by an affine grid: area and aspect ratio drawn, then the place."""
     theta = _crop_boxes(numbers, transform, 1.0 if shapes is None else shapes[:, 0] / shapes[:, 1])
-    size = transform.image_size
     if shapes is not None:
         share = lengths(shapes) / images.shape[2]
         _stand(theta, lies(shapes), share)
@@ -158,8 +168,7 @@ def _resized(images: Tensor, numbers: npt.NDArray[np.float64], transform: Transf
     if shapes is not None:
         last = torch.from_numpy(2 * share - 1 - 1 / images.shape[2]).to(images.device, torch.float32)
         grid[..., 1] = torch.minimum(grid[..., 1], last.view(-1, 1, 1))  # what lies below an image is not of it
-    source = images.to(memory_format=torch.channels_last).float().div_(255)
-    crop = F.grid_sample(source, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    crop = F.grid_sample(to_floats(images), grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     return crop.contiguous(memory_format=torch.channels_last)
 
 

@@ -107,7 +107,7 @@ from autokd.data.decoding import decode_all
 from autokd.progress import Silent
 
 class Slow:
-    size, interpolation, whole = 8, "bicubic", False
+    size, whole, how = 8, False, ()
     def __len__(self):
         return 10_000
     def __call__(self, index):

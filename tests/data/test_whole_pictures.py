@@ -65,7 +65,7 @@ def opened(folder: Path, tmp_path: Path, **options) -> TaskData:
 
 def shown(picture: Image.Image, views: int = 60) -> torch.Tensor:
     """Views of one picture from a batch in which it is not the longest."""
-    pixels = to_pixels(picture, STORED, "bicubic", whole=True)
+    pixels = to_pixels(picture, STORED, "bicubic", longest(STORED))
     shapes = np.array([pixels.shape[1:]], dtype=np.int32)
     standing = torch.from_numpy(pixels)
     standing = standing.transpose(1, 2) if shapes[0, 1] > shapes[0, 0] else standing
@@ -105,7 +105,7 @@ def test_the_clean_view_is_the_centre_that_it_always_was(sides, interpolation):
         transform = TRANSFORM.model_copy(update={"image_size": size})
         stored = store_size(transform)
         square = to_pixels(picture, stored, interpolation)
-        pixels = to_pixels(picture, stored, interpolation, whole=True)
+        pixels = to_pixels(picture, stored, interpolation, longest(stored))
         assert sorted(pixels.shape[1:]) == [stored, stored_length(sides, stored)]
         shapes = np.array([pixels.shape[1:]], dtype=np.int32)
         standing = np.ascontiguousarray(pixels.transpose(0, 2, 1) if sides[0] > sides[1] else pixels)
