@@ -133,7 +133,7 @@ def _untrained_teacher(config: SearchConfig, model: nn.Module, size: int, own: P
 
 def _is_given(config: SearchConfig, task: Task) -> bool:
     """Whether the teacher's weights are used as they come."""
-    from autokd.teacher.prepare import teacher_is_given
+    from autokd.teacher.origin import teacher_is_given
 
     return teacher_is_given(config, len(task.classes))
 
@@ -147,7 +147,8 @@ def _stages(
     cost_model: CostModel,
     given: bool,
 ) -> tuple[Stage, ...]:
-    from autokd.teacher.prepare import teacher_epochs, weights_mode
+    from autokd.teacher.origin import weights_mode
+    from autokd.teacher.prepare import teacher_epochs
     from autokd.teacher.train import all_epochs
     from autokd.tune.finalists import most_trainings
 

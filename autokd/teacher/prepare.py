@@ -20,6 +20,8 @@ from autokd.files import digest, make_folder
 from autokd.naming import named, set_to
 from autokd.progress import Listener
 from autokd.records import Preprocessing, Recipe, Record, Teacher
+from autokd.teacher.origin import teacher_is_given, weights_mode
+from autokd.teacher.preprocessing import stored_configuration
 from autokd.teacher.sanity_check import check_teacher
 from autokd.teacher.train import SEED, TeacherTraining
 from autokd.training.evaluate import Normalisation, accuracy, calibrating_temperature, predict
@@ -54,6 +56,7 @@ class _Origin:
     seconds: float
     own: bool
     source: str = ""
+    stats: Normalisation | None = None  # None: those of the model itself
 
 
 class Kept(Record):
@@ -85,11 +88,6 @@ def check_weights(config: SearchConfig) -> None:
         raise TeacherError(f"{set_to('teacher_weights', mode)} is not a file; name one, or use pretrained or scratch")
 
 
-def weights_mode(config: SearchConfig) -> str:
-    """`scratch`, `pretrained` or a file's path: as asked, else scratch for the digits and pretrained for other data."""
-    return config.teacher_weights or ("scratch" if config.data == "digits" else "pretrained")
-
-
 def prepare_teacher(
     config: SearchConfig,
     data: TaskData,
@@ -105,7 +103,7 @@ def prepare_teacher(
     data = as_teacher_sees(data, preprocessing, device, config.loader_workers)
     origin = _given(given, data) if given is not None else _obtain(config, data, device, listener)
     model = origin.model.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
-    stats = normalisation_of(model)
+    stats = origin.stats or normalisation_of(model)
     val_logits = predict(model, data, data.val, stats, device)
     val_accuracy = check_teacher(config.teacher, val_logits, data.labels[data.val], origin.weights)
     test_logits = predict(model, data, data.test, stats, device)
@@ -197,20 +195,12 @@ def _from_file(config: SearchConfig, data: TaskData, device: str, listener: List
             f"order ({', '.join(classes[:4])}, ...); rename the class folders so that their order fits the weights"
         )
     if teacher_is_given(config, len(classes)):
-        return _Origin(model, f"loaded from {path.name}", 0.0, own=True, source=str(path.resolve()))
+        stored, (mean, std) = stored_configuration(config), normalisation_of(model)
+        stats = stored.get("mean", mean), stored.get("std", std)
+        return _Origin(model, f"loaded from {path.name}", 0.0, own=True, source=str(path.resolve()), stats=stats)
     source = weights_fingerprint(model)
     tuned = _trained(config, data, device, listener, model, source, f"trained here from {path.name}")
     return replace(tuned, own=True)  # what the file was trained on is not known
-
-
-def teacher_is_given(config: SearchConfig, classes: int) -> bool:
-    """Whether the weights asked for are used as they are: a file's, or the hub's with a head of as many classes."""
-    if config.teacher_epochs:
-        return False
-    mode = weights_mode(config)
-    if mode == "pretrained":
-        return config.teacher_epochs is None and timm.get_pretrained_cfg(config.teacher).num_classes == classes
-    return mode != "scratch"
 
 
 def teacher_epochs(config: SearchConfig, images: int, from_scratch: bool) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import timm
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
 from torch import nn
 
 from autokd.config import SearchConfig
@@ -13,9 +15,29 @@ from autokd.data.views import store_size
 from autokd.errors import TeacherError
 from autokd.naming import named, set_to
 from autokd.records import Preprocessing, Task
-from autokd.teacher.prepare import teacher_is_given, weights_mode
+from autokd.teacher.origin import teacher_is_given, weights_mode
+from autokd.weights.loading import read_configuration
+from autokd.zoo.student_name import base_name
 
+Size = tuple[int, Annotated[int, Field(ge=8, le=2_048)], Annotated[int, Field(ge=8, le=2_048)]]
+Share = Annotated[float, Field(ge=0.1, le=1)]
+Triple = tuple[float, float, float]
 SETTINGS = ("teacher_size", "crop_pct", "interpolation")
+
+
+class _Stored(BaseModel):
+    """What is read of a `pretrained_cfg` that somebody has stored."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    input_size: Size | None = None
+    test_input_size: Size | None = None
+    crop_pct: Share | None = None
+    test_crop_pct: Share | None = None
+    crop_mode: str | None = None
+    interpolation: str | None = None
+    mean: Triple | None = None
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
 
 
 def own_preprocessing(config: SearchConfig, teacher: str | nn.Module, task: Task) -> Preprocessing | None:
@@ -40,7 +62,7 @@ def own_preprocessing(config: SearchConfig, teacher: str | nn.Module, task: Task
         interpolation=task.transform.interpolation,
     )
     own = students
-    configuration = _configuration(teacher)
+    configuration = _configuration(config, teacher)
     if configuration and (config.teacher_size is not None or not _as_students(config, teacher, task, configuration)):
         own = _configured(config, configuration)
     elif config.teacher_size is not None:
@@ -52,17 +74,40 @@ def own_preprocessing(config: SearchConfig, teacher: str | nn.Module, task: Task
     return None if own == students else own
 
 
-def _configuration(teacher: str | nn.Module) -> dict[str, Any]:
+def stored_configuration(config: SearchConfig) -> dict[str, Any]:
+    """What a timm folder says of the weights file that is the teacher; empty where nothing does.
+
+    Raises TeacherError where that makes no sense.
+    """
+    if weights_mode(config) in ("pretrained", "scratch"):
+        return {}
+    path = Path(weights_mode(config))
+    architecture = timm.get_pretrained_cfg(base_name(config.teacher)).architecture
+    try:
+        stored = _Stored.model_validate(read_configuration(path, architecture))
+    except ValidationError as error:
+        field = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise TeacherError(
+            f"pretrained_cfg in {path.with_name('config.json')} has a value of {field} that makes no sense; mend it, "
+            f"or move {path.name} to another folder and give {named('teacher_size')}"
+        ) from None
+    return stored.model_dump(exclude_none=True)
+
+
+def _configuration(config: SearchConfig, teacher: str | nn.Module) -> dict[str, Any]:
     """timm's, as a dictionary; empty where a foreign module has none."""
     if isinstance(teacher, nn.Module):
         return dict(getattr(teacher, "pretrained_cfg", None) or {})
-    return dict(timm.get_pretrained_cfg(teacher).to_dict())
+    return {**timm.get_pretrained_cfg(base_name(teacher)).to_dict(), **stored_configuration(config)}
 
 
 def _as_students(config: SearchConfig, teacher: str | nn.Module, task: Task, configuration: dict[str, Any]) -> bool:
     """Whether images of one small size hide at what size the weights were trained."""
-    from_hub = not isinstance(teacher, nn.Module) and weights_mode(config) == "pretrained"
-    return not from_hub and task.native_size is not None and task.native_size < _side(configuration, "input_size")
+    if not isinstance(teacher, nn.Module) and (
+        weights_mode(config) == "pretrained" or "input_size" in stored_configuration(config)
+    ):
+        return False
+    return task.native_size is not None and task.native_size < _side(configuration, "input_size")
 
 
 def _configured(config: SearchConfig, configuration: dict[str, Any]) -> Preprocessing:

@@ -292,3 +292,31 @@ def test_its_cost_is_measured_at_its_own_size(monkeypatch):
 
     MeasuredMeter("test_resnet", builder, model, teacher_size=64).read(["test_vit"], Silent())
     assert seen == {"test_resnet": {64}, "test_vit": {32}}
+
+
+# ---- a timm folder ----------------------------------------------------------------------------------------------
+
+
+def timm_folder(place: Path, **configuration: Any) -> Path:
+    """Weights as `timm.models.save_for_hf` writes them, with what it says of them."""
+    timm.models.save_for_hf(module(**configuration), str(place), safe_serialization=True)
+    return place / "model.safetensors"
+
+
+def test_what_a_timm_folder_says_of_the_weights_counts_more_than_their_architecture(folder, tmp_path, monkeypatch):
+    weights = timm_folder(tmp_path / "teacher", input_size=(3, 128, 128), crop_pct=0.9, interpolation="bilinear")
+    config = settings(data=str(folder), image_size=96, teacher_weights=str(weights), cache_dir=tmp_path / "cache")
+    monkeypatch.setattr(autokd.teacher.prepare, "check_teacher", lambda *_: 1.0)
+    ready = Parts().prepare(config, Silent()).ready
+    assert ready.record.preprocessing == Preprocessing(image_size=128, resized=142, interpolation="bilinear")
+    assert ready.normalisation == ((0.4, 0.5, 0.6), (0.2,) * 3)
+    own = own_preprocessing(config, "test_resnet", task(32, native_size=32))
+    assert own.image_size == 128, "there is no doubt about the size, however small the images are"
+    assert own_preprocessing(config.model_copy(update={"teacher": A1}), A1, task()).resized == 235
+
+
+def test_what_makes_no_sense_in_a_timm_folder_is_told(tmp_path):
+    weights = timm_folder(tmp_path, crop_pct=7.0)
+    config = settings(teacher_weights=str(weights), data="images")
+    with pytest.raises(TeacherError, match=r"pretrained_cfg in .*config\.json has a value of crop_pct .*teacher_size"):
+        own_preprocessing(config, "test_resnet", task())
