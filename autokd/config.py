@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from autokd.config_messages import cannot_be_used, refuse_unknown
+from autokd.config_presets import PresetName, sizes
 from autokd.errors import ConfigError
 from autokd.naming import named, set_to
 from autokd.records import Policy
@@ -31,7 +32,7 @@ class ShownDefault:
     text: str
 
 
-_BY_SIZE = ShownDefault("by the number of training images")
+_BY_SIZE = ShownDefault("by preset and number of training images")
 _NO_LIMIT = ShownDefault("no limit")
 
 
@@ -44,7 +45,7 @@ class SearchConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    SIZED: ClassVar[frozenset[str]] = frozenset({"trials", "epochs", "seeds", "batch_size", "finalists"})
+    SIZED: ClassVar[frozenset[str]] = frozenset({"preset", "trials", "epochs", "seeds", "batch_size", "finalists"})
 
     teacher: str = Field(description="timm model that is served today")
     max_cost: float = Field(gt=0, le=1_000_000, description="budget in US dollars per 1,000 requests")
@@ -78,7 +79,7 @@ class SearchConfig(BaseModel):
     teacher_weights: Annotated[str | None, ShownDefault("scratch for the digits, else pretrained")] = Field(
         None, description="FILE (safetensors or state dict), pretrained or scratch"
     )
-    teacher_epochs: Annotated[int | None, _BY_SIZE] = Field(
+    teacher_epochs: Annotated[int | None, ShownDefault("by preset and epochs of the students")] = Field(
         None, ge=0, le=10_000, description="epochs for training or fine-tuning the teacher"
     )
 
@@ -104,16 +105,22 @@ class SearchConfig(BaseModel):
         20.0, gt=1, le=1_000_000, description="largest compression ratio that distilling can bridge"
     )
     probe_edges: bool = Field(False, description="also confirm one student just beyond each end of the ratio range")
+    preset: Annotated[PresetName | None, ShownDefault("quick for the digits, else standard")] = Field(
+        None, description="how much is trained: sets trials, epochs and seeds that are not given"
+    )
     trials: Annotated[int | None, _BY_SIZE] = Field(
         None, ge=2, le=10_000, description="trials over both arms, split equally"
     )
     epochs: Annotated[int | None, _BY_SIZE] = Field(None, ge=1, le=10_000, description="epochs of each trial")
-    seeds: Annotated[int | None, ShownDefault("3")] = Field(
+    seeds: Annotated[int | None, ShownDefault("3, thorough 5")] = Field(
         None, ge=2, le=100, description="number of seeds of each finalist"
     )
     batch_size: Annotated[int | None, _BY_SIZE] = Field(None, ge=2, le=65_536, description="training batch size")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of a moving average of the students' weights; 0: none")
     compile: bool = Field(False, description="try torch.compile on every student and use it if it saves time")
+    deterministic: bool = Field(
+        True, description="train on GPUs with convolutions that give the same result every time, not the fastest ones"
+    )
     finalists: Annotated[int | None, _BY_SIZE] = Field(
         None, ge=1, le=100, description="proposals of each arm to confirm, besides the default one"
     )
@@ -141,9 +148,9 @@ class SearchConfig(BaseModel):
         None, ge=1, le=65_536, description="requests per forward pass in serving"
     )
     serve_runtime: Literal["eager", "compile"] = Field("eager", description="runtime that serves the model")
-    serve_precision: Annotated[Literal["fp32", "bf16", "fp16"] | None, ShownDefault("bf16 on a GPU, else fp32")] = (
-        Field(None, description="precision in serving")
-    )
+    serve_precision: Annotated[
+        Literal["fp32", "bf16", "fp16"] | None, ShownDefault("bf16 or fp16 on a GPU, else fp32")
+    ] = Field(None, description="precision in serving")
     serve_device: Annotated[str | None, ShownDefault("the training device")] = Field(
         None, description="device that stands for the serving hardware"
     )
@@ -186,7 +193,7 @@ class SearchConfig(BaseModel):
     ray_address: Annotated[str | None, ShownDefault("start one here")] = Field(
         None, description="address of a running Ray cluster"
     )
-    workers: Annotated[int | None, ShownDefault("one per GPU; on a CPU by measuring")] = Field(
+    workers: Annotated[int | None, ShownDefault("by measuring")] = Field(
         None, ge=1, le=4_096, description="number of trainings that run at the same time"
     )
     gpus_per_trial: Annotated[float | None, ShownDefault("one on GPUs, else none")] = Field(
@@ -254,10 +261,9 @@ class SearchConfig(BaseModel):
         return type(self).of(**{**stored, **given})
 
     def sized(self, train_images: int) -> SearchConfig:
-        """Fill in the settings that depend on the number of training images."""
-        trials, epochs, batch, finalists = next(row for limit, *row in _SIZES if train_images <= limit)
-        counts = {"trials": trials, "epochs": epochs, "seeds": 3}
-        defaults = {**counts, "batch_size": batch, "finalists": finalists}
+        """Fill in the settings that depend on preset and number of training images."""
+        preset = self.preset or ("quick" if self.data == "digits" else "standard")
+        defaults = {"preset": preset, **sizes(preset, train_images, self.batch_size)._asdict()}
         filled = {key: value for key, value in defaults.items() if getattr(self, key) is None}
         if (total := filled.get("trials", self.trials)) and total % 2:
             filled["trials"] = total + 1
@@ -274,15 +280,6 @@ class SearchConfig(BaseModel):
             for name in type(self).model_fields
             if name not in PLACEMENT and getattr(self, name) != getattr(other, name)
         ]
-
-
-# training images up to ... -> trials, epochs, batch size, finalists of each arm
-_SIZES: tuple[tuple[float, int, int, int, int], ...] = (
-    (2_000, 8, 6, 32, 1),  # 200 steps and more a training
-    (20_000, 16, 10, 64, 2),
-    (200_000, 24, 20, 128, 3),
-    (float("inf"), 24, 30, 256, 3),
-)
 
 
 def shown_default(name: str) -> str | None:

@@ -13,6 +13,7 @@ AutokdError                 exit code 1: the run failed
 |-- MachineError            disk, memory, permissions or lost files stop the run; `--resume` goes on
 |   `-- DiskError           the disk is full, or fails
 |-- TrainingError           a training cannot continue (divergence, memory); ends only its trial
+|   `-- TooLargeError       not even two images fit into the memory of the device
 `-- InterruptedRun          exit code 130: stopped by the user; all work is saved and can be resumed
 """
 
@@ -73,6 +74,10 @@ class CacheError(AutokdError):
 
 class TrainingError(AutokdError):
     """A training cannot continue; the search records the reason and continues without it."""
+
+
+class TooLargeError(TrainingError):
+    """Not even two images of a batch fit into the memory of the device."""
 
 
 class InterruptedRun(AutokdError):

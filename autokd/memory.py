@@ -1,7 +1,8 @@
-"""Errors of too little memory: what they are, and what is said of them."""
+"""Too little memory: which errors mean that, what is said of them, and what is given back."""
 
 from __future__ import annotations
 
+import gc
 import re
 
 from autokd.formatting import file_size
@@ -9,14 +10,20 @@ from autokd.naming import named
 
 _ASKED = re.compile(r"(?:tried to allocate|allocate) ([\d.]+) ?(bytes|[KMGTP]iB)", re.IGNORECASE)
 # torch has no class for this error of the processor's memory, so its words have to do
-_OF_THE_MACHINE = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
-_OF_A_DEVICE = "out of memory"
+_OF_THE_MACHINE = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "HOST_ALLOCATION_FAILED")
+# CUDA's own, and those of its libraries, which ask for memory of theirs: cuBLAS and cuSOLVER, then cuDNN
+_OF_A_DEVICE = ("out of memory", "_STATUS_ALLOC_FAILED", "DEVICE_ALLOCATION_FAILED")
 _UNITS = {"bytes": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "pib": 1 << 50}
 
 
 def is_memory(error: BaseException) -> bool:
     """Whether the memory was not enough, of the machine or of an accelerator."""
-    return is_machine_memory(error) or (isinstance(error, RuntimeError) and _OF_A_DEVICE in str(error))
+    return is_machine_memory(error) or is_device_memory(error)
+
+
+def is_device_memory(error: BaseException) -> bool:
+    """Whether the memory of an accelerator was not enough: a smaller batch may fit."""
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _OF_A_DEVICE)
 
 
 def is_machine_memory(error: BaseException) -> bool:
@@ -24,6 +31,14 @@ def is_machine_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, (RuntimeError, OSError)) and any(words in str(error) for words in _OF_THE_MACHINE)
+
+
+def free_memory() -> None:
+    """Give back to the GPU what this process no longer needs of it; torch keeps it otherwise."""
+    import torch
+
+    gc.collect()
+    torch.cuda.empty_cache()
 
 
 def too_little(said: str) -> str:

@@ -98,8 +98,10 @@ class SearchResult:
         audited = report.model_copy(update={"audit": audit(self._run, evidence, decision)})
         write_copy(self._run, audited, trials, folder)
 
-    def student(self) -> nn.Module:
-        """The recommended student with its weights, in evaluation mode.
+    def student(self, *, trainable: bool = False) -> nn.Module:
+        """The recommended student with its weights, in evaluation mode and in the form that was timed.
+
+        trainable: in the form that is trained instead, where the two differ (RepViT, FastViT, MobileOne, ...).
 
         Raises RunError where the verdict recommends none, or where its folder is not there.
         """
@@ -112,8 +114,10 @@ class SearchResult:
             )
         import timm
 
+        from autokd.zoo.served_form import served_form
+
         model: nn.Module = timm.create_model(f"local-dir:{self._run.student_path.resolve()}", pretrained=True)
-        return model.eval()
+        return model.eval() if trainable else served_form(model)
 
     def __repr__(self) -> str:
         return f"<SearchResult {self.verdict} ({self.strength}): {self.summary} [{self.path}]>"

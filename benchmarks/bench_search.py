@@ -17,16 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from made import idx_folder, pattern_folder
 from safetensors.torch import save_file
 from timing import about, ratio, table
 
 from autokd.config import SearchConfig
 from autokd.data.task import open_task, prepare_task
+from autokd.precision import precision_of
 from autokd.progress import Silent
 from autokd.teacher.prepare import prepare_teacher
-from autokd.training.device import gains_from_bf16
 
 HERE = Path(__file__).parent
 FASHION = Path("/usr/share/datasets/fashion-mnist")
@@ -133,7 +132,7 @@ def _run_own(asked: argparse.Namespace, common: list[str], work: Path) -> Result
 
 def _run_peer(asked: argparse.Namespace, common: list[str], own: Result, proposals: Path) -> Result:
     words = ["--students", *own["students"], "--pruner", "none" if asked.no_pruning else asked.pruner]
-    if gains_from_bf16(torch.device(asked.device).type):
+    if precision_of(asked.device) == "bf16":
         words.append("--bf16")
     if asked.workers is not None:
         words += ["--workers", str(asked.workers)]

@@ -10,7 +10,7 @@ import timm
 import torch
 
 from autokd.machine import hardware
-from autokd.training.device import gains_from_bf16
+from autokd.precision import precision_of
 
 Rounds = Sequence[float]  # seconds, one entry a round
 
@@ -72,6 +72,5 @@ def about(device: str) -> str:
     """What the ratios were measured on, in one line."""
     kind = torch.device(device).type
     name = torch.cuda.get_device_name(device) if kind == "cuda" else hardware()["cpu"]
-    precision = "bfloat16" if gains_from_bf16(kind) else "float32"
     threads = f"{torch.get_num_threads()} threads on {hardware()['cores']} cores"
-    return f"{name}, {threads}, {precision}, torch {torch.__version__}, timm {timm.__version__}"
+    return f"{name}, {threads}, {precision_of(device)}, torch {torch.__version__}, timm {timm.__version__}"

@@ -27,9 +27,10 @@ from typing import Any
 import timm
 from timm.models import get_arch_pretrained_cfgs, get_pretrained_cfg, split_model_name_tag
 
-from autokd.zoo.build import build, build_arguments
+from autokd.zoo.build import build_arguments
 from autokd.zoo.catalogue import FILE, Catalogue, Count, Entry
 from autokd.zoo.count import counted, counted_model, family
+from autokd.zoo.served_form import build_served_on_meta
 from autokd.zoo.timm_hashes import family_hash, shared_hash
 
 SIZES = (28, 32, 64, 96, 128, 160, 192, 224, 256, 288, 384)
@@ -138,12 +139,12 @@ def _counts(name: str, classes: int, sizes: list[int]) -> dict[int, Count | str 
     """Counts at several sizes; a model that takes no image size is built once."""
     if "img_size" in build_arguments(name, sizes[0]):
         return {size: counted(name, classes, size) for size in sizes}
-    model = build(name, classes, sizes[0], "meta").eval().requires_grad_(False)
+    model = build_served_on_meta(name, classes, sizes[0])
     return {size: counted_model(model, classes, size, family(name)) for size in sizes}
 
 
 def _parameters(name: str, classes: int, image_size: int) -> int:
-    return sum(p.numel() for p in build(name, classes, image_size, "meta").parameters())
+    return sum(p.numel() for p in build_served_on_meta(name, classes, image_size).parameters())
 
 
 def entry(name: str, raw: Raw, published: dict[str, dict[str, float]]) -> dict[str, Any] | None:

@@ -49,20 +49,25 @@ def test_students_are_recorded_once_and_replayed(tmp_path: Path, capsys: pytest.
     assert all(len(row["val_accuracy"].split()) == int(row["epochs"]) == 2 for row in rows)
 
     capsys.readouterr()
-    answers = bench("bench_proposals").main(["--table", str(table), "--seeds", "4", "--trials", "1", "12"])
-    assert [answer["way"] for answer in answers] == ["random", "flat list", "rank of size", "family and size"]
-    for answer in answers:
-        first, last = (float(str(answer[f"{n} trials"]).split()[0]) for n in (1, 12))
-        assert 0 <= last <= first
-    assert "3 students, 6 trainings, 4 seeds" in capsys.readouterr().out
+    asked = ["--tables", str(table), "--repeats", "3", "--candidates", "3", "--short-list", "1"]
+    answers = bench("bench_screening").main(asked)
+    assert [answer["way"] for answer in answers] == ["screening", "random", "TPE on students"]
+    assert all(float(str(answer["points lost, median"])) >= 0 for answer in answers)
+    assert all(float(str(answer["cost / cheapest equal, median"])) >= 1 for answer in answers)
+    assert "3 repeats of 3 candidates" in capsys.readouterr().out
 
 
 def test_the_shipped_table_is_of_real_students_at_every_learning_rate() -> None:
-    rows = bench("bench_proposals").read_table(FOLDER / "students.csv")
-    students = {student.name for student, _, _ in rows}
+    students = bench("bench_screening").read_table(FOLDER / "students.csv")
     assert len(students) >= 50
-    assert len(rows) == 2 * len(students)
-    assert len({student.family for student, _, _ in rows}) >= 15
+    assert all(len(student.curves) == 2 and student.cost > 0 for student in students)
+
+
+def test_a_search_by_screening_loses_less_than_one_by_chance() -> None:
+    screening, random, _ = bench("bench_screening").main(["--repeats", "40"])
+    lost, dearer = "90 %", "90 % "
+    assert float(str(screening[lost])) < float(str(random[lost]))
+    assert float(str(screening[dearer])) < float(str(random[dearer]))
 
 
 def test_small_images_are_compared_in_accuracy_and_time(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,30 +80,25 @@ def test_small_images_are_compared_in_accuracy_and_time(capsys: pytest.CaptureFi
     assert float(cells[1][3]) > 1
 
 
-def test_rates_of_fine_tuning_are_tabled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("start", ["given", "random"])
+def test_settings_of_a_preset_are_tabled(tmp_path: Path, capsys: pytest.CaptureFixture[str], start: str) -> None:
     model = timm.create_model("test_resnet", num_classes=7)
     torch.save(model.state_dict(), tmp_path / "test_resnet.pth")
     sizes = ["--train-images", "40", "--test-images", "20", "--epochs", "1", "--batch-size", "20", "--image-size", "32"]
-    cases = ["--student", "test_resnet", "--weights", str(tmp_path), "--rates", "1e-4", "1e-3", "--factors", "1", "5"]
-    bench("bench_fine_tuning").main([*sizes, *cases])
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| 0.0")]
+    cases = ["--cases", "", "learning_rate=1e-4 head_factor=1", "ema=0.9 erase=0.25 trivial_augment=true drop_path=0.1"]
+    weights = ["--weights", str(tmp_path)] if start == "given" else []
+    bench("bench_presets").main(["--students", "test_resnet", *weights, *sizes, *cases])
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| test_resnet")]
     cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines]
-    assert len(cells) == 4
+    assert [row[1] for row in cells] == ["the preset", *cases[2:]]
     assert all(0 <= float(row[2]) <= 1 for row in cells)
+
+
+def test_a_setting_that_is_none_is_refused() -> None:
+    with pytest.raises(SystemExit, match="depth is no setting"):
+        bench("bench_presets").main(["--cases", "depth=3"])
 
 
 def test_a_case_that_is_none_is_refused() -> None:
     with pytest.raises(SystemExit, match="write student:size"):
         bench("bench_small_images").main(["--cases", "resnet18"])
-
-
-def test_a_place_gives_its_student_back_and_equals_are_both_drawn() -> None:
-    places = bench("places")
-    sizes = {"small conv": 1e6, "large conv": 1e7, "large conv too": 1e7, "vit": 3e6}
-    made = places.Places(
-        [places.Student(name, name.split()[-1] if name == "vit" else "conv", n) for name, n in sizes.items()]
-    )
-    assert {name: made.at(made.place(name)) for name in sizes} == {name: name for name in sizes}
-    drawn = {made.at({"family": "conv", "size": size / 100}) for size in range(101)}
-    assert drawn == {"small conv", "large conv", "large conv too"}
-    assert made.at({"family": "vit", "size": 1.0}) == "vit"

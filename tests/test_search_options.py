@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import autokd
+from autokd.teacher import train
 from autokd.training import loop
 from autokd.training.compile_and_timing import Compilation
 from autokd.tune import worker
@@ -21,6 +22,7 @@ def test_averages_compiling_colour_and_erasing_reach_both_arms(
     quick: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainings: list[loop.Training] = []
+    taught: list[loop.Training] = []
     tried: list[int] = []
 
     def try_compile(model, image_size, batch_size, steps, device):
@@ -29,10 +31,12 @@ def test_averages_compiling_colour_and_erasing_reach_both_arms(
 
     monkeypatch.setattr(worker, "train", lambda training: trainings.append(training) or loop.train(training))
     monkeypatch.setattr(worker, "try_compile", try_compile)
-    options = {"ema": 0.9, "compile": True, "colour": 0.3, "erase": 0.5}
+    monkeypatch.setattr(train, "train", lambda training: taught.append(training) or loop.train(training))
+    options = {"ema": 0.9, "compile": True, "deterministic": False, "colour": 0.3, "erase": 0.5}
     result = autokd.search(**quick, **options, output=tmp_path / "run")
     assert {training.recipe.alpha > 0 for training in trainings} == {True, False}
     assert {training.recipe.ema for training in trainings} == {0.9}
+    assert taught and not any(training.deterministic for training in [*trainings, *taught])
     transform = trainings[0].data.task.transform
     assert (transform.colour, transform.erase) == (0.3, 0.5)
     assert 0 < len(tried) < len(trainings), "a student is tried once in a process"

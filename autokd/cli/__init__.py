@@ -22,6 +22,7 @@ COMMANDS = {
     "confirm": "Add seeds to the finalists of a run and decide again.",
     "report": "Render the report of a run again.",
     "cache": "List, verify or prune the cache.",
+    "doctor": "Look at this machine: versions, devices, memory, disk, a tiny training.",
 }
 
 

@@ -54,7 +54,8 @@ def list_entries(cache_dir: Path | None, as_json: bool) -> None:
     "--tolerance",
     type=click.FloatRange(0, min_open=True),
     metavar="X",
-    help="Largest difference allowed, in standard deviations of the logits; default: 0.01, with bfloat16 0.2.",
+    help="Largest difference allowed, in standard deviations of the logits; "
+    "default: 0.01, with float16 0.03, with bfloat16 0.2.",
 )
 def verify(keys: tuple[str, ...], cache_dir: Path | None, samples: int, tolerance: float | None) -> None:
     """Compare the soft labels KEY with their checksums, and samples of them with the teacher.

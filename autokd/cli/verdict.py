@@ -65,6 +65,7 @@ def _parts(report: Report, path: Path, files: str | None, reasons: int) -> list[
     lines = {
         "Holds": [f"{report.condition}."] if report.condition else [],
         "Costs": [short_assumptions(report), *filter(None, [other_machine(report)])],
+        "Search": [f"{tried[0].upper()}{tried[1:]}."] if (tried := report.search.looked_at_of) else [],
         "Why": report.key_reasons[:reasons],
         "Weak": [*report.weaknesses, *confirm],
         "Changes": report.nearest_changes,

@@ -84,11 +84,11 @@ class Measurement:
         """
         names = list(students)
         watch = Stopwatch()
-        for start in range(0, len(names), GROUP):
-            group = names[start : start + GROUP]
-            loaded = self._bench.load_all(group, students, listener)
+        done = 0
+        while done < len(names):
+            loaded, looked_at = self._bench.load_all(names[done : done + GROUP], students, listener)
             self._compared += _compare(loaded, self._reference, self._max_rounds)
-            done = start + len(group)
+            done += looked_at
             left = watch.seconds / done * (len(names) - done)
             listener.advance("measuring serving cost", done, len(names), left)
         return self._readings()

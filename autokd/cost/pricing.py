@@ -9,6 +9,7 @@ from autokd.cost.price_table import Price, default_price, given_price, price_of,
 from autokd.errors import ConfigError
 from autokd.machine import usable_cores
 from autokd.naming import set_to
+from autokd.precision import precision_of
 from autokd.records import CostModel
 
 BATCH_SIZE = {"cuda": 32}
@@ -35,7 +36,7 @@ def cost_model_for(config: SearchConfig, image_size: int) -> CostModel:
         target_utilization=config.target_utilization,
         device=device,
         runtime=config.serve_runtime,
-        precision=config.serve_precision or ("bf16" if kind == "cuda" else "fp32"),
+        precision=config.serve_precision or (precision_of(device) if kind == "cuda" else "fp32"),
         batch_size=config.serve_batch_size or BATCH_SIZE.get(kind, CPU_BATCH_SIZE),
         image_size=image_size,
     )

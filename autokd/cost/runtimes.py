@@ -11,7 +11,8 @@ from torch import nn
 
 from autokd.cost.timing_stats import percentile
 from autokd.errors import ConfigError, UsageError
-from autokd.naming import set_to
+from autokd.memory import is_memory
+from autokd.naming import named, set_to
 from autokd.private_interfaces import raise_recompile_limits
 from autokd.progress import Listener
 from autokd.records import CostModel
@@ -19,6 +20,10 @@ from autokd.records import CostModel
 WARM_UP = {"cpu": 2, "cuda": 5}
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 Builder = Callable[[], nn.Module]
+
+
+class _DoesNotFit(ConfigError):
+    """A model and its batch need more memory than there is left."""
 
 
 @dataclass
@@ -55,15 +60,20 @@ class Bench:
         if self._runtime == "compile":
             raise_recompile_limits()  # every model compiles the same forward functions again, for each batch size
 
-    def load_all(self, names: list[str], models: Mapping[str, Builder], listener: Listener) -> list[Timed]:
-        """Load students; a student that cannot run here is named to the listener."""
-        loaded = []
-        for name in names:
+    def load_all(self, names: list[str], models: Mapping[str, Builder], listener: Listener) -> tuple[list[Timed], int]:
+        """Load students until the memory is full; returns them, and how many of the names are done with.
+
+        A student that cannot run here is named to the listener.
+        """
+        loaded: list[Timed] = []
+        for done, name in enumerate(names):
             try:
                 loaded.append(self.load(name, models[name]))
             except UsageError as error:
+                if loaded and isinstance(error, _DoesNotFit):
+                    return loaded, done  # it may fit when the others are gone
                 listener.note(str(error))
-        return loaded
+        return loaded, len(names)
 
     def load(self, name: str, builder: Builder, image_size: int | None = None) -> Timed:
         """Build, place, compile and warm up a model; raises ConfigError if it cannot run here.
@@ -71,17 +81,22 @@ class Bench:
         image_size: of this model, where it is not that of the cost model.
         """
         inputs = self._inputs if image_size in (None, self._inputs.shape[-1]) else self._made(image_size)
-        built = builder().eval().to(self._device, PRECISIONS[self._precision])
-        placed = built.to(memory_format=torch.channels_last)
-        forward = torch.compile(placed, dynamic=False) if self._runtime == "compile" else placed
-        timed = Timed(name, lambda size: self._seconds(forward, inputs[:size]), self._batch)
+        built = builder().eval()
         try:
+            placed = built.to(self._device, PRECISIONS[self._precision]).to(memory_format=torch.channels_last)
+            forward = torch.compile(placed, dynamic=False) if self._runtime == "compile" else placed
+            timed = Timed(name, lambda size: self._seconds(forward, inputs[:size]), self._batch)
             for _ in range(WARM_UP.get(self._device.type, 2)):
                 timed.run(self._batch)
             for size in self._sizes:
                 timed.run(size)
                 timed.by_batch[size] = percentile([timed.run(size) for _ in range(3)], 50)
-        except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+        except (RuntimeError, TypeError, ValueError, AssertionError, MemoryError) as error:
+            if is_memory(error):
+                raise _DoesNotFit(
+                    f"{name} with {set_to('serve_batch_size', self._batch)} does not fit into the memory of "
+                    f"{self._device}; give a smaller {named('serve_batch_size')}"
+                ) from error
             line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ConfigError(
                 f"{name} cannot be served with {set_to('serve_runtime', self._runtime)} and "

@@ -29,6 +29,7 @@ from autokd.decide.statistics.sample_size import needed, seeds_needed
 from autokd.naming import named, set_to
 from autokd.records import Interval, Policy, Verdict
 
+LEAST_LOOKED_AT = 0.5  # share of the candidates that have to be looked at
 MOST_COPIES = 0.001  # of the test images; the accuracies that are compared are no closer than that
 
 
@@ -50,7 +51,7 @@ def settling_seeds(weak: Sequence[Weakness]) -> int | None:
 
 def weaknesses(judged: Judgement, found: Sequence[Change] | None = None) -> tuple[Weakness, ...]:
     """None of them: the verdict is strong. `found`: what would change it, where that is known already."""
-    sources = (_trouble, _test_seen, _copies, _untried, _noise, _costs)
+    sources = (_trouble, _test_seen, _copies, _untried, _not_looked_at, _noise, _costs)
     return (
         *(Weakness(sentence) for source in sources for sentence in source(judged)),
         *(Weakness(sentence) for sentence in _volume(judged, found)),
@@ -102,6 +103,15 @@ def _untried(judged: Judgement) -> Iterator[str]:
         yield (
             f"The search tried no student that costs more than {fmt.usd(budget)} per 1,000 requests under these "
             f"conditions. Needed: a new search under them with {set_to('max_cost', judged.policy.max_cost)}."
+        )
+
+
+def _not_looked_at(judged: Judgement) -> Iterator[str]:
+    search = judged.comparison.evidence.search
+    if 0 < search.looked_at < LEAST_LOOKED_AT * search.candidates:
+        yield (
+            f"The search looked at {search.looked_at} of {search.candidates} students only. Needed: a new search with "
+            "more time."
         )
 
 

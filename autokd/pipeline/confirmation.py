@@ -35,7 +35,16 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
     published = _published(state, factory)
     edges = state.edges
     space, _ = read_space(config.space).suited(len(state.prepared.task.classes))
-    finalists = choose_finalists(trials, space, config.finalists, soft_label_seconds, published, edges)
+    finalists = choose_finalists(
+        trials,
+        space,
+        config.finalists,
+        soft_label_seconds,
+        published,
+        edges,
+        floor=config.min_retention * state.prepared.teacher.val_accuracy,
+        by_cost=config.prefer == "savings",
+    )
     looks = state.run.manifest.looks
     failed, failed_beyond = train_finalists(state, factory, finalists, looks[-1] if looks else config.seeds)
     summary = SEARCH.read(state.run.path)

@@ -115,12 +115,13 @@ def _teacher_model(config: SearchConfig, parts: Parts, task: Task, size: int) ->
 def _untrained_teacher(config: SearchConfig, model: nn.Module, size: int, own: Preprocessing | None) -> Teacher:
     """The teacher's size; what only its weights could tell stays not a number."""
     from autokd.zoo.count import module_macs
+    from autokd.zoo.served_form import served_parameters
 
     return Teacher(
         name=config.teacher,
         weights="not loaded for an estimate",
         fingerprint="",
-        parameters=sum(p.numel() for p in model.parameters()),
+        parameters=served_parameters(model),
         macs=module_macs(model, size),
         val_accuracy=float("nan"),
         test_accuracy=float("nan"),
@@ -160,7 +161,7 @@ def _stages(
     task, taught = data.task, len(data.unhidden().train)
     teacher_step, student_step = _step_seconds(config, task, model, teacher_size, candidates)
     from_scratch = weights_mode(config) == "scratch"
-    passes = 0 if given else all_epochs(teacher_epochs(config, taught, from_scratch), not from_scratch) * taught
+    passes = 0 if given else all_epochs(teacher_epochs(config, from_scratch), not from_scratch) * taught
     distilled, direct = task.train, _direct_images(task, config.batch_size or task.train)
     trainings = most_trainings(finalists, seeds, len(found.edges)) if candidates else 0
     with_teacher = (finalists + 1 + len(found.edges)) * seeds if candidates else 0

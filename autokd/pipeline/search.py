@@ -1,4 +1,4 @@
-"""search(), read aloud: prepare, candidates, soft labels, search, confirm, decide, report."""
+"""search(), read aloud: prepare, candidates, soft labels, screen, search, confirm, decide, report."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from autokd.config import SearchConfig
 from autokd.errors import AutokdError, InterruptedRun, RunError
 from autokd.naming import named
 from autokd.pipeline import confirmation, stages
+from autokd.pipeline.screening import screen
 from autokd.pipeline.search_summary import train_nothing
 from autokd.pipeline.services import Parts
 from autokd.pipeline.stages import State, Stop
@@ -112,8 +113,10 @@ def _search(run: Run, config: SearchConfig, parts: Parts, listener: Listener, st
     if candidates:
         listener.stage("Soft labels")
         labels, factory = stages.soft_labels(state)
+        listener.stage("Screening")
+        screening, notes = screen(state, factory)
         listener.stage("Search")
-        trials = stages.search_trials(state, factory)
+        trials = stages.search_trials(state, factory, screening, notes)
         listener.stage("Confirmation")
         confirmation.confirm(state, factory, trials, labels.total_seconds)
     else:

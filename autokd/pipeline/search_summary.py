@@ -9,7 +9,7 @@ from autokd.data.copies import copy_remarks
 from autokd.data.hidden_labels import label_remarks
 from autokd.records import Arm, Note, NoteKind, SearchSummary, TrialRecord
 from autokd.runs.folder import Run
-from autokd.runs.store import SEARCH
+from autokd.runs.store import SCREENING, SEARCH
 from autokd.weights.assign import start_remark
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def summarise(
     remarks: Sequence[Note] = (),
 ) -> SearchSummary:
     """What the search did and spent; `remarks` are added to those on data, start weights and soft labels."""
-    manifest = state.run.manifest
+    manifest, screening = state.run.manifest, SCREENING.read_if_there(state.run.path)
     states = [trial.state for trial in trials]
     return SearchSummary(
         trials=len(states),
@@ -64,6 +64,9 @@ def summarise(
         device_seconds=manifest.device_seconds,
         usd=state.spent,
         stages={**manifest.stages},
+        candidates=len(state.candidates),
+        looked_at=screening.looked_at if screening else 0,
+        short_list=screening.short_list if screening else (),
         importance=importance,
         notes=tuple(notes),
         remarks=tuple(dict.fromkeys([*_remarks(state), *remarks])),

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autokd.config import SearchConfig
-from autokd.pipeline.workers import gpu_share, gpus_of_training, measured_placement, worker_count
+from autokd.pipeline.workers import (
+    gpu_share,
+    gpus_of_training,
+    is_measured,
+    measured_placement,
+    placed_by,
+    worker_count,
+)
 from autokd.progress import Listener
 from autokd.records import Candidate, CostModel, FinalistRecord, SoftLabelSet, Task, Teacher
 from autokd.runs.folder import Run
@@ -81,9 +88,9 @@ class Parts:
         from autokd.data.teacher_views import look_as_teacher, teacher_arrays
         from autokd.teacher.prepare import input_size, prepare_teacher
         from autokd.teacher.preprocessing import own_preprocessing
-        from autokd.training.device import resolve_device
+        from autokd.training.device import leave_device, resolve_device, use_device
 
-        device = resolve_device(config.device)
+        device = use_device(resolve_device(config.device))
         source = self.teacher if self.teacher is not None else config.teacher
         folder = prepare_task(config, input_size(source), listener, self.pair, trained=self.teacher is not None)
         hold = Hold(*cache_folders(folder))
@@ -103,6 +110,7 @@ class Parts:
             "teacher_val_logits": ready.val_logits.numpy().astype(np.float32),
             "teacher_test_logits": ready.test_logits.numpy().astype(np.float32),
         }
+        leave_device(ready.model)  # the serving cost is measured without it
         return Prepared(data.task, folder, ready.record, arrays, ready, hold)
 
     def supply(self, config: SearchConfig) -> Supply:
@@ -121,6 +129,7 @@ class Parts:
         """What tells the serving cost of teacher and students."""
         from autokd.cost.meter import MeasuredMeter, ParamsMeter
         from autokd.zoo.build import build
+        from autokd.zoo.served_form import served_form
 
         if model.model == "params":
             return ParamsMeter(parameters, model)
@@ -130,8 +139,8 @@ class Parts:
             if name == teacher and self.teacher is not None:
                 import copy
 
-                return copy.deepcopy(self.teacher)
-            return build(name, classes, prepared.teacher_size if name == teacher else model.image_size)
+                return served_form(copy.deepcopy(self.teacher))
+            return served_form(build(name, classes, prepared.teacher_size if name == teacher else model.image_size))
 
         return MeasuredMeter(teacher, builder, model, config.max_latency_ms, prepared.teacher_size)
 
@@ -150,7 +159,7 @@ class Parts:
         from autokd.data.task import open_task
         from autokd.data.teacher_views import as_teacher_sees
         from autokd.soft_labels.write import seconds_since, write_soft_labels
-        from autokd.training.device import resolve_device
+        from autokd.training.device import leave_device, resolve_device
 
         assert prepared.ready is not None and config.epochs is not None  # noqa: S101
         device = resolve_device(config.device)
@@ -168,17 +177,20 @@ class Parts:
             settled=settled,
             hold=prepared.hold,
         )
+        leave_device(prepared.ready.model)
         return labels.model_copy(update={"seconds": seconds_since(labels, since)})
 
     def factory(
         self, prepared: Prepared, labels: SoftLabelSet, config: SearchConfig, candidates: Sequence[Candidate] = ()
     ) -> WorkshopFactory:
         """What trains a student, from the weights that the candidates start from."""
+        from autokd.memory import free_memory
         from autokd.soft_labels.live_teacher import LiveTeacher
         from autokd.training.device import resolve_device
         from autokd.tune.worker import TrainingFactory
         from autokd.weights.start import weights_path
 
+        free_memory()  # what measuring and soft labels have taken of a GPU is the trainings' now
         device = resolve_device(config.device)
         if config.engine == "ray" and device.startswith("cuda"):
             device = "cuda"  # Ray shows every training its own GPUs only
@@ -196,6 +208,7 @@ class Parts:
             device,
             live=live,
             compile=config.compile,
+            deterministic=config.deterministic,
             loader_workers=config.loader_workers,
             gpu_share=gpu_share(config) if device.startswith("cuda") else 1.0,
             weights={c.student: weights_path(config.cache_dir, c.weights) for c in candidates if c.weights},
@@ -204,17 +217,14 @@ class Parts:
     def placed(
         self, config: SearchConfig, prepared: Prepared, candidates: Sequence[Candidate], listener: Listener
     ) -> SearchConfig:
-        """The settings with a number of workers where the processor decides it, by measuring a middling student."""
-        from autokd.training.device import resolve_device
-
-        on_cpu = config.engine == "local" and resolve_device(config.device) == "cpu"
-        if not (self.measures_workers and config.workers is None and on_cpu and candidates):
+        """The settings with a number of workers where that is for us to choose, by measuring a middling student."""
+        if not (self.measures_workers and candidates and is_measured(config)):
             return config
         found = measured_placement(config, prepared.task, candidates)
         if found is None:
             return config
         listener.note(found.reason)
-        return config.model_copy(update={"workers": found.workers})
+        return placed_by(config, found)
 
     def engine(self, config: SearchConfig, run: Run) -> Engine:
         """What places trainings."""

@@ -32,6 +32,7 @@ from autokd.records import (
     CostModel,
     Decision,
     Note,
+    Screening,
     SeedResult,
     SoftLabelSet,
     Task,
@@ -204,9 +205,12 @@ def limits_of(state: State, epochs_after: int) -> Limits:
     )
 
 
-def search_trials(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
-    """Both arms' trials, as the ledger has them in the end; leaves trials.csv and search.json."""
+def search_trials(
+    state: State, factory: WorkshopFactory, screening: Screening, notes: Sequence[Note] = ()
+) -> list[TrialRecord]:
+    """Both arms' trials on the short list, as the ledger has them in the end; leaves trials.csv and search.json."""
     from autokd.tune.limits import Watched
+    from autokd.tune.short_list import listed
     from autokd.tune.space.files import read_space
     from autokd.tune.study import Ledger, SearchPlan
     from autokd.tune.trials import TrialSource
@@ -218,12 +222,13 @@ def search_trials(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
         epochs=config.epochs,
         batch_size=config.batch_size,
         classes=len(state.prepared.task.classes),
-        max_cost=config.max_cost,
         seed=config.seed,
         ema=config.ema,
+        min_retention=config.min_retention,
+        by_cost=config.prefer == "savings",
     )
     space, replaced = read_space(config.space).suited(plan.classes)
-    ledger = Ledger(state.run.study_path, space, state.candidates, plan)
+    ledger = Ledger(state.run.study_path, space, state.candidates, plan, listed(screening, state.candidates, space))
     source = TrialSource(ledger, state.run, plan)
     trainings = most_trainings(config.finalists, config.seeds, len(state.edges))
     state.listener.note(
@@ -248,8 +253,8 @@ def search_trials(state: State, factory: WorkshopFactory) -> list[TrialRecord]:
         raise InterruptedRun(
             f"stopped during the search; finished work is saved, continue with {set_to('resume', True)}"
         )
-    notes = [note for arm in ARMS if (note := arm_note(arm, trials, ledger.planned(arm), watched.ended_by))]
-    write_summary(state.run, summarise(state, trials, notes, ledger.importance(), remarks))
+    found = [note for arm in ARMS if (note := arm_note(arm, trials, ledger.planned(arm), watched.ended_by))]
+    write_summary(state.run, summarise(state, trials, [*notes, *found], ledger.importance(), remarks))
     return trials
 
 

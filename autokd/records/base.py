@@ -15,6 +15,7 @@ ARMS: tuple[Arm, ...] = ("distill", "direct")
 Loss = Literal["kl", "kl_zscore", "dist", "dkd", "hard"]
 Schedule = Literal["cosine", "linear", "constant"]
 TrialState = Literal["running", "complete", "pruned", "failed"]
+ScreeningState = Literal["waiting", "stopped", "failed", "short_list"]
 Role = Literal["pick", "default", "twin", "longer", "published", "edge"]
 Side = Literal["below", "above"]  # of the range of ratios in which students are distilled
 Verdict = Literal["distill", "use_small_model", "keep_teacher", "none"]

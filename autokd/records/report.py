@@ -105,6 +105,7 @@ class Audit(Record):
 
 NoteKind = Literal[
     "nothing_to_train",  # no student fits both the range of ratios and the budget
+    "screening_cut_short",
     "arm_empty",
     "arm_cut_short",
     "trials_failed",
@@ -138,10 +139,22 @@ class SearchSummary(Record):
     failed: int
     device_seconds: float  # of teacher, soft labels, search and confirmation together
     usd: float
-    stages: dict[str, float]  # device seconds by stage: teacher, soft_labels, search, confirmation
+    stages: dict[str, float]  # device seconds by stage: teacher, soft_labels, screening, search, confirmation
+    candidates: int = 0  # students within ratio and budget
+    looked_at: int = 0  # of them, those that were trained for an epoch at least
+    short_list: tuple[str, ...] = ()  # whose recipes were searched, most promising first
     importance: dict[str, dict[str, float]]  # arm -> parameter -> share of the variance of validation accuracy
     notes: tuple[Note, ...] = ()  # trouble that bears on the evidence: an empty arm, a timeout, failed trials
     remarks: tuple[Note, ...] = ()  # what a reader should know and what is not trouble: a live teacher, fewer views
+
+    @property
+    def looked_at_of(self) -> str:
+        """How many students were looked at, of how many, in words; empty where there were none."""
+        if not self.candidates:
+            return ""
+        if not self.looked_at:
+            return f"all {self.candidates:,} students on the short list"
+        return f"looked at {self.looked_at:,} of {self.candidates:,} students; {len(self.short_list)} on the short list"
 
 
 class Report(Record):

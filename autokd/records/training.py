@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
-from autokd.records.base import Arm, Dollars, Loss, Record, Role, Schedule, TrialState
+from autokd.records.base import Arm, Dollars, Loss, Record, Role, Schedule, ScreeningState, TrialState
 from autokd.records.cost import Reading
 
 
@@ -64,6 +64,7 @@ class Recipe(Record):
     label_smoothing: float = 0.0  # of the labels' own term alone
     mixup: float = 0.0  # parameter of its Beta distribution; 0 leaves it out
     cutmix: float = 0.0
+    drop_path: float = 0.0  # probability of leaving out the last residual block, less for earlier ones
     ema: float = 0.0  # decay of the moving average of weights that is evaluated and kept; 0 leaves it out
     epochs: int
     batch_size: int
@@ -108,6 +109,58 @@ class TrialRecord(Record):
     seconds: float
     error: str | None = None
     note: str = ""
+
+
+class ScreenedStudent(Record):
+    """A student in the screening; one row of screening.csv."""
+
+    number: int  # its place among the candidates
+    student: str
+    arms: tuple[Arm, ...]
+    parameters: int
+    ratio: float
+    macs: int
+    cost_usd_per_1k: Dollars
+    recipe: Recipe  # its epochs are those of a trial, of which the screening trains the first ones
+    state: ScreeningState
+    val_accuracies: tuple[float, ...] = ()  # after each epoch
+    epoch_seconds: tuple[float, ...] = ()
+    error: str | None = None
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that were trained."""
+        return len(self.val_accuracies)
+
+    @property
+    def val_accuracy(self) -> float | None:
+        """After the last epoch that was trained."""
+        return self.val_accuracies[-1] if self.val_accuracies else None
+
+
+class Rung(Record):
+    """The epoch at which students are compared, and how many of each arm go on."""
+
+    epoch: int
+    staying: int
+
+
+class Screening(Record):
+    """screening.json: every candidate for a few epochs, the promising ones for more; what is left is the short list."""
+
+    rungs: tuple[Rung, ...]
+    students: tuple[ScreenedStudent, ...]
+    short_list: tuple[str, ...] = ()  # most promising first; empty while it goes on
+
+    @property
+    def looked_at(self) -> int:
+        """Students that were trained for an epoch at least."""
+        return sum(1 for student in self.students if student.epochs)
+
+    @property
+    def seconds(self) -> float:
+        """Of the device, of all trainings."""
+        return sum(sum(student.epoch_seconds) for student in self.students)
 
 
 class Evaluation(Record):

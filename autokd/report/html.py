@@ -10,7 +10,7 @@ from typing import Any
 
 from autokd.files import write_text
 from autokd.formatting import printable
-from autokd.records import EpochReport, FinalistRecord, Report, TrialRecord
+from autokd.records import EpochReport, FinalistRecord, Report, Screening, TrialRecord
 from autokd.report.charts.all import charts
 from autokd.report.charts.base import Chart
 from autokd.report.charts.learning_curves import Histories, curve_numbers
@@ -18,6 +18,7 @@ from autokd.report.page import Page, build_page
 from autokd.report.sections.provenance import Provenance, copied_page, own_page
 from autokd.report.table import ROWS_ON_PAGE
 from autokd.runs.folder import Run
+from autokd.runs.store import SCREENING
 from autokd.runs.tables import read_history
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -41,6 +42,7 @@ def write_html(
         finalists,
         provenance=copied_page(report, run, folder) if folder else own_page(report, run),
         histories=read_histories(run, trials),
+        screening=SCREENING.read_if_there(run.path),
         config=run.config_path.read_text(encoding="utf-8", errors="replace") if run.config_path.is_file() else "",
         seed=run.manifest.seed,
     )
@@ -60,12 +62,21 @@ def render_html(
     *,
     provenance: Provenance | None = None,
     histories: Histories | None = None,
+    screening: Screening | None = None,
     config: str = "",
     seed: int | None = None,
 ) -> str:
     """The page as text. Pure: nothing is read but the page's own templates."""
-    page = build_page(report, trials, finalists, provenance=provenance or own_page(report), config=config, seed=seed)
-    return _fill(page, charts(report, trials, histories or {}))
+    page = build_page(
+        report,
+        trials,
+        finalists,
+        screening=screening,
+        provenance=provenance or own_page(report),
+        config=config,
+        seed=seed,
+    )
+    return _fill(page, charts(report, trials, histories or {}, screening))
 
 
 def _fill(page: Page, drawn: Sequence[Chart]) -> str:

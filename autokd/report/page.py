@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autokd.formatting import VERDICTS
-from autokd.records import FinalistRecord, Option, Report, TrialRecord
+from autokd.records import FinalistRecord, Option, Report, Screening, TrialRecord
 from autokd.report import format as fmt
 from autokd.report.sections.comparison import Comparison, CostRatio, Finding, against_teacher, comparison, findings
 from autokd.report.sections.cost_assumptions import assumptions, other_machine
@@ -17,6 +17,7 @@ from autokd.report.sections.policy import asked
 from autokd.report.sections.provenance import Provenance
 from autokd.report.sections.quality import OtherMetrics, other_metrics
 from autokd.report.sections.savings import Map, Savings, savings, verdict_map
+from autokd.report.sections.screening import screened, screening_table
 from autokd.report.sections.start_weights import is_untrained
 from autokd.report.table import Table
 
@@ -58,6 +59,8 @@ class Page:
     spent_beyond: str
     finalists: Table
     recipes: Table
+    screened: str
+    screening: Table
     trials: Table
     left_out: Table
     spending: Table
@@ -75,6 +78,7 @@ def build_page(
     trials: Sequence[TrialRecord] = (),
     finalists: Sequence[FinalistRecord] = (),
     *,
+    screening: Screening | None = None,
     provenance: Provenance,
     config: str = "",
     seed: int | None = None,
@@ -108,6 +112,8 @@ def build_page(
         spent_beyond=spent_beyond(report),
         finalists=finalists_table(report),
         recipes=recipes_table(report, finalists),
+        screened=screened(report, screening),
+        screening=screening_table(screening),
         trials=trials_table(trials),
         left_out=left_out_table(report.left_out),
         spending=spending(report),

@@ -73,6 +73,10 @@ class Run:
         """Folder of a trial."""
         return self.path / "trials" / str(number)
 
+    def screening_path(self, number: int) -> Path:
+        """Folder of a student's training in the screening."""
+        return self.path / "screening" / str(number)
+
     def finalist_path(self, number: int, seed: int) -> Path:
         """Folder of one training of a finalist."""
         return self.path / "finalists" / str(number) / str(seed)

@@ -10,7 +10,7 @@ from autokd.config import SearchConfig
 from autokd.records import SCHEMA_VERSION, Record, SoftLabelSet
 
 Status = Literal["running", "interrupted", "failed", "done"]
-Stage = Literal["teacher", "soft_labels", "search", "confirmation"]
+Stage = Literal["teacher", "soft_labels", "screening", "search", "confirmation"]
 
 
 class Manifest(Record):

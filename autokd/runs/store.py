@@ -25,6 +25,7 @@ from autokd.records import (
     Reading,
     Record,
     Report,
+    Screening,
     SearchSummary,
     SeedResult,
     Task,
@@ -110,6 +111,7 @@ TEACHER = StoredFile[Teacher]("teacher.json", Teacher)
 COSTS = StoredFile[Costs]("costs.json", Costs)
 CANDIDATES = StoredFile[CandidateList]("candidates.json", CandidateList)
 SEARCH = StoredFile[SearchSummary]("search.json", SearchSummary)
+SCREENING = StoredFile[Screening]("screening.json", Screening)
 PUBLISHED = StoredFile[tuple[TrialRecord, ...]]("published.json", tuple[TrialRecord, ...])
 FINALISTS = StoredFile[tuple[FinalistRecord, ...]]("finalists.json", tuple[FinalistRecord, ...])
 BATCH_PARTS = StoredFile[dict[str, int]]("batch_parts.json", dict[str, int])  # parts of a batch by student

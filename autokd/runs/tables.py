@@ -1,4 +1,4 @@
-"""trials.csv, finalists.csv and history.csv: one row a trial, a finalist's seed, an epoch.
+"""screening.csv, trials.csv, finalists.csv, history.csv: one row a student, a trial, a finalist's seed, an epoch.
 
 Numbers are written so that reading gives back the same float. Text comes from users: a cell that a spreadsheet could
 take for a formula gets an apostrophe in front, which reading takes away again.
@@ -17,14 +17,25 @@ from autokd.errors import RunError
 from autokd.files import write_text
 from autokd.formatting import printable
 from autokd.naming import set_to
-from autokd.records import EpochReport, Evaluation, FinalistRecord, TrialRecord
+from autokd.records import (
+    EpochReport,
+    Evaluation,
+    FinalistRecord,
+    ScreenedStudent,
+    Screening,
+    TrialRecord,
+)
 
-TRIALS, FINALISTS, HISTORY = "trials.csv", "finalists.csv", "history.csv"
+SCREENING, TRIALS, FINALISTS, HISTORY = "screening.csv", "trials.csv", "finalists.csv", "history.csv"
 
 TRIAL_COLUMNS = (
     "number", "arm", "student", "parameters", "ratio", "macs", "cost_usd_per_1k", "loss", "temperature", "alpha",
-    "beta", "learning_rate", "fine_tuning", "schedule", "weight_decay", "label_smoothing", "mixup", "cutmix", "ema",
-    "batch_size", "planned_epochs", "state", "epochs", "val_accuracy", "seconds", "error", "note",
+    "beta", "learning_rate", "fine_tuning", "schedule", "weight_decay", "label_smoothing", "mixup", "cutmix",
+    "drop_path", "ema", "batch_size", "planned_epochs", "state", "epochs", "val_accuracy", "seconds", "error", "note",
+)  # fmt: skip
+SCREENING_COLUMNS = (
+    "number", "student", "arms", "parameters", "ratio", "macs", "cost_usd_per_1k", "learning_rate", "fine_tuning",
+    "batch_size", "planned_epochs", "state", "epochs", "val_accuracy", "val_accuracies", "seconds", "error",
 )  # fmt: skip
 _SHARES = (
     "nll", "calibration_error", "temperature_scaling", "scaled_nll", "scaled_calibration_error", "agreement",
@@ -32,15 +43,15 @@ _SHARES = (
 )  # fmt: skip
 FINALIST_COLUMNS = (
     "number", "arm", "role", "student", "twin_of", "trial", "seed", "loss", "temperature", "alpha", "beta",
-    "learning_rate", "fine_tuning", "schedule", "weight_decay", "label_smoothing", "mixup", "cutmix", "ema",
-    "batch_size", "epochs", "parameters", "ratio", "cost_usd_per_1k", "val_accuracy", "test_accuracy",
-    "device_seconds", "accumulate", *_SHARES, "weights", "weights_fingerprint",
+    "learning_rate", "fine_tuning", "schedule", "weight_decay", "label_smoothing", "mixup", "cutmix",
+    "drop_path", "ema", "batch_size", "epochs", "parameters", "ratio", "cost_usd_per_1k", "val_accuracy",
+    "test_accuracy", "device_seconds", "accumulate", *_SHARES, "weights", "weights_fingerprint",
 )  # fmt: skip
 HISTORY_COLUMNS = ("epoch", "train_loss", "val_accuracy", "val_nll", "learning_rate", "seconds")
 
 _RECIPE = (
     "loss", "temperature", "alpha", "beta", "learning_rate", "fine_tuning", "schedule", "weight_decay",
-    "label_smoothing", "mixup", "cutmix", "ema", "batch_size",
+    "label_smoothing", "mixup", "cutmix", "drop_path", "ema", "batch_size",
 )  # fmt: skip
 _TEXT = ("student", "error", "note", "weights")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
@@ -74,6 +85,11 @@ def read_trials(folder: Path) -> tuple[TrialRecord, ...]:
         raise RunError(
             f"{path} is not a table of trials ({_reason(error)}); restore it from a copy of the run"
         ) from None
+
+
+def write_screening(folder: Path, screening: Screening) -> None:
+    """Write a run's screening.csv, one row a student; `val_accuracies` holds each epoch's, separated by spaces."""
+    write_text(folder / SCREENING, _table(SCREENING_COLUMNS, map(_screened_row, screening.students)))
 
 
 def write_finalists(folder: Path, finalists: Sequence[FinalistRecord]) -> None:
@@ -133,6 +149,19 @@ def _trial(row: Mapping[str, str]) -> TrialRecord:
             "val_accuracy": row["val_accuracy"] or None,
         }
     )
+
+
+def _screened_row(student: ScreenedStudent) -> dict[str, object]:
+    return {
+        **dict(student),
+        **{name: getattr(student.recipe, name) for name in ("learning_rate", "fine_tuning", "batch_size")},
+        "arms": " ".join(student.arms),
+        "planned_epochs": student.recipe.epochs,
+        "epochs": student.epochs,
+        "val_accuracy": student.val_accuracy,
+        "val_accuracies": " ".join(map(repr, student.val_accuracies)),
+        "seconds": sum(student.epoch_seconds),
+    }
 
 
 def _finalist_rows(finalist: FinalistRecord) -> Iterable[dict[str, object]]:

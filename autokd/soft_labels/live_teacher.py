@@ -18,6 +18,7 @@ from autokd.naming import named, set_to
 from autokd.records import Preprocessing
 from autokd.training.device import autocast
 from autokd.training.evaluate import Normalisation
+from autokd.training.halving import Halves
 
 Views = Callable[[int, Indices], Tensor]  # number of the view, positions of training images -> [n, 3, S, S] in 0 to 1
 
@@ -71,10 +72,14 @@ class RunningTeacher:
         self._views = views
         model = model.to(device).to(memory_format=torch.channels_last)
         self._model, self._normalisation, self._device = model.eval().requires_grad_(False), normalisation, device
+        self._halves = Halves()
 
     @torch.inference_mode()
     def scores(self, images: Tensor) -> Tensor:
         """Logits [n, classes] of images [n, 3, S, S] in 0 to 1, as the model gives them."""
+        return self._halves.run(self._scores, images)
+
+    def _scores(self, images: Tensor) -> Tensor:
         with autocast(self._device):
             scores: Tensor = self._model(normalise(images, *self._normalisation))
         return scores

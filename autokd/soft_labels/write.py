@@ -23,6 +23,7 @@ from autokd.data.task import TaskData
 from autokd.files import digest
 from autokd.formatting import duration, file_size
 from autokd.machine import Stopwatch
+from autokd.precision import precision_of
 from autokd.progress import Listener
 from autokd.records import SoftLabelSet
 from autokd.soft_labels.disk_plan import check_all_fit, make_plan
@@ -30,7 +31,6 @@ from autokd.soft_labels.format import Rows, ViewCheck, check_view, entry_path, l
 from autokd.soft_labels.live_teacher import RunningTeacher
 from autokd.soft_labels.topk import pack
 from autokd.teacher.prepare import ReadyTeacher
-from autokd.training.device import gains_from_bf16
 
 FORMAT = 1
 WARM_UP = 8  # images of the first pass, which is not timed
@@ -95,7 +95,6 @@ def seconds_since(labels: SoftLabelSet, moment: float) -> float:
 
 
 def _key(teacher: ReadyTeacher, data: TaskData, views_seed: int, device: str) -> str:
-    kind = torch.device(device).type
     return digest(
         FORMAT,
         teacher.record.name,  # equal tensors can mean different networks
@@ -104,16 +103,12 @@ def _key(teacher: ReadyTeacher, data: TaskData, views_seed: int, device: str) ->
         data.task.shared_fingerprint,
         views_seed,
         "fp16",
-        kind,
-        _precision(kind),
+        torch.device(device).type,
+        precision_of(device),
         torch.__version__,
         timm.__version__,
         *([own] if (own := teacher.record.preprocessing) is not None else []),
     )
-
-
-def _precision(kind: str) -> str:
-    return "bf16" if gains_from_bf16(kind) else "fp32"
 
 
 def _tell(remarks: Sequence[str], listener: Listener) -> None:
@@ -186,7 +181,6 @@ class _Work:
 
     def _tell_whose(self) -> None:
         task, (mean, std), record = self.data.task, self.teacher.normalisation, self.teacher.record
-        kind = torch.device(self.device).type
         about = About(
             teacher=record.name,
             weights=record.weights,
@@ -200,8 +194,8 @@ class _Work:
             images=self.layout.images,
             classes=self.layout.classes,
             views_seed=self.views_seed,
-            device=kind,
-            precision=_precision(kind),
+            device=torch.device(self.device).type,
+            precision=precision_of(self.device),
             torch=torch.__version__,
             timm=timm.__version__,
         )

@@ -10,12 +10,13 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from autokd import config_presets
 from autokd.cache.locks import Hold, one_at_a_time
 from autokd.cache.sealed import read_sealed, write_sealed
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData
 from autokd.data.teacher_views import as_teacher_sees
-from autokd.errors import TeacherError, UsageError
+from autokd.errors import ConfigError, TeacherError, UsageError
 from autokd.files import digest, make_folder
 from autokd.naming import named, set_to
 from autokd.progress import Listener
@@ -31,10 +32,9 @@ from autokd.weights.loading import fit_state, read_class_names, read_state, weig
 from autokd.weights.save import save_state
 from autokd.zoo.build import REFUSALS, build, check_name, head_names, normalisation, reason
 from autokd.zoo.count import module_macs
+from autokd.zoo.served_form import served_parameters
 
 FORMAT = 2
-# training images up to ... -> epochs from scratch, epochs of fine-tuning
-_EPOCHS = ((2_000, 5, 5), (20_000, 20, 10), (200_000, 40, 15), (float("inf"), 90, 5))
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def prepare_teacher(
         name=config.teacher,
         weights=origin.weights,
         fingerprint=weights_fingerprint(model),
-        parameters=sum(p.numel() for p in model.parameters()),
+        parameters=served_parameters(model),
         macs=module_macs(model, data.shown_size),
         val_accuracy=val_accuracy,
         test_accuracy=accuracy(test_logits, data.labels[data.test]),
@@ -203,12 +203,13 @@ def _from_file(config: SearchConfig, data: TaskData, device: str, listener: List
     return replace(tuned, own=True)  # what the file was trained on is not known
 
 
-def teacher_epochs(config: SearchConfig, images: int, from_scratch: bool) -> int:
-    """As asked, else by the number of training images."""
+def teacher_epochs(config: SearchConfig, from_scratch: bool) -> int:
+    """As asked, else by preset and the students' epochs; `config` knows both."""
     if config.teacher_epochs is not None:
         return config.teacher_epochs
-    row = next(row for row in _EPOCHS if images <= row[0])
-    return row[1] if from_scratch else row[2]
+    if config.preset is None or config.epochs is None:
+        raise ConfigError("a teacher's epochs follow preset and epochs; size the settings first")
+    return config_presets.teacher_epochs(config.preset, config.epochs, from_scratch)
 
 
 def _trained(
@@ -226,13 +227,15 @@ def _trained(
     recipe = Recipe(
         learning_rate=preset(fine_tuning).teacher[1],
         fine_tuning=fine_tuning,
-        epochs=teacher_epochs(config, len(data.train), not fine_tuning),
+        epochs=teacher_epochs(config, not fine_tuning),
         batch_size=config.batch_size or 64,
     )
     key = digest(FORMAT, config.teacher, source, data.task.shared_fingerprint, recipe)
     folder = config.cache_dir / "teachers" / key
     hold, source_file = Hold(folder), f"teachers/{key}/weights.safetensors"
-    training = TeacherTraining(config.teacher, model, normalisation_of(model), data, recipe, folder, device)
+    training = TeacherTraining(
+        config.teacher, model, normalisation_of(model), data, recipe, folder, device, config.deterministic
+    )
     make_folder(folder)
     waiting = "Another search is training this very teacher; this one waits for it."
     with one_at_a_time(folder / ".training", listener, waiting):

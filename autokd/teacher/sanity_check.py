@@ -25,7 +25,10 @@ def check_teacher(name: str, logits: Tensor, labels: Indices, origin: str) -> fl
     """The teacher's accuracy on validation data (logits [n, classes]); raises TeacherError near chance."""
     found, level = accuracy(logits, labels), sanity_level(labels)
     if not bool((logits.abs() <= torch.finfo(torch.float16).max).all()):
-        raise TeacherError(f"{name} ({origin}) gives logits that are not finite in half precision; check its weights")
+        raise TeacherError(
+            f"{name} ({origin}) gives logits that are not finite in half precision; check its weights, "
+            f"or give {set_to('device', 'cpu')} where the GPU computes in float16"
+        )
     if found > level:
         return found
     raise TeacherError(

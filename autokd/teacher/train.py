@@ -10,7 +10,7 @@ from torch import nn
 
 from autokd.cache.sealed import read_sealed, write_sealed
 from autokd.data.task import TaskData
-from autokd.errors import TrainingError
+from autokd.errors import TooLargeError, TrainingError
 from autokd.progress import Listener
 from autokd.records import EpochReport, Recipe, Record
 from autokd.training.evaluate import Normalisation
@@ -59,6 +59,7 @@ class TeacherTraining:
     recipe: Recipe
     folder: Path
     device: str
+    deterministic: bool = True
 
     def run(self, listener: Listener) -> Trained:
         """Train `model`, in place; raises TrainingError where no learning rate works."""
@@ -110,6 +111,8 @@ class TeacherTraining:
             for report in train(self._training(copy.deepcopy(self.model), recipe, checkpoint)):
                 progress.tell(report, f"trying learning rate {rate:g} on {self.name}")
                 tried = Tried(rate=rate, val_accuracy=report.val_accuracy, val_nll=report.val_nll)
+        except TooLargeError:  # no learning rate makes it fit
+            raise
         except TrainingError:
             tried = diverged
         checkpoint.unlink(missing_ok=True)
@@ -125,6 +128,7 @@ class TeacherTraining:
             views_seed=VIEWS_SEED,
             device=self.device,
             checkpoint=checkpoint,
+            deterministic=self.deterministic,
         )
 
     def _keep(self, report: EpochReport) -> _Best:

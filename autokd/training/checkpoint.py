@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from autokd.files import replacing
@@ -25,6 +26,7 @@ class State:
     model: nn.Module
     optimizer: Optimizer
     average: ModelEmaV3 | None = None  # moving average of the model's weights
+    scaler: GradScaler | None = None  # of the loss, where the training is in float16
     history: list[EpochReport] = field(default_factory=list)
 
     @property
@@ -46,6 +48,7 @@ def save_checkpoint(path: Path, state: State, final: bool = False) -> None:
     content = {
         "model": state.model.state_dict(),
         "optimizer": None if final else state.optimizer.state_dict(),
+        "scaler": None if final or state.scaler is None else state.scaler.state_dict(),
         "average": None if final or state.average is None else state.average.module.state_dict(),
         "history": [report.model_dump() for report in state.history],
     }
@@ -79,6 +82,8 @@ def load_checkpoint(path: Path, state: State, device: str) -> None:
             raise ValueError("it is of another model")
         if content["optimizer"] is not None:
             state.optimizer.load_state_dict(content["optimizer"])
+        if state.scaler is not None and content["scaler"] is not None:
+            state.scaler.load_state_dict(content["scaler"])
     except (EOFError, RuntimeError, LookupError, TypeError, ValueError, AttributeError, pickle.UnpicklingError):
         path.unlink()
         return

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from autokd.machine import Stopwatch
+from autokd.memory import free_memory, is_memory
 from autokd.records import Record
 from autokd.training.device import autocast
 from autokd.training.losses import hard_loss
 
 WARM_UP, STEPS = 1, 3
+CONTEXT = 600 * 2**20  # bytes of a GPU that a process takes before its first tensor
 
 
 class Compilation(Record):
@@ -30,17 +32,27 @@ def training_seconds_per_image(model: nn.Module, image_size: int, batch_size: in
     return sum(times[WARM_UP:]) / STEPS / batch_size
 
 
+def bytes_of_training(model: nn.Module, image_size: int, batch_size: int, device: str) -> int:
+    """Bytes of a GPU that a process takes for training steps; the model's weights change."""
+    free_memory()
+    torch.cuda.reset_peak_memory_stats(device)
+    _step_times(model, model, image_size, batch_size, device)
+    return CONTEXT + torch.cuda.max_memory_reserved(device)
+
+
 def try_compile(model: nn.Module, image_size: int, batch_size: int, steps: int, device: str) -> Compilation:
     """Whether compiled steps save more time over a training of `steps` than compiling takes; on copies of the model.
 
     The first compiled step counts as the compilation. An error of the compiler is a reason, never raised.
     """
     eager_model, compiled_model = copy.deepcopy(model), copy.deepcopy(model)
-    eager = min(_step_times(eager_model, eager_model, image_size, batch_size, device)[WARM_UP:])
     try:
+        eager = min(_step_times(eager_model, eager_model, image_size, batch_size, device)[WARM_UP:])
         forward: Callable[[Tensor], Tensor] = torch.compile(compiled_model)
         first, *later = _step_times(compiled_model, forward, image_size, batch_size, device)
     except Exception as error:  # noqa: BLE001 - whatever the compiler raises
+        if is_memory(error):
+            return Compilation(used=False, reason="not compiled: there was not enough memory to try it")
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         return Compilation(used=False, reason=f"not compiled: torch.compile failed ({line[:120]})")
     compiled = min(later)
@@ -58,18 +70,29 @@ def _step_times(
     model: nn.Module, forward: Callable[[Tensor], Tensor], image_size: int, batch_size: int, device: str
 ) -> list[float]:
     """Seconds of each of WARM_UP + STEPS training steps."""
+    step, times = made_up_step(model, forward, image_size, batch_size, device), []
+    for _ in range(WARM_UP + STEPS):
+        watch = Stopwatch()
+        step()
+        times.append(watch.seconds)
+    return times
+
+
+def made_up_step(
+    model: nn.Module, forward: Callable[[Tensor], Tensor], image_size: int, batch_size: int, device: str
+) -> Callable[[], None]:
+    """A training step on made-up data that ends when the device has finished; it changes the model's weights."""
     model.to(device).to(memory_format=torch.channels_last).train()
     optimizer = AdamW(model.parameters(), lr=1e-6, fused=True)
     images = torch.rand(batch_size, 3, image_size, image_size, device=device).to(memory_format=torch.channels_last)
     labels = torch.zeros(batch_size, dtype=torch.int64, device=device)
-    times = []
-    for _ in range(WARM_UP + STEPS):
-        watch = Stopwatch()
+
+    def step() -> None:
         with autocast(device):
             scores = forward(images)
         hard_loss(scores, labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         float(scores.detach().sum())  # waits for the device
-        times.append(watch.seconds)
-    return times
+
+    return step

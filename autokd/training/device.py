@@ -1,27 +1,36 @@
-"""Which precision a device gains from."""
+"""The device of a training: which one, and in which precision."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
 import torch
+from torch import nn
 
-from autokd.private_interfaces import cpu_has_matrix_units
-
-
-def autocast(device: str) -> AbstractContextManager[object]:
-    """bfloat16 autocast on a GPU, and on a CPU with matrix units for it; float32 elsewhere."""
-    kind = torch.device(device).type
-    return torch.autocast(kind, dtype=torch.bfloat16, enabled=gains_from_bf16(kind))
+from autokd.memory import free_memory
+from autokd.precision import Precision, precision_of
 
 
-def gains_from_bf16(kind: str) -> bool:
-    """True for CUDA from Ampere on, and for CPUs with AMX; without them bfloat16 is slower than float32."""
-    if kind == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return kind == "cpu" and cpu_has_matrix_units()
+def autocast(device: str, precision: Precision | None = None) -> AbstractContextManager[object]:
+    """Autocast in a precision, by default in that which the device gains from; float32 is none."""
+    precision = precision or precision_of(device)
+    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
+    return torch.autocast(torch.device(device).type, dtype=dtype, enabled=precision != "fp32")
 
 
 def resolve_device(asked: str | None) -> str:
     """The asked device, else CUDA where there is one, else the CPU."""
     return asked or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def use_device(device: str) -> str:
+    """Make it the GPU of this process, so that nothing is allocated on another one by accident."""
+    if device.startswith("cuda:"):
+        torch.cuda.set_device(device)
+    return device
+
+
+def leave_device(model: nn.Module) -> None:
+    """Move a model to the CPU and give its memory back to the device, for other processes too."""
+    model.cpu()
+    free_memory()

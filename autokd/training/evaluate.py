@@ -9,7 +9,9 @@ from autokd import metrics
 from autokd.data.image_store import Indices
 from autokd.data.task import TaskData
 from autokd.data.views import normalise
+from autokd.precision import Precision
 from autokd.training.device import autocast
+from autokd.training.halving import Halves
 
 BATCH = 256
 
@@ -17,17 +19,30 @@ Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, data: TaskData, indices: Indices, normalisation: Normalisation, device: str) -> Tensor:
-    """Logits float32 [len(indices), classes] on the CPU, in evaluation mode, of the images' centres."""
+def predict(
+    model: nn.Module,
+    data: TaskData,
+    indices: Indices,
+    normalisation: Normalisation,
+    device: str,
+    precision: Precision | None = None,
+) -> Tensor:
+    """Logits float32 [len(indices), classes] on the CPU, in evaluation mode, of the images' centres.
+
+    precision: of autocast; None: that which the device gains from.
+    """
+
+    def forward(views: Tensor) -> Tensor:
+        with autocast(device, precision):
+            logits: Tensor = model(normalise(views, *normalisation))
+        return logits.float()
+
     was_training = model.training
     model.eval()
-    batches = []
-    for views in data.clean_views(indices, BATCH):
-        inputs = normalise(views, *normalisation)
-        with autocast(device):
-            batches.append(model(inputs).float())
+    halves = Halves()
+    logits = [halves.run(forward, views) for views in data.clean_views(indices, BATCH)]
     model.train(was_training)
-    return torch.cat(batches).cpu()
+    return torch.cat(logits).cpu()
 
 
 def accuracy(logits: Tensor, labels: Indices) -> float:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.amp import GradScaler
 
-from autokd.errors import TrainingError
+from autokd.errors import TooLargeError
 from autokd.machine import Stopwatch
+from autokd.memory import free_memory, is_device_memory
+from autokd.naming import named
+from autokd.precision import precision_of
 from autokd.records import EpochReport
 from autokd.training.batches import batch_images, batches
 from autokd.training.checkpoint import State, load_checkpoint, save_checkpoint, weights_of
 from autokd.training.evaluate import accuracy, nll, predict
+from autokd.training.loss_guard import LossGuard
 from autokd.training.lr_schedule import learning_rate_factor
 from autokd.training.spec import TeacherLogits, Training
 from autokd.training.step import Forward, Place, adamw, take_step
 
 __all__ = ["TeacherLogits", "Training", "train"]
-
-CHECK_EVERY = 100  # steps between two looks at the loss, which wait for the device
-DIVERGED = 10.0  # times the loss of the beginning, or that of a guess where a model began with less
 
 
 def train(training: Training) -> Iterator[EpochReport]:
@@ -58,7 +59,9 @@ def _fresh(training: Training) -> State:
 
     recipe, model = training.recipe, training.model
     average = ModelEmaV3(model, decay=recipe.ema, use_warmup=True) if recipe.ema else None
-    return State(model, adamw(model, recipe), average)
+    in_fp16 = (training.precision or precision_of(training.device)) == "fp16"
+    scaler = GradScaler(torch.device(training.device).type) if in_fp16 else None
+    return State(model, adamw(model, recipe), average, scaler)
 
 
 def _restored(training: Training, beginning: dict[str, Tensor]) -> State:
@@ -75,7 +78,10 @@ def _restored(training: Training, beginning: dict[str, Tensor]) -> State:
 def _halved(training: Training, accumulate: int) -> int:
     batch = batch_images(training.data, training.recipe)
     if batch // (2 * accumulate) < 2:
-        raise TrainingError(f"a batch of {batch // accumulate} images does not fit into the memory of the device")
+        raise TooLargeError(
+            f"a batch of {batch // accumulate} images does not fit into the memory of the device; "
+            f"give a smaller {named('image_size')}, or a device with more memory"
+        )
     return 2 * accumulate
 
 
@@ -92,17 +98,20 @@ def _epoch(training: Training, state: State, forward: Forward, accumulate: int) 
     """Train and evaluate one epoch; None where a batch does not fit into memory."""
     watch = Stopwatch()
     epoch = len(state.history) + 1
-    with _reproducible(training.device):
+    with _convolutions(training):
         torch.manual_seed(int(np.random.SeedSequence([training.seed, epoch]).generate_state(1)[0]))
         trained: tuple[float, float] | None = None
-        with suppress(torch.OutOfMemoryError):
+        try:
             trained = _steps(training, state, forward, epoch, accumulate)
+        except RuntimeError as error:
+            if not is_device_memory(error):
+                raise
         if trained is None:  # the error is gone, and with it the batch that its traceback kept in memory
-            torch.cuda.empty_cache()
+            free_memory()
             return None
         loss, rate = trained
         data = training.data
-        logits = predict(state.evaluated, data, data.val, training.normalisation, training.device)
+        logits = predict(state.evaluated, data, data.val, training.normalisation, training.device, training.precision)
     labels = data.labels[data.val]
     return EpochReport(
         epoch=epoch,
@@ -120,7 +129,7 @@ def _steps(training: Training, state: State, forward: Forward, epoch: int, accum
     """The epoch's mean loss and its last learning rate."""
     data, recipe = training.data, training.recipe
     groups = batches(training, epoch)
-    guard = _Guard(training, state)
+    guard = LossGuard(training, state)
     training.model.train()
     stored = data.images.batches([data.train[group.positions] for group in groups])
     for step, (group, images) in enumerate(zip(groups, stored, strict=True)):
@@ -129,57 +138,21 @@ def _steps(training: Training, state: State, forward: Forward, epoch: int, accum
         for parameters in state.optimizer.param_groups:
             parameters["lr"] = rate * parameters["factor"]
         place = Place(epoch, step, group.view)
-        guard.add(take_step(training, forward, state.optimizer, group.positions, images, place, accumulate))
+        loss = take_step(training, forward, state.optimizer, group.positions, images, place, accumulate, state.scaler)
+        guard.add(loss)
         if state.average is not None:
             state.average.update(training.model, step=done + 1)
     return guard.mean(), rate
 
 
-class _Guard:
-    """Adds up the losses of an epoch on the device, and looks at them now and then."""
-
-    def __init__(self, training: Training, state: State) -> None:
-        self._where = f"epoch {len(state.history) + 1} (learning rate {training.recipe.learning_rate:.2g})"
-        self._guess = math.log(len(training.data.task.classes))
-        self._normal = max(state.history[0].train_loss, self._guess) if state.history else None
-        self._first: Tensor | None = None
-        self._total = torch.zeros((), device=training.device)
-        self._steps, self._seen, self._seen_steps = 0, 0.0, 0
-
-    def add(self, loss: Tensor) -> None:
-        """Raises TrainingError, within CHECK_EVERY steps of the cause."""
-        self._first = loss if self._first is None else self._first
-        self._total += loss
-        self._steps += 1
-        if self._steps % CHECK_EVERY == 0:
-            self._look()
-
-    def mean(self) -> float:
-        """The mean of all losses so far; raises TrainingError."""
-        self._look()
-        return self._seen / self._steps
-
-    def _look(self) -> None:
-        total = float(self._total)
-        if not math.isfinite(total):
-            raise TrainingError(f"the loss was no longer finite in {self._where}")
-        if self._first is not None and self._steps > self._seen_steps:
-            recent = (total - self._seen) / (self._steps - self._seen_steps)
-            self._normal = max(float(self._first), self._guess) if self._normal is None else self._normal
-            if recent > DIVERGED * self._normal:
-                raise TrainingError(
-                    f"the loss diverged in {self._where}: {recent:.3g}, where it began with {self._normal:.3g}"
-                )
-        self._seen, self._seen_steps = total, self._steps
-
-
 @contextmanager
-def _reproducible(device: str) -> Iterator[None]:
-    """Convolutions on a GPU by algorithms that give the same result every time."""
-    before = torch.backends.cudnn.deterministic
-    if torch.device(device).type == "cuda":
-        torch.backends.cudnn.deterministic = True
+def _convolutions(training: Training) -> Iterator[None]:
+    """On a GPU by algorithms that give the same result every time, or else by those that are fastest when tried."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    if torch.device(training.device).type == "cuda":
+        cudnn.deterministic, cudnn.benchmark = training.deterministic, not training.deterministic
     try:
         yield
     finally:
-        torch.backends.cudnn.deterministic = before
+        cudnn.deterministic, cudnn.benchmark = before

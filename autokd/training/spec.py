@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from autokd.data.image_store import Indices
 from autokd.data.task import TaskData
+from autokd.precision import Precision
 from autokd.records import Recipe
 from autokd.training.evaluate import Normalisation
 
@@ -23,7 +24,7 @@ class TeacherLogits(Protocol):
 
 @dataclass(frozen=True)
 class Training:
-    """Everything that one training is made of; equal trainings give equal results on one device."""
+    """Everything that one training is made of; equal deterministic trainings give equal results on one device."""
 
     data: TaskData
     model: nn.Module
@@ -38,3 +39,5 @@ class Training:
     accumulate: int = 1  # parts in which a batch goes through the model
     share: float = 1.0  # of the device that this training has beside others
     compiled: bool = False  # whether the steps go through torch.compile
+    deterministic: bool = True  # convolutions on a GPU; else they are the fastest
+    precision: Precision | None = None  # of autocast; None: that which the device gains from

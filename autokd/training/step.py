@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.amp import GradScaler
 from torch.optim import AdamW, Optimizer
 
 from autokd.data.dataset import UNLABELLED
@@ -76,12 +77,14 @@ def take_step(
     stored: Tensor,
     place: Place,
     accumulate: int,
+    scaler: GradScaler | None = None,
 ) -> Tensor:
     """Train on one batch; returns its loss, a scalar on the device that nobody has waited for.
 
     positions: int64 [n] among the training images; stored: their uint8 pixels [n, 3, H, H]. With `accumulate` above 1
     the batch goes through the model in so many parts, whose gradients add up to the whole batch's mean; batch
     normalisation, and the correlation over images of the loss `dist`, then see one part at a time.
+    scaler: see `clipped_step`.
     """
     optimizer.zero_grad(set_to_none=True)
     total = torch.zeros((), device=training.device)
@@ -91,22 +94,30 @@ def take_step(
         images = stored if parts == 1 else stored[part[0] : part[-1] + 1]
         mixing = place.step * accumulate + number
         loss = _loss(training, forward, positions[part], images, place, mixing) * share
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss if scaler is None else scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
         total += loss.detach()
-    clipped_step(optimizer)
+    clipped_step(optimizer, scaler)
     return total
 
 
-def clipped_step(optimizer: Optimizer) -> None:
+def clipped_step(optimizer: Optimizer, scaler: GradScaler | None = None) -> None:
     """A step on gradients clipped to norm 1, as by `clip_grad_norm_`, but scaled inside the fused kernel.
 
     The kernel divides by `grad_scale` where it reads the gradients anyway, as it does for torch.amp.GradScaler; scaling
     them beforehand takes a pass over the memory of all gradients.
+    scaler: of float16, which has scaled these gradients. It multiplies the clipping with its own scale, and the kernel
+    leaves out a step on gradients that are not finite; after such a step the scale is halved.
     """
     gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
-    scale = ((norm + 1e-6) / MAX_GRADIENT_NORM).clamp(min=1.0)
-    optimizer.grad_scale, optimizer.found_inf = scale, torch.zeros_like(scale)  # type: ignore[attr-defined]
+    if scaler is not None:
+        norm = norm / scaler.scale(torch.ones_like(norm))
+    optimizer.grad_scale = ((norm + 1e-6) / MAX_GRADIENT_NORM).clamp(min=1.0)  # type: ignore[attr-defined]
+    if scaler is not None:
+        scaler.step(optimizer)
+        scaler.update()
+        return
+    optimizer.found_inf = torch.zeros_like(norm)  # type: ignore[attr-defined]
     optimizer.step()
 
 
@@ -119,7 +130,7 @@ def _loss(
     labels, seen = _labels(data.labels[indices], training.device)
     soft = training.teacher.logits(place.view, positions, view) if training.teacher and recipe.alpha > 0 else None
     mix = draw_mix(recipe, view, training.seed, place.epoch, mixing)
-    with autocast(training.device):
+    with autocast(training.device, training.precision):
         logits = forward(normalise(mix_images(view, mix), *training.normalisation))
     return training_loss(
         logits,

@@ -28,15 +28,18 @@ def choose_finalists(
     soft_label_seconds: float,
     published: Sequence[TrialRecord] = (),
     edges: Sequence[Candidate] = (),
+    floor: float = 0.0,
+    by_cost: bool = False,
 ) -> list[Finalist]:
     """Picks of both arms, the default recipe of each, one longer direct one, and every distilled one's twin.
 
     soft_label_seconds: device seconds of all soft labels, which the distill arm's trials share. published: models that
     can be used untrained, of which the best become direct finalists too. edges: students beyond the range of ratios,
     which get the best distilled trial's recipe; they come last, so that the others are the same with and without them.
+    floor, by_cost: see `front`.
     """
     chosen: list[tuple[Arm, str, Recipe, Role, int | None]] = []
-    fronts = {arm: front([t for t in trials if t.arm == arm], limit) for arm in ARMS}
+    fronts = {arm: front([t for t in trials if t.arm == arm], limit, floor, by_cost) for arm in ARMS}
     for arm in ARMS:
         chosen += [(arm, t.student, t.recipe, "pick", t.number) for t in fronts[arm]]
         chosen += [(arm, t.student, _default(space, arm, t.recipe), "default", None) for t in fronts[arm][:1]]
@@ -44,7 +47,7 @@ def choose_finalists(
         shares = sum(1 for t in trials if t.arm == "distill")
         longer = _longer(fronts["distill"][0], fronts["direct"][0], soft_label_seconds / shares)
         chosen += [("direct", longer.student, longer.recipe, "longer", longer.number)] if longer else []
-    chosen += [("direct", t.student, t.recipe, "published", None) for t in front(published, limit)]
+    chosen += [("direct", t.student, t.recipe, "published", None) for t in front(published, limit, floor, by_cost)]
     finalists = [
         Finalist(proposal=Proposal(number=i, arm=arm, student=student, recipe=recipe), role=role, trial=trial)
         for i, (arm, student, recipe, role, trial) in enumerate(_distinct(chosen))
@@ -64,18 +67,28 @@ def most_trainings(limit: int, seeds: int, edges: int = 0) -> int:
     return (3 * limit + 4 + 2 * edges) * seeds
 
 
-def front(trials: Sequence[TrialRecord], limit: int) -> list[TrialRecord]:
-    """Complete trials along the front of validation accuracy and cost: the most accurate first, each next one cheaper.
+def front(trials: Sequence[TrialRecord], limit: int, floor: float = 0.0, by_cost: bool = False) -> list[TrialRecord]:
+    """At most `limit` complete trials, spread along the front of validation accuracy and cost, the most accurate first.
 
-    Raises nothing for an arm without complete trials: its front is empty.
+    floor: validation accuracy below which a trial stands only where none reaches it, and then the most accurate one;
+    by_cost: the cheapest first. An arm without complete trials has an empty front.
     """
     complete = [t for t in trials if t.state == "complete" and t.val_accuracy is not None]
     complete.sort(key=lambda t: (-(t.val_accuracy or 0.0), t.cost_usd_per_1k, t.number))
-    chosen: list[TrialRecord] = []
+    found: list[TrialRecord] = []
     for trial in complete:
-        if not chosen or trial.cost_usd_per_1k < chosen[-1].cost_usd_per_1k:
-            chosen.append(trial)
-    return chosen[:limit]
+        good_enough = not found or (trial.val_accuracy or 0.0) >= floor
+        if good_enough and (not found or trial.cost_usd_per_1k < found[-1].cost_usd_per_1k):
+            found.append(trial)
+    ordered = found[::-1] if by_cost else found
+    return [ordered[i] for i in _spread(len(ordered), limit)]
+
+
+def _spread(count: int, limit: int) -> list[int]:
+    """The first of so many places, the last, and those between at equal distances."""
+    if count <= limit:
+        return list(range(count))
+    return [round(i * (count - 1) / max(1, limit - 1)) for i in range(limit)]
 
 
 def twin_recipe(recipe: Recipe) -> Recipe:

@@ -16,7 +16,9 @@ from autokd.tune.engines.protocol import Job, JobSource, Order, Outcome
 class CountedSource(JobSource, Protocol):
     """A source that knows how much work it has."""
 
-    total: int  # jobs in all
+    @property
+    def total(self) -> int:
+        """Jobs in all."""
 
     def epochs_left(self) -> int:
         """Epochs that are still to be trained, as far as is known."""
@@ -74,9 +76,9 @@ class Watched:
         self.seconds += report.seconds
         self._epoch_seconds.append(report.seconds)
         order = self._source.report(key, report)
-        if order == "prune":
+        if order in ("prune", "pause"):
             del self._jobs[key]
-            self.tally.pruned += 1
+            self.tally.pruned += order == "prune"
             self.tally.done += 1
         elif order == "go" and self._limits.stop():
             order = "stop"

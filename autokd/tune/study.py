@@ -2,7 +2,7 @@
 
 Arms are separate studies of one file, so pruning compares within an arm, and each arm's sampler learns from its own.
 A study's name carries the fingerprints of what may be proposed: Optuna freezes the choices of a study. Only this file
-and sampler_and_pruner.py know Optuna.
+and sampler.py know Optuna.
 """
 
 from __future__ import annotations
@@ -18,13 +18,19 @@ from autokd.errors import RunError
 from autokd.files import digest
 from autokd.naming import named
 from autokd.records import ARMS, Arm, Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
-from autokd.tune.sampler_and_pruner import pruner, sampler, sampler_seed
+from autokd.tune.proposals import Proposals
+from autokd.tune.pruning import is_behind, rungs
+from autokd.tune.sampler import sampler, sampler_seed
+from autokd.tune.short_list import margin_at
 from autokd.tune.space.schema import Range
 from autokd.tune.space.space import Space, as_read, at_its_rate
 from autokd.tune.study_file import damage_named, disk_named, write_ahead
 
 if TYPE_CHECKING:
     import optuna
+
+
+REDRAWS = 20  # of a proposal that was tried before
 
 
 @dataclass(frozen=True)
@@ -35,9 +41,10 @@ class SearchPlan:
     epochs: int
     batch_size: int
     classes: int
-    max_cost: float
     seed: int
     ema: float = 0.0
+    min_retention: float = 0.95
+    by_cost: bool = False  # the cheapest students are wanted first
 
     @property
     def fingerprint(self) -> str:
@@ -48,18 +55,36 @@ class SearchPlan:
 class Ledger:
     """Proposals and results of a search; survives a kill at any moment."""
 
-    def __init__(self, path: Path, space: Space, candidates: Sequence[Candidate], plan: SearchPlan) -> None:
-        """Open the ledger, or start it; raises RunError where it is damaged, or was started with another space."""
+    def __init__(
+        self,
+        path: Path,
+        space: Space,
+        candidates: Sequence[Candidate],
+        plan: SearchPlan,
+        short_list: Sequence[str] | None = None,
+    ) -> None:
+        """Open the ledger, or start it; short_list: the students that are proposed, most promising first; None: all.
+
+        Raises RunError where it is damaged, or was started with another space or other candidates.
+        """
         self._path, self._plan, self._space = path, plan, space
         self._candidates = {candidate.student: candidate for candidate in candidates}
         self._starts = {arm: {c.weights is not None for c in candidates if arm in c.arms} for arm in ARMS}
         self._names = {arm: [c.student for c in candidates if arm in c.arms] for arm in ARMS}
+        wanted = list(self._candidates) if short_list is None else short_list
+        self._listed = {arm: [student for student in wanted if student in self._names[arm]] for arm in ARMS}
         self._running: dict[int, tuple[Arm, optuna.Trial]] = {}
+        self._exhausted: set[Arm] = set()  # arms in which there is nothing new to try
         with damage_named(path):
             write_ahead(path)
             storage = self._storage()
-            self._studies = {arm: self._open(storage, arm) for arm in ARMS if self._names[arm]}
+            self._studies = {arm: self._open(storage, arm) for arm in ARMS if self._listed[arm]}
             self._recover()
+        margin = margin_at(0, 1, plan.min_retention)
+        self._proposals = {
+            arm: Proposals(space, arm, self._listed[arm], self._ranges(arm), margin, plan.by_cost)
+            for arm in self._studies
+        }
 
     # ---- asking ----------------------------------------------------------------------------------------------
 
@@ -69,32 +94,62 @@ class Ledger:
             return self._next()
 
     def _next(self) -> Proposal | None:
-        waiting = {arm: self._started(arm) for arm in self._studies if self._may_start(arm)}
-        if not waiting:
+        import optuna
+
+        arm = self._next_arm()
+        if arm is None:
             return None
-        arm = min(waiting, key=lambda arm: (waiting[arm], ARMS.index(arm)))
-        trial = self._studies[arm].ask()
-        number = trial.user_attrs.get("number")
-        if number is None:
-            number = sum(self._started(each) for each in self._studies)
-            trial.set_user_attr("number", number)
-        again = bool(trial.constraints)
-        proposal = Proposal(number=number, arm=arm, student=self._student(trial, arm), recipe=self._recipe(trial, arm))
-        cost = self._candidates[proposal.student].reading.cost_usd_per_1k.mean
-        if not again:
-            trial.set_constraint("cost_over_budget", cost - self._plan.max_cost)
-        self._running[number] = (arm, trial)
+        for attempt in range(REDRAWS):
+            trial = self._ask(arm, attempt)
+            proposal = self._proposal(arm, trial)
+            if "number" in trial.user_attrs or not self._is_repeat(proposal):
+                break
+            self._studies[arm].tell(trial, state=optuna.trial.TrialState.FAIL)
+        else:
+            self._exhausted.add(arm)
+            return self._next()
+        trial.set_user_attr("number", proposal.number)
+        self._running[proposal.number] = (arm, trial)
         return proposal
 
+    def _next_arm(self) -> Arm | None:
+        """That of the first trial to be handed out again, else the one that has started fewer."""
+        again = {number: arm for arm in self._studies for number in self._waiting_again(arm)}
+        if again:
+            return again[min(again)]
+        waiting = {arm: self._started(arm) for arm in self._studies if self._may_start(arm)}
+        return min(waiting, key=lambda arm: (waiting[arm], ARMS.index(arm)), default=None)
+
+    def _ask(self, arm: Arm, attempt: int) -> optuna.Trial:
+        """The next trial: one that is waiting, else of a student and recipe as Proposals has them."""
+        study = self._studies[arm]
+        if not any(trial.state.name == "WAITING" for trial in study.get_trials(deepcopy=False)):
+            study.enqueue_trial(self._proposals[arm].fixed(self.records()))
+        study.sampler = sampler(sampler_seed(self._plan.seed, self._number() * REDRAWS + attempt), self._plan.trials)
+        return study.ask()
+
+    def _number(self) -> int:
+        """Of the next trial that was not started before."""
+        return sum(self._started(arm) for arm in self._studies)
+
+    def _proposal(self, arm: Arm, trial: optuna.Trial) -> Proposal:
+        number = trial.user_attrs.get("number", self._number())
+        return Proposal(number=number, arm=arm, student=self._student(trial, arm), recipe=self._recipe(trial, arm))
+
+    def _is_repeat(self, proposal: Proposal) -> bool:
+        known = {(record.arm, record.student, record.recipe) for record in self.records()}
+        return (proposal.arm, proposal.student, proposal.recipe) in known
+
     def _may_start(self, arm: Arm) -> bool:
-        return self._started(arm) < self.planned(arm) or self._retries_waiting(arm)
+        return self._started(arm) < self.planned(arm) and arm not in self._exhausted
 
     def planned(self, arm: Arm) -> int:
-        """Trials that an arm gets: half of all, none where it has no candidate."""
+        """Trials that an arm gets: half of all, fewer where there is nothing new to try, none without a candidate."""
+        if arm in self._exhausted:
+            return self._started(arm)
         return self._plan.trials // 2 if arm in self._studies else 0
 
     def _student(self, trial: optuna.Trial, arm: Arm) -> str:
-        """From the plain list of names. Drawing family and size instead learnt more slowly (benchmarks/RESULTS.md)."""
         return str(trial.suggest_categorical("student", self._names[arm]))
 
     def _recipe(self, trial: optuna.Trial, arm: Arm) -> Recipe:
@@ -140,11 +195,25 @@ class Ledger:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a step that was reported before the kill
             trial.report(report.val_accuracy, report.epoch)
-        if report.epoch >= self._plan.epochs or not trial.should_prune():
+        if not self._is_behind(arm, trial, report):
             return False
         self._studies[arm].tell(trial, state=optuna.trial.TrialState.PRUNED)
         del self._running[number]
         return True
+
+    def _is_behind(self, arm: Arm, trial: optuna.Trial, report: EpochReport) -> bool:
+        """Whether the trial ends at this rung, because another of its student in its arm was clearly better there."""
+        if report.epoch not in rungs(self._plan.epochs):
+            return False
+        student, own = trial.params["student"], trial.user_attrs["number"]
+        others = [
+            other.intermediate_values[report.epoch]
+            for other in self._studies[arm].get_trials(deepcopy=False)
+            if other.params.get("student") == student
+            and other.user_attrs.get("number") not in (None, own)
+            and report.epoch in other.intermediate_values
+        ]
+        return is_behind(report.val_accuracy, others, report.epoch / self._plan.epochs)
 
     def finish(self, number: int, val_accuracy: float) -> None:
         """A trial is complete."""
@@ -224,24 +293,7 @@ class Ledger:
 
         name = f"{arm}-{digest(*self._names[arm], self._space.fingerprint, self._plan.fingerprint)}"
         _refuse_another(self._path, arm, name, optuna.get_all_study_names(storage))
-        seed = sampler_seed(self._plan.seed, _trials_in(storage), ARMS.index(arm))
-        study = optuna.create_study(
-            study_name=name,
-            storage=storage,
-            direction="maximize",
-            load_if_exists=True,
-            sampler=sampler(seed, self._plan.trials),
-            pruner=pruner(self._plan.epochs, self._plan.trials),
-        )
-        if not study.get_trials(deepcopy=False):
-            for first in self._firsts(arm):
-                study.enqueue_trial(first)
-        return study
-
-    def _firsts(self, arm: Arm) -> list[dict[str, Any]]:
-        """Fixed parameters of an arm's first proposals; those of a student that is not a candidate are skipped."""
-        found = [first for first in self._space.firsts(arm) if first.get("student") in (None, *self._names[arm])]
-        return found[: self._plan.trials // 2]
+        return optuna.create_study(study_name=name, storage=storage, direction="maximize", load_if_exists=True)
 
     def _recover(self) -> None:
         """What ran when the last controller died is handed out again, under its number."""
@@ -262,9 +314,10 @@ class Ledger:
         trials = self._studies[arm].get_trials(deepcopy=False)
         return len({t.user_attrs["number"] for t in trials if "number" in t.user_attrs})
 
-    def _retries_waiting(self, arm: Arm) -> bool:
+    def _waiting_again(self, arm: Arm) -> list[int]:
+        """Numbers of trials that were started before and are to be handed out once more."""
         trials = self._studies[arm].get_trials(deepcopy=False)
-        return any(t.state.name == "WAITING" and "number" in t.user_attrs for t in trials)
+        return [t.user_attrs["number"] for t in trials if t.state.name == "WAITING" and "number" in t.user_attrs]
 
     def _record(self, arm: Arm, trial: optuna.trial.FrozenTrial) -> TrialRecord:
         candidate = self._candidates[trial.params["student"]]
@@ -314,10 +367,3 @@ def _refuse_another(path: Path, arm: Arm, name: str, known: Sequence[str]) -> No
             f"{path} was started with another search space, other candidates or other settings, so its trials "
             f"cannot be continued; start again with another {named('output')}"
         )
-
-
-def _trials_in(storage: optuna.storages.BaseStorage) -> int:
-    """Of both arms, in any state."""
-    import optuna
-
-    return sum(summary.n_trials for summary in optuna.get_all_study_summaries(storage, include_best_trial=False))

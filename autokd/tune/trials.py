@@ -37,7 +37,11 @@ class TrialSource:
                 self._failed[record.arm][record.number] = record.error or ""
         self._in_a_row: dict[int, str] = {}  # failures without a cause of their own since anything went well
         self._arms: dict[int, Arm] = {}
-        self.total = sum(ledger.planned(arm) for arm in ARMS)
+
+    @property
+    def total(self) -> int:
+        """Trials of both arms."""
+        return sum(self._ledger.planned(arm) for arm in ARMS)
 
     @property
     def over(self) -> int:

@@ -23,6 +23,7 @@ from autokd.soft_labels.live_teacher import LiveTeacher, Views, views_at_own_siz
 from autokd.soft_labels.read import SoftLabels, files_of
 from autokd.training.batches import batch_images, steps_per_epoch
 from autokd.training.compile_and_timing import Compilation, try_compile
+from autokd.training.device import use_device
 from autokd.training.evaluate import Normalisation, accuracy, predict
 from autokd.training.loop import TeacherLogits, Training, train
 from autokd.tune.engines.protocol import Job, Outcome, Workshop
@@ -45,6 +46,7 @@ class TrainingFactory:
     views_seed: int
     device: str
     compile: bool = False
+    deterministic: bool = True
     live: LiveTeacher | None = None
     loader_workers: int | None = None  # of each training; None: the cores less one, shared by those on a machine
     gpu_share: float = 1.0
@@ -53,8 +55,9 @@ class TrainingFactory:
     def __call__(self, slot: int, slots: int) -> Workshop:
         """See WorkshopFactory."""
         device = self.device
-        if device == "cuda" and slots > 1:
-            device = f"cuda:{slot % torch.cuda.device_count()}"
+        if device == "cuda":
+            device = f"cuda:{slot % max(1, torch.cuda.device_count())}"
+        use_device(device)
         if torch.device(device).type == "cpu" and slots > 1:
             torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores()) // slots))
         loaders = worker_count(None, slots) if self.loader_workers is None else self.loader_workers
@@ -95,7 +98,7 @@ class TrainingWorkshop:
         self._share = share
         self._data: TaskData = open_task(factory.task_folder, device, loader_workers)
         self._device, self._views_seed, self._compile = device, factory.views_seed, factory.compile
-        self._weights = factory.weights
+        self._weights, self._deterministic = factory.weights, factory.deterministic
         self._compilations: dict[tuple[str, int], Compilation] = {}
         labels = factory.soft_labels
         self._views = labels.cycle if labels else None
@@ -127,6 +130,7 @@ class TrainingWorkshop:
             accumulate=job.accumulate,
             compiled=bool(compilation and compilation.used),
             share=self._share,
+            deterministic=self._deterministic,
         )
         history: list[EpochReport] = []
         for report in train(training):
@@ -147,7 +151,8 @@ class TrainingWorkshop:
         """The job's student as its training begins: drawn from the seed, then the weights that it starts from."""
         student, task = job.proposal.student, self._data.task
         torch.manual_seed(job.seed)
-        model = build(student, len(task.classes), task.transform.image_size)
+        drop_path = job.proposal.recipe.drop_path
+        model = build(student, len(task.classes), task.transform.image_size, drop_path=drop_path)
         if (start := self._weights.get(student)) is not None:
             start_from(model, start)
         return model

@@ -47,16 +47,25 @@ def check_name(name: str) -> None:
 
 
 def build(
-    name: str, classes: int, image_size: int, device: str | torch.device = "cpu", pretrained: bool = False
+    name: str,
+    classes: int,
+    image_size: int,
+    device: str | torch.device = "cpu",
+    pretrained: bool = False,
+    drop_path: float = 0.0,
 ) -> nn.Module:
     """A student with a head of `classes` outputs, for images [batch, 3, image_size, image_size].
 
     Weights are drawn on the CPU, so that one seed gives the same ones whatever the device; on the meta device
-    the model has shapes only. Raises UsageError for an unknown name, or for a model that cannot be built for
-    this size. What timm raises while it fetches pretrained weights is passed on.
+    the model has shapes only. drop_path: probability of leaving out the last residual block in a training step, less
+    for earlier ones (stochastic depth, arXiv:1603.09382); architectures without it ignore it. Raises UsageError for
+    an unknown name, or for a model that cannot be built for this size. What timm raises while it fetches pretrained
+    weights is passed on.
     """
     check_name(name)
     arguments = {"num_classes": classes, **build_arguments(name, image_size)}
+    if drop_path and _has_drop_path(name, arguments):
+        arguments["drop_path_rate"] = drop_path
     target = torch.device(device)
     if target.type == "meta":
         return _create_on_meta(name, image_size, arguments)
@@ -97,6 +106,15 @@ def reason(error: BaseException) -> str:
     """The first line of an error, short enough for a table."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     return line if len(line) <= 120 else line[:117] + "..."
+
+
+def _has_drop_path(name: str, arguments: dict[str, Any]) -> bool:
+    try:
+        with torch.device("meta"):
+            timm.create_model(base_name(name), **arguments, drop_path_rate=0.1)
+    except REFUSALS:
+        return False
+    return True
 
 
 def _create_on_meta(name: str, image_size: int, arguments: dict[str, Any]) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Parameters, MACs and activations of timm models, counted on the meta device and kept in a cache.
+"""Parameters, MACs and activations of timm models in their served form, counted on the meta device and kept in a cache.
 
 One MAC is a multiplication and the addition of its product: two of the FLOPs that torch.utils.flop_counter
 counts. It counts matrix products, convolutions and attention; on the meta device attention is not hidden in
@@ -26,8 +26,9 @@ from autokd.errors import CacheError, UsageError
 from autokd.files import read_cache_json, write_text
 from autokd.machine import Stopwatch
 from autokd.progress import Listener, Silent
-from autokd.zoo.build import REFUSALS, build, check_name, reason
+from autokd.zoo.build import REFUSALS, check_name, reason
 from autokd.zoo.catalogue import Count, catalogue, lookup
+from autokd.zoo.served_form import build_served_on_meta, served_form
 from autokd.zoo.student_name import base_name, parse
 
 FLUSH_EVERY = 50  # models between two writes of the cache
@@ -88,12 +89,11 @@ def _say_why(missing: list[str], listener: Listener) -> None:
 
 
 def module_macs(model: nn.Module, image_size: int) -> int:
-    """MACs of any image model for one RGB image; the model itself is left as it is."""
+    """MACs of any image model's served form for one RGB image; the model itself is left in evaluation mode."""
+    shapes = copy.deepcopy(served_form(model)).to("meta").requires_grad_(False)
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:  # its module tracker stumbles over inference mode
-        copy.deepcopy(model).to("meta").eval().requires_grad_(False)(
-            torch.zeros(1, 3, image_size, image_size, device="meta")
-        )
+        shapes(torch.zeros(1, 3, image_size, image_size, device="meta"))
     return int(counter.get_total_flops() // 2)
 
 
@@ -106,7 +106,7 @@ def family(name: str) -> str:
 def counted(name: str, classes: int, image_size: int) -> Count | str:
     """A model built and counted now, or why it cannot be used at this size."""
     try:
-        model = build(name, classes, image_size, device="meta").eval().requires_grad_(False)
+        model = build_served_on_meta(name, classes, image_size)
     except UsageError as error:
         return reason(error.__cause__ or error)
     return counted_model(model, classes, image_size, family(name))

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+import autokd.cost.measure
 from autokd.cost.measure import MIN_ROUNDS, TEACHER_SAMPLES, measure
 from autokd.cost.runtimes import batch_sizes
 from autokd.errors import ConfigError, UsageError
@@ -114,6 +115,58 @@ def test_a_student_that_cannot_be_served_is_named_and_left_out():
     assert "picky cannot be served" in ear.notes[0]
     assert "expected more pixels" in ear.notes[0]
     assert "did you mean" in ear.notes[1]
+
+
+class Crowded(torch.nn.Module):
+    """On a device with room for so many models and so many images."""
+
+    loaded = 0
+
+    def __init__(self, room=2, images=99):
+        super().__init__()
+        self.room, self.images = room, images
+
+    def _apply(self, fn, recurse=True):
+        Crowded.loaded += 1
+        if Crowded.loaded > self.room:
+            Crowded.loaded -= 1
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return super()._apply(fn, recurse)
+
+    def forward(self, images):
+        if len(images) > self.images:
+            raise RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED")
+        return images.mean((2, 3))
+
+
+def test_students_that_do_not_fit_beside_each_other_are_timed_in_smaller_groups(monkeypatch):
+    ear, groups = Ear(), []
+    monkeypatch.setattr("autokd.cost.runtimes.Timed.drop", lambda timed: setattr(Crowded, "loaded", 0))
+    compare = autokd.cost.measure._compare
+    monkeypatch.setattr(
+        autokd.cost.measure,
+        "_compare",
+        lambda loaded, *rest: groups.append([one.name for one in loaded]) or compare(loaded, *rest),
+    )
+    monkeypatch.setattr(Crowded, "loaded", 0)
+    models = builders("test_resnet") | {name: lambda: Crowded(room=4) for name in "abc"}  # placing takes two steps
+    found = measure(models, "test_resnet", cost_model(), ear)
+    assert groups == [["a", "b"], ["c"]]
+    assert set(found) == {"test_resnet", *"abc"}
+    assert ear.notes == []
+
+
+@pytest.mark.parametrize("crowded", [{"room": 0}, {"images": 3}])
+def test_a_batch_that_does_not_fit_is_said_in_a_sentence(monkeypatch, crowded):
+    monkeypatch.setattr(Crowded, "loaded", 0)
+    ear = Ear()
+    models = builders("test_resnet") | {"crowded": lambda: Crowded(**{"room": 99, **crowded})}
+    assert list(measure(models, "test_resnet", cost_model(), ear)) == ["test_resnet"]
+    assert ear.notes == [
+        "crowded with serve_batch_size=4 does not fit into the memory of cpu; give a smaller serve_batch_size"
+    ]
+    with pytest.raises(ConfigError, match=r"give a smaller serve_batch_size$"):
+        measure({"crowded": models["crowded"]}, "crowded", cost_model())
 
 
 def test_a_teacher_that_cannot_be_served_is_an_error():

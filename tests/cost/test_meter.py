@@ -66,9 +66,12 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch):
 def test_a_gpu_brings_its_price_precision_and_batch(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "NVIDIA L4")
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (8, 9))
     model = cost_model_for(config(serve_device="cuda:0"), 32)
     assert (model.precision, model.batch_size) == ("bf16", 32)
     assert "g6.xlarge" in model.instance
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (7, 5))  # of a T4
+    assert cost_model_for(config(serve_device="cuda:0"), 32).precision == "fp16"
     with pytest.raises(ConfigError, match="price_per_hour"):
         monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "NVIDIA Unheard")
         cost_model_for(config(serve_device="cuda:0"), 32)

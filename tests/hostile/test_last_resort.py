@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import autokd.cli
-from autokd.memory import is_memory
+from autokd.memory import is_device_memory, is_memory
 
 
 @pytest.fixture(autouse=True)
@@ -97,3 +97,36 @@ def test_too_little_memory_says_what_was_asked_for_and_what_makes_it_smaller(
         assert told.count("\n") == 1 and says in told
         assert "there is not enough memory" in told and "give a smaller --resident-gb, --batch-size" in told
     assert not is_memory(RuntimeError("shapes differ"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CUDA error: out of memory",
+        "CUDA ran out of memory outside PyTorch's allocator.",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED, when calling `cusolverDnCreate(handle)`",
+    ],
+)
+def test_the_libraries_of_a_gpu_say_too_little_memory_in_their_own_words(text: str) -> None:
+    assert is_device_memory(RuntimeError(text)) and is_memory(RuntimeError(text))
+    assert not is_device_memory(ValueError(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a non-contiguous input.",
+        "CUDA error: device-side assert triggered",
+        "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`",
+    ],
+)
+def test_other_errors_of_a_gpu_are_not_about_memory(text: str) -> None:
+    assert not is_memory(RuntimeError(text))
+
+
+def test_memory_of_the_machine_is_not_that_of_a_device() -> None:
+    errors = [MemoryError(), RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED")]
+    assert [(is_memory(error), is_device_memory(error)) for error in errors] == [(True, False)] * 2

@@ -44,12 +44,12 @@ def test_a_search_ends_with_a_verdict_and_the_whole_folder(config: SearchConfig,
     result = search(config, tmp_path / "run", listener=hearing)
     assert result.verdict == "distill", result.report
     assert hearing.stages == [
-        "Task and teacher", "Cost and candidates", "Soft labels", "Search", "Confirmation", "Verdict",
+        "Task and teacher", "Cost and candidates", "Soft labels", "Screening", "Search", "Confirmation", "Verdict",
     ]  # fmt: skip
     names = {path.name for path in result.path.iterdir()}
     assert names >= {
         "run.json", "config.toml", "study.db", "trials", "trials.csv", "finalists.csv", "finalists", "evidence.npz",
-        "costs.json", "autokd.log", "report.json", "report.html", "student",
+        "costs.json", "screening.json", "screening.csv", "autokd.log", "report.json", "report.html", "student",
     }  # fmt: skip
     report = json.loads((result.path / "report.json").read_text())
     assert report.keys() >= DESIGN_KEYS
@@ -118,14 +118,20 @@ def test_students_beyond_the_range_are_confirmed_and_leave_the_verdict_alone(spa
     plain = search(make_config(space_file, tmp_path, **EDGES | {"probe_edges": False}), tmp_path / "plain").report
     below, above = probed.edges
     assert (below.side, below.student, above.side, above.student) == ("below", "lcnet_050", "above", "test_resnet")
-    numbers = {number for edge in probed.edges for number in (edge.finalist, edge.twin)}
+    numbers = {edge.finalist for edge in probed.edges} | {edge.twin for edge in probed.edges}
+    numbers -= {finalist.number for finalist in probed.finalists if finalist.role == "pick"}  # which is a twin besides
     best = hearing.tallies[-1].best["distill"]
     assert best == pytest.approx(0.955)  # of mobilenetv3_small_050; the edge lcnet_050 reaches 0.96
     seeds = [key for key in parts.trained if any(key.startswith(f"finalist-{number}-") for number in numbers)]
-    assert len(seeds) == 4 * 3
+    assert len(seeds) == 3 * 3
     assert (probed.verdict, probed.strength) == (plain.verdict, plain.strength)
     assert (probed.reasons, probed.gain, probed.would_change) == (plain.reasons, plain.gain, plain.would_change)
-    assert [f for f in probed.finalists if f.number not in numbers] == list(plain.finalists)
+    rest = [f for f in probed.finalists if f.number not in numbers]
+    twins = [{n for n in f.twin_of if n not in numbers} for f in rest]
+    assert [f.model_copy(update={"twin_of": ()}) for f in rest] == [
+        f.model_copy(update={"twin_of": ()}) for f in plain.finalists
+    ]
+    assert twins == [{*f.twin_of} for f in plain.finalists]
     assert not any(f.eligible for f in probed.finalists if f.number in numbers)
     assert plain.edges == ()
     assert "Beyond the range" in (tmp_path / "probed" / "report.html").read_text()

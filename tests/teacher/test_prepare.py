@@ -16,7 +16,7 @@ from torch import nn
 import autokd.training.loop
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData
-from autokd.errors import TeacherError
+from autokd.errors import ConfigError, TeacherError
 from autokd.progress import Silent
 from autokd.teacher.prepare import (
     ReadyTeacher,
@@ -37,7 +37,7 @@ def kept(config: SearchConfig) -> list[str]:
 
 
 def prepare(config: SearchConfig, data: TaskData, listener=None, given: nn.Module | None = None) -> ReadyTeacher:
-    return prepare_teacher(config, data, "cpu", listener or Silent(), given)
+    return prepare_teacher(config.sized(len(data.train)), data, "cpu", listener or Silent(), given)
 
 
 class Stop(Silent):
@@ -127,12 +127,14 @@ def test_a_teacher_that_learnt_nothing_is_refused(config, data):
         prepare(config.model_copy(update={"teacher_epochs": 0}), data)
 
 
-def test_epochs_follow_the_number_of_images(config):
+def test_epochs_follow_those_of_the_students(config):
     asked = config.model_copy(update={"teacher_epochs": 7})
-    open_ = config.model_copy(update={"teacher_epochs": None})
-    assert teacher_epochs(asked, 10**6, True) == 7
-    assert [teacher_epochs(open_, images, True) for images in (1_000, 60_000, 10**6)] == [5, 40, 90]
-    assert teacher_epochs(open_, 60_000, False) < teacher_epochs(open_, 60_000, True)
+    open_ = config.model_copy(update={"teacher_epochs": None, "data": "photos", "epochs": None, "batch_size": None})
+    assert teacher_epochs(asked, True) == 7
+    assert [teacher_epochs(open_.sized(images), True) for images in (1_000, 60_000, 10**6)] == [128, 40, 60]
+    assert [teacher_epochs(open_.sized(images), False) for images in (1_000, 60_000, 10**6)] == [30, 20, 30]
+    with pytest.raises(ConfigError, match="size the settings first"):
+        teacher_epochs(open_, True)
 
 
 # ---- from a file ------------------------------------------------------------------------------------------------
@@ -222,7 +224,7 @@ def test_pretrained_weights_are_fine_tuned_to_other_classes(config, data, monkey
         return created(name, **options)
 
     monkeypatch.setattr(timm, "create_model", offline)
-    asked = config.model_copy(update={"teacher_weights": "pretrained", "teacher_epochs": epochs})
+    asked = config.model_copy(update={"teacher_weights": "pretrained", "teacher_epochs": epochs, "epochs": 5})
     ready = prepare(asked, data)
     told = rf"trained here from pretrained test_resnet\.r160_in1k, epoch \d of {epochs or 5}, learning rate "
     assert re.match(told, ready.record.weights)

@@ -10,7 +10,7 @@ import torch
 from helpers_images import Recorder
 from torch import nn
 
-from autokd.errors import TrainingError
+from autokd.errors import TooLargeError, TrainingError
 from autokd.records import EpochReport, Recipe
 from autokd.teacher import train as module
 from autokd.teacher.train import TeacherTraining, all_epochs, short_epochs
@@ -92,3 +92,13 @@ def test_nothing_is_left_of_an_interruption(tmp_path: Path, monkeypatch: pytest.
     asked.run(Recorder())
     asked.clear()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_teacher_that_does_not_fit_is_not_called_diverged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def train(training: Training) -> Iterator[EpochReport]:
+        raise TooLargeError("a batch of 2 images does not fit")
+        yield
+
+    monkeypatch.setattr(module, "train", train)
+    with pytest.raises(TooLargeError, match="does not fit"):
+        training(tmp_path, 8).run(Recorder())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from autokd.training.compile_and_timing import training_seconds_per_image
-from autokd.training.device import gains_from_bf16, resolve_device
+from autokd.training.compile_and_timing import training_seconds_per_image, try_compile
 from autokd.zoo.build import build
 
 
@@ -11,11 +10,10 @@ def test_a_training_step_takes_time():
     assert 0 < training_seconds_per_image(build("test_resnet", 3, 32), 32, 4, "cpu") < 10
 
 
-def test_the_asked_device_is_taken():
-    assert resolve_device("meta") == "meta"
-    assert resolve_device(None) in {"cpu", "cuda"}
+def test_a_step_that_does_not_fit_is_not_compiled(monkeypatch):
+    def full(*_):
+        raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED")
 
-
-def test_bfloat16_is_for_processors_that_gain_from_it():
-    assert gains_from_bf16("cpu") in {True, False}
-    assert gains_from_bf16("mps") is False
+    monkeypatch.setattr("autokd.training.compile_and_timing._step_times", full)
+    found = try_compile(build("test_resnet", 3, 32), 32, 4, 100, "cpu")
+    assert (found.used, found.reason) == (False, "not compiled: there was not enough memory to try it")

@@ -13,6 +13,7 @@ from torch import nn
 
 import autokd.training.evaluate
 from autokd.data.views import clean_view, normalise
+from autokd.soft_labels.live_teacher import RunningTeacher
 from autokd.training.evaluate import accuracy, calibrating_temperature, nll, predict
 
 
@@ -80,3 +81,43 @@ def test_predict_takes_the_centre_of_larger_stored_images():
     centre = data.images.take(np.array([3]))[:, :, 4:28, 4:28].float() / 255
     found = predict(Means(), smaller, np.array([3]), ((0.0,) * 3, (1.0,) * 3), "cpu")
     assert torch.allclose(found, centre.mean((2, 3)), atol=1e-5)
+
+
+class Small(Means):
+    """On a device that holds so many images; remembers its batches."""
+
+    def __init__(self, limit: int, error: str = "CUDA out of memory") -> None:
+        super().__init__()
+        self.limit, self.error, self.batches = limit, error, list[int]()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.batches.append(len(images))
+        if len(images) > self.limit:
+            raise RuntimeError(self.error)
+        return super().forward(images)
+
+
+PLAIN = ((0.0,) * 3, (1.0,) * 3)
+
+
+@pytest.mark.parametrize("error", ["CUDA out of memory", "cuDNN error: CUDNN_STATUS_ALLOC_FAILED"])
+def test_a_batch_that_does_not_fit_is_evaluated_in_halves_and_so_are_all_later_ones(monkeypatch, error):
+    monkeypatch.setattr(autokd.training.evaluate, "BATCH", 10)
+    data, indices = small_task(), np.arange(24)
+    model = Small(3, error)
+    assert torch.equal(predict(model, data, indices, PLAIN, "cpu"), predict(Means(), data, indices, PLAIN, "cpu"))
+    assert model.batches == [10, 5, 3, 3, 3, 1, 3, 3, 3, 1, 3, 1]
+
+
+def test_a_single_image_that_does_not_fit_and_other_errors_are_raised():
+    data = small_task()
+    for model in (Small(0), Small(3, "expected more pixels")):
+        with pytest.raises(RuntimeError, match=model.error):
+            predict(model, data, np.arange(8), PLAIN, "cpu")
+
+
+def test_a_teacher_computes_its_logits_in_halves_where_it_must():
+    images, model = torch.rand(7, 3, 8, 8), Small(4)
+    found = RunningTeacher(model, PLAIN, "cpu").scores(images)
+    assert torch.allclose(found, images.mean((2, 3)))
+    assert model.batches == [7, 4, 3]

@@ -15,7 +15,8 @@ from autokd.errors import TrainingError
 from autokd.records import EpochReport, Recipe
 from autokd.training.checkpoint import State
 from autokd.training.compile_and_timing import Compilation, try_compile
-from autokd.training.loop import _Guard, train
+from autokd.training.loop import _convolutions, train
+from autokd.training.loss_guard import LossGuard
 from autokd.training.presets import FINE_TUNING
 from autokd.training.step import Place, adamw, clipped_step, take_step
 from autokd.zoo.build import build
@@ -23,6 +24,8 @@ from autokd.zoo.build import build
 
 class Short(nn.Module):
     """A network without batch normalisation, on a device that holds `limit` images; remembers its batches."""
+
+    error: RuntimeError = torch.OutOfMemoryError("CUDA out of memory")
 
     def __init__(self, limit: int = 10**6, after: int = 0) -> None:
         super().__init__()
@@ -35,7 +38,7 @@ class Short(nn.Module):
         if self.training:
             self.batches.append(len(images))
             if len(images) > self.limit and len(self.batches) > self.after:
-                raise torch.OutOfMemoryError("CUDA out of memory")
+                raise self.error
         return self.net(images)
 
 
@@ -48,6 +51,16 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does():
     assert [report.accumulate for report in reports] == [4, 4]
     assert all("batches in 4 parts" in report.note for report in reports)
     assert model.batches == [16, 8] + [4] * 4 * 3 * 2
+
+
+def test_what_cudnn_says_of_too_little_memory_halves_a_batch_and_other_errors_end_the_training():
+    model = Short(limit=8)
+    model.error = RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED")
+    assert [report.accumulate for report in train(training(model=model, epochs=1))] == [2]
+    model = Short(limit=8)
+    model.error = RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED")
+    with pytest.raises(RuntimeError, match="EXECUTION_FAILED"):
+        list(train(training(model=model, epochs=1)))
 
 
 def test_parts_add_up_to_the_step_of_the_whole_batch():
@@ -160,7 +173,7 @@ def test_a_model_that_began_almost_without_loss_may_lose_some_of_it():
         [],
         [EpochReport(epoch=1, train_loss=0.001, val_accuracy=1, val_nll=0, learning_rate=1, seconds=1)],
     ):
-        guard = _Guard(made, State(made.model, adamw(made.model, made.recipe), history=history))
+        guard = LossGuard(made, State(made.model, adamw(made.model, made.recipe), history=history))
         for loss in (0.001, 0.5, 0.4):
             guard.add(torch.tensor(loss))
         assert guard.mean() == pytest.approx(0.901 / 3)
@@ -170,7 +183,7 @@ def test_a_model_that_began_almost_without_loss_may_lose_some_of_it():
 
 
 def test_within_an_epoch_the_loss_is_looked_at_now_and_then(monkeypatch):
-    monkeypatch.setattr("autokd.training.loop.CHECK_EVERY", 1)
+    monkeypatch.setattr("autokd.training.loss_guard.CHECK_EVERY", 1)
     teacher = FixedLogits(math.nan)
     with pytest.raises(TrainingError, match="no longer finite"):
         list(train(training(teacher=teacher)))
@@ -281,3 +294,15 @@ def test_the_head_learns_faster_in_fine_tuning_alone() -> None:
     found = groups_of("test_resnet", fine_tuning=True)
     assert {key for key, (_, factor) in found.items() if factor == FINE_TUNING.head_factor} == {"fc.weight", "fc.bias"}
     assert FINE_TUNING.head_factor > 1
+
+
+# ---- convolutions on a GPU ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("deterministic", "flags"), [(True, (True, False)), (False, (False, True))])
+def test_convolutions_are_the_same_every_time_or_the_fastest(deterministic, flags):
+    cudnn, on_gpu = torch.backends.cudnn, training(deterministic=deterministic, device="cuda:1")
+    for asked, expected in ((on_gpu, flags), (training(), (False, False))):
+        with _convolutions(asked):
+            assert (cudnn.deterministic, cudnn.benchmark) == expected
+        assert (cudnn.deterministic, cudnn.benchmark) == (False, False)

@@ -42,7 +42,12 @@ def test_the_front_goes_from_accurate_to_cheap() -> None:
         trial(4, "distill", "middle", 0.94, 2.0),
     ]
     assert [t.student for t in front(trials, 9)] == ["big", "middle", "small"]
-    assert [t.student for t in front(trials, 2)] == ["big", "middle"]
+    assert [t.student for t in front(trials, 2)] == ["big", "small"]
+    assert [t.student for t in front(trials, 1)] == ["big"]
+    assert [t.student for t in front(trials, 9, floor=0.935)] == ["big", "middle"]
+    assert [t.student for t in front(trials, 9, floor=0.99)] == ["big"]
+    assert [t.student for t in front(trials, 1, by_cost=True)] == ["small"]
+    assert [t.student for t in front(trials, 1, floor=0.935, by_cost=True)] == ["middle"]
     assert front([], 2) == []
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autokd.machine import _left_of_limits, available_memory, own_memory
-from autokd.tune.placement import choose, thread_counts
+from autokd.tune.placement import choose, pack, thread_counts
 
 GB = 10**9
 SMALL = {1: 1.0, 2: 0.7, 4: 0.6}  # seconds of a step of a model that hardly gains from threads
@@ -62,3 +62,39 @@ def test_a_container_leaves_what_its_limit_leaves(tmp_path: Path) -> None:
 def test_this_process_has_taken_memory_and_may_take_more() -> None:
     assert own_memory() > 10**7
     assert available_memory() > 10**7
+
+
+# ---- on GPUs ----------------------------------------------------------------------------------------------------
+
+ROOM = [(GB, 64 * GB), (GB, 64 * GB)]  # of the GPU, and of the machine
+RATES = {1: 10.0, 2: 18.0, 4: 25.0}  # steps a second of all
+
+
+@pytest.mark.parametrize(
+    ("rates", "gpus", "jobs", "memory", "workers"),
+    [
+        (RATES, 1, 24, ROOM, 4),
+        (RATES, 2, 24, ROOM, 8),
+        (RATES, 2, 6, ROOM, 4),  # no more than three on each
+        (RATES, 4, 2, ROOM, 4),
+        (RATES, 1, 24, [(20 * GB, 64 * GB), ROOM[1]], 2),
+        (RATES, 1, 24, [ROOM[0], (60 * GB, 64 * GB)], 1),
+        ({1: 10.0, 2: 18.0, 4: 17.0}, 1, 24, ROOM, 2),
+        ({1: 10.0, 2: 10.5, 4: 10.9}, 1, 24, ROOM, 1),  # a student that fills the GPU
+        ({1: 10.0}, 1, 24, ROOM, 1),  # a second process did not fit
+        ({}, 2, 24, ROOM, 2),  # nothing could be measured
+    ],
+)
+def test_small_trainings_share_a_gpu_where_that_does_more_work(
+    rates: dict[int, float], gpus: int, jobs: int, memory: list[tuple[int, int]], workers: int
+) -> None:
+    assert pack(rates, gpus, jobs, 8, memory)[:2] == (workers, 8)
+
+
+def test_the_reason_is_said() -> None:
+    assert pack(RATES, 1, 24, 8, ROOM).reason == (
+        "4 trainings run at a time on the GPU: that does 2.5 times the work of one (measured)."
+    )
+    assert pack({1: 1.0}, 2, 24, 8, ROOM).reason == (
+        "One training at a time runs on each of the 2 GPUs: more at a time would gain little."
+    )

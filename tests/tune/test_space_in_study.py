@@ -8,7 +8,7 @@ from autokd.records import Candidate, Interval, Proposal, Reading
 from autokd.tune.space.space import Space
 from autokd.tune.study import Ledger, SearchPlan
 
-PLAN = SearchPlan(trials=16, epochs=6, batch_size=32, classes=10, max_cost=0.01, seed=0)
+PLAN = SearchPlan(trials=16, epochs=6, batch_size=32, classes=10, seed=0)
 
 
 def candidate(name: str, parameters: int) -> Candidate:
@@ -44,7 +44,9 @@ def test_fixed_values_are_used_and_not_searched(tmp_path: Path) -> None:
         recipe = proposal.recipe
         assert (recipe.learning_rate, recipe.weight_decay, recipe.mixup) == (0.002, 0.01, 0.2)
         assert (recipe.temperature, recipe.alpha) == ((3, 0.8) if proposal.arm == "distill" else (1, 0))
-    assert len(ledger.records()) == PLAN.trials
+    tried = [(record.arm, record.student) for record in ledger.records()]
+    assert len(tried) == len(set(tried)) == sum(len(candidate.arms) for candidate in CANDIDATES)
+    assert ledger.planned("direct") == sum("direct" in candidate.arms for candidate in CANDIDATES)
     searched = {"learning_rate", "weight_decay", "mixup", "temperature", "alpha"}
     assert all(shares and not searched & shares.keys() for shares in ledger.importance().values())
 

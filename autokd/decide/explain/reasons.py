@@ -278,4 +278,6 @@ def _miss(judged: Judgement, found: Sequence[Change]) -> Iterator[Reason]:
         return
     miss = nearest_miss(judged)
     yield Reason("nearest_miss", f"The nearest miss is {miss.name}: it {miss.why}.")
+    if tried := judged.comparison.evidence.search.looked_at_of:
+        yield Reason("nearest_miss", f"This rests on what was tried: {tried}.")
     yield Reason("nearest_miss", f"The smallest change that is enough: {smallest_fix(miss, found)}.")

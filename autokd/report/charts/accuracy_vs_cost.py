@@ -90,7 +90,7 @@ def _trials(arm: Arm, trials: Sequence[TrialRecord], axis: Axis, *, hollow: bool
         mode="markers",
         x=[axis.place(t.cost_usd_per_1k, arm) for t in trials],
         y=[short(t.val_accuracy or 0) for t in trials],
-        customdata=[[t.number, _hover(t.student, t.cost_usd_per_1k), t.epochs] for t in trials],
+        customdata=[[t.number, hover(t.student, t.cost_usd_per_1k), t.epochs] for t in trials],
         hovertemplate="trial %{customdata[0]}<br>%{customdata[1]}<br>%{y:.2%} on validation, "
         "%{customdata[2]} epochs<extra></extra>",
         marker={
@@ -118,7 +118,7 @@ def _finalists(arm: Arm, finalists: Sequence[FinalistSummary], axis: Axis) -> An
             "thickness": 1.5,
             "width": 5,
         },
-        customdata=[[f.number, fmt.ROLES[f.role], _hover(f.student, f.cost_usd_per_1k)] for f in finalists],
+        customdata=[[f.number, fmt.ROLES[f.role], hover(f.student, f.cost_usd_per_1k)] for f in finalists],
         hovertemplate="finalist %{customdata[0]}, %{customdata[1]}<br>%{customdata[2]}<br>%{y:.2%} on test"
         "<extra></extra>",
         marker={
@@ -139,7 +139,7 @@ def _teacher(report: Report) -> Any:
         mode="markers",
         x=[short(teacher.cost_usd_per_1k)],
         y=[short(teacher.accuracy.mean)],
-        customdata=[_hover(teacher.student, teacher.cost_usd_per_1k)],
+        customdata=[hover(teacher.student, teacher.cost_usd_per_1k)],
         hovertemplate="teacher<br>%{customdata}<br>%{y:.2%} on test<extra></extra>",
         marker={
             "color": TEACHER_COLOUR,
@@ -163,7 +163,7 @@ def _budget(budget: float, heights: Sequence[float]) -> Any:
     )
 
 
-def _hover(student: str, cost: float) -> str:
+def hover(student: str, cost: float) -> str:
     """Name and cost; plotly reads some markup in labels, so the name is escaped here too."""
     return f"{html.escape(printable(student))}, {fmt.usd(cost)}"
 

@@ -44,8 +44,8 @@ class Chart:
 
     @property
     def legend(self) -> tuple[Mark, ...]:
-        """One mark a trace."""
-        return tuple(_mark(trace) for trace in self.figure.data)
+        """One mark for each trace that has a name."""
+        return tuple(_mark(trace) for trace in self.figure.data if trace.name)
 
 
 def _mark(trace: Any) -> Mark:

@@ -14,6 +14,7 @@ from autokd.report.table import Column, Table
 STAGES = {
     "teacher": "Teacher",
     "soft_labels": "Soft labels",
+    "screening": "Screening",
     "search": "Search",
     "confirmation": "Confirmation",
 }
@@ -161,6 +162,7 @@ def _search(report: Report) -> tuple[Pair, ...]:
     asides = f"; {untrained} of them published models, evaluated as they are" if untrained else ""
     states = ", ".join(f"{fmt.count(getattr(search, state))} {state}" for state in ("complete", "pruned", "failed"))
     return (
+        ("Students", search.looked_at_of or "none"),
         ("Trials", f"{fmt.count(search.trials)}: {states}"),
         (
             "Finalists",

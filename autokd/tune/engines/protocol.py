@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from autokd.records import EpochReport, Proposal, Record
 from autokd.tune.engines.failures import Failure
 
-Order = Literal["go", "prune", "stop"]
+Order = Literal["go", "prune", "pause", "stop"]  # pause: done for now, a later job may go on from here
 MAX_RETRIES = 2  # of a job whose worker died
 
 
@@ -68,7 +68,7 @@ class JobSource(Protocol):
         """A job to start now, or None: nothing later, unless a running one fails or its report changes others."""
 
     def report(self, key: str, report: EpochReport) -> Order:
-        """An epoch is done; anything but "go" ends the training here, and the source has noted why."""
+        """An epoch is done; anything but "go" ends the job here, and the source has noted why."""
 
     def finish(self, key: str, outcome: Outcome) -> None:
         """The job is done."""

@@ -6,9 +6,14 @@ from typing import Any
 
 from autokd.records import Arm
 from autokd.training.presets import FINE_TUNING, FROM_SCRATCH
-from autokd.tune.space.space import Space, as_read, at_its_rate
+from autokd.tune.space.space import RATES, Space, as_read, at_its_rate
 
 USUAL = {"temperature": 4.0, "alpha": 0.9, "learning_rate": FROM_SCRATCH.rate, "fine_tuning_rate": FINE_TUNING.rate}
+
+
+def default_rates(space: Space, arm: Arm) -> dict[str, float]:
+    """The learning rates of the arm's default recipe, by their names in the space."""
+    return {name: value for name, value in _values(space, arm).items() if name in RATES.values()}
 
 
 def default_recipe(space: Space, arm: Arm, fine_tuning: bool = False) -> dict[str, Any]:
@@ -16,9 +21,7 @@ def default_recipe(space: Space, arm: Arm, fine_tuning: bool = False) -> dict[st
 
     fine_tuning: for a student that starts from given weights.
     """
-    section, default = space.recipe.of(arm), space.default
-    fixed = {name: bounds.low for name, bounds in section.given().items() if bounds.is_fixed}
-    values = {**USUAL, **fixed, **default.values}
+    section, default, values = space.recipe.of(arm), space.default, _values(space, arm)
     named: dict[str, Any] = {name: values[name] for name in type(section).model_fields if name in values}
     fields = at_its_rate(named, fine_tuning)
     schedules = section.schedules
@@ -27,3 +30,8 @@ def default_recipe(space: Space, arm: Arm, fine_tuning: bool = False) -> dict[st
         return fields
     losses = space.recipe.distill.losses
     return as_read({**fields, "loss": default.loss or ("kl" if "kl" in losses else losses[0])})
+
+
+def _values(space: Space, arm: Arm) -> dict[str, float]:
+    fixed = {name: bounds.low for name, bounds in space.recipe.of(arm).given().items() if bounds.is_fixed}
+    return {**USUAL, **fixed, **space.default.values}

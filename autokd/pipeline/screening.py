@@ -1,0 +1,98 @@
+"""The screening of a search: all candidates for a few epochs, once for both arms; what is left is the short list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autokd.config import SearchConfig
+from autokd.errors import InterruptedRun
+from autokd.naming import set_to
+from autokd.pipeline.stages import State, limits_of
+from autokd.records import Arm, Candidate, Note, Recipe, Screening
+from autokd.runs.tables import write_screening
+
+if TYPE_CHECKING:
+    from autokd.tune.engines.protocol import WorkshopFactory
+    from autokd.tune.screening import ScreeningPlan
+    from autokd.tune.space.space import Space
+
+LEAST_LISTED = 4
+
+
+def screen(state: State, factory: WorkshopFactory) -> tuple[Screening, list[Note]]:
+    """Every candidate's standing and the short list; leaves screening.json and screening.csv.
+
+    Where there are no more candidates than the short list has places, all of them are on it and none is trained.
+    """
+    from autokd.tune.limits import Watched
+    from autokd.tune.screening import ScreeningSource
+    from autokd.tune.space.files import read_space
+
+    config = state.config
+    space, _ = read_space(config.space).suited(len(state.prepared.task.classes))
+    plan = plan_of(config)
+    source = ScreeningSource(state.run, state.candidates, lambda candidate: _recipe(state, space, candidate), plan)
+    engine = state.parts.engine(config, state.run)
+    watched = Watched(source, "screening", limits_of(state, _epochs_after(config)), state.listener)
+    watched.begin(source.over, {})
+    state.keep_seconds("screening", source.screening.seconds)
+    while source.waiting and not state.stop() and not watched.ended_by:  # an engine may stop asking between two rungs
+        engine.run(watched, factory)
+    state.keep_seconds("screening", source.screening.seconds)
+    if state.stop():
+        raise InterruptedRun(
+            f"stopped during the screening; finished work is saved, continue with {set_to('resume', True)}"
+        )
+    screening = source.close()
+    write_screening(state.run.path, screening)
+    state.listener.note(_told(screening))
+    notes = []
+    if watched.ended_by:
+        text = (
+            f"{screening.looked_at} of {len(screening.students)} students had been looked at when {watched.ended_by} "
+            "was reached."
+        )
+        notes.append(Note(kind="screening_cut_short", text=text))
+    return screening, notes
+
+
+def plan_of(config: SearchConfig) -> ScreeningPlan:
+    """What a screening of this search is asked for; the settings have to be sized."""
+    from autokd.tune.screening import ScreeningPlan
+
+    assert config.trials and config.epochs  # noqa: S101
+    return ScreeningPlan(
+        wanted=max(LEAST_LISTED, config.trials // 4 + 1),
+        epochs=config.epochs,
+        min_retention=config.min_retention,
+        by_cost=config.prefer == "savings",
+        seed=config.seed,
+    )
+
+
+def _recipe(state: State, space: Space, candidate: Candidate) -> Recipe:
+    """The default one: of direct training, or with soft labels where labels are hidden, so that all images count."""
+    from autokd.tune.space.default_recipe import default_recipe
+
+    config = state.config
+    assert config.epochs and config.batch_size  # noqa: S101
+    arm: Arm = "distill" if state.prepared.task.unlabelled and "distill" in candidate.arms else "direct"
+    fields = default_recipe(space, arm, candidate.weights is not None)
+    return Recipe(epochs=config.epochs, batch_size=config.batch_size, ema=config.ema, **fields)
+
+
+def _epochs_after(config: SearchConfig) -> int:
+    from autokd.tune.finalists import most_trainings
+
+    assert config.trials and config.epochs and config.finalists and config.seeds  # noqa: S101
+    return (config.trials + most_trainings(config.finalists, config.seeds)) * config.epochs
+
+
+def _told(screening: Screening) -> str:
+    names = ", ".join(screening.short_list)
+    if not screening.rungs:
+        return f"All {len(screening.students)} students are on the short list: {names}."
+    return (
+        f"Looked at {screening.looked_at} of {len(screening.students)} students; "
+        f"{len(screening.short_list)} on the short list: {names}."
+    )

@@ -1,0 +1,58 @@
+"""The screening: which students were looked at, how they did by epoch, and who went on."""
+
+from __future__ import annotations
+
+from autokd.records import Report, ScreenedStudent, Screening
+from autokd.report import format as fmt
+from autokd.report.table import STUDENT, Column, Table
+
+STATES = {
+    "short_list": "on the short list",
+    "stopped": "stopped",
+    "failed": "failed",
+    "waiting": "not looked at",
+}
+
+
+def screened(report: Report, screening: Screening | None) -> str:
+    """What was done, in two sentences."""
+    if screening is None or not screening.looked_at:
+        return ""
+    steps = fmt.listed(f"epoch {rung.epoch} ({rung.staying} of each arm stay)" for rung in screening.rungs)
+    return (
+        f"Every student was trained by one recipe, once for both arms, and compared after {steps}. Who stays is on the "
+        f"front of validation accuracy and cost, or close to it: {report.search.looked_at_of}."
+    )
+
+
+def screening_table(screening: Screening | None) -> Table:
+    """Every student, those that went furthest first; accuracies at the rungs."""
+    rungs = screening.rungs if screening else ()
+    columns = (
+        STUDENT,
+        Column("Ratio", True),
+        Column("Cost, $ per 1,000", True),
+        Column("Arms", wraps="phrase"),
+        *(Column(f"Accuracy after {rung.epoch}, %", True) for rung in rungs),
+        Column("Epochs", True),
+        Column("Outcome", wraps="phrase"),
+    )
+    students = screening.students if screening and screening.looked_at else ()
+    listed = screening.short_list if screening else ()
+    ordered = sorted(students, key=lambda s: (-s.epochs, -(s.val_accuracy or 0.0), s.number))
+    rows = tuple(_row(student, [rung.epoch for rung in rungs]) for student in ordered)
+    marked = frozenset(i for i, student in enumerate(ordered) if student.student in listed)
+    return Table("screening", columns, rows, marked)
+
+
+def _row(student: ScreenedStudent, epochs: list[int]) -> tuple[str, ...]:
+    seen = student.val_accuracies
+    return (
+        student.student,
+        f"{student.ratio:.1f}",
+        fmt.usd(student.cost_usd_per_1k).removeprefix("$"),
+        ", ".join(student.arms),
+        *(f"{100 * seen[epoch - 1]:.1f}" if len(seen) >= epoch else fmt.NOTHING for epoch in epochs),
+        str(student.epochs),
+        student.error or STATES[student.state],
+    )

@@ -1,0 +1,70 @@
+"""What the next trial of an arm fixes: its student, and the recipe of a student's first trials.
+
+Every student of the short list is tried once by the arm's first recipe. The trials that are left go to the most
+promising ones, by what both arms have found: first other learning rates, then the other first recipes, then what the
+sampler draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autokd.records import Arm, TrialRecord
+from autokd.tune.short_list import Standing, best_first
+from autokd.tune.space.default_recipe import default_rates
+from autokd.tune.space.schema import Range
+from autokd.tune.space.space import Space
+
+RATE_STEP = 2.5  # between a student's learning rates that are tried first
+TURNS = (3, 2, 1)  # of the most promising students, as parts of the trials that are left
+
+
+class Proposals:
+    """Of one arm; `students` are those of the short list that may enter it, most promising first."""
+
+    def __init__(
+        self, space: Space, arm: Arm, students: Sequence[str], ranges: Mapping[str, Range], margin: float, by_cost: bool
+    ) -> None:
+        self._arm, self._students, self._margin, self._by_cost = arm, list(students), margin, by_cost
+        firsts = [first for first in space.firsts(arm) if first.get("student", students[0]) in students]
+        self._named = [first for first in firsts if "student" in first]
+        self._recipes = [first for first in firsts if "student" not in first] or [{}]
+        self._rates = [
+            {name: min(max(rate * step, ranges[name].low), ranges[name].high) for name, rate in usual.items()}
+            for usual in [{n: rate for n, rate in default_rates(space, arm).items() if n in ranges}]
+            for step in (1.0, RATE_STEP, 1 / RATE_STEP)
+        ]
+
+    def fixed(self, trials: Sequence[TrialRecord]) -> dict[str, Any]:
+        """Parameters of the next trial by the names of Recipe, `student` among them; trials: of both arms so far."""
+        own = [trial for trial in trials if trial.arm == self._arm]
+        if len(own) < len(self._named):
+            return self._named[len(own)]
+        visits = {student: sum(1 for trial in own if trial.student == student) for student in self._students}
+        student = next((s for s in self._students if not visits[s]), None) or self._next(visits, trials)
+        return {"student": student, **self._recipe(visits[student])}
+
+    def _next(self, visits: Mapping[str, int], trials: Sequence[TrialRecord]) -> str:
+        """The student whose turn it is among the most promising ones."""
+        ranked = best_first(self._standings(trials), self._margin, self._by_cost)[: len(TURNS)] or self._students[:1]
+        turns = dict(zip(ranked, TURNS, strict=False))
+        return min(ranked, key=lambda student: ((visits[student] + 1) / turns[student], ranked.index(student)))
+
+    def _standings(self, trials: Sequence[TrialRecord]) -> list[Standing]:
+        """The best that either arm has found of each of this arm's students."""
+        best: dict[str, Standing] = {}
+        for trial in trials:
+            if trial.state != "complete" or trial.val_accuracy is None or trial.student not in self._students:
+                continue
+            known = best.get(trial.student)
+            if known is None or trial.val_accuracy > known.accuracy:
+                best[trial.student] = Standing(trial.student, trial.val_accuracy, trial.cost_usd_per_1k, (self._arm,))
+        return list(best.values())
+
+    def _recipe(self, visit: int) -> dict[str, Any]:
+        rates = [self._rates[0], *(rate for rate in self._rates[1:] if rate != self._rates[0])]
+        if visit < len(rates):
+            return {**rates[visit], **self._recipes[0]}
+        further = self._recipes[1:]
+        return further[visit - len(rates)] if visit - len(rates) < len(further) else {}

@@ -1,0 +1,246 @@
+"""The screening: every candidate is trained for a few epochs by one recipe, the promising ones for more.
+
+It is done once for both arms, because which student is good hardly depends on the arm. What it leaves is the short
+list, on which both arms search recipes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from autokd.errors import MachineError
+from autokd.naming import named, set_to
+from autokd.records import Arm, Candidate, EpochReport, Proposal, Recipe, Rung, ScreenedStudent, Screening
+from autokd.runs.folder import Run
+from autokd.runs.store import CHECKPOINT, SCREENING
+from autokd.tune.engines.failures import Failure
+from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
+from autokd.tune.memory_splits import BatchParts
+from autokd.tune.short_list import Standing, margin_at, rungs, staying
+
+FAILURES_IN_A_ROW = 3
+
+
+@dataclass(frozen=True)
+class ScreeningPlan:
+    """What a screening is asked for."""
+
+    wanted: int  # students of each arm on the short list
+    epochs: int  # of a trial
+    min_retention: float
+    by_cost: bool  # the cheapest are wanted first
+    seed: int
+
+
+class ScreeningSource:
+    """See JobSource; a job for each student and rung. What is known is in screening.json after every job."""
+
+    def __init__(
+        self, run: Run, candidates: Sequence[Candidate], recipe_of: Callable[[Candidate], Recipe], plan: ScreeningPlan
+    ) -> None:
+        self._run, self._plan = run, plan
+        known = SCREENING.read_if_there(run.path) or _begun(candidates, recipe_of, plan)
+        self._rungs = known.rungs
+        self._students = {student.number: _reopened(student, known.rungs) for student in known.students}
+        self._parts = BatchParts(run)
+        self._deaths: dict[int, int] = {}
+        self._in_a_row: list[str] = []
+        self._running: set[int] = set()
+        self._rung = 0
+        self._waiting: list[int] = []
+        self._go_on()
+
+    # ---- see JobSource ---------------------------------------------------------------------------------------
+
+    def next(self) -> Job | None:
+        """See JobSource."""
+        if not self._waiting:
+            return None
+        student = self._students[self._waiting.pop(0)]
+        self._running.add(student.number)
+        return Job(
+            key=f"screening-{student.number}-{self._until}",
+            proposal=Proposal(
+                number=student.number, arm=_arm(student.recipe), student=student.student, recipe=student.recipe
+            ),
+            seed=self._plan.seed,
+            folder=str(self._run.screening_path(student.number).resolve()),
+            final=False,
+            accumulate=self._parts.of(student.student),
+        )
+
+    def report(self, key: str, report: EpochReport) -> Order:
+        """See JobSource; a training may begin again, its epochs reported again."""
+        number = _number(key)
+        student = self._students[number]
+        self._in_a_row.clear()
+        self._parts.learn(student.student, report.accumulate)
+        before = report.epoch - 1
+        self._students[number] = student.model_copy(
+            update={
+                "val_accuracies": (*student.val_accuracies[:before], report.val_accuracy),
+                "epoch_seconds": (*student.epoch_seconds[:before], report.seconds),
+            }
+        )
+        if report.epoch < self._until:
+            return "go"
+        self._end(number)
+        return "pause"
+
+    def finish(self, key: str, outcome: Outcome) -> None:  # noqa: ARG002 - its last epoch was reported
+        """See JobSource."""
+        self._end(_number(key))
+
+    def fail(self, key: str, failure: Failure, retry: bool) -> None:
+        """See JobSource; raises MachineError where student after student fails without any fault of its own."""
+        number = _number(key)
+        self._deaths[number] = self._deaths.get(number, 0) + 1
+        self._running.discard(number)
+        if retry and self._deaths[number] <= MAX_RETRIES:
+            self._waiting.insert(0, number)
+            return
+        self._in_a_row = [] if failure.cause == "training" else [*self._in_a_row, failure.text]
+        if len(self._in_a_row) >= FAILURES_IN_A_ROW:
+            raise MachineError(
+                f"{len(self._in_a_row)} trainings in a row failed (first: {self._in_a_row[0]}), which is no evidence "
+                f"on their students; mend the cause and go on with {set_to('resume', True)}"
+            )
+        self._students[number] = self._students[number].model_copy(update={"state": "failed", "error": failure.text})
+        self._end(number)
+
+    # ---- what is known ---------------------------------------------------------------------------------------
+
+    @property
+    def screening(self) -> Screening:
+        """As far as it got."""
+        ordered = tuple(self._students[number] for number in sorted(self._students))
+        listed = self._best_first("short_list") if self._rung == len(self._rungs) else []
+        return Screening(rungs=self._rungs, students=ordered, short_list=tuple(listed))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are jobs that nobody has taken."""
+        return bool(self._waiting)
+
+    @property
+    def total(self) -> int:
+        """Jobs in all; of rungs to come, as many as stay at least."""
+        done = sum(1 for student in self._students.values() for rung in self._rungs if student.epochs >= rung.epoch)
+        to_come = sum(rung.staying for rung in self._rungs[self._rung : -1])
+        return done + len(self._waiting) + len(self._running) + to_come
+
+    @property
+    def over(self) -> int:
+        """Jobs that are done."""
+        return sum(1 for student in self._students.values() for rung in self._rungs if student.epochs >= rung.epoch)
+
+    def epochs_left(self) -> int:
+        """See CountedSource."""
+        own = sum(self._until - self._students[number].epochs for number in {*self._waiting, *self._running})
+        steps = zip(self._rungs[self._rung :], self._rungs[self._rung + 1 :], strict=False)
+        return own + sum(rung.staying * (later.epoch - rung.epoch) for rung, later in steps)
+
+    def close(self) -> Screening:
+        """Make the short list of what is known, where a limit ended it early too; raises MachineError for nothing."""
+        while self._rung < len(self._rungs):
+            self._cut()
+        for number in self._students:
+            (self._run.screening_path(number) / CHECKPOINT).unlink(missing_ok=True)
+        errors = [student.error for student in self._students.values() if student.state == "failed"]
+        if errors and len(errors) == len(self._students):
+            raise MachineError(
+                f"all {len(errors)} students failed (first: {errors[0]}), which is no evidence on them; mend the cause "
+                f"and search again with another {named('output')}"
+            )
+        SCREENING.write(self._run.path, self.screening)
+        return self.screening
+
+    # ---- inside ----------------------------------------------------------------------------------------------
+
+    @property
+    def _until(self) -> int:
+        return self._rungs[min(self._rung, len(self._rungs) - 1)].epoch if self._rungs else 0
+
+    def _end(self, number: int) -> None:
+        """A job is over: put what is known on record, and go on to the next rung after the last job of this one."""
+        self._running.discard(number)
+        SCREENING.write(self._run.path, self.screening)
+        if not self._waiting and not self._running:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """To the first rung that has jobs; the cuts before it are made again from what is on record."""
+        while self._rung < len(self._rungs):
+            left = [student for student in self._students.values() if student.state == "waiting"]
+            self._waiting = [student.number for student in left if student.epochs < self._until]
+            if self._waiting:
+                return
+            self._cut()
+        SCREENING.write(self._run.path, self.screening)
+
+    def _cut(self) -> None:
+        """Those that do not stay are stopped; after the last rung, those that stay are the short list."""
+        rung, last = self._rungs[self._rung], self._rung == len(self._rungs) - 1
+        left = [student for student in self._students.values() if student.state == "waiting"]
+        kept = set(self._stay(left, rung.staying))
+        for student in left:
+            state = "stopped" if student.student not in kept else "short_list" if last else "waiting"
+            self._students[student.number] = student.model_copy(update={"state": state})
+            if state == "stopped":
+                (self._run.screening_path(student.number) / CHECKPOINT).unlink(missing_ok=True)
+        self._rung += 1
+
+    def _stay(self, students: Sequence[ScreenedStudent], wanted: int) -> list[str]:
+        steps = max(1, len(self._rungs))
+        margin = margin_at(min(self._rung, steps - 1), steps, self._plan.min_retention)
+        standings = [_standing(student, self._until) for student in students]
+        return staying(standings, wanted, margin, self._plan.by_cost)
+
+    def _best_first(self, state: str) -> list[str]:
+        chosen = [student for student in self._students.values() if student.state == state]
+        return self._stay(chosen, len(chosen))
+
+
+def screening_rungs(candidates: Sequence[Candidate], plan: ScreeningPlan) -> tuple[Rung, ...]:
+    """Of a screening of these students; none where all of them go on anyway."""
+    largest = max((sum(1 for c in candidates if arm in c.arms) for arm in ("distill", "direct")), default=0)
+    return tuple(Rung(epoch=epoch, staying=stay) for epoch, stay in rungs(largest, plan.wanted, plan.epochs))
+
+
+def _begun(candidates: Sequence[Candidate], recipe_of: Callable[[Candidate], Recipe], plan: ScreeningPlan) -> Screening:
+    steps = screening_rungs(candidates, plan)
+    students = [
+        ScreenedStudent(
+            number=number,
+            student=candidate.student,
+            arms=candidate.arms,
+            parameters=candidate.parameters,
+            ratio=candidate.ratio,
+            macs=candidate.macs,
+            cost_usd_per_1k=candidate.reading.cost_usd_per_1k.mean,
+            recipe=recipe_of(candidate),
+            state="waiting" if steps else "short_list",
+        )
+        for number, candidate in enumerate(candidates)
+    ]
+    return Screening(rungs=steps, students=tuple(students))
+
+
+def _reopened(student: ScreenedStudent, steps: Sequence[Rung]) -> ScreenedStudent:
+    """Before any cut: who stays follows from the accuracies, of which there may be more now than at the last cut."""
+    return student.model_copy(update={"state": "waiting"}) if steps and student.state != "failed" else student
+
+
+def _standing(student: ScreenedStudent, epoch: int) -> Standing:
+    """At a rung; one that a limit kept from it stands by what it reached, and an untrained one comes last."""
+    seen = student.val_accuracies[:epoch]
+    return Standing(student.student, seen[-1] if seen else 0.0, student.cost_usd_per_1k, student.arms)
+
+
+def _arm(recipe: Recipe) -> Arm:
+    return "distill" if recipe.alpha > 0 else "direct"
+
+
+def _number(key: str) -> int:
+    return int(key.split("-")[1])

@@ -1,0 +1,166 @@
+"""Which student a search ends with, replayed on tables of students that were really trained (record_students.py).
+
+Each repeat draws candidates from a table and noise on every accuracy that a search sees. What it ends with is the
+cheapest student within 0.3 points of the most accurate that it trained to the end. Two regrets are told, of the truth
+in the table: the accuracy that a student of its cost or less has more (points), and its cost over that of the cheapest
+student which is no more than 0.3 points less accurate. All ways may spend about as many epochs as the screening.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import optuna
+from timing import table
+
+from autokd.records import ARMS
+from autokd.tune.short_list import Standing, margin_at, rungs, staying
+
+EQUAL = 0.003  # accuracies that differ by less are equal; --min-gain's default
+RATES_TRIED = 2  # of each student on the short list
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A student of a table: cost, and validation accuracy after each epoch by learning rate."""
+
+    name: str
+    cost: float
+    curves: dict[float, tuple[float, ...]]
+
+    @property
+    def truth(self) -> float:
+        """What the best of its trainings ends with."""
+        return max(curve[-1] for curve in self.curves.values())
+
+
+Found = tuple[Trained, int]  # what a search ends with, and the epochs that it took
+Way = Callable[[Sequence[Trained], np.random.Generator], Found]
+
+
+def main(arguments: Sequence[str] | None = None) -> list[dict[str, object]]:
+    """Replay and print."""
+    asked = _parse(arguments)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    answers: list[dict[str, object]] = []
+    for path in asked.tables:
+        students = read_table(path)
+        screened = _screening(asked.short_list, asked.noise)
+        spent = round(np.mean([screened(pool, rng)[1] for pool, rng in _repeats(asked, students)]))
+        ways: dict[str, Way] = {
+            "screening": screened,
+            "random": _trials(spent, asked.noise, at_random=True),
+            "TPE on students": _trials(spent, asked.noise, at_random=False),
+        }
+        answers += [{"table": path.stem, **_row(name, way, _repeats(asked, students))} for name, way in ways.items()]
+    print(f"{asked.repeats} repeats of {asked.candidates} candidates, short list of {asked.short_list}\n")
+    print(table(answers))
+    return answers
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    folder = Path(__file__).parent
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tables", type=Path, nargs="+", default=[folder / "students.csv"])
+    parser.add_argument("--candidates", type=int, default=40)
+    parser.add_argument("--short-list", type=int, default=5)
+    parser.add_argument("--noise", type=float, default=0.005, help="standard deviation of an accuracy that is seen")
+    parser.add_argument("--repeats", type=int, default=200)
+    return parser.parse_args(arguments)
+
+
+def read_table(path: Path) -> list[Trained]:
+    """Students that were trained at every learning rate of the table."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["val_accuracy"]]
+    rates = {float(row["learning_rate"]) for row in rows}
+    found: dict[str, Trained] = {}
+    for row in rows:
+        student = found.setdefault(row["student"], Trained(row["student"], float(row["serving_ms"]), {}))
+        student.curves[float(row["learning_rate"])] = tuple(map(float, row["val_accuracy"].split()))
+    return [student for student in found.values() if student.curves.keys() == rates]
+
+
+def _repeats(asked: argparse.Namespace, students: list[Trained]) -> list[tuple[list[Trained], np.random.Generator]]:
+    found = []
+    for seed in range(asked.repeats):
+        rng = np.random.default_rng(seed)
+        drawn = rng.choice(len(students), min(asked.candidates, len(students)), replace=False)
+        found.append(([students[i] for i in sorted(drawn)], rng))
+    return found
+
+
+def _screening(wanted: int, noise: float) -> Way:
+    def search(pool: Sequence[Trained], rng: np.random.Generator) -> Found:
+        rate = float(rng.choice(sorted(pool[0].curves)))  # which of them the default rate is like, nobody knows
+        epochs = len(pool[0].curves[rate])
+        steps, left, used, before = rungs(len(pool), wanted, epochs), list(pool), 0, 0
+        for number, (epoch, stay) in enumerate(steps):
+            used, before = used + (epoch - before) * len(left), epoch
+            seen = {s.name: s.curves[rate][epoch - 1] + rng.normal(0, noise) for s in left}
+            standings = [Standing(s.name, seen[s.name], s.cost, ARMS) for s in left]
+            kept = staying(standings, stay, margin_at(number, len(steps), 0.95))
+            left = [s for s in left if s.name in kept]
+        return _pick(left, noise, rng), used + RATES_TRIED * epochs * len(left)
+
+    return search
+
+
+def _trials(epochs: int, noise: float, at_random: bool) -> Way:
+    """Trials of one student and one rate each, as many as the epochs allow, none of them stopped early."""
+
+    def search(pool: Sequence[Trained], rng: np.random.Generator) -> Found:
+        rates = sorted(pool[0].curves)
+        trials = max(1, epochs // len(pool[0].curves[rates[0]]))
+        sampler = optuna.samplers.TPESampler(
+            seed=int(rng.integers(2**31)), n_startup_trials=trials if at_random else max(3, trials // 6)
+        )
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        by_name = {student.name: student for student in pool}
+        seen: dict[str, float] = {}
+        for _ in range(trials):
+            trial = study.ask()
+            student = by_name[trial.suggest_categorical("student", sorted(by_name))]
+            rate = rates[trial.suggest_int("rate", 0, len(rates) - 1)]
+            accuracy = student.curves[rate][-1] + rng.normal(0, noise)
+            study.tell(trial, accuracy)
+            seen[student.name] = max(accuracy, seen.get(student.name, 0.0))
+        return _cheapest_of_the_best(seen, by_name), trials * len(pool[0].curves[rates[0]])
+
+    return search
+
+
+def _pick(students: Sequence[Trained], noise: float, rng: np.random.Generator) -> Trained:
+    seen = {s.name: max(curve[-1] + rng.normal(0, noise) for curve in s.curves.values()) for s in students}
+    return _cheapest_of_the_best(seen, {student.name: student for student in students})
+
+
+def _cheapest_of_the_best(seen: dict[str, float], by_name: dict[str, Trained]) -> Trained:
+    best = max(seen.values())
+    return min((by_name[name] for name, accuracy in seen.items() if accuracy >= best - EQUAL), key=lambda s: s.cost)
+
+
+def _row(name: str, way: Way, repeats: list[tuple[list[Trained], np.random.Generator]]) -> dict[str, object]:
+    lost, dearer, used = [], [], []
+    for pool, rng in repeats:
+        found, epochs = way(pool, rng)
+        lost.append(100 * (max(s.truth for s in pool if s.cost <= found.cost) - found.truth))
+        dearer.append(found.cost / min(s.cost for s in pool if s.truth >= found.truth - EQUAL))
+        used.append(epochs)
+    return {
+        "way": name,
+        "epochs": f"{np.mean(used):.0f}",
+        "points lost, median": f"{np.median(lost):.2f}",
+        "90 %": f"{np.percentile(lost, 90):.2f}",
+        "cost / cheapest equal, median": f"{np.median(dearer):.2f}",
+        "90 % ": f"{np.percentile(dearer, 90):.2f}",
+    }
+
+
+if __name__ == "__main__":
+    main()
