@@ -83,6 +83,16 @@ class SearchConfig(BaseModel):
         None, ge=0, le=10_000, description="epochs for training or fine-tuning the teacher"
     )
 
+    teacher_size: Annotated[int | None, ShownDefault("what timm says of it")] = Field(
+        None, ge=8, le=2_048, description="pixels a side for a teacher that comes trained"
+    )
+    crop_pct: Annotated[float | None, ShownDefault("what timm says of the teacher")] = Field(
+        None, ge=0.1, le=1, description="share of the resized image's side that a teacher that comes trained sees"
+    )
+    interpolation: Annotated[Literal["bilinear", "bicubic"] | None, ShownDefault("what timm says of the teacher")] = (
+        Field(None, description="how images are resized for a teacher that comes trained")
+    )
+
     student_weights: str = Field(
         "auto",
         description="initial weights of the students: auto (published weights if available), pretrained, scratch, "

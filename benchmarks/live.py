@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import AdamW
 
 from autokd.data.image_store import Indices
-from autokd.data.views import make_view, normalise
+from autokd.data.views import normalise
 from autokd.training.batches import steps_per_epoch
 from autokd.training.device import autocast
 from autokd.training.evaluate import accuracy, predict
@@ -52,7 +52,7 @@ def live_training(training: Training, teacher: nn.Module) -> Iterator[float]:
 
 def _step(training: Training, task: LogitDistillationTask, optimizer: AdamW, indices: Indices, view: int) -> None:
     data = training.data
-    images = make_view(data.images.take(indices), indices, data.task.transform, training.views_seed, view)
+    images = data.view(data.images.take(indices), indices, training.views_seed, view)
     labels = torch.from_numpy(data.labels[indices]).to(training.device, non_blocking=True)
     with autocast(training.device):
         loss = task(normalise(images, *training.normalisation), labels)["loss"]

@@ -60,7 +60,7 @@ class InMemory:
     """An ImageStore over a tensor."""
 
     def __init__(self, images: Tensor) -> None:
-        self._images, self.size = images, images.shape[-1]
+        self._images, self.size, self.shapes = images, images.shape[-1], None
 
     def take(self, indices):
         """See ImageStore."""

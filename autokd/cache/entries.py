@@ -122,12 +122,12 @@ def _about_student(folder: Path) -> dict[str, Any]:
 
 def _about_images(folder: Path) -> dict[str, Any]:
     """The task that refers to these decoded images says what they are."""
-    for path in (folder.parent.parent / "tasks").glob("*/task.json"):
-        content = _read(path)
-        task, array = content.get("task", {}), content.get("images", {}).get("array")
-        if array is not None and Path(array).parent.name == folder.name:
-            images = sum(task[part] for part in ("train", "val", "test"))
-            return {"data": task["data"], "classes": len(task["classes"]), "images": images}
+    for path in (folder.parent.parent / "tasks").glob("*/t*.json"):  # of a task, and of what teachers see of it
+        task, arrays = _read(path.with_name("task.json")).get("task", {}), _read(path).get("images", {})
+        for name, parts in (("array", ("train", "val", "test")), ("centres", ())):
+            if arrays.get(name) is not None and Path(arrays[name]).parent.name == folder.name:
+                images = sum(task[part] for part in parts) or None
+                return {"data": task["data"], "classes": len(task["classes"]), "images": images}
     return {}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autokd.records import Record
+from autokd.records import Preprocessing, Record
 
 ALL_CLASSES = 1000  # with more classes only the largest logits are stored
 TOP = 256
@@ -97,6 +97,7 @@ class About(Record):
     source: str  # `pretrained`, a file, in the cache below its folder, or nothing for a module from Python
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    preprocessing: Preprocessing | None = None  # the teacher's own; None: that of the students
     data: str
     task: str  # fingerprint
     images: int

@@ -68,11 +68,12 @@ class Measurement:
         model: CostModel,
         max_latency_ms: float | None = None,
         max_rounds: int = MAX_ROUNDS,
+        teacher_size: int | None = None,
     ) -> None:
         self._model, self._max_latency_ms = model, max_latency_ms
         self._max_rounds = max(max_rounds, MIN_ROUNDS)
         self._bench = Bench(model, with_sizes=max_latency_ms is not None)
-        self._reference = self._bench.load(teacher, builder)
+        self._reference = self._bench.load(teacher, builder, teacher_size)
         self._compared: list[_Comparison] = []
 
     def read(self, students: Mapping[str, Builder], listener: Listener) -> dict[str, Reading]:

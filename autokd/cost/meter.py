@@ -30,7 +30,10 @@ class Meter(Protocol):
 
 
 class MeasuredMeter:
-    """Measures on the serving device, students in turn with the teacher; `builders` gives a model by its name."""
+    """Measures on the serving device, students in turn with the teacher; `builders` gives a model by its name.
+
+    teacher_size: pixels a side of the teacher's images, where they are not those of the cost model.
+    """
 
     def __init__(
         self,
@@ -38,8 +41,9 @@ class MeasuredMeter:
         builders: Callable[[str], nn.Module],
         cost_model: CostModel,
         max_latency_ms: float | None = None,
+        teacher_size: int | None = None,
     ) -> None:
-        self._teacher, self._builders = teacher, builders
+        self._teacher, self._builders, self._teacher_size = teacher, builders, teacher_size
         self._cost_model, self._max_latency_ms = cost_model, max_latency_ms
         self._measurement: Measurement | None = None
 
@@ -49,7 +53,9 @@ class MeasuredMeter:
 
         if self._measurement is None:
             builder = partial(self._builders, self._teacher)
-            self._measurement = Measurement(self._teacher, builder, self._cost_model, self._max_latency_ms)
+            self._measurement = Measurement(
+                self._teacher, builder, self._cost_model, self._max_latency_ms, teacher_size=self._teacher_size
+            )
         return self._measurement.read({name: partial(self._builders, name) for name in names}, listener)
 
 

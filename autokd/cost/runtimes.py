@@ -55,9 +55,7 @@ class Bench:
         self._runtime = model.runtime
         self._precision = model.precision
         self._batch = model.batch_size
-        shape = (model.batch_size, 3, model.image_size, model.image_size)
-        inputs = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-        self._inputs = self._placed(inputs)
+        self._inputs = self._made(model.image_size)
         self._sizes = batch_sizes(model.batch_size) if with_sizes else []
         if self._runtime == "compile":
             raise_recompile_limits()  # every model compiles the same forward functions again, for each batch size
@@ -77,13 +75,17 @@ class Bench:
                 listener.note(str(error))
         return loaded, len(names)
 
-    def load(self, name: str, builder: Builder) -> Timed:
-        """Build, place, compile and warm up a model; raises ConfigError if it cannot run here."""
+    def load(self, name: str, builder: Builder, image_size: int | None = None) -> Timed:
+        """Build, place, compile and warm up a model; raises ConfigError if it cannot run here.
+
+        image_size: of this model, where it is not that of the cost model.
+        """
+        inputs = self._inputs if image_size in (None, self._inputs.shape[-1]) else self._made(image_size)
         built = builder().eval()
         try:
             placed = built.to(self._device, PRECISIONS[self._precision]).to(memory_format=torch.channels_last)
             forward = torch.compile(placed, dynamic=False) if self._runtime == "compile" else placed
-            timed = Timed(name, lambda size: self._seconds(forward, size), self._batch)
+            timed = Timed(name, lambda size: self._seconds(forward, inputs[:size]), self._batch)
             for _ in range(WARM_UP.get(self._device.type, 2)):
                 timed.run(self._batch)
             for size in self._sizes:
@@ -102,8 +104,7 @@ class Bench:
             ) from error
         return timed
 
-    def _seconds(self, forward: Callable[[torch.Tensor], object], size: int) -> float:
-        inputs = self._inputs[:size]
+    def _seconds(self, forward: Callable[[torch.Tensor], object], inputs: torch.Tensor) -> float:
         with torch.inference_mode():
             start = time.perf_counter()
             forward(inputs)
@@ -111,7 +112,9 @@ class Bench:
                 torch.cuda.synchronize(self._device)
             return time.perf_counter() - start
 
-    def _placed(self, inputs: torch.Tensor) -> torch.Tensor:
+    def _made(self, image_size: int) -> torch.Tensor:
+        shape = (self._batch, 3, image_size, image_size)
+        inputs = torch.randn(shape, generator=torch.Generator().manual_seed(0))
         moved = inputs.to(self._device, PRECISIONS[self._precision])
         return moved.to(memory_format=torch.channels_last)
 

@@ -47,8 +47,9 @@ class Part:
     """Images of one part with their labels; UNLABELLED where they have none.
 
     `read(i)` decodes image i (any mode, any size) and raises one of UNREADABLE for one that cannot be read;
-    `names[i]` tells the user which one that was. `paths` is set where the images are plain files, absolute, and then
-    `stamps` too: int64 [n, 2], see Stamp.
+    `names[i]` tells the user which one that was. `sides(i)` are its width and height in either order, with no decoding
+    where the source knows a way. `paths` is set where the images are plain files, absolute, and then `stamps` too:
+    int64 [n, 2], see Stamp.
     """
 
     names: Sequence[str]
@@ -56,6 +57,11 @@ class Part:
     read: Callable[[int], Image.Image]
     paths: PackedNames | None = None
     stamps: npt.NDArray[np.int64] | None = None
+    measure: Callable[[int], tuple[int, int]] | None = None
+
+    def sides(self, index: int) -> tuple[int, int]:
+        """See above; raises one of UNREADABLE."""
+        return self.read(index).size if self.measure is None else self.measure(index)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -12,39 +12,59 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from autokd.data.shapes import Pixels, Shapes, lengths, starts
 from autokd.files import damaged_in_cache
 
 Indices = npt.NDArray[np.int64]
-Pixels = npt.NDArray[np.uint8]
 GPU_SHARE = 0.4  # of its free memory, for decoded images
 MOST_STRETCHED = 16  # long side / short side that is resized whole
 
 
 class ImageStore(Protocol):
-    """Images of a task as tensors."""
+    """Images of a task as tensors; `shapes` of all of them, None where all are squares."""
 
     size: int
+    shapes: Shapes | None
 
     def take(self, indices: Indices) -> Tensor:
-        """uint8 [len(indices), 3, size, size] on the store's device."""
+        """uint8 [len(indices), 3, length, size] on the store's device.
+
+        All are standing; `length` is that of the longest image of all, not of these, so that an image's view is the
+        same bit by bit whatever others are with it. The last row of a shorter one is repeated.
+        """
 
     def batches(self, groups: Sequence[Indices]) -> Iterator[Tensor]:
         """`take` of each group in turn; a store that decodes works ahead of the caller."""
 
 
 class ResidentImages:
-    """All images in one uint8 tensor [N, 3, H, H]: memory-mapped, or copied once to a GPU that has room for them."""
+    """All images in one uint8 tensor: memory-mapped, or `copied` once to a GPU that has room for them.
 
-    def __init__(self, path: Path, device: str) -> None:
+    [N, 3, H, H] where all are squares, else the strips of all, see shapes.py.
+    """
+
+    def __init__(self, path: Path, device: str, shapes: Shapes | None = None, copied: bool = True) -> None:
         array = _mapped(path)
         mapped, self._device = torch.from_numpy(array), torch.device(device)
-        self._all = mapped.to(device) if _has_room(self._device, array.nbytes) else mapped
-        self.size = int(array.shape[-1])
+        self._all = mapped.to(device) if copied and _has_room(self._device, array.nbytes) else mapped
+        self.size, self.shapes = int(array.shape[-1]), shapes
+        if shapes is not None:
+            self._lengths, self._starts = lengths(shapes), starts(lengths(shapes))
 
     def take(self, indices: Indices) -> Tensor:
         """See ImageStore."""
-        chosen = self._all[torch.from_numpy(indices).to(self._all.device)]
+        chosen = self._all[torch.from_numpy(self._rows(indices)).to(self._all.device)]
+        if self.shapes is not None:
+            chosen = chosen.view(len(indices), -1, 3, self.size).transpose(1, 2)
         return chosen.to(self._device, non_blocking=True)
+
+    def _rows(self, indices: Indices) -> Indices:
+        """Of the tensor: one an image, or the strips of each."""
+        if self.shapes is None:
+            return indices
+        within = np.minimum(np.arange(self._lengths.max()), self._lengths[indices, None] - 1)
+        rows: Indices = (self._starts[indices, None] + within).ravel()
+        return rows
 
     def batches(self, groups: Sequence[Indices]) -> Iterator[Tensor]:
         """See ImageStore."""
@@ -64,8 +84,14 @@ def _mapped(path: Path) -> Pixels:
     return array
 
 
-def to_pixels(image: Image.Image, size: int, interpolation: str) -> Pixels:
-    """RGB pixels [3, size, size]: the shorter side resized to `size`, then the centre; grey, palette and 16 bit too."""
+def to_pixels(
+    image: Image.Image, size: int, interpolation: str, most: int | None = None, squash: bool = False
+) -> Pixels:
+    """RGB pixels [3, height, width]: the shorter side resized to `size`, then the centre; grey, palette and 16 bit too.
+
+    most: pixels of either side that the centre has at most; None: `size`, so that it is a square. squash: both sides
+    are resized to `size`.
+    """
     image = _without_far_ends(image)
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
@@ -76,16 +102,17 @@ def to_pixels(image: Image.Image, size: int, interpolation: str) -> Pixels:
     # rounding as in torchvision's Resize and CenterCrop, so that an exported student sees the very same pixels
     width, height = image.size
     short = min(width, height)
-    width, height = size * width // short, size * height // short
+    width, height = (size, size) if squash else (size * width // short, size * height // short)
     resample = Image.Resampling.BICUBIC if interpolation == "bicubic" else Image.Resampling.BILINEAR
     resized = image if image.size == (width, height) else image.resize((width, height), resample)
-    left, top = round((width - size) / 2), round((height - size) / 2)
-    square = np.asarray(resized.crop((left, top, left + size, top + size)), dtype=np.uint8)
-    return np.ascontiguousarray(square.transpose(2, 0, 1))
+    kept = min(width, most or size), min(height, most or size)
+    left, top = round((width - kept[0]) / 2), round((height - kept[1]) / 2)
+    centre = np.asarray(resized.crop((left, top, left + kept[0], top + kept[1])), dtype=np.uint8)
+    return np.ascontiguousarray(centre.transpose(2, 0, 1))
 
 
 def _without_far_ends(image: Image.Image) -> Image.Image:
-    """The middle of a very long image, of which only the centre is kept: resized whole it would take gigabytes."""
+    """The middle of a very long image, whose ends are not kept: resized whole it would take gigabytes."""
     width, height = image.size
     most = MOST_STRETCHED * min(width, height)
     left, top = max(0, width - most) // 2, max(0, height - most) // 2

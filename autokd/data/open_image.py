@@ -8,8 +8,9 @@ import stat
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -20,7 +21,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 MAX_PIXELS = 89_478_485  # Pillow's own limit, above which it warns of a decompression bomb
 MAX_BYTES = 500_000_000  # of a file: some formats are read whole
 
-
+T = TypeVar("T")
 Stamp = tuple[int, int]  # of a file: its size in bytes, and when it was changed, in nanoseconds since the epoch
 
 
@@ -52,8 +53,20 @@ def open_image(source: str | Path | bytes, stamp: Stamp | None = None) -> Image.
     Only regular files are opened (a link to one counts), for a pipe would wait for a writer.
     Raises UnreadableImage, also for a file whose stamp is not the one given.
     """
+    return _opened(source, stamp, _decoded)
+
+
+def open_sides(source: str | Path | bytes) -> tuple[int, int]:
+    """Pixels of the two sides as the header says, without decoding: not yet upright, so in either order.
+
+    Raises UnreadableImage as `open_image` does.
+    """
+    return _opened(source, None, lambda image: image.size)
+
+
+def _opened(source: str | Path | bytes, stamp: Stamp | None, then: Callable[[Image.Image], T]) -> T:
     if isinstance(source, bytes):
-        return _decoded(io.BytesIO(source))
+        return _of_file(io.BytesIO(source), then)
     try:
         status = os.stat(source)  # noqa: PTH116
         if not stat.S_ISREG(status.st_mode):
@@ -66,7 +79,7 @@ def open_image(source: str | Path | bytes, stamp: Stamp | None = None) -> Image.
             status = os.fstat(file.fileno())
             if stamp is not None and stamp != (status.st_size, status.st_mtime_ns):
                 raise UnreadableImage("it has changed")
-            return _decoded(file)
+            return _of_file(file, then)
     except OSError as error:
         raise UnreadableImage(error.strerror or _one_line(error)) from None
 
@@ -83,13 +96,17 @@ def checked_size(image: Image.Image) -> Image.Image:
     return image
 
 
-def _decoded(file: IO[bytes]) -> Image.Image:
+def _decoded(image: Image.Image) -> Image.Image:
+    image.load()
+    return _upright(image)
+
+
+def _of_file(file: IO[bytes], then: Callable[[Image.Image], T]) -> T:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of bombs, which `checked_size` refuses; of odd metadata
             with Image.open(file, formats=FORMATS) as image:
-                checked_size(image).load()
-                return _upright(image)
+                return then(checked_size(image))
     except UnidentifiedImageError:
         raise UnreadableImage(f"it is not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file") from None
     except Image.DecompressionBombError:

@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from torch import Tensor
 
 from autokd.cache.locks import mend
 from autokd.config import SearchConfig
+from autokd.data.centres import Centres, KeptCentres, keep_centres
 from autokd.data.copies import copies_of_training, image_keys
-from autokd.data.dataset import UNLABELLED, UNREADABLE, Part, Parts
-from autokd.data.decoding import decode_all, fingerprint
+from autokd.data.corrupt import indices_of_all, intact_parts, judge_corrupt
+from autokd.data.dataset import UNLABELLED, Parts
+from autokd.data.decoding import Known, content_of, decode_all
 from autokd.data.hidden_labels import labelled_share
-from autokd.data.image_store import ImageStore, Indices, ResidentImages
+from autokd.data.image_store import ImageStore, Indices
+from autokd.data.resident_plan import fits_decoded
+from autokd.data.shapes import Shapes
 from autokd.data.sources.open import read_parts
 from autokd.data.sources.python_pair import Pair
 from autokd.data.splits import Splits, make_splits
-from autokd.data.streaming import FileReader, PartsReader, StreamedImages
-from autokd.data.views import store_size
+from autokd.data.streaming import PartsReader, Shown
+from autokd.data.task_files import (
+    in_cache,
+    open_images,
+    read_arrays,
+    read_task,
+    shown_for_views,
+    write_arrays,
+    write_file_list,
+)
+from autokd.data.views import clean_view, make_view, store_size, to_floats
 from autokd.data.workers import worker_count
 from autokd.errors import DataError
-from autokd.files import damaged_in_cache, digest, make_folder, read_cache_json, write_bytes, write_text
-from autokd.formatting import escaped
-from autokd.machine import available_memory, free_disk
-from autokd.naming import named, set_to
+from autokd.files import digest, make_folder, write_text
 from autokd.progress import Listener
 from autokd.records import Copies, Task, Transform
 
 SMALL_NATIVE = 32  # pixels up to which images are shown at twice their size
 SMALL_IMAGE = 64  # up to this size crops are shifts; above it, random resized crops
-PATHS, STAMPS = "paths.txt", "stamps.npy"  # in a task's folder: the image files and their stamps, if they are streamed
-RESIDENT_SHARE = 0.5  # of free memory and disk, for decoded images
+NEEDED = {"labels", "train", "val", "test"}  # of arrays.npz
 PHOTO_COLOUR = 0.2  # jitter of random resized crops by default
 
 
@@ -51,6 +61,31 @@ class TaskData:
     val: Indices
     test: Indices
     all_labels: Indices | None = None  # the hidden ones too; None: no label is hidden
+    centres: Sequence[Centres] = ()  # clean views where they are not cut from `images`; the first that has them counts
+    size: int | None = None  # pixels a side of views, where not those of the task
+
+    @property
+    def shown_size(self) -> int:
+        """Pixels a side of views."""
+        return self.size or self.task.transform.image_size
+
+    def view(self, stored: Tensor, indices: Indices, seed: int, view: int) -> Tensor:
+        """One view of each of these images, float [n, 3, S, S], from their pixels as stored; see `make_view`."""
+        return make_view(stored, indices, self.task.transform, seed, view, self.shapes(indices), self.size)
+
+    def clean_views(self, indices: Indices, batch: int) -> Iterator[Tensor]:
+        """Float [n, 3, S, S] of these images in order, `batch` at a time."""
+        groups = [indices[start : start + batch] for start in range(0, len(indices), batch)]
+        centres = next((some for some in self.centres if some.has(indices)), None)
+        if centres is not None:
+            yield from map(to_floats, centres.batches(groups))
+        else:
+            for group, images in zip(groups, self.images.batches(groups), strict=True):
+                yield clean_view(images, self.task.transform, self.shapes(group))
+
+    def shapes(self, indices: Indices) -> Shapes | None:
+        """Of these images; None where all of the task are squares."""
+        return None if self.images.shapes is None else self.images.shapes[indices]
 
     @property
     def labelled(self) -> Indices:
@@ -75,50 +110,31 @@ def prepare_task(
     parts = read_parts(config.data, config.data_dir, pair)
     own_file = config.teacher_weights not in (None, "scratch", "pretrained")
     transform = choose_transform(config, parts, teacher_input, trained=trained or own_file)
-    read = PartsReader(parts.shipped, store_size(transform), transform.interpolation)
-    resident = _is_resident(read, config, listener)
+    read = PartsReader(parts.shipped, *shown_for_views(transform, transform.interpolation))
+    resident = fits_decoded(read, config, listener)
     if not (resident or parts.workers_can_reopen):
         raise DataError("data= from Python is too large to keep decoded; write it to an image folder and name that")
     # a data set from Python may hold what cannot be forked; while others decode, this process only waits
     workers = worker_count(config.loader_workers, spare=0) if parts.workers_can_reopen else 0
-    path, hashes, corrupt = decode_all(read, parts.identity, resident, config.cache_dir, workers, listener)
-    skipped = _judge_corrupt(read, corrupt, config)
-    keys = np.delete(image_keys(hashes), corrupt)
-    splits = _without(make_splits(_intact(parts, set(corrupt)), keys), len(read), corrupt)
-    copies = copies_of_training(splits, parts, hashes, read.name)
-    return _write(config, parts, transform, splits, path, fingerprint(hashes), skipped, copies)
+    known = decode_all(read, parts.identity, resident, config.cache_dir, workers, listener)
+    skipped = judge_corrupt(read, known.corrupt, config)
+    keys = np.delete(image_keys(known.hashes), known.corrupt)
+    splits = indices_of_all(make_splits(intact_parts(parts, set(known.corrupt)), keys), len(read), known.corrupt)
+    copies = copies_of_training(splits, parts, known.hashes, read.name)
+    whole = _fingerprint(parts, transform, splits, known)
+    centres = None
+    if not resident:
+        shown = Shown(store_size(transform), transform.interpolation, transform.image_size)
+        clean = PartsReader(parts.shipped, *shown)
+        centres = keep_centres(clean, splits.val, splits.test, whole, workers, config, listener)
+    return _write(config, parts, transform, splits, known, whole, centres, skipped, copies)
 
 
-def _is_resident(read: PartsReader, config: SearchConfig, listener: Listener) -> bool:
-    """Whether the images are few enough to be kept decoded; the listener is told which way they go, and why."""
-    total, size = len(read), len(read) * 3 * read.size * read.size
-    room, of_what = _room(config, size)
-    if size <= room:
-        listener.note(f"{total:,} images are decoded once and kept in memory-mapped form ({_amount(size)})")
-        return True
-    who = "the training process decodes them"
-    if workers := worker_count(config.loader_workers):
-        who = f"{workers} worker process{'es decode' if workers > 1 else ' decodes'} them while training"
-    listener.note(
-        f"{total:,} images would take {_amount(size)} decoded, more than {of_what} ({named('resident_gb')}): {who}"
-    )
-    return False
-
-
-def _room(config: SearchConfig, size: int) -> tuple[float, str]:
-    """Bytes that decoded images may take, and what that is; those of this size that are there already may stay."""
-    if config.resident_gb is not None:
-        return config.resident_gb * 1e9, f"the {config.resident_gb:g} GB that were allowed"
-    memory, disk = available_memory(), free_disk(config.cache_dir)
-    if any(array.stat().st_size >= size for array in (config.cache_dir / "images").glob("*/images.npy")):
-        disk = max(disk, 2 * size)
-    which, free = ("memory", memory) if memory < disk else ("disk", disk)
-    return RESIDENT_SHARE * free, f"half of the {_amount(free)} of free {which}"
-
-
-def _amount(size: float) -> str:
-    """Bytes in words: 38 MB, 252 GB."""
-    return f"{size / 1e6:.3g} MB" if size < 1e9 else f"{size / 1e9:.3g} GB"
+def _fingerprint(parts: Parts, transform: Transform, splits: Splits, known: Known) -> str:
+    """Of the task with all its labels."""
+    arrays = splits.labels, splits.train, splits.val, splits.test
+    content = content_of(known.hashes, known.shapes)
+    return digest(content, transform, *parts.classes, *(digest(array.tobytes()) for array in arrays))
 
 
 def choose_transform(config: SearchConfig, parts: Parts, teacher_input: int, trained: bool = False) -> Transform:
@@ -148,96 +164,21 @@ def choose_transform(config: SearchConfig, parts: Parts, teacher_input: int, tra
 
 def open_task(folder: Path, device: str = "cpu", loader_workers: int | None = None) -> TaskData:
     """A prepared task, its images on `device`; `loader_workers` decode them where they are not kept decoded."""
-    task, stored = _read_task(folder)
-    arrays = _read_arrays(folder / "arrays.npz")
+    task, stored = read_task(folder)
+    arrays = read_arrays(folder / "arrays.npz", NEEDED)
     labels, train, val, test = (arrays[name] for name in ("labels", "train", "val", "test"))
     hidden = arrays.get("hidden")
-    images = _open_images(folder, stored, task, device, loader_workers)
+    shown = shown_for_views(task.transform, task.transform.interpolation)
+    images = open_images(folder, task, stored, shown, arrays.get("shapes"), device, loader_workers)
+    centres: Sequence[Centres] = ()
+    if stored["centres"] is not None and "centres" in arrays:
+        centres = (KeptCentres((folder / stored["centres"]).resolve(), device, arrays["centres"]),)
+    data = TaskData(task, folder, images, labels, train, val, test, centres=centres)
     if hidden is None:
-        return TaskData(task, folder, images, labels, train, val, test)
+        return data
     seen = labels.copy()
     seen[hidden] = UNLABELLED
-    return TaskData(task, folder, images, seen, train, val, test, all_labels=labels)
-
-
-def _read_task(folder: Path) -> tuple[Task, dict[str, str | None]]:
-    """A prepared task, and where its images are; raises CacheError where task.json is damaged."""
-    path = folder / "task.json"
-    content = read_cache_json(path)
-    try:
-        images = content["images"]
-        return Task.model_validate(content["task"]), {name: images[name] for name in ("array", "data_dir")}
-    except (LookupError, TypeError, ValueError):
-        raise damaged_in_cache(path, "it describes no task") from None
-
-
-def _read_arrays(path: Path) -> dict[str, Indices]:
-    """Labels and splits of a prepared task; raises CacheError where they are damaged."""
-    try:
-        with np.load(path) as arrays:
-            read = {name: arrays[name] for name in arrays.files}
-    except (OSError, EOFError, LookupError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise damaged_in_cache(path, type(error).__name__) from None
-    if missing := {"labels", "train", "val", "test"} - read.keys():
-        raise damaged_in_cache(path, f"{min(missing)} is missing")
-    return read
-
-
-def _open_images(
-    folder: Path, images: dict[str, str | None], task: Task, device: str, loader_workers: int | None
-) -> ImageStore:
-    if images["array"] is not None:
-        return ResidentImages((folder / images["array"]).resolve(), device)
-    size, interpolation = store_size(task.transform), task.transform.interpolation
-    if (folder / PATHS).exists():
-        return StreamedImages(FileReader(folder / PATHS, folder / STAMPS, size, interpolation), device, loader_workers)
-    parts = read_parts(task.data, Path(d) if (d := images["data_dir"]) else None)
-    return StreamedImages(PartsReader(parts.shipped, size, interpolation), device, loader_workers)
-
-
-def _judge_corrupt(read: PartsReader, corrupt: list[int], config: SearchConfig) -> tuple[str, ...]:
-    names = [escaped(read.name(i)) for i in corrupt]
-    if names and config.on_corrupt == "refuse":
-        more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
-        raise DataError(
-            f"{names[0]}{more} in {config.data} cannot be read as an image{_why(read, corrupt[0])}; repair or remove "
-            f"it, or add {set_to('on_corrupt', 'skip')}"
-        )
-    return tuple(names)
-
-
-def _why(read: PartsReader, index: int) -> str:
-    try:
-        read(index)
-    except UNREADABLE as error:
-        return f" ({' '.join(str(error).split())})"
-    return ""  # mended meanwhile
-
-
-def _intact(parts: Parts, corrupt: set[int]) -> Parts:
-    """The same parts without corrupt images."""
-    if not corrupt:
-        return parts
-    start = 0
-    kept: dict[str, Any] = {}
-    for name in ("train", "val", "test", "unlabelled"):
-        part: Part | None = getattr(parts, name)
-        if part is None:
-            continue
-        own = [i for i in range(len(part)) if start + i not in corrupt]
-        kept[name] = Part([part.names[i] for i in own], part.labels[own], part.read)
-        start += len(part)
-    return replace(parts, **kept)
-
-
-def _without(splits: Splits, total: int, corrupt: list[int]) -> Splits:
-    """Indices into all images again, where the splits were made without the corrupt ones."""
-    if not corrupt:
-        return splits
-    kept = np.setdiff1d(np.arange(total), corrupt)
-    labels = np.zeros(total, dtype=np.int64)
-    labels[kept] = splits.labels
-    return replace(splits, labels=labels, train=kept[splits.train], val=kept[splits.val], test=kept[splits.test])
+    return replace(data, labels=seen, all_labels=labels)
 
 
 def _write(
@@ -245,17 +186,26 @@ def _write(
     parts: Parts,
     transform: Transform,
     splits: Splits,
-    path: Path | None,
-    content: str,
+    known: Known,
+    whole: str,
+    centres: tuple[Path, Indices] | None,
     skipped: tuple[str, ...],
     copies: tuple[Copies, ...],
 ) -> Path:
-    arrays = {"labels": splits.labels, "train": splits.train, "val": splits.val, "test": splits.test}
-    whole = digest(content, transform, *parts.classes, *(digest(array.tobytes()) for array in arrays.values()))
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "labels": splits.labels,
+        "train": splits.train,
+        "val": splits.val,
+        "test": splits.test,
+    }
     hidden = _hidden(splits, config.label_fraction)
     own = digest(whole, digest(hidden.tobytes())) if len(hidden) else whole
     if len(hidden):
         arrays["hidden"] = hidden
+    if known.shapes is not None:
+        arrays["shapes"] = known.shapes
+    if centres is not None:
+        arrays["centres"] = centres[1]
     task = Task(
         data=parts.data,
         fingerprint=own,
@@ -270,27 +220,21 @@ def _write(
         copies=copies,
         labelled=int((splits.labels[splits.train] != UNLABELLED).sum()) - len(hidden),
         unhidden_fingerprint=whole if len(hidden) else None,
+        native_size=parts.native_size,
     )
     folder = config.cache_dir / "tasks" / own
     mend(folder)
     make_folder(folder)
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    write_bytes(folder / "arrays.npz", buffer.getvalue())
-    if path is None and parts.train.paths is not None:
-        _write_files(folder, parts)
-    array = None if path is None else f"../../images/{path.parent.name}/{path.name}"
-    images = {"array": array, "data_dir": str(config.data_dir.absolute()) if config.data_dir else None}
+    write_arrays(folder / "arrays.npz", arrays)
+    if known.path is None:
+        write_file_list(folder, parts)
+    images = {
+        "array": in_cache(known.path),
+        "centres": in_cache(centres[0] if centres else None),
+        "data_dir": str(config.data_dir.absolute()) if config.data_dir else None,
+    }
     write_text(folder / "task.json", json.dumps({"task": task.model_dump(mode="json"), "images": images}, indent=2))
     return folder
-
-
-def _write_files(folder: Path, parts: Parts) -> None:
-    """Where the images are and what tells that they have changed."""
-    write_bytes(folder / PATHS, b"".join(part.paths.text.tobytes() for part in parts.shipped if part.paths is not None))
-    buffer = io.BytesIO()
-    np.save(buffer, np.concatenate([part.stamps for part in parts.shipped if part.stamps is not None]))
-    write_bytes(folder / STAMPS, buffer.getvalue())
 
 
 def _hidden(splits: Splits, fraction: float | None) -> Indices:
@@ -302,12 +246,11 @@ def _hidden(splits: Splits, fraction: float | None) -> Indices:
 
 
 def cache_folders(task_folder: Path) -> list[Path]:
-    """What a task keeps in the cache: its own folder, and that of its decoded images where there is one."""
-    images = decoded_images(task_folder)
-    return [task_folder] if images is None else [task_folder, images.parent]
+    """What a task keeps in the cache: its own folder, and those of decoded images."""
+    return [task_folder, *(path.parent for path in decoded_images(task_folder))]
 
 
-def decoded_images(task_folder: Path) -> Path | None:
-    """The array of a task's decoded images; None where they are read from their files."""
-    array = _read_task(task_folder)[1]["array"]
-    return None if array is None else (task_folder / array).resolve()
+def decoded_images(task_folder: Path) -> list[Path]:
+    """The arrays of a task's decoded images: of all of them, or of those that it evaluates with."""
+    stored = read_task(task_folder)[1]
+    return [(task_folder / path).resolve() for name in ("array", "centres") if (path := stored[name]) is not None]

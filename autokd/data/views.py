@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from autokd.data.augmentations import erase, jitter_colour
+from autokd.data.shapes import Shapes, lengths, lies
 from autokd.data.trivial_augment import trivial_augment
 from autokd.records import Transform
 
@@ -27,13 +28,13 @@ RATIO = (3 / 4, 4 / 3)
 PLACE, COLOUR, ERASE, TRIVIAL = slice(0, 5), slice(5, 8), slice(8, 13), slice(13, 16)
 
 
-def store_size(transform: Transform) -> int:
-    """Pixels a side at which images are stored: resized crops need a margin, as 256 for 224.
+def store_size(transform: Transform, shown_size: int | None = None) -> int:
+    """Pixels of the shorter side at which images are stored: resized crops need a margin, as 256 for 224.
 
     The margin is an even number of pixels on each side: cutting the stored square and then its centre rounds like
     cutting the centre at once, which is what an exported student's preprocessing does.
     """
-    size = transform.image_size
+    size = shown_size or transform.image_size
     return size if transform.crop == "padded" else size + max(1, size // 28) * 4
 
 
@@ -57,14 +58,28 @@ def _mix(z: npt.NDArray[np.uint64] | np.uint64) -> npt.NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-def make_view(images: Tensor, indices: npt.NDArray[np.int64], transform: Transform, seed: int, view: int) -> Tensor:
+def make_view(
+    images: Tensor,
+    indices: npt.NDArray[np.int64],
+    transform: Transform,
+    seed: int,
+    view: int,
+    shapes: Shapes | None = None,
+    size: int | None = None,
+) -> Tensor:
     """One view of each image.
 
-    images: uint8 [n, 3, H, H] as stored, on any device; indices: int64 [n], the images' own numbers.
+    images: uint8 [n, 3, L, H] as stored, on any device; indices: int64 [n], the images' own numbers; shapes: [n, 2],
+    None where all images of the task are squares; size: pixels a side in which the view is shown, from images that
+    are stored for it; None: the transform's own.
     Returns float32 [n, 3, S, S] in 0 to 1, channels last, on the device of `images`.
     """
+    size = size or transform.image_size
     numbers = uniforms(seed, view, indices, TRIVIAL.stop)
-    cropped = (_shifted if transform.crop == "padded" else _resized)(images, numbers[:, PLACE], transform)
+    if transform.crop == "padded":
+        cropped = _shifted(images, numbers[:, PLACE], transform, size)
+    else:
+        cropped = _resized(images, numbers[:, PLACE], transform, shapes, size)
     if transform.colour > 0:
         cropped = jitter_colour(cropped, numbers[:, COLOUR], transform.colour)
     if transform.trivial_augment:
@@ -74,11 +89,29 @@ def make_view(images: Tensor, indices: npt.NDArray[np.int64], transform: Transfo
     return cropped
 
 
-def clean_view(images: Tensor, transform: Transform) -> Tensor:
+def clean_view(images: Tensor, transform: Transform, shapes: Shapes | None = None) -> Tensor:
     """The centre of each image, without randomness; shapes as in `make_view`."""
-    margin = (images.shape[-1] - transform.image_size) // 2
-    centre = images[..., margin : margin + transform.image_size, margin : margin + transform.image_size]
-    return centre.to(memory_format=torch.channels_last).float().div_(255)
+    size = transform.image_size
+    margin = (images.shape[-1] - size) // 2
+    if shapes is None:
+        centre = images[..., margin : margin + size, margin : margin + size]
+    else:
+        tops = np.rint((lengths(shapes) - size) / 2).astype(np.int64)  # as in torchvision's CenterCrop
+        rows = torch.from_numpy(tops[:, None] + np.arange(size)).to(images.device)
+        which = torch.arange(len(images), device=images.device)[:, None]
+        standing = images[which, :, rows, margin : margin + size].transpose(1, 2)
+        centre = torch.where(_lying(shapes, images.device), standing.transpose(2, 3), standing)
+    return to_floats(centre)
+
+
+def to_floats(images: Tensor) -> Tensor:
+    """uint8 [n, 3, S, S] as float32 in 0 to 1, channels last."""
+    return images.to(memory_format=torch.channels_last).float().div_(255)
+
+
+def _lying(shapes: Shapes, device: torch.device) -> Tensor:
+    """Which images are wide ones that are stored standing: bool [n, 1, 1, 1]."""
+    return torch.from_numpy(lies(shapes)).to(device).view(-1, 1, 1, 1)
 
 
 def normalise(view: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
@@ -96,9 +129,10 @@ def _constants(mean: tuple[float, ...], std: tuple[float, ...], device: torch.de
     return scale, shift
 
 
-def _shifted(images: Tensor, numbers: npt.NDArray[np.float64], transform: Transform) -> Tensor:
-    size, reach = transform.image_size, transform.image_size // SHIFT
-    offsets = np.floor(numbers[:, :2] * (2 * reach + 1)).astype(np.int64) - reach
+def _shifted(images: Tensor, numbers: npt.NDArray[np.float64], transform: Transform, size: int) -> Tensor:
+    reach = transform.image_size // SHIFT
+    pixels_of_own = np.floor(numbers[:, :2] * (2 * reach + 1)) - reach
+    offsets = np.rint(pixels_of_own * (size / transform.image_size)).astype(np.int64)
     pixels = np.arange(size)
     rows = _reflect(pixels[None, :] + offsets[:, :1], size)
     columns = _reflect(pixels[None, :] + offsets[:, 1:], size)
@@ -118,22 +152,55 @@ def _reflect(positions: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int6
     return np.where(positions >= size, 2 * (size - 1) - positions, positions)
 
 
-def _resized(images: Tensor, numbers: npt.NDArray[np.float64], transform: Transform) -> Tensor:
+def _resized(
+    images: Tensor, numbers: npt.NDArray[np.float64], transform: Transform, shapes: Shapes | None, size: int
+) -> Tensor:
     """Random resized crop (Szegedy 2014) by an affine grid: area and aspect ratio drawn, then the place."""
-    area = MIN_AREA + (1 - MIN_AREA) * numbers[:, 0]
-    ratio = np.exp(np.log(RATIO[0]) + (np.log(RATIO[1]) - np.log(RATIO[0])) * numbers[:, 1])
-    width, height = np.minimum(np.sqrt(area * ratio), 1.0), np.minimum(np.sqrt(area / ratio), 1.0)
-    mirror = np.where(numbers[:, 4] < 0.5, -1.0, 1.0) if transform.flip else np.ones(len(numbers))
-    theta = np.zeros((len(numbers), 2, 3))
-    theta[:, 0, 0], theta[:, 1, 1] = width * mirror, height
-    theta[:, 0, 2] = (1 - width) * (2 * numbers[:, 2] - 1)
-    theta[:, 1, 2] = (1 - height) * (2 * numbers[:, 3] - 1)
-    size = transform.image_size
+    theta = _crop_boxes(numbers, transform, 1.0 if shapes is None else shapes[:, 0] / shapes[:, 1])
+    if shapes is not None:
+        share = lengths(shapes) / images.shape[2]
+        _stand(theta, lies(shapes), share)
     grid = F.affine_grid(
         torch.from_numpy(theta).to(images.device, torch.float32),
         [len(images), 3, size, size],
         align_corners=False,
     )
-    source = images.to(memory_format=torch.channels_last).float().div_(255)
-    crop = F.grid_sample(source, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    if shapes is not None:
+        last = torch.from_numpy(2 * share - 1 - 1 / images.shape[2]).to(images.device, torch.float32)
+        grid[..., 1] = torch.minimum(grid[..., 1], last.view(-1, 1, 1))  # what lies below an image is not of it
+    crop = F.grid_sample(to_floats(images), grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     return crop.contiguous(memory_format=torch.channels_last)
+
+
+def _crop_boxes(
+    numbers: npt.NDArray[np.float64], transform: Transform, tallness: float | npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """The affine maps [n, 2, 3] from a crop onto its picture, both from -1 to 1; tallness: height / width [n].
+
+    Area and aspect ratio are those of the crop in the picture. A crop that would be longer than its picture is cut to
+    it, and then made narrower where its aspect ratio would leave RATIO.
+    """
+    area = MIN_AREA + (1 - MIN_AREA) * numbers[:, 0]
+    ratio = np.exp(np.log(RATIO[0]) + (np.log(RATIO[1]) - np.log(RATIO[0])) * numbers[:, 1])
+    width = np.minimum(np.sqrt(area * ratio * tallness), 1.0)
+    height = np.minimum(np.sqrt(area / (ratio * tallness)), 1.0)
+    width, height = (
+        np.minimum(width, RATIO[1] * height * tallness),
+        np.minimum(height, width / (RATIO[0] * tallness)),
+    )
+    mirror = np.where(numbers[:, 4] < 0.5, -1.0, 1.0) if transform.flip else np.ones(len(numbers))
+    theta = np.zeros((len(numbers), 2, 3))
+    theta[:, 0, 0], theta[:, 1, 1] = width * mirror, height
+    theta[:, 0, 2] = (1 - width) * (2 * numbers[:, 2] - 1)
+    theta[:, 1, 2] = (1 - height) * (2 * numbers[:, 3] - 1)
+    return theta
+
+
+def _stand(theta: npt.NDArray[np.float64], lying: npt.NDArray[np.bool_], share: npt.NDArray[np.float64]) -> None:
+    """Affine maps onto upright pictures become maps onto these as stored, standing at the top of a longer array.
+
+    share: of the array's length that a picture has.
+    """
+    theta[lying] = theta[lying, ::-1]
+    theta[:, 1] *= share[:, None]
+    theta[:, 1, 2] += share - 1

@@ -11,7 +11,7 @@ from autokd.pipeline.candidates import Found, find_candidates
 from autokd.pipeline.disk import Disk, disk_of
 from autokd.pipeline.services import Parts, Prepared
 from autokd.progress import Listener, Silent
-from autokd.records import Candidate, CostModel, CostPrediction, LeftOut, Reading, Record, Task, Teacher
+from autokd.records import Candidate, CostModel, CostPrediction, LeftOut, Preprocessing, Reading, Record, Task, Teacher
 
 if TYPE_CHECKING:
     from torch import nn
@@ -59,15 +59,17 @@ def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = 
     data = _data(config, parts, listener)
     folder, task = data.folder, data.task
     config = config.sized(task.train)
-    model = _teacher_model(config, parts, task)
-    teacher = _untrained_teacher(config, model, task)
+    own = _own_preprocessing(config, parts, task)
+    size = own.image_size if own else task.transform.image_size
+    model = _teacher_model(config, parts, task, size)
+    teacher = _untrained_teacher(config, model, size, own)
     listener.stage("Cost and candidates")
     cost_model = parts.cost_model(config, task.transform.image_size)
     prepared = Prepared(task, folder, teacher, {})
     found = find_candidates(prepared, config, parts, cost_model, listener)
     listener.stage("Timing")
     given = parts.teacher is not None or _is_given(config, task)
-    stages = _stages(config, data, model, found, cost_model, given)
+    stages = _stages(config, data, model, size, found, cost_model, given)
     disk = disk_of(config, folder, task, model, found.candidates, trained_here=not given, edges=found.edges)
     return Estimate(
         task=task,
@@ -96,15 +98,21 @@ def _data(config: SearchConfig, parts: Parts, listener: Listener) -> TaskData:
     return open_task(folder)
 
 
-def _teacher_model(config: SearchConfig, parts: Parts, task: Task) -> nn.Module:
+def _own_preprocessing(config: SearchConfig, parts: Parts, task: Task) -> Preprocessing | None:
+    from autokd.teacher.preprocessing import own_preprocessing
+
+    return own_preprocessing(config, parts.teacher if parts.teacher is not None else config.teacher, task)
+
+
+def _teacher_model(config: SearchConfig, parts: Parts, task: Task, size: int) -> nn.Module:
     from autokd.zoo.build import build
 
     if parts.teacher is not None:
         return parts.teacher
-    return build(config.teacher, len(task.classes), task.transform.image_size)
+    return build(config.teacher, len(task.classes), size)
 
 
-def _untrained_teacher(config: SearchConfig, model: nn.Module, task: Task) -> Teacher:
+def _untrained_teacher(config: SearchConfig, model: nn.Module, size: int, own: Preprocessing | None) -> Teacher:
     """The teacher's size; what only its weights could tell stays not a number."""
     from autokd.zoo.count import module_macs
     from autokd.zoo.served_form import served_parameters
@@ -114,18 +122,19 @@ def _untrained_teacher(config: SearchConfig, model: nn.Module, task: Task) -> Te
         weights="not loaded for an estimate",
         fingerprint="",
         parameters=served_parameters(model),
-        macs=module_macs(model, task.transform.image_size),
+        macs=module_macs(model, size),
         val_accuracy=float("nan"),
         test_accuracy=float("nan"),
         temperature=float("nan"),
         seconds=0.0,
+        preprocessing=own,
         own_weights=False,
     )
 
 
 def _is_given(config: SearchConfig, task: Task) -> bool:
     """Whether the teacher's weights are used as they come."""
-    from autokd.teacher.prepare import teacher_is_given
+    from autokd.teacher.origin import teacher_is_given
 
     return teacher_is_given(config, len(task.classes))
 
@@ -134,11 +143,13 @@ def _stages(
     config: SearchConfig,
     data: TaskData,
     model: nn.Module,
+    teacher_size: int,
     found: Found,
     cost_model: CostModel,
     given: bool,
 ) -> tuple[Stage, ...]:
-    from autokd.teacher.prepare import teacher_epochs, weights_mode
+    from autokd.teacher.origin import weights_mode
+    from autokd.teacher.prepare import teacher_epochs
     from autokd.teacher.train import all_epochs
     from autokd.tune.finalists import most_trainings
 
@@ -148,7 +159,7 @@ def _stages(
     if not (trials and epochs and seeds and finalists):
         raise ConfigError("an estimate needs trials, epochs, seeds and finalists; leave them out to take the defaults")
     task, taught = data.task, len(data.unhidden().train)
-    teacher_step, student_step = _step_seconds(config, task, model, candidates)
+    teacher_step, student_step = _step_seconds(config, task, model, teacher_size, candidates)
     from_scratch = weights_mode(config) == "scratch"
     passes = 0 if given else all_epochs(teacher_epochs(config, from_scratch), not from_scratch) * taught
     distilled, direct = task.train, _direct_images(task, config.batch_size or task.train)
@@ -196,7 +207,7 @@ def _direct_images(task: Task, batch_size: int) -> int:
 
 
 def _step_seconds(
-    config: SearchConfig, task: Task, model: nn.Module, candidates: Sequence[Candidate]
+    config: SearchConfig, task: Task, model: nn.Module, teacher_size: int, candidates: Sequence[Candidate]
 ) -> tuple[float, float]:
     """Training seconds of an image: of the teacher, and the mean over candidates.
 
@@ -211,7 +222,7 @@ def _step_seconds(
     from autokd.zoo.build import build
 
     size, batch, device = task.transform.image_size, config.batch_size or 64, resolve_device(config.device)
-    teacher = training_seconds_per_image(copy.deepcopy(model), size, batch, device)
+    teacher = training_seconds_per_image(copy.deepcopy(model), teacher_size, batch, device)
     costs = sorted({c.reading.cost_usd_per_1k.mean: c.student for c in candidates}.items())
     timed: dict[float, float] = {}
     for i in range(TIMED_STUDENTS if costs else 0):

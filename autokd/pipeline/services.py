@@ -44,6 +44,12 @@ class Prepared:
     ready: ReadyTeacher | None = None
     hold: Hold | None = None  # on what the run uses of the cache
 
+    @property
+    def teacher_size(self) -> int:
+        """Pixels a side of the teacher's images."""
+        own = self.teacher.preprocessing
+        return own.image_size if own is not None else self.task.transform.image_size
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -79,7 +85,9 @@ class Parts:
 
         from autokd.cache.locks import Hold
         from autokd.data.task import cache_folders, open_task, prepare_task
+        from autokd.data.teacher_views import look_as_teacher, teacher_arrays
         from autokd.teacher.prepare import input_size, prepare_teacher
+        from autokd.teacher.preprocessing import own_preprocessing
         from autokd.training.device import leave_device, resolve_device, use_device
 
         device = use_device(resolve_device(config.device))
@@ -88,7 +96,11 @@ class Parts:
         hold = Hold(*cache_folders(folder))
         data = open_task(folder, device, config.loader_workers)
         sized = config.sized(len(data.train))
-        ready = prepare_teacher(sized, data, device, listener, self.teacher)
+        own = own_preprocessing(config, source, data.task)
+        look_as_teacher(config, folder, own, listener, self.pair)
+        for array in teacher_arrays(folder, own):
+            hold.add(array.parent)
+        ready = prepare_teacher(sized, data, device, listener, self.teacher, own)
         arrays = {
             "train": data.train,
             "val": data.val,
@@ -128,9 +140,9 @@ class Parts:
                 import copy
 
                 return served_form(copy.deepcopy(self.teacher))
-            return served_form(build(name, classes, prepared.task.transform.image_size))
+            return served_form(build(name, classes, prepared.teacher_size if name == teacher else model.image_size))
 
-        return MeasuredMeter(teacher, builder, model, config.max_latency_ms)
+        return MeasuredMeter(teacher, builder, model, config.max_latency_ms, prepared.teacher_size)
 
     def soft_labels(
         self,
@@ -145,15 +157,17 @@ class Parts:
         settled: what an interrupted session of this run had of them, which is kept to.
         """
         from autokd.data.task import open_task
+        from autokd.data.teacher_views import as_teacher_sees
         from autokd.soft_labels.write import seconds_since, write_soft_labels
         from autokd.training.device import leave_device, resolve_device
 
         assert prepared.ready is not None and config.epochs is not None  # noqa: S101
         device = resolve_device(config.device)
         data = open_task(prepared.task_folder, device, config.loader_workers)
+        own = prepared.ready.record.preprocessing
         labels = write_soft_labels(
             prepared.ready,
-            data,
+            as_teacher_sees(data, own, device, config.loader_workers),
             config.epochs,
             views_seed(config),
             config.cache_dir,
@@ -183,7 +197,8 @@ class Parts:
         live = None
         if labels.live:
             assert prepared.ready is not None  # noqa: S101
-            live = LiveTeacher.of(prepared.ready.model, prepared.ready.normalisation)
+            ready = prepared.ready
+            live = LiveTeacher.of(ready.model, ready.normalisation, ready.record.preprocessing)
             if config.engine == "ray" or worker_count(config) > 1:
                 live.check_can_travel()
         return TrainingFactory(

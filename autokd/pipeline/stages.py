@@ -103,9 +103,10 @@ def prepare(run: Run, config: SearchConfig, parts: Parts, listener: Listener) ->
         listener.note(remark)
     if task.skipped:
         listener.note(f"{len(task.skipped)} unreadable images were skipped (first: {task.skipped[0]}).")
+    sees = f" at {teacher.preprocessing.words}" if teacher.preprocessing else ""
     listener.note(
         f"Teacher {teacher.name} ({teacher.weights}): {teacher.parameters / 1e6:.1f} M parameters, "
-        f"{teacher.val_accuracy:.1%} on validation."
+        f"{teacher.val_accuracy:.1%} on validation{sees}."
     )
     if not run.is_intact(TASK.name, TEACHER.name, EVIDENCE):
         TASK.write(run.path, task)

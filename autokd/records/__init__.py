@@ -53,7 +53,7 @@ from autokd.records.report import (
     SearchSummary,
 )
 from autokd.records.soft_labels import SoftLabelSet
-from autokd.records.task import Copies, Task, Teacher, Transform
+from autokd.records.task import Copies, Preprocessing, Task, Teacher, Transform
 from autokd.records.training import (
     Candidate,
     EpochReport,
@@ -107,6 +107,7 @@ __all__ = [
     "Option",
     "Options",
     "Policy",
+    "Preprocessing",
     "Proposal",
     "Quality",
     "Reading",

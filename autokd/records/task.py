@@ -19,6 +19,21 @@ class Transform(Record):
     erase: float = 0.0  # probability of random erasing
 
 
+class Preprocessing(Record):
+    """How a teacher that comes trained sees an image: the shorter side resized, then the centre cut out."""
+
+    image_size: int  # pixels a side of the centre
+    resized: int  # pixels of the shorter side; of both sides with `squash`
+    interpolation: Literal["bilinear", "bicubic"]
+    squash: bool = False  # resized to a square, whatever shape it has
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        how = "both sides" if self.squash else "the shorter side"
+        return f"{self.image_size} px, the centre after {how} is resized to {self.resized} px ({self.interpolation})"
+
+
 class Copies(Record):
     """Images of a part that are among the training images too, pixel by pixel."""
 
@@ -45,6 +60,7 @@ class Task(Record):
     copies: tuple[Copies, ...] = ()
     labelled: int | None = None  # training images whose label students see; None: all of them
     unhidden_fingerprint: str | None = None  # as it would be with no label hidden; None: none is
+    native_size: int | None = None  # pixels of the longer side, where all images have the same
 
     @property
     def unlabelled(self) -> int:
@@ -75,4 +91,5 @@ class Teacher(Record):
     test_accuracy: float
     temperature: float  # that calibrates it on validation data
     seconds: float  # device seconds spent on training it in this run; 0 when it was reused or given
+    preprocessing: Preprocessing | None = None  # its own; None: that of the students
     own_weights: bool  # came with weights that may have seen images of a test part cut from training

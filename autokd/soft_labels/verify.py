@@ -14,7 +14,7 @@ from autokd.cache.locks import Hold
 from autokd.cache.sealed import read_sealed
 from autokd.cache.soft_label_entry import About, View
 from autokd.data.task import TaskData, open_task
-from autokd.data.views import make_view
+from autokd.data.teacher_views import as_teacher_sees
 from autokd.errors import UsageError
 from autokd.precision import precision_of
 from autokd.progress import Listener
@@ -142,7 +142,7 @@ def _rebuilt(folder: Path, about: About, device: str) -> _Teacher | str:
     if not (task_folder / "task.json").exists():
         return f"its task {about.task} is no longer in {cache_dir / 'tasks'}"
     try:
-        data = open_task(task_folder, device)
+        data = as_teacher_sees(open_task(task_folder, device), about.preprocessing, device)
         data.images.take(data.train[:1])
         model = _model(cache_dir, about, data)
     except Exception as error:  # noqa: BLE001 - files that are gone, whatever the hub's library raises
@@ -154,7 +154,7 @@ def _rebuilt(folder: Path, about: About, device: str) -> _Teacher | str:
 
 def _model(cache_dir: Path, about: About, data: TaskData) -> nn.Module:
     """The teacher, with weights from the hub or from a file; a path into the cache is relative to it."""
-    size, classes = data.task.transform.image_size, len(data.task.classes)
+    size, classes = data.shown_size, len(data.task.classes)
     if about.source == "pretrained":
         return build(about.teacher, classes, size, pretrained=True)
     model = build(about.teacher, classes, size)
@@ -169,6 +169,6 @@ def _deviation(folder: Path, view: int, chunk: int, teacher: _Teacher) -> float:
     first, end = entry.layout.span(chunk)
     rows = first + np.sort(np.random.default_rng().permutation(end - first)[:ROWS])
     indices = teacher.data.train[rows]
-    images = make_view(teacher.data.images.take(indices), indices, teacher.data.task.transform, teacher.seed, view)
+    images = teacher.data.view(teacher.data.images.take(indices), indices, teacher.seed, view)
     stored = read_rows(folder, view, entry.layout, rows.tolist())
     return deviation(stored, teacher.running.scores(images), entry.layout)

@@ -20,7 +20,6 @@ from autokd.cache.locks import Hold, one_at_a_time, remove
 from autokd.cache.sealed import read_sealed, write_sealed
 from autokd.cache.soft_label_entry import About, Chunk, Layout, View
 from autokd.data.task import TaskData
-from autokd.data.views import make_view
 from autokd.files import digest
 from autokd.formatting import duration, file_size
 from autokd.machine import Stopwatch
@@ -108,6 +107,7 @@ def _key(teacher: ReadyTeacher, data: TaskData, views_seed: int, device: str) ->
         precision_of(device),
         torch.__version__,
         timm.__version__,
+        *([own] if (own := teacher.record.preprocessing) is not None else []),
     )
 
 
@@ -188,6 +188,7 @@ class _Work:
             source=self.teacher.source,
             mean=mean,
             std=std,
+            preprocessing=record.preprocessing,
             data=task.data,
             task=task.fingerprint,
             images=self.layout.images,
@@ -236,5 +237,5 @@ class _Work:
         """The rows of each batch of training images."""
         groups = [self.data.train[first:end] for first, end in batches]
         for indices, stored in zip(groups, self.data.images.batches(groups), strict=True):
-            images = make_view(stored, indices, self.data.task.transform, self.views_seed, view)
+            images = self.data.view(stored, indices, self.views_seed, view)
             yield pack(self.running.scores(images), self.layout)

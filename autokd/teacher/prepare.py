@@ -15,11 +15,14 @@ from autokd.cache.locks import Hold, one_at_a_time
 from autokd.cache.sealed import read_sealed, write_sealed
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData
+from autokd.data.teacher_views import as_teacher_sees
 from autokd.errors import ConfigError, TeacherError, UsageError
 from autokd.files import digest, make_folder
 from autokd.naming import named, set_to
 from autokd.progress import Listener
-from autokd.records import Recipe, Record, Teacher
+from autokd.records import Preprocessing, Recipe, Record, Teacher
+from autokd.teacher.origin import teacher_is_given, weights_mode
+from autokd.teacher.preprocessing import stored_configuration
 from autokd.teacher.sanity_check import check_teacher
 from autokd.teacher.train import SEED, TeacherTraining
 from autokd.training.evaluate import Normalisation, accuracy, calibrating_temperature, predict
@@ -53,6 +56,7 @@ class _Origin:
     seconds: float
     own: bool
     source: str = ""
+    stats: Normalisation | None = None  # None: those of the model itself
 
 
 class Kept(Record):
@@ -84,18 +88,22 @@ def check_weights(config: SearchConfig) -> None:
         raise TeacherError(f"{set_to('teacher_weights', mode)} is not a file; name one, or use pretrained or scratch")
 
 
-def weights_mode(config: SearchConfig) -> str:
-    """`scratch`, `pretrained` or a file's path: as asked, else scratch for the digits and pretrained for other data."""
-    return config.teacher_weights or ("scratch" if config.data == "digits" else "pretrained")
-
-
 def prepare_teacher(
-    config: SearchConfig, data: TaskData, device: str, listener: Listener, given: nn.Module | None = None
+    config: SearchConfig,
+    data: TaskData,
+    device: str,
+    listener: Listener,
+    given: nn.Module | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> ReadyTeacher:
-    """Obtain the teacher and verify it on validation data; raises TeacherError where it cannot be trusted."""
+    """Obtain the teacher and verify it on validation data; raises TeacherError where it cannot be trusted.
+
+    preprocessing: its own, where it comes trained and has one; see `own_preprocessing`.
+    """
+    data = as_teacher_sees(data, preprocessing, device, config.loader_workers)
     origin = _given(given, data) if given is not None else _obtain(config, data, device, listener)
     model = origin.model.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
-    stats = normalisation_of(model)
+    stats = origin.stats or normalisation_of(model)
     val_logits = predict(model, data, data.val, stats, device)
     val_accuracy = check_teacher(config.teacher, val_logits, data.labels[data.val], origin.weights)
     test_logits = predict(model, data, data.test, stats, device)
@@ -104,11 +112,12 @@ def prepare_teacher(
         weights=origin.weights,
         fingerprint=weights_fingerprint(model),
         parameters=served_parameters(model),
-        macs=module_macs(model, data.task.transform.image_size),
+        macs=module_macs(model, data.shown_size),
         val_accuracy=val_accuracy,
         test_accuracy=accuracy(test_logits, data.labels[data.test]),
         temperature=calibrating_temperature(val_logits, data.labels[data.val]),
         seconds=origin.seconds,
+        preprocessing=preprocessing,
         own_weights=origin.own,
     )
     return ReadyTeacher(model, stats, record, val_logits, test_logits, origin.source)
@@ -122,7 +131,7 @@ def normalisation_of(model: nn.Module) -> Normalisation:
 
 
 def _given(model: nn.Module, data: TaskData) -> _Origin:
-    size, classes = data.task.transform.image_size, len(data.task.classes)
+    size, classes = data.shown_size, len(data.task.classes)
     model = copy.deepcopy(model).cpu().eval()
     try:
         with torch.inference_mode():
@@ -130,7 +139,7 @@ def _given(model: nn.Module, data: TaskData) -> _Origin:
     except REFUSALS as error:
         raise TeacherError(
             f"teacher= cannot take images [2, 3, {size}, {size}] ({reason(error)}); "
-            f"give {named('image_size')} or another module"
+            f"give {named('teacher_size')}, {named('image_size')} or another module"
         ) from None
     if not isinstance(scores, Tensor) or scores.shape != (2, classes):
         shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
@@ -140,7 +149,7 @@ def _given(model: nn.Module, data: TaskData) -> _Origin:
 
 def _obtain(config: SearchConfig, data: TaskData, device: str, listener: Listener) -> _Origin:
     mode, name = weights_mode(config), config.teacher
-    classes, size = len(data.task.classes), data.task.transform.image_size
+    classes, size = len(data.task.classes), data.shown_size
     if mode == "scratch":
         torch.manual_seed(SEED)
         model = build(name, classes, size)
@@ -151,7 +160,7 @@ def _obtain(config: SearchConfig, data: TaskData, device: str, listener: Listene
 
 
 def _pretrained(config: SearchConfig, data: TaskData, device: str, listener: Listener) -> _Origin:
-    name, classes, size = config.teacher, len(data.task.classes), data.task.transform.image_size
+    name, classes, size = config.teacher, len(data.task.classes), data.shown_size
     torch.manual_seed(SEED)
     try:
         model = build(name, classes, size, pretrained=True)
@@ -170,7 +179,7 @@ def _pretrained(config: SearchConfig, data: TaskData, device: str, listener: Lis
 
 
 def _from_file(config: SearchConfig, data: TaskData, device: str, listener: Listener, path: Path) -> _Origin:
-    name, classes, size = config.teacher, data.task.classes, data.task.transform.image_size
+    name, classes, size = config.teacher, data.task.classes, data.shown_size
     torch.manual_seed(SEED)
     model = build(name, len(classes), size)
     replaced = fit_state(model, read_state(path), head_names(model), name)
@@ -186,20 +195,12 @@ def _from_file(config: SearchConfig, data: TaskData, device: str, listener: List
             f"order ({', '.join(classes[:4])}, ...); rename the class folders so that their order fits the weights"
         )
     if teacher_is_given(config, len(classes)):
-        return _Origin(model, f"loaded from {path.name}", 0.0, own=True, source=str(path.resolve()))
+        stored, (mean, std) = stored_configuration(config), normalisation_of(model)
+        stats = stored.get("mean", mean), stored.get("std", std)
+        return _Origin(model, f"loaded from {path.name}", 0.0, own=True, source=str(path.resolve()), stats=stats)
     source = weights_fingerprint(model)
     tuned = _trained(config, data, device, listener, model, source, f"trained here from {path.name}")
     return replace(tuned, own=True)  # what the file was trained on is not known
-
-
-def teacher_is_given(config: SearchConfig, classes: int) -> bool:
-    """Whether the weights asked for are used as they are: a file's, or the hub's with a head of as many classes."""
-    if config.teacher_epochs:
-        return False
-    mode = weights_mode(config)
-    if mode == "pretrained":
-        return config.teacher_epochs is None and timm.get_pretrained_cfg(config.teacher).num_classes == classes
-    return mode != "scratch"
 
 
 def teacher_epochs(config: SearchConfig, from_scratch: bool) -> int:

@@ -40,7 +40,8 @@ def check_teacher(name: str, logits: Tensor, labels: Indices, origin: str) -> fl
 def _causes(logits: Tensor, labels: Indices, origin: str) -> str:
     if origin.startswith("trained"):
         return f"too few epochs or images (raise {named('teacher_epochs')}), or labels that do not fit the images"
-    causes = "weights that are missing or of another task, a head of another task, a normalisation of its own"
+    own = "a normalisation or an image size of its own"
+    causes = f"weights that are missing or of another task, a head of another task, {own}"
     renamed = _accuracy_with_best_order(logits, labels)
     if renamed > max(EXPLAINED_BY_ORDER, 2 * accuracy(logits, labels)):
         return (
@@ -48,8 +49,8 @@ def _causes(logits: Tensor, labels: Indices, origin: str) -> str:
             "naturally here (1, 2, 10), in torchvision by text (1, 10, 2); rename the folders to the weights' order"
         )
     return (
-        f"{causes}; compare {named('teacher')}, {named('teacher_weights')} and the class folders, "
-        f"or use {set_to('teacher_weights', 'scratch')}"
+        f"{causes}; compare {named('teacher')}, {named('teacher_weights')}, {named('teacher_size')} and the class "
+        f"folders, or use {set_to('teacher_weights', 'scratch')}"
     )
 
 

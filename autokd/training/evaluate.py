@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from autokd import metrics
 from autokd.data.image_store import Indices
 from autokd.data.task import TaskData
-from autokd.data.views import clean_view, normalise
+from autokd.data.views import normalise
 from autokd.precision import Precision
 from autokd.training.device import autocast
 from autokd.training.halving import Halves
@@ -32,16 +32,15 @@ def predict(
     precision: of autocast; None: that which the device gains from.
     """
 
-    def forward(images: Tensor) -> Tensor:
-        inputs = normalise(clean_view(images, data.task.transform), *normalisation)
+    def forward(views: Tensor) -> Tensor:
         with autocast(device, precision):
-            logits: Tensor = model(inputs)
+            logits: Tensor = model(normalise(views, *normalisation))
         return logits.float()
 
     was_training = model.training
     model.eval()
-    halves, groups = Halves(), [indices[start : start + BATCH] for start in range(0, len(indices), BATCH)]
-    logits = [halves.run(forward, images) for images in data.images.batches(groups)]
+    halves = Halves()
+    logits = [halves.run(forward, views) for views in data.clean_views(indices, BATCH)]
     model.train(was_training)
     return torch.cat(logits).cpu()
 

@@ -13,7 +13,7 @@ from torch.optim import AdamW, Optimizer
 
 from autokd.data.dataset import UNLABELLED
 from autokd.data.image_store import Indices
-from autokd.data.views import make_view, normalise
+from autokd.data.views import normalise
 from autokd.records import Recipe
 from autokd.training.device import autocast
 from autokd.training.losses import training_loss
@@ -126,7 +126,7 @@ def _loss(
 ) -> Tensor:
     data, recipe = training.data, training.recipe
     indices = data.train[positions]
-    view = make_view(stored, indices, data.task.transform, training.views_seed, place.view)
+    view = data.view(stored, indices, training.views_seed, place.view)
     labels, seen = _labels(data.labels[indices], training.device)
     soft = training.teacher.logits(place.view, positions, view) if training.teacher and recipe.alpha > 0 else None
     mix = draw_mix(recipe, view, training.seed, place.epoch, mixing)

@@ -11,6 +11,7 @@ from torch import nn
 
 from autokd.data.image_store import Indices
 from autokd.data.task import TaskData, decoded_images, open_task
+from autokd.data.teacher_views import as_teacher_sees, teacher_arrays
 from autokd.data.workers import worker_count
 from autokd.files import make_folder
 from autokd.machine import usable_cores
@@ -18,7 +19,7 @@ from autokd.records import EpochReport, SeedResult, SoftLabelSet
 from autokd.runs.arrays import Part, write_logits
 from autokd.runs.store import CHECKPOINT, RESULT, WEIGHTS, StoredFile
 from autokd.runs.tables import write_history
-from autokd.soft_labels.live_teacher import LiveTeacher
+from autokd.soft_labels.live_teacher import LiveTeacher, Views, views_at_own_size
 from autokd.soft_labels.read import SoftLabels, files_of
 from autokd.training.batches import batch_images, steps_per_epoch
 from autokd.training.compile_and_timing import Compilation, try_compile
@@ -66,9 +67,16 @@ class TrainingFactory:
     def files(self) -> list[Path]:
         """See WorkshopFactory."""
         files = [path for path in self.task_folder.iterdir() if not path.name.startswith(".")]
-        images = decoded_images(self.task_folder)
-        files += [images] if images else []
+        files += decoded_images(self.task_folder)
+        files += teacher_arrays(self.task_folder, self.live.preprocessing) if self.live is not None else []
         return [*files, *(files_of(self.soft_labels) if self.soft_labels is not None else []), *self.weights.values()]
+
+    def views_of_teacher(self, data: TaskData, device: str, loader_workers: int) -> Views | None:
+        """Of a live teacher with an image size of its own; None: it sees the students' views."""
+        own = self.live.preprocessing if self.live is not None else None
+        if own is None or own.image_size == data.shown_size:
+            return None
+        return views_at_own_size(as_teacher_sees(data, own, device, loader_workers), self.views_seed)
 
     def moved(self, to: Path) -> TrainingFactory:
         """See WorkshopFactory."""
@@ -96,7 +104,7 @@ class TrainingWorkshop:
         self._views = labels.cycle if labels else None
         self._teacher: TeacherLogits | None = None
         if factory.live is not None:
-            self._teacher = factory.live.on(device)
+            self._teacher = factory.live.on(device, factory.views_of_teacher(self._data, device, loader_workers))
         elif labels is not None:
             self._teacher = SoftLabels(Path(labels.folder), labels.views, device)
 

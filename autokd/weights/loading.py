@@ -77,11 +77,23 @@ def read_class_names(path: Path) -> tuple[str, ...] | None:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
         names = _parsed(metadata.get("label_names", ""))
-    config = path.parent / "config.json"
-    if names is None and config.is_file():
-        content = _parsed(config.read_text(encoding="utf-8", errors="replace"))
-        names = content.get("label_names") if isinstance(content, dict) else None
+    if names is None:
+        names = _config_json(path).get("label_names")
     return tuple(str(name) for name in names) if isinstance(names, list) else None
+
+
+def read_configuration(path: Path, architecture: str) -> dict[str, Any]:
+    """`pretrained_cfg` of a timm config.json next to the weights, if that is of this architecture; else empty."""
+    content = _config_json(path)
+    own = content.get("pretrained_cfg") if content.get("architecture") == architecture else None
+    return own if isinstance(own, dict) else {}
+
+
+def _config_json(path: Path) -> dict[str, Any]:
+    """What lies next to the weights; empty where that is nothing of timm's."""
+    config = path.parent / "config.json"
+    content = _parsed(config.read_text(encoding="utf-8", errors="replace")) if config.is_file() else None
+    return content if isinstance(content, dict) else {}
 
 
 def _parsed(text: str) -> Any:

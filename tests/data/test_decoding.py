@@ -56,15 +56,15 @@ def test_few_images_start_no_process(folder, tmp_path, monkeypatch):
 
 def test_a_streamed_look_is_remembered_and_a_resident_one_follows_it(folder, tmp_path):
     key = "the same data"
-    _, content, corrupt = decode_all(reader(folder), key, False, tmp_path, 0, Silent())
+    _, *found = decode_all(reader(folder), key, False, tmp_path, 0, Silent())
     listener = Recorder()
-    assert decode_all(reader(folder), key, False, tmp_path, 0, listener) == (None, content, corrupt)
+    assert decode_all(reader(folder), key, False, tmp_path, 0, listener) == (None, *found)
     assert not listener.steps
     path, *same = decode_all(reader(folder), key, True, tmp_path, 0, Silent())
-    assert same == [content, corrupt]
+    assert same == found
     assert path is not None
     assert np.load(path, mmap_mode="r").shape == (450, 3, 32, 32)
-    assert decode_all(reader(folder), key, False, tmp_path, 0, listener) == (None, content, corrupt)
+    assert decode_all(reader(folder), key, False, tmp_path, 0, listener) == (None, *found)
     assert not listener.steps
     assert path.exists()
 
@@ -107,7 +107,7 @@ from autokd.data.decoding import decode_all
 from autokd.progress import Silent
 
 class Slow:
-    size, interpolation = 8, "bicubic"
+    size, whole, how = 8, False, ()
     def __len__(self):
         return 10_000
     def __call__(self, index):

@@ -255,7 +255,7 @@ def test_which_way_the_images_go_is_said_with_its_reason(tmp_path):
     for limit, workers in ((4.0, 3), (0.0004, 3), (0.0004, 1), (0.0004, 0)):
         listener = Recorder()
         prepare_task(settings(data=str(root), resident_gb=limit, loader_workers=workers, image_size=32), 160, listener)
-        (said[limit, workers],) = listener.notes
+        said[limit, workers], *_ = listener.notes
     assert said[4.0, 3] == "180 images are decoded once and kept in memory-mapped form (0.553 MB)"
     start = "180 images would take 0.553 MB decoded, more than the 0.0004 GB that were allowed (resident_gb): "
     assert said[0.0004, 3] == start + "3 worker processes decode them while training"
@@ -270,9 +270,9 @@ def test_what_is_kept_decoded_follows_the_machine(tmp_path, monkeypatch, memory,
     for number in range(2):
         listener, cache = Recorder(), tmp_path / f"cache-{number}"
         prepare_task(settings(data=str(root), loader_workers=0, image_size=32, cache_dir=cache), 160, listener)
-        said += listener.notes
-        monkeypatch.setattr("autokd.data.task.available_memory", lambda: memory)
-        monkeypatch.setattr("autokd.data.task.free_disk", lambda _: disk)
+        said += listener.notes[:1]
+        monkeypatch.setattr("autokd.data.resident_plan.available_memory", lambda: memory)
+        monkeypatch.setattr("autokd.data.resident_plan.free_disk", lambda _: disk)
     assert said[0].startswith("180 images are decoded once and kept")
     assert f"more than half of the {what}" in said[1]
     assert ("free disk" in said[1]) is (disk < memory)

@@ -359,7 +359,7 @@ class Constant(nn.Module):
 class Blank:
     """An ImageStore of as many black images as are asked for."""
 
-    size = 8
+    size, shapes = 8, None
 
     def batches(self, groups):
         """See ImageStore."""

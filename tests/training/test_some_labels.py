@@ -152,7 +152,7 @@ def test_the_direct_arm_asks_for_no_other_image():
     asked = []
 
     class Asked:
-        size = DATA.images.size
+        size, shapes = DATA.images.size, None
 
         def take(self, indices):
             return DATA.images.take(indices)

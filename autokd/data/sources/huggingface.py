@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from autokd.data.dataset import Labels, Part, Parts, common_size
-from autokd.data.open_image import open_image
+from autokd.data.open_image import open_image, open_sides
 from autokd.data.sources.python_pair import part_labels
 from autokd.errors import DataError
 from autokd.files import digest
@@ -73,8 +71,13 @@ def _hf_part(dataset: Any, data: str, part: str, labels: Labels | None = None) -
     if labels is None:
         labels = part_labels(reader.iter_targets(), data)
 
-    def read(index: int) -> Image.Image:
+    def source(index: int) -> str | bytes:
         image = reader.dataset[index][reader.image_key] or {}  # timm's own way opens whatever lies at the path
-        return open_image(image.get("bytes") or image.get("path") or "")
+        return image.get("bytes") or image.get("path") or ""
 
-    return Part([f"{part} image {i}" for i in range(len(labels))], labels, read)
+    return Part(
+        [f"{part} image {i}" for i in range(len(labels))],
+        labels,
+        lambda i: open_image(source(i)),
+        measure=lambda i: open_sides(source(i)),
+    )

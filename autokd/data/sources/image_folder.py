@@ -13,7 +13,7 @@ import numpy as np
 from timm.utils.misc import natural_key
 
 from autokd.data.dataset import UNLABELLED, Labels, PackedNames, Part, Parts, common_size
-from autokd.data.open_image import Stamp, open_image
+from autokd.data.open_image import Stamp, open_image, open_sides
 from autokd.errors import DataError
 from autokd.files import digest
 from autokd.formatting import escaped
@@ -230,4 +230,4 @@ def _files(folders: Sequence[_Class], labels: Labels, data_root: Path) -> Part:
     paths = PackedNames(text)
     names = PackedNames(text, skip=len(os.path.join(data_root.absolute(), "")))  # noqa: PTH118
     stamps = np.frombuffer(b"".join(folder.stamps for folder in folders), dtype="<i8").reshape(-1, 2)
-    return Part(names, labels, lambda i: open_image(paths[i]), paths, stamps)
+    return Part(names, labels, lambda i: open_image(paths[i]), paths, stamps, lambda i: open_sides(paths[i]))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from autokd.records import CostModel, Report
+from autokd.records import CostModel, Report, Teacher
 from autokd.report import format as fmt
 from autokd.report.sections.policy import Pair, policy_pairs
 from autokd.report.table import Column, Table
@@ -34,7 +34,7 @@ def groups(report: Report) -> tuple[Group, ...]:
     return (
         Group("Data", tuple(_data(report.task))),
         Group("Teacher", _teacher(report)),
-        Group("Cost", tuple(_cost(report.cost_model))),
+        Group("Cost", tuple(_cost(report.cost_model, report.teacher))),
         Group("Search and confirmation", _search(report)),
         Group("Policy", policy_pairs(report.policy)),
         Group("Hardware", tuple(report.hardware.items())),
@@ -103,6 +103,7 @@ def _teacher(report: Report) -> tuple[Pair, ...]:
     return (
         ("Model", teacher.name),
         ("Weights", teacher.weights),
+        ("Images", teacher.preprocessing.words if teacher.preprocessing else "as students see them"),
         ("Parameters", fmt.large(teacher.parameters)),
         ("MACs", fmt.large(teacher.macs)),
         (
@@ -114,7 +115,7 @@ def _teacher(report: Report) -> tuple[Pair, ...]:
     )
 
 
-def _cost(model: CostModel) -> Iterable[Pair]:
+def _cost(model: CostModel, teacher: Teacher) -> Iterable[Pair]:
     if model.model == "params":
         yield (
             "Cost model",
@@ -134,9 +135,11 @@ def _cost(model: CostModel) -> Iterable[Pair]:
             f"{model.utilization:g}" if model.requests_per_month is None else "follows from the volume",
         )
         yield "Device", model.device
+        own = teacher.preprocessing
+        aside = f" (the teacher: {own.image_size} px)" if own and own.image_size != model.image_size else ""
         yield (
             "Serving",
-            f"{model.runtime}, {model.precision}, batch of {model.batch_size}, {model.image_size} px",
+            f"{model.runtime}, {model.precision}, batch of {model.batch_size}, {model.image_size} px{aside}",
         )
     yield "Accelerators per replica", str(model.accelerators_per_replica)
     yield "Price of training", f"{fmt.usd(model.train_price_usd_per_hour)} an hour"
