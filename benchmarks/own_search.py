@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import optuna
-
 from autokd.config import SearchConfig
 from autokd.pipeline import stages
 from autokd.pipeline.services import Parts
 from autokd.progress import Silent
-from autokd.records import Candidate, TrialRecord
+from autokd.records import Candidate, Screening, TrialRecord
 from autokd.runs.folder import Run
 from autokd.training.batches import steps_per_epoch
 from autokd.tune.space.files import read_space
@@ -49,7 +47,7 @@ def main() -> None:
     _, factory = stages.soft_labels(state)
     labelled = time.perf_counter()
     with _pruning(not asked.no_pruning):
-        trials = stages.search_trials(state, factory)
+        trials = stages.search_trials(state, factory, _all_listed(distilled))
     ended = time.perf_counter()
     images = _images_an_epoch(prepared.task.train, config)
     result = {
@@ -120,7 +118,12 @@ def _distilled(candidates: Sequence[Candidate]) -> list[Candidate]:
 def _pruning(wanted: bool) -> AbstractContextManager[Any]:
     if wanted:
         return nullcontext()
-    return mock.patch("optuna.pruners.SuccessiveHalvingPruner", lambda **_: optuna.pruners.NopPruner())
+    return mock.patch("autokd.tune.study.rungs", lambda _: [])
+
+
+def _all_listed(candidates: Sequence[Candidate]) -> Screening:
+    """A short list of all students: the peer screens none."""
+    return Screening(rungs=(), students=(), short_list=tuple(candidate.student for candidate in candidates))
 
 
 def _images_an_epoch(train: int, config: SearchConfig) -> int:

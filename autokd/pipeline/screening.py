@@ -62,7 +62,7 @@ def plan_of(config: SearchConfig) -> ScreeningPlan:
 
     assert config.trials and config.epochs  # noqa: S101
     return ScreeningPlan(
-        wanted=max(LEAST_LISTED, config.trials // 4 + 1),
+        wanted=min(config.trials // 2, max(LEAST_LISTED, config.trials // 4 + 1)),
         epochs=config.epochs,
         min_retention=config.min_retention,
         by_cost=config.prefer == "savings",

@@ -98,7 +98,7 @@ def test_the_front_of_them_becomes_direct_finalists(tmp_path: Path) -> None:
     trials = [trial(0, "distill", "a", 0.95, 2.0), trial(1, "direct", "best", 0.94, 2.0)]
     finalists = choose_finalists(trials, SPACE, 2, 0.0, source.records())
     published = by_role(finalists, "direct", "published")
-    assert [f.proposal.student for f in published] == ["best", "middle"]
+    assert [f.proposal.student for f in published] == ["best", "cheap"]
     assert {f.proposal.recipe for f in published} == {AS_IT_IS}
     assert [f.proposal.number for f in finalists] == list(range(len(finalists)))
     assert by_role(finalists, "direct", "pick")[0].proposal.student == "best", "training it is another finalist"
