@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
@@ -10,6 +10,7 @@ from autokd.errors import ConfigError
 from autokd.pipeline.candidates import Found, find_candidates
 from autokd.pipeline.disk import Disk, disk_of
 from autokd.pipeline.services import Parts, Prepared
+from autokd.pipeline.timing import FORWARD, student_step_seconds, teacher_step_seconds
 from autokd.progress import Listener, Silent
 from autokd.records import Candidate, CostModel, CostPrediction, LeftOut, Reading, Record, Task, Teacher
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from autokd.data.task import TaskData
-
-TIMED_STUDENTS = 3
 
 
 class Stage(Record):
@@ -148,7 +147,8 @@ def _stages(
     if not (trials and epochs and seeds and finalists):
         raise ConfigError("an estimate needs trials, epochs, seeds and finalists; leave them out to take the defaults")
     task, taught = data.task, len(data.unhidden().train)
-    teacher_step, student_step = _step_seconds(config, task, model, candidates)
+    teacher_step = teacher_step_seconds(config, task, model)
+    student_step = fmean(student_step_seconds(config, task, candidates).values() or [0.0])
     from_scratch = weights_mode(config) == "scratch"
     passes = 0 if given else all_epochs(teacher_epochs(config, from_scratch), not from_scratch) * taught
     distilled, direct = task.train, _direct_images(task, config.batch_size or task.train)
@@ -167,7 +167,7 @@ def _stages(
             "soft labels",
             f"{epochs} views of {task.train:,} images",
             epochs * task.train if candidates else 0,
-            teacher_step / 3,
+            FORWARD * teacher_step,
         ),
         (
             "search",
@@ -193,33 +193,3 @@ def _direct_images(task: Task, batch_size: int) -> int:
     """Images of an epoch of the direct arm: as many as of the other, unless the labelled ones do not fill a batch."""
     batch = min(batch_size, task.train)
     return task.train * min(batch, task.train - task.unlabelled) // batch
-
-
-def _step_seconds(
-    config: SearchConfig, task: Task, model: nn.Module, candidates: Sequence[Candidate]
-) -> tuple[float, float]:
-    """Training seconds of an image: of the teacher, and the mean over candidates.
-
-    A cheap, a middling and a dear candidate are timed; the others lie between them by their serving cost.
-    """
-    import copy
-
-    import numpy as np
-
-    from autokd.training.compile_and_timing import training_seconds_per_image
-    from autokd.training.device import resolve_device
-    from autokd.zoo.build import build
-
-    size, batch, device = task.transform.image_size, config.batch_size or 64, resolve_device(config.device)
-    teacher = training_seconds_per_image(copy.deepcopy(model), size, batch, device)
-    costs = sorted({c.reading.cost_usd_per_1k.mean: c.student for c in candidates}.items())
-    timed: dict[float, float] = {}
-    for i in range(TIMED_STUDENTS if costs else 0):
-        cost, name = costs[i * (len(costs) - 1) // (TIMED_STUDENTS - 1)]
-        if cost not in timed:
-            student = build(name, len(task.classes), size)
-            timed[cost] = training_seconds_per_image(student, size, batch, device)
-    if not timed:
-        return teacher, 0.0
-    known = [c.reading.cost_usd_per_1k.mean for c in candidates]
-    return teacher, float(np.interp(known, list(timed), list(timed.values())).mean())

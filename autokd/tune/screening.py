@@ -124,6 +124,12 @@ class ScreeningSource:
         return bool(self._waiting)
 
     @property
+    def coming(self) -> tuple[str, int]:
+        """Student and epochs of the next job."""
+        student = self._students[self._waiting[0]]
+        return student.student, self._until - student.epochs
+
+    @property
     def total(self) -> int:
         """Jobs in all; of rungs to come, as many as stay at least."""
         done = sum(1 for student in self._students.values() for rung in self._rungs if student.epochs >= rung.epoch)
