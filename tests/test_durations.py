@@ -47,4 +47,4 @@ def test_the_command_line_reads_it_and_refuses_it_in_a_sentence() -> None:
     refused = CliRunner().invoke(cli, [*search, "--time-limit", "soon"])
     assert "--time-limit soon cannot be used: it must be a duration such as 90s" in str(refused.exception)
     wrong = CliRunner().invoke(cli, search, env={"AUTOKD_SEARCH_TIME_LIMIT": "5x"})
-    assert "time-limit 5x cannot be used" in str(wrong.exception)
+    assert "TIME_LIMIT=5x cannot be used" in str(wrong.exception)

@@ -21,6 +21,7 @@ from autokd.pipeline.time_plan import (
 )
 from autokd.pipeline.workers import device_count, worker_count
 from autokd.records import ARMS, Arm, Candidate, Note, TrialRecord
+from autokd.runs.tables import stored_trials
 
 if TYPE_CHECKING:
     from autokd.machine import Stopwatch
@@ -88,21 +89,21 @@ def time_limit_of(state: State, watch: Stopwatch) -> TimeLimit | None:
 
 
 def work_of(state: State, time: TimeLimit, screening_epochs: int, short_list: int) -> Work:
-    """What is to be done from the screening on; short_list: students of an arm."""
+    """What is still to be done from the screening on; short_list: students of an arm."""
     config, pace = state.config, time.pace
     assert config.trials and config.epochs and config.finalists and config.seeds  # noqa: S101
     names = [candidate.student for candidate in state.candidates]
-    mean = pace.mean_training(names, config.epochs)
     per_arm = {arm: min(short_list, sum(1 for c in state.candidates if arm in c.arms)) for arm in ARMS}
+    had = sum(1 for trial in stored_trials(state.run.path) if trial.state != "running")
     return Work(
         screening=screening_epochs * pace.mean_training(names, 1) / pace.workers,
-        trials=config.trials,
-        least_trials=sum(per_arm.values()),
+        trials=max(0, config.trials - had),
+        least_trials=max(0, sum(per_arm.values()) - had),
         arms=sum(1 for count in per_arm.values() if count),
         finalists=config.finalists,
         seeds=config.seeds,
         edges=len(state.edges),
-        training=mean,
+        training=pace.typical_training(names, config.epochs),
         workers=pace.workers,
     )
 

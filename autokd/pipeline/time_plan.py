@@ -162,17 +162,18 @@ class Confirmation:
         workers: int,
         busy: Sequence[float],
     ) -> list[Training]:
-        """As many groups as end in time, the first ones; of the least, and of one that was begun, also a part."""
-        open_ones, chosen = set(waiting), list[Training]()
-        for group in self.groups():
+        """The groups that end in time, in their order; else a part of the first, if it is the least or was begun."""
+        groups, open_ones, chosen = self.groups(), set(waiting), list[Training]()
+        for group in groups:
             wanted = [*chosen, *(training for training in group if training in open_ones)]
-            if makespan([seconds_of(training.finalist) for training in wanted], workers, busy) > left:
-                break
-            chosen = wanted
+            if makespan([seconds_of(training.finalist) for training in wanted], workers, busy) <= left:
+                chosen = wanted
+            elif group == groups[0]:
+                break  # without these nothing else is of worth
         if chosen or not open_ones:
             return chosen
-        first = next(group for group in self.groups() if not open_ones.isdisjoint(group))
-        begun = first == self.groups()[0] or not open_ones.issuperset(first)
+        first = next(group for group in groups if not open_ones.isdisjoint(group))
+        begun = first == groups[0] or not open_ones.issuperset(first)
         return [each for each in first if begun and each in open_ones and seconds_of(each.finalist) <= left]
 
 

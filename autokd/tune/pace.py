@@ -74,6 +74,10 @@ class Pace:
         """On average over these students."""
         return fmean([self.training(student, epochs) for student in students] or [0.0])
 
+    def typical_training(self, students: Iterable[str], epochs: int) -> float:
+        """The median over these students."""
+        return median([self.training(student, epochs) for student in students] or [0.0])
+
     def busy(self) -> list[float]:
         """What is left of each training that is running."""
         return [max(0, each.epochs - each.done) * self.epoch_seconds(each.student) for each in self._running.values()]
