@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
@@ -9,7 +10,7 @@ from autokd.errors import InterruptedRun
 from autokd.naming import set_to
 from autokd.pipeline.stages import State, limits_of
 from autokd.pipeline.time_limit import may_screen, planned, work_of
-from autokd.records import Arm, Candidate, Note, Recipe, Screening
+from autokd.records import ARMS, Arm, Candidate, Note, Recipe, Screening
 from autokd.runs.tables import write_screening
 
 if TYPE_CHECKING:
@@ -75,6 +76,19 @@ def plan_of(config: SearchConfig) -> ScreeningPlan:
         by_cost=config.prefer == "savings",
         seed=config.seed,
     )
+
+
+def screening_epochs(config: SearchConfig, candidates: Sequence[Candidate]) -> int:
+    """Of all students together, at most; the settings have to be sized."""
+    from autokd.tune.screening import screening_rungs
+
+    steps = screening_rungs(candidates, plan_of(config))
+    sizes = [sum(1 for candidate in candidates if arm in candidate.arms) for arm in ARMS]
+    students, before, epochs = len(candidates), 0, 0
+    for rung in steps:
+        epochs += students * (rung.epoch - before)
+        students, before = min(students, sum(min(rung.staying, size) for size in sizes)), rung.epoch
+    return epochs
 
 
 def _recipe(state: State, space: Space, candidate: Candidate) -> Recipe:
