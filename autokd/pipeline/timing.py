@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
+from autokd.pipeline.workers import worker_count
 from autokd.records import Candidate, Task
 
 if TYPE_CHECKING:
@@ -45,9 +46,23 @@ def student_step_seconds(config: SearchConfig, task: Task, candidates: Sequence[
 
 
 def epoch_seconds(config: SearchConfig, task: Task, candidates: Sequence[Candidate]) -> dict[str, float]:
-    """Device seconds of an epoch of each candidate, its validation included."""
+    """Device seconds of an epoch of each candidate, its validation included, in one of the workers.
+
+    On a processor a worker has its part of the threads, and its seconds count as its part of the device's.
+    """
+    import torch
+
+    from autokd.training.device import resolve_device
+
+    workers = worker_count(config) if resolve_device(config.device) == "cpu" else 1
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, threads // workers))
+    try:
+        steps = student_step_seconds(config, task, candidates)
+    finally:
+        torch.set_num_threads(threads)
     images = task.train + FORWARD * task.val
-    return {student: images * each for student, each in student_step_seconds(config, task, candidates).items()}
+    return {student: images * each / workers for student, each in steps.items()}
 
 
 def _timed(config: SearchConfig, task: Task, model: nn.Module) -> float:
