@@ -74,17 +74,14 @@ def train_finalists(
     if state.time:
         choose = chooser(state.time, finalists, fresh)
         source = FinalistSource(state.run, finalists, fresh, recorded, choose)
-        limits.time = state.time.share(lambda: choose(source.waiting) is not None)
+        limits.time = state.time.share(lambda: not source.waiting or choose(source.waiting) is not None)
     else:
         source = FinalistSource(state.run, finalists, fresh, recorded)
     state.listener.note(_finalists_note(finalists, source.total, seeds))
     engine = state.parts.engine(state.config, state.run)
     watched = Watched(source, "confirmation", limits, state.listener, source.beyond)
     watched.begin(source.over, {})
-    engine.run(watched, factory)
-    while (
-        source.waiting and not state.stop() and not watched.ended_by
-    ):  # handed back when the engine had stopped asking
+    while source.waiting and not state.stop() and not watched.ended_by:  # it may stop asking before one comes back
         engine.run(watched, factory)
     if not state.stop():
         source.check_arms()

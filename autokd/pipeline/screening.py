@@ -55,12 +55,13 @@ def screen(state: State, factory: WorkshopFactory) -> tuple[Screening, list[Note
         raise InterruptedRun(
             f"stopped during the screening; finished work is saved, continue with {set_to('resume', True)}"
         )
+    cut_short = watched.ended_by if source.epochs_left() else None
     screening = source.close()
     write_screening(state.run.path, screening)
     state.listener.note(_told(screening))
     notes = []
-    if watched.ended_by:
-        notes.append(Note(kind="screening_cut_short", text=_cut_short(screening, watched.ended_by)))
+    if cut_short:
+        notes.append(Note(kind="screening_cut_short", text=_cut_short(screening, cut_short)))
     return screening, notes
 
 

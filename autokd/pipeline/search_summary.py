@@ -38,7 +38,7 @@ def arm_notes(
     """Trouble of the arms that bears on the evidence; what a time limit left out is told of both together."""
     total, over = sum(planned.values()), sum(1 for trial in trials if trial.state != "running")
     notes = []
-    if time and ended_by == time.words:
+    if time and ended_by == time.words and over < total:
         notes.append(Note(kind="arm_cut_short", text=time.left_out([f"{total - over} of {total} trials"])))
         ended_by = None
     return [*notes, *(note for arm in ARMS if (note := _arm_note(arm, trials, planned[arm], ended_by)))]

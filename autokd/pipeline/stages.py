@@ -247,7 +247,8 @@ def search_trials(
         limits.time = state.time.share(may_try(state.time, tried, config.epochs, ledger.records))
     watched = Watched(source, "search", limits, state.listener)
     watched.begin(source.over, best_of_arms(ledger.records()))
-    engine.run(watched, factory)
+    if not watched.ended_by:  # no worker is started for nothing
+        engine.run(watched, factory)
     if not state.stop():
         source.check_arms()
     trials = ledger.records()

@@ -116,6 +116,7 @@ def planned(time: TimeLimit, work: Work) -> list[str]:
     time.needed = (used + least(work).seconds) / TRAININGS
     if used > time.seconds:
         told = [f"Task, teacher, costs and soft labels alone took {duration(used)}, more than {time.words}."]
+        told.append(time.too_short)
     elif plan.seconds > time.left:
         told.append(f"{time.too_short[:-1]}; what fits is done.")
     else:
@@ -134,17 +135,19 @@ def _words(plan: TimePlan, work: Work) -> str:
     return f"A training takes about {duration(work.training)}; planned: {'; '.join(parts)}."
 
 
-def may_screen(time: TimeLimit, work: Callable[[], Work], coming: Callable[[], tuple[str, int]]) -> Callable[[], bool]:
+def may_screen(
+    time: TimeLimit, work: Callable[[], Work], coming: Callable[[], tuple[str, int] | None]
+) -> Callable[[], bool]:
     """Whether there is time for another student: after one trial of each arm and short-listed student, and the least
     confirmation.
     """
 
     def may_begin() -> bool:
-        now = work()
+        job, now = coming(), work()
         trials = makespan([now.training] * now.least_trials, now.workers)
         trainings = makespan([now.training] * _least_trainings(now.arms), now.workers)
         after = trials + trainings + 2 * time.pace.start_up
-        return time.pace.training(*coming()) + after <= time.left
+        return job is None or time.pace.training(*job) + after <= time.left
 
     return may_begin
 
@@ -222,8 +225,13 @@ def confirmation_notes(
         roles = Counter(finalist.role for finalist in finalists if finalist.proposal.number in gone)
         told = listed([f"{count} {role}" for role, count in roles.items()])
         notes.append(Note(kind="finalists_left_out", text=time.left_out([f"{_finalists(len(gone))} ({told})"])))
-    least_of_all = next(iter(Confirmation(finalists, seeds).groups()), None)
-    if least_of_all is None or not set(left_out).isdisjoint(least_of_all):
+    least_of_all = next(iter(Confirmation(finalists, seeds).groups()), [])
+    missing = [training for training in least_of_all if training in left_out]
+    if missing or not least_of_all:
+        proposals = {finalist.proposal.number: finalist.proposal for finalist in finalists}
+        missed = [proposals[training.finalist] for training in missing]
+        seconds = makespan([time.pace.training(p.student, p.recipe.epochs) for p in missed], time.pace.workers)
+        time.needed = max(time.needed, (time.watch.seconds + seconds) / TRAININGS)
         notes.append(Note(kind="time_limit", text=time.too_short))
     return notes
 

@@ -48,7 +48,7 @@ class TimeShare:
 
 
 class Watched:
-    """Wraps a source; see JobSource. `ended_by` says in a sentence which limit ended it early, if one did.
+    """Wraps a source; see JobSource. `ended_by` says in a sentence which limit was reached, if one was.
 
     aside: numbers of proposals that do not stand for their arm, so that its best is not one of theirs.
     """
@@ -65,8 +65,9 @@ class Watched:
         self.tally = Tally(stage=stage, total=source.total)
 
     def begin(self, done: int, best: Mapping[Arm, float]) -> None:
-        """What earlier sessions have finished."""
+        """What earlier sessions have finished. Where a limit is reached already, `ended_by` says so."""
         self.tally.done, self.tally.best = done, dict(best)
+        self.ended_by = self._limit_reached()
         self._tell()
 
     def next(self) -> Job | None:
@@ -129,9 +130,6 @@ class Watched:
         return self._jobs.pop(key)
 
     def _limit_reached(self) -> str | None:
-        """In words; nothing is cut short where all jobs are done or running."""
-        if self.tally.done + len(self._jobs) >= self._source.total:
-            return None
         limits, usd = self._limits, self._usd()
         if limits.time and not limits.time.may_begin():
             return limits.time.limit

@@ -124,8 +124,10 @@ class ScreeningSource:
         return bool(self._waiting)
 
     @property
-    def coming(self) -> tuple[str, int]:
-        """Student and epochs of the next job."""
+    def coming(self) -> tuple[str, int] | None:
+        """Student and epochs of the next job, if there is one."""
+        if not self._waiting:
+            return None
         student = self._students[self._waiting[0]]
         return student.student, self._until - student.epochs
 

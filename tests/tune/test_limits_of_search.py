@@ -57,6 +57,12 @@ def test_without_time_nothing_is_started(tmp_path: Path) -> None:
     assert watch.ended_by == "the time limit of 1 s"
 
 
+def test_a_limit_that_is_reached_before_a_stage_is_known_when_it_begins(tmp_path: Path) -> None:
+    watch, _, _ = watched(tmp_path, Limits(usd_per_hour=1.0, time=share(begins=0, epochs=99)))
+    watch.begin(0, {})
+    assert watch.ended_by == "the time limit of 1 s"
+
+
 def test_what_runs_past_the_time_limit_ends_after_its_epoch(tmp_path: Path) -> None:
     watch, source, hearing = watched(tmp_path, Limits(usd_per_hour=1.0, time=share(begins=2, epochs=4)))
     LocalEngine().run(watch, ScriptedFactory())
@@ -64,13 +70,6 @@ def test_what_runs_past_the_time_limit_ends_after_its_epoch(tmp_path: Path) -> N
     assert [*source.finished] == ["job-0"]
     assert watch.ended_by == "the time limit of 1 s"
     assert hearing.tallies[-1].running == 0
-
-
-def test_a_time_limit_cuts_nothing_short_where_all_is_done(tmp_path: Path) -> None:
-    watch, source, _ = watched(tmp_path, Limits(usd_per_hour=1.0, time=share(begins=3, epochs=99)))
-    LocalEngine().run(watch, ScriptedFactory())
-    assert len(source.finished) == 3
-    assert watch.ended_by is None
 
 
 def share(begins: int, epochs: int) -> TimeShare:
