@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from autokd.config_messages import cannot_be_used, refuse_unknown
 from autokd.config_presets import PresetName, sizes
+from autokd.durations import seconds_of
 from autokd.errors import ConfigError
 from autokd.naming import named, set_to
 from autokd.records import Policy
 
 # What may differ between a run and its resumption: where the work is placed and when it stops, never what is computed.
 ENGINE = ("engine", "ray_address", "workers", "gpus_per_trial", "loader_workers")
-PLACEMENT = frozenset({*ENGINE, "timeout", "max_spend", "resident_gb"})
+PLACEMENT = frozenset({*ENGINE, "time_limit", "max_spend", "resident_gb"})
 
 
 @dataclass(frozen=True)
@@ -199,8 +200,8 @@ class SearchConfig(BaseModel):
     gpus_per_trial: Annotated[float | None, ShownDefault("one on GPUs, else none")] = Field(
         None, ge=0, le=1_024, description="GPUs (or a fraction) of each training"
     )
-    timeout: Annotated[float | None, _NO_LIMIT] = Field(
-        None, gt=0, le=1e9, description="seconds after which no new trial starts"
+    time_limit: Annotated[float | None, _NO_LIMIT, BeforeValidator(seconds_of)] = Field(
+        None, gt=0, le=1e9, description="time for the whole run, confirmation included"
     )
     max_spend: Annotated[float | None, _NO_LIMIT] = Field(
         None, gt=0, le=1e12, description="dollars of training after which no new trial starts"

@@ -29,6 +29,7 @@ _MUST_BE = {
     "string_type": "text",
     "path_type": "a path",
     "literal_error": "{expected}",
+    "value_error": "{error}",  # of a validator of our own
 }
 
 

@@ -7,7 +7,7 @@ import platform
 import resource
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from importlib import metadata
@@ -86,10 +86,10 @@ def now() -> str:
 class Stopwatch:
     """Seconds since it was made."""
 
-    def __init__(self) -> None:
-        self._start = time.monotonic()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._start = clock, clock()
 
     @property
     def seconds(self) -> float:
         """Seconds so far."""
-        return time.monotonic() - self._start
+        return self._clock() - self._start

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,9 @@ class FakeParts(Parts):
     fingerprint: str = "task"
     test_images: int = 2000
     trained: list[str] = field(default_factory=list)
+    expected_seconds: float = 1.0  # of an epoch
+    seconds_per_epoch: float = 1.0
+    wait: Callable[[float], None] = lambda _: None  # what makes the clock go
     labelled: Mapping[str, Any] = field(default_factory=dict)  # what else is told of the soft labels
 
     def check(self, config: SearchConfig) -> None:
@@ -119,8 +122,15 @@ class FakeParts(Parts):
     def supply(self, config: SearchConfig) -> Any:
         return NoWeights()
 
+    def epoch_seconds(
+        self, prepared: Prepared, config: SearchConfig, candidates: Sequence[Candidate]
+    ) -> Mapping[str, float]:
+        return {candidate.student: self.expected_seconds for candidate in candidates}
+
     def _workshop(self) -> FakeWorkshop:
-        return FakeWorkshop(self.quality, self.labels, CLASSES, trained=self.trained)
+        return FakeWorkshop(
+            self.quality, self.labels, CLASSES, self.seconds_per_epoch, trained=self.trained, wait=self.wait
+        )
 
     def factory(
         self, prepared: Prepared, labels: SoftLabelSet, config: SearchConfig, candidates: Sequence[Candidate] = ()

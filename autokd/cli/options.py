@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import click
 from click.core import ParameterSource
+from pydantic import BeforeValidator
 
 from autokd.config import ENGINE, SearchConfig, shown_default
 from autokd.config_file import read_config_file
@@ -93,12 +94,13 @@ def _option(name: str, of_run: bool = False) -> Callable[[Command], Command]:
     default = "as the run had it" if of_run else shown_default(name)
     meaning = field.description or ""
     help_text = f"{meaning[:1].upper()}{meaning[1:]}." + (f"  [default: {default}]" if default else "")
-    kind = _plain(field.annotation)
+    written = any(isinstance(each, BeforeValidator) for each in field.metadata)  # as text, which the settings read
+    kind = str if written else _plain(field.annotation)
     if kind is bool:
         return click.option(f"--{flag}/--no-{flag}", name, cls=_Option, default=None, help=help_text)
     choices = typing.get_args(kind) if typing.get_origin(kind) is Literal else None
     click_type: Any = click.Choice(choices) if choices else click.Path(path_type=Path) if kind is Path else kind
-    metavar = _metavar(kind, choices)
+    metavar = "30m" if written else _metavar(kind, choices)
     return click.option(f"--{flag}", name, cls=_Option, type=click_type, default=None, help=help_text, metavar=metavar)
 
 

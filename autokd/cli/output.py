@@ -82,6 +82,19 @@ def print_estimate(estimate: Estimate) -> None:
     )
     parts = {name.replace("_", " "): count for name, count in estimate.disk.model_dump().items() if count}
     console.print(f"  disk: {', '.join(f'{name} {file_size(count)}' for name, count in parts.items())}")
+    _print_presets(estimate)
+
+
+def _print_presets(estimate: Estimate) -> None:
+    """One line a preset; settings that were given are the same in all of them."""
+    columns = ("--preset", "trials", "epochs", "seeds", "finalists", "device time", "$")
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0))
+    for plan in estimate.presets:
+        name = f"{plan.preset} *" if plan.preset == estimate.preset else plan.preset
+        sizes = (plan.trials, plan.epochs, plan.seeds, plan.finalists)
+        table.add_row(name, *map(str, sizes), duration(plan.seconds), f"{plan.usd:.4f}")
+    _print_table(table)
+    answer_console().print("  * this plan")
 
 
 def prediction_note(prediction: CostPrediction) -> str:

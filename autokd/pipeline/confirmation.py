@@ -11,6 +11,8 @@ from autokd.naming import named, set_to
 from autokd.pipeline.edge_probes import edge_remarks
 from autokd.pipeline.search_summary import summarise, write_summary
 from autokd.pipeline.stages import State, limits_of
+from autokd.pipeline.time_limit import chooser, confirmation_notes
+from autokd.pipeline.time_plan import Training
 from autokd.records import FinalistRecord, Note, Proposal, TrialRecord
 from autokd.runs.arrays import OUTCOMES
 from autokd.runs.folder import Run
@@ -59,22 +61,27 @@ def train_finalists(
 ) -> tuple[list[Note], list[Note]]:
     """Train what is missing to so many seeds; leaves finalists.json and finalists.csv, and a new look in run.json.
 
-    Returns what failed among those that the verdict rests on, and among those beyond the ratio range.
+    Returns what failed among those that the verdict rests on, or was left out for lack of time, and what failed among
+    those beyond the ratio range.
     """
     from autokd.tune.finalist_trainings import FinalistSource, collect, fresh_seeds, keep_needed_weights
     from autokd.tune.limits import Watched
 
     fresh = fresh_seeds(state.config.seed, seeds)
     recorded = read_finalists(state.run.path)
-    source = FinalistSource(state.run, finalists, fresh, recorded)
+    limits = limits_of(state, 0)
+    limits.max_spend = None  # what was searched is always confirmed
+    if state.time:
+        choose = chooser(state.time, finalists, fresh)
+        source = FinalistSource(state.run, finalists, fresh, recorded, choose)
+        limits.time = state.time.share(lambda: not source.waiting or choose(source.waiting) is not None)
+    else:
+        source = FinalistSource(state.run, finalists, fresh, recorded)
     state.listener.note(_finalists_note(finalists, source.total, seeds))
     engine = state.parts.engine(state.config, state.run)
-    limits = limits_of(state, 0)
-    limits.timeout = limits.max_spend = None  # what was searched is always confirmed
     watched = Watched(source, "confirmation", limits, state.listener, source.beyond)
     watched.begin(source.over, {})
-    engine.run(watched, factory)
-    while source.waiting and not state.stop():  # handed back when the engine had stopped asking
+    while source.waiting and not state.stop() and not watched.ended_by:  # it may stop asking before one comes back
         engine.run(watched, factory)
     if not state.stop():
         source.check_arms()
@@ -90,7 +97,11 @@ def train_finalists(
     for record in records:
         keep_needed_weights(state.run.finalist_path(record.number, 0).parent, record)
     kept = {record.number for record in records}
-    return _told(source.failed, kept, seeds), _told(source.failed_beyond, kept, seeds)
+    failed = _told(source.failed, kept, seeds)
+    if state.time:
+        left_out = [Training(job.proposal.number, job.seed) for job in source.left_out]
+        failed += confirmation_notes(state.time, finalists, fresh, left_out, kept)
+    return failed, _told(source.failed_beyond, kept, seeds)
 
 
 def _keep_checksums(run: Run, records: Sequence[FinalistRecord]) -> None:
@@ -189,7 +200,9 @@ def add_seeds(state: State, factory: WorkshopFactory, seeds: int) -> None:
 
     def holds(note: Note) -> bool:
         """Whether this look leaves a note as it is: those on failures and on looks are written anew."""
-        return note.kind != "look" and not (note.kind == "finalist_failed" and note.finalist in trained)
+        return note.kind not in ("look", "seeds_left_out") and not (
+            note.kind == "finalist_failed" and note.finalist in trained
+        )
 
     update = {
         "stages": {**manifest.stages},

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, get_args
 
 from autokd.config import SearchConfig
+from autokd.config_presets import PresetName
 from autokd.errors import ConfigError
 from autokd.pipeline.candidates import Found, find_candidates
 from autokd.pipeline.disk import Disk, disk_of
+from autokd.pipeline.screening import screening_epochs
 from autokd.pipeline.services import Parts, Prepared
+from autokd.pipeline.timing import FORWARD, student_step_seconds, teacher_step_seconds
 from autokd.progress import Listener, Silent
 from autokd.records import Candidate, CostModel, CostPrediction, LeftOut, Preprocessing, Reading, Record, Task, Teacher
 
@@ -17,8 +21,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from autokd.data.task import TaskData
-
-TIMED_STUDENTS = 3
 
 
 class Stage(Record):
@@ -28,6 +30,18 @@ class Stage(Record):
     work: str
     image_passes: int  # images through a training step, or through the teacher for soft labels
     seconds: float  # predicted device seconds
+    usd: float
+
+
+class PresetPlan(Record):
+    """What a search with a preset would be; settings that were given stay as they are."""
+
+    preset: PresetName
+    trials: int
+    epochs: int
+    seeds: int
+    finalists: int
+    seconds: float  # predicted device seconds of all stages
     usd: float
 
 
@@ -43,9 +57,11 @@ class Estimate(Record):
     candidates: tuple[Candidate, ...]
     left_out: tuple[LeftOut, ...]
     prediction: CostPrediction | None
+    preset: PresetName  # in force for `stages` and what follows
     stages: tuple[Stage, ...]
     seconds: float
     usd: float
+    presets: tuple[PresetPlan, ...]
     disk: Disk
     disk_bytes: int  # the most of it at a time
 
@@ -58,7 +74,7 @@ def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = 
     listener.stage("Data")
     data = _data(config, parts, listener)
     folder, task = data.folder, data.task
-    config = config.sized(task.train)
+    asked, config = config, config.sized(task.train)
     own = _own_preprocessing(config, parts, task)
     size = own.image_size if own else task.transform.image_size
     model = _teacher_model(config, parts, task, size)
@@ -69,7 +85,9 @@ def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = 
     found = find_candidates(prepared, config, parts, cost_model, listener)
     listener.stage("Timing")
     given = parts.teacher is not None or _is_given(config, task)
-    stages = _stages(config, data, model, size, found, cost_model, given)
+    work = _Work(data, found, cost_model, given, *_step_seconds(config, task, model, size, found))
+    stages = work.stages(config)
+    assert config.preset is not None  # noqa: S101 - it is sized
     disk = disk_of(config, folder, task, model, found.candidates, trained_here=not given, edges=found.edges)
     return Estimate(
         task=task,
@@ -81,9 +99,11 @@ def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = 
         candidates=found.candidates,
         left_out=found.left_out,
         prediction=found.prediction,
+        preset=config.preset,
         stages=stages,
         seconds=sum(stage.seconds for stage in stages),
         usd=sum(stage.usd for stage in stages),
+        presets=tuple(_preset_plan(asked, preset, work) for preset in get_args(PresetName)),
         disk=disk,
         disk_bytes=disk.peak,
     )
@@ -139,98 +159,92 @@ def _is_given(config: SearchConfig, task: Task) -> bool:
     return teacher_is_given(config, len(task.classes))
 
 
-def _stages(
-    config: SearchConfig,
-    data: TaskData,
-    model: nn.Module,
-    teacher_size: int,
-    found: Found,
-    cost_model: CostModel,
-    given: bool,
-) -> tuple[Stage, ...]:
-    from autokd.teacher.origin import weights_mode
-    from autokd.teacher.prepare import teacher_epochs
-    from autokd.teacher.train import all_epochs
-    from autokd.tune.finalists import most_trainings
+def _step_seconds(
+    config: SearchConfig, task: Task, model: nn.Module, teacher_size: int, found: Found
+) -> tuple[float, float]:
+    """Training seconds of an image: of the teacher, and the mean over candidates."""
+    students = student_step_seconds(config, task, found.candidates)
+    return teacher_step_seconds(config, task, model, teacher_size), fmean(students.values() or [0.0])
 
-    candidates = found.candidates
 
-    trials, epochs, seeds, finalists = config.trials, config.epochs, config.seeds, config.finalists
-    if not (trials and epochs and seeds and finalists):
-        raise ConfigError("an estimate needs trials, epochs, seeds and finalists; leave them out to take the defaults")
-    task, taught = data.task, len(data.unhidden().train)
-    teacher_step, student_step = _step_seconds(config, task, model, teacher_size, candidates)
-    from_scratch = weights_mode(config) == "scratch"
-    passes = 0 if given else all_epochs(teacher_epochs(config, from_scratch), not from_scratch) * taught
-    distilled, direct = task.train, _direct_images(task, config.batch_size or task.train)
-    trainings = most_trainings(finalists, seeds, len(found.edges)) if candidates else 0
-    with_teacher = (finalists + 1 + len(found.edges)) * seeds if candidates else 0
-    beyond = f", {2 * len(found.edges) * seeds} of them beyond the ratio range" if found.edges and candidates else ""
-    trials = trials if candidates else 0
-    planned = [
-        (
-            "teacher",
-            "none" if given else f"train {config.teacher} once, unless an earlier run has",
-            passes,
-            teacher_step,
-        ),
-        (
-            "soft labels",
-            f"{epochs} views of {task.train:,} images",
-            epochs * task.train if candidates else 0,
-            teacher_step / 3,
-        ),
-        (
-            "search",
-            f"{trials} trials of {epochs} epochs, before pruning",
-            trials * epochs * (distilled + direct) // 2,
-            student_step,
-        ),
-        (
-            "confirmation",
-            f"up to {trainings} trainings{beyond}",
-            epochs * (with_teacher * distilled + (trainings - with_teacher) * direct),
-            student_step,
-        ),
-    ]
-    price = cost_model.train_price_usd_per_hour / 3600
-    return tuple(
-        Stage(name=name, work=work, image_passes=count, seconds=count * step, usd=count * step * price)
-        for name, work, count, step in planned
+def _preset_plan(asked: SearchConfig, preset: PresetName, work: _Work) -> PresetPlan:
+    config = asked.model_copy(update={"preset": preset}).sized(work.data.task.train)
+    assert config.trials and config.epochs and config.seeds and config.finalists  # noqa: S101
+    stages = work.stages(config)
+    return PresetPlan(
+        preset=preset,
+        trials=config.trials,
+        epochs=config.epochs,
+        seeds=config.seeds,
+        finalists=config.finalists,
+        seconds=sum(stage.seconds for stage in stages),
+        usd=sum(stage.usd for stage in stages),
     )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What the stages of a search are planned from; steps are seconds of an image."""
+
+    data: TaskData
+    found: Found
+    cost_model: CostModel
+    given: bool  # the teacher is not trained
+    teacher_step: float
+    student_step: float
+
+    def stages(self, config: SearchConfig) -> tuple[Stage, ...]:
+        """Work, time and money of each stage; the settings have to be sized."""
+        from autokd.teacher.origin import weights_mode
+        from autokd.teacher.prepare import teacher_epochs
+        from autokd.teacher.train import all_epochs
+        from autokd.tune.finalists import most_trainings
+
+        trials, epochs, seeds, finalists = config.trials, config.epochs, config.seeds, config.finalists
+        if not (trials and epochs and seeds and finalists):
+            raise ConfigError(
+                "an estimate needs trials, epochs, seeds and finalists; leave them out to take the defaults"
+            )
+        task, candidates, edges = self.data.task, self.found.candidates, len(self.found.edges)
+        from_scratch = weights_mode(config) == "scratch"
+        taught = all_epochs(teacher_epochs(config, from_scratch), not from_scratch) * len(self.data.unhidden().train)
+        teacher = "none" if self.given else f"train {config.teacher} once, unless an earlier run has"
+        stages = [self._stage("teacher", teacher, 0 if self.given else taught, self.teacher_step)]
+        if not candidates:
+            return tuple(stages)
+        distilled, direct = task.train, _direct_images(task, config.batch_size or task.train)
+        trainings, with_teacher = most_trainings(finalists, seeds, edges), (finalists + 1 + edges) * seeds
+        beyond = f", {2 * edges * seeds} of them beyond the ratio range" if edges else ""
+        looks = screening_epochs(config, candidates)
+        screened = (
+            f"{len(candidates)} students, up to {looks} epochs in all" if looks else "none, there are few students"
+        )
+        images = epochs * (with_teacher * distilled + (trainings - with_teacher) * direct)
+        return (
+            *stages,
+            self._stage(
+                "soft labels",
+                f"{epochs} views of {task.train:,} images",
+                epochs * task.train,
+                FORWARD * self.teacher_step,
+            ),
+            self._stage("screening", screened, looks * task.train, self.student_step),
+            self._stage(
+                "search",
+                f"{trials} trials of {epochs} epochs, before pruning",
+                trials * epochs * (distilled + direct) // 2,
+                self.student_step,
+            ),
+            self._stage("confirmation", f"up to {trainings} trainings{beyond}", images, self.student_step),
+        )
+
+    def _stage(self, name: str, work: str, images: int, step: float) -> Stage:
+        seconds = images * step
+        usd = seconds * self.cost_model.train_price_usd_per_hour / 3600
+        return Stage(name=name, work=work, image_passes=images, seconds=seconds, usd=usd)
 
 
 def _direct_images(task: Task, batch_size: int) -> int:
     """Images of an epoch of the direct arm: as many as of the other, unless the labelled ones do not fill a batch."""
     batch = min(batch_size, task.train)
     return task.train * min(batch, task.train - task.unlabelled) // batch
-
-
-def _step_seconds(
-    config: SearchConfig, task: Task, model: nn.Module, teacher_size: int, candidates: Sequence[Candidate]
-) -> tuple[float, float]:
-    """Training seconds of an image: of the teacher, and the mean over candidates.
-
-    A cheap, a middling and a dear candidate are timed; the others lie between them by their serving cost.
-    """
-    import copy
-
-    import numpy as np
-
-    from autokd.training.compile_and_timing import training_seconds_per_image
-    from autokd.training.device import resolve_device
-    from autokd.zoo.build import build
-
-    size, batch, device = task.transform.image_size, config.batch_size or 64, resolve_device(config.device)
-    teacher = training_seconds_per_image(copy.deepcopy(model), teacher_size, batch, device)
-    costs = sorted({c.reading.cost_usd_per_1k.mean: c.student for c in candidates}.items())
-    timed: dict[float, float] = {}
-    for i in range(TIMED_STUDENTS if costs else 0):
-        cost, name = costs[i * (len(costs) - 1) // (TIMED_STUDENTS - 1)]
-        if cost not in timed:
-            student = build(name, len(task.classes), size)
-            timed[cost] = training_seconds_per_image(student, size, batch, device)
-    if not timed:
-        return teacher, 0.0
-    known = [c.reading.cost_usd_per_1k.mean for c in candidates]
-    return teacher, float(np.interp(known, list(timed), list(timed.values())).mean())

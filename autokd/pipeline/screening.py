@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
 from autokd.errors import InterruptedRun
 from autokd.naming import set_to
 from autokd.pipeline.stages import State, limits_of
-from autokd.records import Arm, Candidate, Note, Recipe, Screening
+from autokd.pipeline.time_limit import may_screen, planned, work_of
+from autokd.records import ARMS, Arm, Candidate, Note, Recipe, Screening
 from autokd.runs.tables import write_screening
 
 if TYPE_CHECKING:
+    from autokd.pipeline.time_plan import Work
     from autokd.tune.engines.protocol import WorkshopFactory
     from autokd.tune.screening import ScreeningPlan
     from autokd.tune.space.space import Space
@@ -33,7 +36,16 @@ def screen(state: State, factory: WorkshopFactory) -> tuple[Screening, list[Note
     plan = plan_of(config)
     source = ScreeningSource(state.run, state.candidates, lambda candidate: _recipe(state, space, candidate), plan)
     engine = state.parts.engine(config, state.run)
-    watched = Watched(source, "screening", limits_of(state, _epochs_after(config)), state.listener)
+    limits = limits_of(state, _epochs_after(config))
+    if time := state.time:
+
+        def work() -> Work:
+            return work_of(state, time, source.epochs_left(), plan.wanted)
+
+        for sentence in planned(time, work()):
+            state.listener.note(sentence)
+        limits.time = time.share(may_screen(time, work, lambda: source.coming))
+    watched = Watched(source, "screening", limits, state.listener)
     watched.begin(source.over, {})
     state.keep_seconds("screening", source.screening.seconds)
     while source.waiting and not state.stop() and not watched.ended_by:  # an engine may stop asking between two rungs
@@ -43,16 +55,13 @@ def screen(state: State, factory: WorkshopFactory) -> tuple[Screening, list[Note
         raise InterruptedRun(
             f"stopped during the screening; finished work is saved, continue with {set_to('resume', True)}"
         )
+    cut_short = watched.ended_by if source.epochs_left() else None
     screening = source.close()
     write_screening(state.run.path, screening)
     state.listener.note(_told(screening))
     notes = []
-    if watched.ended_by:
-        text = (
-            f"{screening.looked_at} of {len(screening.students)} students had been looked at when {watched.ended_by} "
-            "was reached."
-        )
-        notes.append(Note(kind="screening_cut_short", text=text))
+    if cut_short:
+        notes.append(Note(kind="screening_cut_short", text=_cut_short(screening, cut_short)))
     return screening, notes
 
 
@@ -68,6 +77,19 @@ def plan_of(config: SearchConfig) -> ScreeningPlan:
         by_cost=config.prefer == "savings",
         seed=config.seed,
     )
+
+
+def screening_epochs(config: SearchConfig, candidates: Sequence[Candidate]) -> int:
+    """Of all students together, at most; the settings have to be sized."""
+    from autokd.tune.screening import screening_rungs
+
+    steps = screening_rungs(candidates, plan_of(config))
+    sizes = [sum(1 for candidate in candidates if arm in candidate.arms) for arm in ARMS]
+    students, before, epochs = len(candidates), 0, 0
+    for rung in steps:
+        epochs += students * (rung.epoch - before)
+        students, before = min(students, sum(min(rung.staying, size) for size in sizes)), rung.epoch
+    return epochs
 
 
 def _recipe(state: State, space: Space, candidate: Candidate) -> Recipe:
@@ -86,6 +108,13 @@ def _epochs_after(config: SearchConfig) -> int:
 
     assert config.trials and config.epochs and config.finalists and config.seeds  # noqa: S101
     return (config.trials + most_trainings(config.finalists, config.seeds)) * config.epochs
+
+
+def _cut_short(screening: Screening, ended_by: str) -> str:
+    count = len(screening.students)
+    if screening.looked_at == count:
+        return f"The screening had looked at all {count} students, but not for long, when {ended_by} was reached."
+    return f"{screening.looked_at} of {count} students had been looked at when {ended_by} was reached."
 
 
 def _told(screening: Screening) -> str:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from autokd.config import SearchConfig
 from autokd.errors import AutokdError, InterruptedRun, RunError
+from autokd.machine import Stopwatch
 from autokd.naming import named
 from autokd.pipeline import confirmation, stages
 from autokd.pipeline.screening import screen
 from autokd.pipeline.search_summary import train_nothing
 from autokd.pipeline.services import Parts
 from autokd.pipeline.stages import State, Stop
+from autokd.pipeline.time_limit import time_limit_of
 from autokd.progress import Both, Interruptible, Listener, Silent
 from autokd.result import SearchResult, load_run
 from autokd.runs.folder import MANIFEST, Run, find_unfinished, new_run_path
@@ -37,6 +40,7 @@ def run_search(
     anything is written, InterruptedRun where `stop` said so, and AutokdError for what fails later.
     """
     parts = parts or Parts()
+    watch = Stopwatch(parts.clock)
     parts.check(config)
     run = _open(config, parts, output, resume, command)
     with run.lock():
@@ -45,7 +49,7 @@ def run_search(
         heard.note(f"Run folder: {run.path}")
         try:
             run.begin()
-            _search(run, config, parts, heard, stop)
+            _search(run, config, parts, heard, stop, watch)
         except (InterruptedRun, KeyboardInterrupt):
             run.end("interrupted")
             raise
@@ -74,7 +78,7 @@ def confirm_run(
     has left is taken up. Raises UsageError for what the user can mend, InterruptedRun where `stop` said so.
     """
     run = Run.open(path)
-    config = run.settings.changed(placement or {})
+    config = run.settings.changed({**(placement or {}), "time_limit": None})
     with run.lock():
         confirmation.check(run, seeds)
         heard = Interruptible(Both(RunLog(run), listener or Silent()), stop)
@@ -101,7 +105,7 @@ def _confirm_again(run: Run, config: SearchConfig, parts: Parts, listener: Liste
     stages.conclude(state)
 
 
-def _search(run: Run, config: SearchConfig, parts: Parts, listener: Listener, stop: Stop) -> None:
+def _search(run: Run, config: SearchConfig, parts: Parts, listener: Listener, stop: Stop, watch: Stopwatch) -> None:
     listener.stage("Task and teacher")
     prepared = stages.prepare(run, config, parts, listener)
     config = config.sized(prepared.task.train)
@@ -113,6 +117,7 @@ def _search(run: Run, config: SearchConfig, parts: Parts, listener: Listener, st
     if candidates:
         listener.stage("Soft labels")
         labels, factory = stages.soft_labels(state)
+        state = replace(state, time=time_limit_of(state, watch))
         listener.stage("Screening")
         screening, notes = screen(state, factory)
         listener.stage("Search")

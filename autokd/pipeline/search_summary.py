@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from autokd.data.copies import copy_remarks
 from autokd.data.hidden_labels import label_remarks
-from autokd.records import Arm, Note, NoteKind, SearchSummary, TrialRecord
+from autokd.records import ARMS, Arm, Note, NoteKind, SearchSummary, TrialRecord
 from autokd.runs.folder import Run
 from autokd.runs.store import SCREENING, SEARCH
 from autokd.weights.assign import start_remark
 
 if TYPE_CHECKING:
     from autokd.pipeline.stages import State
+    from autokd.pipeline.time_limit import TimeLimit
 
 
 def write_summary(run: Run, summary: SearchSummary) -> None:
@@ -22,8 +23,28 @@ def write_summary(run: Run, summary: SearchSummary) -> None:
     run.keep_checksums(SEARCH.path(run.path))
 
 
-def arm_note(arm: Arm, trials: Sequence[TrialRecord], planned: int, ended_by: str | None) -> Note | None:
-    """Trouble of an arm that bears on the evidence."""
+def best_of_arms(trials: Sequence[TrialRecord]) -> dict[Arm, float]:
+    """Best validation accuracy of each arm's complete trials."""
+    best: dict[Arm, float] = {}
+    for trial in trials:
+        if trial.state == "complete" and trial.val_accuracy is not None:
+            best[trial.arm] = max(trial.val_accuracy, best.get(trial.arm, 0.0))
+    return best
+
+
+def arm_notes(
+    trials: Sequence[TrialRecord], planned: Mapping[Arm, int], ended_by: str | None, time: TimeLimit | None
+) -> list[Note]:
+    """Trouble of the arms that bears on the evidence; what a time limit left out is told of both together."""
+    total, over = sum(planned.values()), sum(1 for trial in trials if trial.state != "running")
+    notes = []
+    if time and ended_by == time.words and over < total:
+        notes.append(Note(kind="arm_cut_short", text=time.left_out([f"{total - over} of {total} trials"])))
+        ended_by = None
+    return [*notes, *(note for arm in ARMS if (note := _arm_note(arm, trials, planned[arm], ended_by)))]
+
+
+def _arm_note(arm: Arm, trials: Sequence[TrialRecord], planned: int, ended_by: str | None) -> Note | None:
 
     def note(kind: NoteKind, text: str) -> Note:
         return Note(kind=kind, text=text)

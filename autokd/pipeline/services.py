@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,7 @@ class Parts:
 
     teacher: nn.Module | None = None
     pair: Pair | None = None
+    clock: Callable[[], float] = time.monotonic
     measures_workers: bool = False  # only for a program of ours: processes are spawned, and each runs its main module
 
     def check(self, config: SearchConfig) -> None:
@@ -225,6 +227,14 @@ class Parts:
             return config
         listener.note(found.reason)
         return placed_by(config, found)
+
+    def epoch_seconds(
+        self, prepared: Prepared, config: SearchConfig, candidates: Sequence[Candidate]
+    ) -> Mapping[str, float]:
+        """Device seconds of an epoch of each candidate, timed on made-up data."""
+        from autokd.pipeline.timing import epoch_seconds
+
+        return epoch_seconds(config, prepared.task, candidates)
 
     def engine(self, config: SearchConfig, run: Run) -> Engine:
         """What places trainings."""

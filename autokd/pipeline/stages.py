@@ -21,13 +21,13 @@ from autokd.export.model_card import model_card
 from autokd.formatting import usd
 from autokd.naming import named, set_to
 from autokd.pipeline.candidates import find_candidates
-from autokd.pipeline.search_summary import arm_note, summarise, write_summary
+from autokd.pipeline.search_summary import arm_notes, best_of_arms, summarise, write_summary
 from autokd.pipeline.services import Parts, Prepared
+from autokd.pipeline.time_limit import TimeLimit, may_try
 from autokd.pipeline.workers import device_count
 from autokd.progress import Listener
 from autokd.records import (
     ARMS,
-    Arm,
     Candidate,
     CostModel,
     Decision,
@@ -66,6 +66,7 @@ class State:
     candidates: Sequence[Candidate]
     listener: Listener
     stop: Stop
+    time: TimeLimit | None = None
 
     def keep_seconds(self, stage: Stage, seconds: float) -> None:
         """Record the device seconds of a stage."""
@@ -197,7 +198,6 @@ def limits_of(state: State, epochs_after: int) -> Limits:
     return Limits(
         usd_per_hour=state.cost_model.train_price_usd_per_hour,
         devices=device_count(config),
-        timeout=config.timeout,
         max_spend=config.max_spend,
         spent=state.spent,
         epochs_after=epochs_after,
@@ -228,7 +228,8 @@ def search_trials(
         by_cost=config.prefer == "savings",
     )
     space, replaced = read_space(config.space).suited(plan.classes)
-    ledger = Ledger(state.run.study_path, space, state.candidates, plan, listed(screening, state.candidates, space))
+    short_list = listed(screening, state.candidates, space)
+    ledger = Ledger(state.run.study_path, space, state.candidates, plan, short_list)
     source = TrialSource(ledger, state.run, plan)
     trainings = most_trainings(config.finalists, config.seeds, len(state.edges))
     state.listener.note(
@@ -241,9 +242,14 @@ def search_trials(
         state.listener.note(remark.text)
     engine = state.parts.engine(config, state.run)
     state.keep_seconds("search", sum(r.seconds for r in ledger.records() if r.state != "running"))
-    watched = Watched(source, "search", limits_of(state, trainings * config.epochs), state.listener)
-    watched.begin(source.over, _best(ledger.records()))
-    engine.run(watched, factory)
+    limits = limits_of(state, trainings * config.epochs)
+    if state.time:
+        tried = [candidate for candidate in state.candidates if candidate.student in short_list]
+        limits.time = state.time.share(may_try(state.time, tried, config.epochs, ledger.records))
+    watched = Watched(source, "search", limits, state.listener)
+    watched.begin(source.over, best_of_arms(ledger.records()))
+    if not watched.ended_by:  # no worker is started for nothing
+        engine.run(watched, factory)
     if not state.stop():
         source.check_arms()
     trials = ledger.records()
@@ -253,18 +259,9 @@ def search_trials(
         raise InterruptedRun(
             f"stopped during the search; finished work is saved, continue with {set_to('resume', True)}"
         )
-    found = [note for arm in ARMS if (note := arm_note(arm, trials, ledger.planned(arm), watched.ended_by))]
+    found = arm_notes(trials, {arm: ledger.planned(arm) for arm in ARMS}, watched.ended_by, state.time)
     write_summary(state.run, summarise(state, trials, [*notes, *found], ledger.importance(), remarks))
     return trials
-
-
-def _best(trials: Sequence[TrialRecord]) -> dict[Arm, float]:
-    """Best validation accuracy of each arm's complete trials."""
-    best: dict[Arm, float] = {}
-    for trial in trials:
-        if trial.state == "complete" and trial.val_accuracy is not None:
-            best[trial.arm] = max(trial.val_accuracy, best.get(trial.arm, 0.0))
-    return best
 
 
 def conclude(state: State) -> None:

@@ -110,6 +110,9 @@ NoteKind = Literal[
     "arm_cut_short",
     "trials_failed",
     "finalist_failed",
+    "time_limit",  # too short for a verdict with evidence
+    "seeds_left_out",  # by the time limit, as finalists
+    "finalists_left_out",
     "capacity_unknown",  # a latency limit that capacities were not measured for
     "first_proposal_left_out",
     "loss_replaced",  # by one that works with two classes
@@ -144,7 +147,9 @@ class SearchSummary(Record):
     looked_at: int = 0  # of them, those that were trained for an epoch at least
     short_list: tuple[str, ...] = ()  # whose recipes were searched, most promising first
     importance: dict[str, dict[str, float]]  # arm -> parameter -> share of the variance of validation accuracy
-    notes: tuple[Note, ...] = ()  # trouble that bears on the evidence: an empty arm, a timeout, failed trials
+    notes: tuple[
+        Note, ...
+    ] = ()  # trouble that bears on the evidence: an empty arm, a limit that was reached, failed trials
     remarks: tuple[Note, ...] = ()  # what a reader should know and what is not trouble: a live teacher, fewer views
 
     @property

@@ -31,6 +31,7 @@ class FakeWorkshop:
     classes: int
     seconds_per_epoch: float = 1.0
     trained: list[str] = field(default_factory=list)  # keys of the jobs that were begun
+    wait: Callable[[float], None] = lambda _: None  # lets the seconds of an epoch pass
 
     def do(self, job: Job) -> Generator[EpochReport | Outcome]:
         """See Workshop."""
@@ -40,6 +41,7 @@ class FakeWorkshop:
         for epoch in range(1, epochs + 1):
             history.append(self._epoch(job, epoch, final * (1 - 0.5 ** (4 * epoch / epochs)) / (1 - 0.5**4)))
             write_history(Path(job.folder), history)
+            self.wait(self.seconds_per_epoch)
             yield history[-1]
         seconds = epochs * self.seconds_per_epoch
         test_accuracy = self._keep(job, final, seconds) if job.final else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,9 @@ from autokd.tune.memory_splits import BatchParts
 PARTS: tuple[Part, Part] = ("test", "val")
 
 
+Choose = Callable[[Sequence[Job]], Job | None]
+
+
 @dataclass(frozen=True)
 class FailedTraining:
     """A training of a finalist that came to nothing."""
@@ -48,13 +51,19 @@ class FinalistSource:
     """See JobSource; a job for every finalist and seed, minus those whose result is on disk.
 
     A model that is used as it is has one job: no seed would change it. `recorded` is what finalists.json says so far:
-    the weights that it names stay, so that a run is whole whenever this is interrupted.
+    the weights that it names stay, so that a run is whole whenever this is interrupted. `choose`: which of the jobs
+    that wait is next, if any.
     """
 
     def __init__(
-        self, run: Run, finalists: Sequence[Finalist], seeds: Sequence[int], recorded: Sequence[FinalistRecord] = ()
+        self,
+        run: Run,
+        finalists: Sequence[Finalist],
+        seeds: Sequence[int],
+        recorded: Sequence[FinalistRecord] = (),
+        choose: Choose = lambda jobs: jobs[0],
     ) -> None:
-        self._run = run
+        self._run, self._choose = run, choose
         jobs = [_job(run, finalist, seed) for seed in seeds for finalist in finalists if seed in _own(finalist, seeds)]
         for job in jobs:
             _forget_another(job)
@@ -71,15 +80,16 @@ class FinalistSource:
         self.failed_beyond: list[FailedTraining] = []  # of the ratio range: no verdict rests on these
 
     @property
-    def waiting(self) -> bool:
-        """Whether there are jobs that nobody has taken."""
-        return bool(self._waiting)
+    def waiting(self) -> list[Job]:
+        """Jobs that nobody has taken."""
+        return self._waiting
 
     def next(self) -> Job | None:
         """See JobSource."""
-        if not self._waiting:
+        job = self._choose(self._waiting) if self._waiting else None
+        if job is None:
             return None
-        job = self._waiting.pop(0)
+        self._waiting.remove(job)
         job = job.model_copy(update={"accumulate": self._parts.of(job.proposal.student)})
         self._running[job.key] = (job, 0)
         return job
@@ -108,6 +118,12 @@ class FinalistSource:
         failed = self.failed_beyond if job.proposal.number in self.beyond else self.failed
         failed.append(FailedTraining(job.proposal, job.seed, failure.text))
         write_text(Path(job.folder) / ERROR, failure.text + "\n")
+
+    @property
+    def left_out(self) -> list[Job]:
+        """Jobs that were not done, those that failed aside."""
+        failed = {(f.proposal.number, f.seed) for f in (*self.failed, *self.failed_beyond)}
+        return [job for job in self._jobs if not _is_done(job) and (job.proposal.number, job.seed) not in failed]
 
     def check_arms(self) -> None:
         """Raises MachineError where every training of an arm's finalists failed: a resume trains them again."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
-from autokd.machine import Stopwatch
 from autokd.progress import Listener, Tally
 from autokd.records import Arm, EpochReport
 from autokd.tune.engines.failures import Failure
 from autokd.tune.engines.protocol import Job, JobSource, Order, Outcome
+from autokd.tune.pace import Pace
 
 
 class CountedSource(JobSource, Protocol):
@@ -30,16 +30,25 @@ class Limits:
 
     usd_per_hour: float
     devices: int = 1  # that share the work
-    timeout: float | None = None
     max_spend: float | None = None
     spent: float = 0.0
     epochs_after: int = 0  # that later stages will train
     stop: Callable[[], bool] = lambda: False
-    watch: Stopwatch = field(default_factory=Stopwatch)
+    time: TimeShare | None = None
+
+
+@dataclass
+class TimeShare:
+    """The part of a time limit that a stage has; `pace` hears how long its trainings take."""
+
+    pace: Pace
+    limit: str  # in words
+    may_begin: Callable[[], bool]  # whether the next job ends in time
+    overrun: Callable[[], bool]  # whether what runs has to end too
 
 
 class Watched:
-    """Wraps a source; see JobSource. `ended_by` says in a sentence which limit ended it early, if one did.
+    """Wraps a source; see JobSource. `ended_by` says in a sentence which limit was reached, if one was.
 
     aside: numbers of proposals that do not stand for their arm, so that its best is not one of theirs.
     """
@@ -56,8 +65,9 @@ class Watched:
         self.tally = Tally(stage=stage, total=source.total)
 
     def begin(self, done: int, best: Mapping[Arm, float]) -> None:
-        """What earlier sessions have finished."""
+        """What earlier sessions have finished. Where a limit is reached already, `ended_by` says so."""
         self.tally.done, self.tally.best = done, dict(best)
+        self.ended_by = self._limit_reached()
         self._tell()
 
     def next(self) -> Job | None:
@@ -68,6 +78,8 @@ class Watched:
         job = self._source.next()
         if job:
             self._jobs[job.key] = job
+            if time := self._limits.time:
+                time.pace.begin(job.key, job.proposal.student, job.proposal.recipe.epochs)
             self._tell()
         return job
 
@@ -75,11 +87,17 @@ class Watched:
         """See JobSource."""
         self.seconds += report.seconds
         self._epoch_seconds.append(report.seconds)
+        time = self._limits.time
+        if time:
+            time.pace.epoch(key, report.seconds)
         order = self._source.report(key, report)
         if order in ("prune", "pause"):
-            del self._jobs[key]
+            self._over(key, whole=False)
             self.tally.pruned += order == "prune"
             self.tally.done += 1
+        elif order == "go" and time and time.overrun():
+            self._over(key, whole=False)
+            order = "stop"
         elif order == "go" and self._limits.stop():
             order = "stop"
         self._tell()
@@ -88,7 +106,7 @@ class Watched:
     def finish(self, key: str, outcome: Outcome) -> None:
         """See JobSource."""
         self._source.finish(key, outcome)
-        proposal = self._jobs.pop(key).proposal
+        proposal = self._over(key, whole=True).proposal
         if proposal.number not in self._aside:
             best = self.tally.best.get(proposal.arm, outcome.val_accuracy)
             self.tally.best[proposal.arm] = max(best, outcome.val_accuracy)
@@ -98,17 +116,23 @@ class Watched:
     def fail(self, key: str, failure: Failure, retry: bool) -> None:
         """See JobSource."""
         self._source.fail(key, failure, retry)
-        self._jobs.pop(key, None)
+        if key in self._jobs:
+            self._over(key, whole=False)
         if not retry:
             self.tally.failed += 1
             self.tally.done += 1
             self._listener.note(f"{key.replace('-', ' ', 1)} failed: {failure.text}")
         self._tell()
 
+    def _over(self, key: str, whole: bool) -> Job:
+        if time := self._limits.time:
+            time.pace.end(key, whole)
+        return self._jobs.pop(key)
+
     def _limit_reached(self) -> str | None:
         limits, usd = self._limits, self._usd()
-        if limits.timeout is not None and limits.watch.seconds > limits.timeout:
-            return f"the time limit of {limits.timeout:g} s"
+        if limits.time and not limits.time.may_begin():
+            return limits.time.limit
         if limits.max_spend is not None and usd > limits.max_spend:
             return f"the spending limit of ${limits.max_spend:g} (${usd:.4f} spent)"
         return None

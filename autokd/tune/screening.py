@@ -17,7 +17,7 @@ from autokd.runs.store import CHECKPOINT, SCREENING
 from autokd.tune.engines.failures import Failure
 from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
 from autokd.tune.memory_splits import BatchParts
-from autokd.tune.short_list import Standing, margin_at, rungs, staying
+from autokd.tune.short_list import Standing, margin_at, rungs, spread, staying, unseen
 
 FAILURES_IN_A_ROW = 3
 
@@ -124,6 +124,14 @@ class ScreeningSource:
         return bool(self._waiting)
 
     @property
+    def coming(self) -> tuple[str, int] | None:
+        """Student and epochs of the next job, if there is one."""
+        if not self._waiting:
+            return None
+        student = self._students[self._waiting[0]]
+        return student.student, self._until - student.epochs
+
+    @property
     def total(self) -> int:
         """Jobs in all; of rungs to come, as many as stay at least."""
         done = sum(1 for student in self._students.values() for rung in self._rungs if student.epochs >= rung.epoch)
@@ -173,7 +181,9 @@ class ScreeningSource:
         """To the first rung that has jobs; the cuts before it are made again from what is on record."""
         while self._rung < len(self._rungs):
             left = [student for student in self._students.values() if student.state == "waiting"]
-            self._waiting = [student.number for student in left if student.epochs < self._until]
+            behind = [student for student in left if student.epochs < self._until]
+            turns = spread([_standing(student, self._until) for student in behind])  # a limit may end it at any one
+            self._waiting = [student.number for student in sorted(behind, key=lambda s: turns.index(s.student))]
             if self._waiting:
                 return
             self._cut()
@@ -195,6 +205,8 @@ class ScreeningSource:
         steps = max(1, len(self._rungs))
         margin = margin_at(min(self._rung, steps - 1), steps, self._plan.min_retention)
         standings = [_standing(student, self._until) for student in students]
+        if not any(student.epochs for student in students):
+            return unseen(standings, wanted)
         return staying(standings, wanted, margin, self._plan.by_cost)
 
     def _best_first(self, state: str) -> list[str]:

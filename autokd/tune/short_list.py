@@ -66,6 +66,29 @@ def best_first(standings: Sequence[Standing], margin: float, by_cost: bool = Fal
     return [standing.student for standing in _ranked(standings, margin, by_cost)]
 
 
+def spread(standings: Sequence[Standing]) -> list[str]:
+    """All students, so that each first part of them lies along the range of cost: the middle, the quarters, ..."""
+    ordered = [standing.student for standing in sorted(standings, key=lambda standing: standing.cost)]
+    found: dict[str, None] = {}
+    parts = 1
+    while len(found) < len(ordered):
+        parts *= 2
+        found |= dict.fromkeys(ordered[i * len(ordered) // parts] for i in range(1, parts, 2))
+        if parts > len(ordered):
+            found |= dict.fromkeys(ordered)
+    return [*found]
+
+
+def unseen(standings: Sequence[Standing], wanted: int) -> list[str]:
+    """The students of each arm that go on where none was looked at: along the whole range of cost."""
+    order = spread(standings)
+    chosen: set[str] = set()
+    for arm in ARMS:
+        own = {standing.student for standing in standings if arm in standing.arms}
+        chosen |= {*[student for student in order if student in own][:wanted]}
+    return [student for student in order if student in chosen]
+
+
 def margin_at(rung: int, rungs_in_all: int, min_retention: float) -> float:
     """How far behind the best a student may be at a rung, relative to it: more where trainings have hardly begun."""
     left = rungs_in_all - 1 - rung

@@ -31,11 +31,27 @@ def estimate(cache: Path, made: tuple[SearchConfig, Path]) -> Estimate:
 
 def test_the_plan_counts_every_image_and_its_money(estimate: Estimate) -> None:
     images = {stage.name: stage.image_passes / estimate.task.train for stage in estimate.stages}
-    assert images == {"teacher": 8, "soft labels": 3, "search": 4 * 3, "confirmation": 7 * 2 * 3}
+    assert images == {"teacher": 3, "soft labels": 3, "screening": 4 * 2, "search": 4 * 3, "confirmation": 7 * 2 * 3}
     assert all(stage.seconds > 0 for stage in estimate.stages)
     assert estimate.seconds == pytest.approx(sum(stage.seconds for stage in estimate.stages))
     price = estimate.cost_model.train_price_usd_per_hour
     assert estimate.usd == pytest.approx(estimate.seconds / 3600 * price)
+
+
+def test_the_presets_are_planned_side_by_side(estimate: Estimate) -> None:
+    quick, standard, thorough = estimate.presets
+    assert [plan.preset for plan in estimate.presets] == ["quick", "standard", "thorough"]
+    sizes = {(plan.trials, plan.epochs, plan.seeds, plan.finalists) for plan in estimate.presets}
+    assert sizes == {(4, 3, 2, 1)}, "what was given stays"
+    assert estimate.preset == "quick"
+    assert (quick.seconds, quick.usd) == (estimate.seconds, estimate.usd)
+    assert quick.seconds < standard.seconds == thorough.seconds, "teachers from scratch are trained twice as long"
+
+
+def test_presets_size_what_was_not_given(space_file: Path) -> None:
+    plans = autokd.estimate(teacher="resnet10t", max_cost=1.0, space=str(space_file), cost_model="params").presets
+    assert [(plan.trials, plan.epochs, plan.seeds) for plan in plans] == [(8, 6, 3), (16, 60, 3), (32, 300, 5)]
+    assert plans[0].seconds < plans[1].seconds < plans[2].seconds
 
 
 def test_edges_are_counted(space_file: Path) -> None:
@@ -59,6 +75,8 @@ def test_the_disk_is_bounded_part_by_part(estimate: Estimate) -> None:
     assert disk.checkpoints == pytest.approx(2 * 3 * 4 * parameters, rel=0.05)
     assert disk.teacher == pytest.approx(4 * estimate.teacher_parameters, rel=0.05)
     assert disk.teacher_training == pytest.approx(2 * (3 + 1) * 4 * estimate.teacher_parameters, rel=0.05)
+    students = sum(c.parameters for c in estimate.candidates)
+    assert disk.screening == pytest.approx(3 * 4 * students, rel=0.05)
     assert disk.finalists == pytest.approx(7 * (4 * parameters + 2 * task.test * 10 * 4) + 2 * 4 * parameters, rel=0.05)
     assert estimate.disk_bytes == disk.peak == disk.decoded_images + disk.teacher_training
 
@@ -148,8 +166,12 @@ def test_the_command_prints_it(space_file: Path, as_json: bool) -> None:
     result = CliRunner().invoke(cli, [*arguments, *(["--json"] if as_json else [])])
     assert result.exit_code == 0, result.stderr
     if as_json:
-        assert json.loads(result.stdout)["teacher"] == "resnet10t"
+        answer = json.loads(result.stdout)
+        assert answer["teacher"] == "resnet10t"
+        assert [plan["preset"] for plan in answer["presets"]] == ["quick", "standard", "thorough"]
     else:
         assert "Nothing was trained." in result.stdout
+        assert "  screening     none, there are few students: about " in result.stdout
+        assert "quick *" in result.stdout
         assert "  disk: decoded images 5.6 MB, teacher training " in result.stdout
         assert "mobilenetv3_small_050" in result.stdout

@@ -318,7 +318,12 @@ def test_settings_are_validated_in_one_sentence() -> None:
         ({"colours": "blue"}, "unknown setting 'colours'"),
         ({"engine": "slurm"}, "engine='slurm' cannot be used: it must be 'local' or 'ray'"),
         ({"max_cost": float("inf")}, "max_cost=inf cannot be used: it must be a finite number (budget in US"),
-        ({"timeout": float("nan")}, "timeout=nan cannot be used: it must be a finite number"),
+        ({"time_limit": float("nan")}, "time_limit=nan cannot be used: it must be a finite number"),
+        (
+            {"time_limit": "soon"},
+            "time_limit='soon' cannot be used: it must be a duration such as 90s, 30m, 2h or 1h30m",
+        ),
+        ({"time_limit": "0s"}, "time_limit=0 cannot be used: it must be greater than 0"),
     ]:
         with pytest.raises(ConfigError) as error:
             SearchConfig.of(**{"teacher": "resnet18", "max_cost": 0.01, **settings})

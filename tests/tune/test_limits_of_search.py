@@ -8,7 +8,8 @@ from fakes import Hearing
 from scripted import RecordingSource, ScriptedFactory, make_job
 
 from autokd.tune.engines.local import LocalEngine
-from autokd.tune.limits import Limits, Watched
+from autokd.tune.limits import Limits, TimeShare, Watched
+from autokd.tune.pace import Pace
 
 
 class Counted(RecordingSource):
@@ -49,11 +50,32 @@ def test_a_spending_limit_starts_no_new_job_but_ends_none(tmp_path: Path) -> Non
     assert "spending limit of $0.02" in watch.ended_by
 
 
-def test_a_time_limit_of_nothing_starts_nothing(tmp_path: Path) -> None:
-    watch, source, _ = watched(tmp_path, Limits(usd_per_hour=1.0, timeout=1e-9))
+def test_without_time_nothing_is_started(tmp_path: Path) -> None:
+    watch, source, _ = watched(tmp_path, Limits(usd_per_hour=1.0, time=share(begins=0, epochs=99)))
     LocalEngine().run(watch, ScriptedFactory())
     assert not source.started
-    assert "time limit" in str(watch.ended_by)
+    assert watch.ended_by == "the time limit of 1 s"
+
+
+def test_a_limit_that_is_reached_before_a_stage_is_known_when_it_begins(tmp_path: Path) -> None:
+    watch, _, _ = watched(tmp_path, Limits(usd_per_hour=1.0, time=share(begins=0, epochs=99)))
+    watch.begin(0, {})
+    assert watch.ended_by == "the time limit of 1 s"
+
+
+def test_what_runs_past_the_time_limit_ends_after_its_epoch(tmp_path: Path) -> None:
+    watch, source, hearing = watched(tmp_path, Limits(usd_per_hour=1.0, time=share(begins=2, epochs=4)))
+    LocalEngine().run(watch, ScriptedFactory())
+    assert source.epochs == {"job-0": [1, 2, 3], "job-1": [1, 2]}
+    assert [*source.finished] == ["job-0"]
+    assert watch.ended_by == "the time limit of 1 s"
+    assert hearing.tallies[-1].running == 0
+
+
+def share(begins: int, epochs: int) -> TimeShare:
+    """Time for so many jobs and so many epochs."""
+    asked, told = iter(range(99)), iter(range(99))
+    return TimeShare(Pace({}), "the time limit of 1 s", lambda: next(asked) < begins, lambda: next(told) >= epochs)
 
 
 def test_stopping_ends_the_running_job_after_its_epoch(tmp_path: Path) -> None:
