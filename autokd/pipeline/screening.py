@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
@@ -33,7 +34,7 @@ def screen(state: State, factory: WorkshopFactory) -> tuple[Screening, list[Note
 
     config = state.config
     space, _ = read_space(config.space).suited(len(state.prepared.task.classes))
-    plan = plan_of(config)
+    plan = replace(plan_of(config), limited=state.time is not None)
     source = ScreeningSource(state.run, state.candidates, lambda candidate: _recipe(state, space, candidate), plan)
     engine = state.parts.engine(config, state.run)
     limits = limits_of(state, _epochs_after(config))

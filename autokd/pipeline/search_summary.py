@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from autokd.data.copies import copy_remarks
 from autokd.data.hidden_labels import label_remarks
-from autokd.records import ARMS, Arm, Note, NoteKind, SearchSummary, TrialRecord
+from autokd.records import ARMS, Arm, Note, NoteKind, Screening, SearchSummary, TrialRecord
 from autokd.runs.folder import Run
 from autokd.runs.store import SCREENING, SEARCH
 from autokd.weights.assign import start_remark
@@ -21,6 +21,16 @@ def write_summary(run: Run, summary: SearchSummary) -> None:
     """Leave search.json."""
     SEARCH.write(run.path, summary)
     run.keep_checksums(SEARCH.path(run.path))
+
+
+def taken_over(screening: Screening, trials: Sequence[TrialRecord]) -> float:
+    """Device seconds of the screening that trials went on from, which count as theirs."""
+    trained = {(trial.student, trial.recipe): trial.epochs for trial in trials}
+    return sum(
+        sum(student.epoch_seconds[: trained.get((student.student, student.recipe), 0)])
+        for student in screening.students
+        if student.state == "short_list"
+    )
 
 
 def best_of_arms(trials: Sequence[TrialRecord]) -> dict[Arm, float]:

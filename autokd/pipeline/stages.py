@@ -21,7 +21,7 @@ from autokd.export.model_card import model_card
 from autokd.formatting import usd
 from autokd.naming import named, set_to
 from autokd.pipeline.candidates import find_candidates
-from autokd.pipeline.search_summary import arm_notes, best_of_arms, summarise, write_summary
+from autokd.pipeline.search_summary import arm_notes, best_of_arms, summarise, taken_over, write_summary
 from autokd.pipeline.services import Parts, Prepared
 from autokd.pipeline.time_limit import TimeLimit, may_try
 from autokd.pipeline.workers import device_count
@@ -210,6 +210,7 @@ def search_trials(
 ) -> list[TrialRecord]:
     """Both arms' trials on the short list, as the ledger has them in the end; leaves trials.csv and search.json."""
     from autokd.tune.limits import Watched
+    from autokd.tune.screening import forget_checkpoints
     from autokd.tune.short_list import listed
     from autokd.tune.space.files import read_space
     from autokd.tune.study import Ledger, SearchPlan
@@ -230,7 +231,7 @@ def search_trials(
     space, replaced = read_space(config.space).suited(plan.classes)
     short_list = listed(screening, state.candidates, space)
     ledger = Ledger(state.run.study_path, space, state.candidates, plan, short_list)
-    source = TrialSource(ledger, state.run, plan)
+    source = TrialSource(ledger, state.run, plan, screening)
     trainings = most_trainings(config.finalists, config.seeds, len(state.edges))
     state.listener.note(
         f"{config.trials} trials of {config.epochs} epochs, batch {config.batch_size}; "
@@ -255,10 +256,12 @@ def search_trials(
     trials = ledger.records()
     write_trials(state.run.path, trials)
     state.keep_seconds("search", sum(record.seconds for record in trials))
+    state.keep_seconds("screening", screening.seconds - taken_over(screening, trials))
     if state.stop():
         raise InterruptedRun(
             f"stopped during the search; finished work is saved, continue with {set_to('resume', True)}"
         )
+    forget_checkpoints(state.run)
     found = arm_notes(trials, {arm: ledger.planned(arm) for arm in ARMS}, watched.ended_by, state.time)
     write_summary(state.run, summarise(state, trials, [*notes, *found], ledger.importance(), remarks))
     return trials

@@ -31,6 +31,7 @@ class ScreeningPlan:
     min_retention: float
     by_cost: bool  # the cheapest are wanted first
     seed: int
+    limited: bool = False  # a time limit may end it anywhere
 
 
 class ScreeningSource:
@@ -153,8 +154,9 @@ class ScreeningSource:
         """Make the short list of what is known, where a limit ended it early too; raises MachineError for nothing."""
         while self._rung < len(self._rungs):
             self._cut()
-        for number in self._students:
-            (self._run.screening_path(number) / CHECKPOINT).unlink(missing_ok=True)
+        for number, student in self._students.items():
+            if student.state != "short_list":  # the search may go on with these
+                (self._run.screening_path(number) / CHECKPOINT).unlink(missing_ok=True)
         errors = [student.error for student in self._students.values() if student.state == "failed"]
         if errors and len(errors) == len(self._students):
             raise MachineError(
@@ -182,12 +184,18 @@ class ScreeningSource:
         while self._rung < len(self._rungs):
             left = [student for student in self._students.values() if student.state == "waiting"]
             behind = [student for student in left if student.epochs < self._until]
-            turns = spread([_standing(student, self._until) for student in behind])  # a limit may end it at any one
-            self._waiting = [student.number for student in sorted(behind, key=lambda s: turns.index(s.student))]
+            self._waiting = self._in_turn(behind)
             if self._waiting:
                 return
             self._cut()
         SCREENING.write(self._run.path, self.screening)
+
+    def _in_turn(self, students: Sequence[ScreenedStudent]) -> list[int]:
+        """The dearest first, so that no long training is left at the end; spread where a limit may cut it anywhere."""
+        if not self._plan.limited:
+            return [student.number for student in sorted(students, key=lambda s: (-s.cost_usd_per_1k, s.number))]
+        turns = spread([_standing(student, self._until) for student in students])
+        return [student.number for student in sorted(students, key=lambda s: turns.index(s.student))]
 
     def _cut(self) -> None:
         """Those that do not stay are stopped; after the last rung, those that stay are the short list."""
@@ -212,6 +220,12 @@ class ScreeningSource:
     def _best_first(self, state: str) -> list[str]:
         chosen = [student for student in self._students.values() if student.state == state]
         return self._stay(chosen, len(chosen))
+
+
+def forget_checkpoints(run: Run) -> None:
+    """Of students that no trial goes on with any more."""
+    for path in (run.path / "screening").glob(f"*/{CHECKPOINT}"):
+        path.unlink(missing_ok=True)
 
 
 def screening_rungs(candidates: Sequence[Candidate], plan: ScreeningPlan) -> tuple[Rung, ...]:

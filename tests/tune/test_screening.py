@@ -14,7 +14,10 @@ from autokd.runs.folder import Run
 from autokd.runs.store import CHECKPOINT, SCREENING
 from autokd.tune.engines.failures import Failure
 from autokd.tune.engines.protocol import Job
-from autokd.tune.screening import ScreeningPlan, ScreeningSource
+from autokd.tune.screening import ScreeningPlan, ScreeningSource, forget_checkpoints
+from autokd.tune.space.space import Space
+from autokd.tune.study import Ledger, SearchPlan
+from autokd.tune.trials import TrialSource
 
 PLAN = ScreeningPlan(wanted=2, epochs=8, min_retention=0.95, by_cost=False, seed=3)
 RECIPE = Recipe(learning_rate=0.001, epochs=8, batch_size=32)
@@ -84,6 +87,8 @@ def test_a_third_goes_on_at_each_rung_and_the_last_are_the_short_list(run: Run) 
     assert {student.state for student in found.students} == {"stopped", "short_list"}
     assert source.total == source.over == 17
     assert source.epochs_left() == 0
+    assert {path.parent.name for path in run.path.glob("screening/*/" + CHECKPOINT)} == {"8", "9"}
+    forget_checkpoints(run)
     assert not [*run.path.glob("screening/*/" + CHECKPOINT)]
 
 
@@ -112,7 +117,7 @@ def test_few_students_are_all_on_the_short_list_untrained(run: Run) -> None:
 
 
 def test_a_limit_leaves_the_best_of_what_was_seen(run: Run) -> None:
-    source, done = source_of(run), {}
+    source, done = source_of(run, plan=replace(PLAN, limited=True)), {}
     for _ in range(6):
         job = source.next()
         assert job is not None
@@ -175,3 +180,27 @@ def test_students_for_one_arm_only_are_kept_for_it(run: Run) -> None:
     found = source.close()
     arms = {student.student: student.arms for student in found.students}
     assert sum("distill" in arms[name] for name in found.short_list) >= 2
+
+
+def test_the_dearest_are_trained_first_unless_a_limit_may_cut_it_anywhere(run: Run, tmp_path: Path) -> None:
+    first = source_of(run).next()
+    assert first is not None and first.proposal.student == "s11"
+    other = Run.create(tmp_path / "other", run.settings)
+    middle = source_of(other, plan=replace(PLAN, limited=True)).next()
+    assert middle is not None and middle.proposal.student in {"s5", "s6"}
+
+
+def test_a_trial_of_the_same_recipe_goes_on_where_the_screening_stopped(run: Run) -> None:
+    space = Space.model_validate({"students": {"include": ["a"]}})
+    plan = SearchPlan(trials=4, epochs=8, batch_size=32, classes=10, seed=PLAN.seed)
+    recipe = Recipe(learning_rate=1e-3, epochs=8, batch_size=32)
+    source = ScreeningSource(run, TWELVE, lambda _: recipe, PLAN)
+    finished(source)
+    screening = source.close()
+    ledger = Ledger(run.study_path, space, TWELVE, plan, screening.short_list)
+    trials = TrialSource(ledger, run, plan, screening)
+    distill, direct = trials.next(), trials.next()
+    assert distill is not None and direct is not None
+    assert direct.proposal.recipe == recipe
+    assert (Path(direct.folder) / CHECKPOINT).is_file()
+    assert not (Path(distill.folder) / CHECKPOINT).exists()
