@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 from typing import TYPE_CHECKING
 
 from autokd.decide.statistics.repeated_looks import level_of_look
@@ -46,6 +47,7 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
         edges,
         floor=config.min_retention * state.prepared.teacher.val_accuracy,
         by_cost=config.prefer == "savings",
+        tolerance=max(config.min_gain, _standard_error(trials, state.prepared.task.val)),
     )
     looks = state.run.manifest.looks
     failed, failed_beyond = train_finalists(state, factory, finalists, looks[-1] if looks else config.seeds)
@@ -54,6 +56,12 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
     unprobed = [Note(kind="edge_not_probed", text=text) for text in edge_remarks(config, edges, distilled)]
     remarks = [*summary.remarks, *unprobed, *failed_beyond, *_look_remark(state.run)]
     write_summary(state.run, summarise(state, trials, [*summary.notes, *failed], summary.importance, remarks))
+
+
+def _standard_error(trials: Sequence[TrialRecord], images: int) -> float:
+    """Of the best trial's accuracy on so many validation images."""
+    best = max((trial.val_accuracy or 0.0 for trial in trials if trial.state == "complete"), default=0.0)
+    return sqrt(best * (1 - best) / images)
 
 
 def train_finalists(

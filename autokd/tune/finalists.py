@@ -30,16 +30,17 @@ def choose_finalists(
     edges: Sequence[Candidate] = (),
     floor: float = 0.0,
     by_cost: bool = False,
+    tolerance: float = 0.0,
 ) -> list[Finalist]:
     """Picks of both arms, the default recipe of each, one longer direct one, and every distilled one's twin.
 
     soft_label_seconds: device seconds of all soft labels, which the distill arm's trials share. published: models that
     can be used untrained, of which the best become direct finalists too. edges: students beyond the range of ratios,
     which get the best distilled trial's recipe; they come last, so that the others are the same with and without them.
-    floor, by_cost: see `front`.
+    floor, by_cost, tolerance: see `front`.
     """
     chosen: list[tuple[Arm, str, Recipe, Role, int | None]] = []
-    fronts = {arm: front([t for t in trials if t.arm == arm], limit, floor, by_cost) for arm in ARMS}
+    fronts = {arm: front([t for t in trials if t.arm == arm], limit, floor, by_cost, tolerance) for arm in ARMS}
     for arm in ARMS:
         chosen += [(arm, t.student, t.recipe, "pick", t.number) for t in fronts[arm]]
         chosen += [(arm, t.student, _default(space, arm, t.recipe), "default", None) for t in fronts[arm][:1]]
@@ -47,7 +48,9 @@ def choose_finalists(
         shares = sum(1 for t in trials if t.arm == "distill")
         longer = _longer(fronts["distill"][0], fronts["direct"][0], soft_label_seconds / shares)
         chosen += [("direct", longer.student, longer.recipe, "longer", longer.number)] if longer else []
-    chosen += [("direct", t.student, t.recipe, "published", None) for t in front(published, limit, floor, by_cost)]
+    chosen += [
+        ("direct", t.student, t.recipe, "published", None) for t in front(published, limit, floor, by_cost, tolerance)
+    ]
     finalists = [
         Finalist(proposal=Proposal(number=i, arm=arm, student=student, recipe=recipe), role=role, trial=trial)
         for i, (arm, student, recipe, role, trial) in enumerate(_distinct(chosen))
@@ -67,11 +70,19 @@ def most_trainings(limit: int, seeds: int, edges: int = 0) -> int:
     return (3 * limit + 4 + 2 * edges) * seeds
 
 
-def front(trials: Sequence[TrialRecord], limit: int, floor: float = 0.0, by_cost: bool = False) -> list[TrialRecord]:
-    """At most `limit` complete trials, spread along the front of validation accuracy and cost, the most accurate first.
+def front(
+    trials: Sequence[TrialRecord],
+    limit: int,
+    floor: float = 0.0,
+    by_cost: bool = False,
+    tolerance: float = 0.0,
+) -> list[TrialRecord]:
+    """At most `limit` complete trials along the front of validation accuracy and cost, the most promising first.
 
-    floor: validation accuracy below which a trial stands only where none reaches it, and then the most accurate one;
-    by_cost: the cheapest first. An arm without complete trials has an empty front.
+    That is the cheapest one which is less accurate than the best by no more than `tolerance` (the rule of one standard
+    error, Breiman et al. 1984, section 3.4.3), or with by_cost the cheapest; the others are spread from the most
+    accurate to the cheapest. floor: validation accuracy below which a trial stands only where none reaches it, and then
+    the most accurate one. An arm without complete trials has an empty front.
     """
     complete = [t for t in trials if t.state == "complete" and t.val_accuracy is not None]
     complete.sort(key=lambda t: (-(t.val_accuracy or 0.0), t.cost_usd_per_1k, t.number))
@@ -80,12 +91,18 @@ def front(trials: Sequence[TrialRecord], limit: int, floor: float = 0.0, by_cost
         good_enough = not found or (trial.val_accuracy or 0.0) >= floor
         if good_enough and (not found or trial.cost_usd_per_1k < found[-1].cost_usd_per_1k):
             found.append(trial)
-    ordered = found[::-1] if by_cost else found
-    return [ordered[i] for i in _spread(len(ordered), limit)]
+    if by_cost or not found:
+        ordered = found[::-1]
+        return [ordered[i] for i in _spread(len(ordered), limit)]
+    first = [t for t in found if (t.val_accuracy or 0.0) >= (found[0].val_accuracy or 0.0) - tolerance][-1]
+    others = [trial for trial in found if trial is not first]
+    return [first, *(others[i] for i in _spread(len(others), limit - 1))]
 
 
 def _spread(count: int, limit: int) -> list[int]:
     """The first of so many places, the last, and those between at equal distances."""
+    if limit < 1:
+        return []
     if count <= limit:
         return list(range(count))
     return [round(i * (count - 1) / max(1, limit - 1)) for i in range(limit)]

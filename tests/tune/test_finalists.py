@@ -51,6 +51,15 @@ def test_the_front_goes_from_accurate_to_cheap() -> None:
     assert front([], 2) == []
 
 
+def test_of_trials_that_noise_cannot_tell_apart_the_cheapest_comes_first() -> None:
+    trials = [trial(0, "direct", "big", 0.95, 3.0), trial(1, "direct", "middle", 0.944, 2.0)]
+    trials += [trial(2, "direct", "small", 0.93, 1.0)]
+    assert [t.student for t in front(trials, 1, tolerance=0.006)] == ["middle"]
+    assert [t.student for t in front(trials, 2, tolerance=0.006)] == ["middle", "big"]
+    assert [t.student for t in front(trials, 9, tolerance=0.006)] == ["middle", "big", "small"]
+    assert [t.student for t in front(trials, 1, tolerance=0.005)] == ["big"]
+
+
 def test_finalists_are_picks_defaults_twins_and_a_longer_one() -> None:
     trials = [trial(0, "distill", "a", 0.95, 2.0), trial(1, "direct", "b", 0.94, 2.0)]
     finalists = choose_finalists(trials, SPACE, 1, soft_label_seconds=60.0)
