@@ -146,7 +146,12 @@ def _recipe(recipe: Recipe) -> tuple[str, str, str, str, str]:
 
 def _also(recipe: Recipe) -> str:
     """What a recipe has that is not usual: smoothed labels, mixed images, another schedule."""
-    shares = {"smoothing": recipe.label_smoothing, "mixup": recipe.mixup, "cutmix": recipe.cutmix}
+    shares = {
+        "smoothing": recipe.label_smoothing,
+        "mixup": recipe.mixup,
+        "cutmix": recipe.cutmix,
+        "drop path": recipe.drop_path,
+    }
     found = [f"{name} {value:.2g}" for name, value in shares.items() if value]
     found += [recipe.schedule] if recipe.schedule != "cosine" else []
     return ", ".join(found) or fmt.NOTHING

@@ -105,6 +105,7 @@ class ArmSection(Section):
     label_smoothing: BelowOne | None = None
     mixup: NotNegative | None = None
     cutmix: NotNegative | None = None
+    drop_path: BelowOne | None = None
 
     def given(self) -> dict[str, Range]:
         """The parameters that are drawn or fixed."""
