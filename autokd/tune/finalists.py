@@ -95,7 +95,7 @@ def front(
         ordered = found[::-1]
         return [ordered[i] for i in _spread(len(ordered), limit)]
     first = [t for t in found if (t.val_accuracy or 0.0) >= (found[0].val_accuracy or 0.0) - tolerance][-1]
-    others = [trial for trial in found if trial is not first]
+    others = found[:0:-1] if first is found[0] else [trial for trial in found if trial is not first]
     return [first, *(others[i] for i in _spread(len(others), limit - 1))]
 
 

@@ -6,11 +6,11 @@ list, on which both arms search recipes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from autokd.errors import MachineError
-from autokd.naming import named, set_to
+from autokd.naming import set_to
 from autokd.records import Arm, Candidate, EpochReport, Proposal, Recipe, Rung, ScreenedStudent, Screening
 from autokd.runs.folder import Run
 from autokd.runs.store import CHECKPOINT, SCREENING
@@ -46,7 +46,7 @@ class ScreeningSource:
         self._students = {student.number: _reopened(student, known.rungs) for student in known.students}
         self._parts = BatchParts(run)
         self._deaths: dict[int, int] = {}
-        self._in_a_row: list[str] = []
+        self._in_a_row: dict[int, str] = {}  # failures without a cause of their own since anything went well
         self._running: set[int] = set()
         self._rung = 0
         self._waiting: list[int] = []
@@ -101,13 +101,13 @@ class ScreeningSource:
         if retry and self._deaths[number] <= MAX_RETRIES:
             self._waiting.insert(0, number)
             return
-        self._in_a_row = [] if failure.cause == "training" else [*self._in_a_row, failure.text]
-        if len(self._in_a_row) >= FAILURES_IN_A_ROW:
-            raise MachineError(
-                f"{len(self._in_a_row)} trainings in a row failed (first: {self._in_a_row[0]}), which is no evidence "
-                f"on their students; mend the cause and go on with {set_to('resume', True)}"
-            )
         self._students[number] = self._students[number].model_copy(update={"state": "failed", "error": failure.text})
+        if failure.cause == "training":
+            self._in_a_row.clear()
+        else:
+            self._in_a_row[number] = failure.text
+        if len(self._in_a_row) >= FAILURES_IN_A_ROW:
+            self._refuse(self._in_a_row, f"{len(self._in_a_row)} trainings in a row failed")
         self._end(number)
 
     # ---- what is known ---------------------------------------------------------------------------------------
@@ -157,14 +157,24 @@ class ScreeningSource:
         for number, student in self._students.items():
             if student.state != "short_list":  # the search may go on with these
                 (self._run.screening_path(number) / CHECKPOINT).unlink(missing_ok=True)
-        errors = [student.error for student in self._students.values() if student.state == "failed"]
-        if errors and len(errors) == len(self._students):
-            raise MachineError(
-                f"all {len(errors)} students failed (first: {errors[0]}), which is no evidence on them; mend the cause "
-                f"and search again with another {named('output')}"
-            )
+        failed = {
+            number: student.error or "" for number, student in self._students.items() if student.state == "failed"
+        }
+        if failed and len(failed) == len(self._students):
+            self._refuse(failed, f"all {len(failed)} students failed in the screening")
         SCREENING.write(self._run.path, self.screening)
         return self.screening
+
+    def _refuse(self, failed: Mapping[int, str], what: str) -> None:
+        """A resumed search tries these students again."""
+        for number in failed:
+            again = {"state": "waiting", "error": None, "val_accuracies": (), "epoch_seconds": ()}
+            self._students[number] = self._students[number].model_copy(update=again)
+        SCREENING.write(self._run.path, self.screening)
+        raise MachineError(
+            f"{what} (first: {next(iter(failed.values()))}), which is no evidence on them; mend the cause and go on "
+            f"with {set_to('resume', True)}"
+        )
 
     # ---- inside ----------------------------------------------------------------------------------------------
 

@@ -65,10 +65,33 @@ def test_trouble_of_the_machine_ends_the_run(
 def test_an_arm_of_which_every_trial_fails_ends_the_run(
     settings: SearchConfig, tmp_path: Path, error: Exception, arm: str
 ) -> None:
-    parts = FakeParts(quality=lambda job: wrong(job, error, arm=arm))
+    parts = FakeParts(quality=lambda job: default_quality(job) if screens(job) else wrong(job, error, arm=arm))
     with pytest.raises(MachineError, match=rf"all 2 trials of the {arm} arm failed \(first: .*{error}.*resume=True"):
         run_search(settings, output=tmp_path / "run", parts=parts)
     went_on(settings, tmp_path / "run", "trial-")
+
+
+def screens(job: Job) -> bool:
+    return job.key.startswith("screening-")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ZeroDivisionError("a bug"), r"3 trainings in a row failed \(first: .*a bug.*resume=True"),
+        (
+            TrainingError("the loss diverged"),
+            r"all 4 students failed in the screening \(first: .*diverged.*resume=True",
+        ),
+    ],
+)
+def test_a_screening_that_only_failed_ends_the_run(
+    settings: SearchConfig, tmp_path: Path, error: Exception, said: str
+) -> None:
+    parts = FakeParts(quality=lambda job: wrong(job, error, arm="direct"))
+    with pytest.raises(MachineError, match=said):
+        run_search(settings, output=tmp_path / "run", parts=parts)
+    went_on(settings, tmp_path / "run", "screening-")
 
 
 def test_three_failures_in_a_row_end_the_search_and_are_tried_again(settings: SearchConfig, tmp_path: Path) -> None:

@@ -54,8 +54,9 @@ def test_a_search_ends_with_a_verdict_and_the_whole_folder(config: SearchConfig,
     report = json.loads((result.path / "report.json").read_text())
     assert report.keys() >= DESIGN_KEYS
     distilled = result.trials.query("arm == 'distill' and state == 'complete'")
-    best = distilled.sort_values(["val_accuracy", "cost_usd_per_1k"], ascending=[False, True]).iloc[0]
-    assert report["options"]["distilled"]["student"] == best["student"]
+    best = distilled["val_accuracy"].max()
+    equal = distilled[distilled["val_accuracy"] >= best - (best * (1 - best) / report["task"]["val"]) ** 0.5]
+    assert report["options"]["distilled"]["student"] == equal.sort_values("cost_usd_per_1k").iloc[0]["student"]
     assert result.path.joinpath("report.html").read_text().count(report["summary"].split(":")[0]) > 0
     audit = result.report.audit
     assert audit is not None and {q.subject for q in audit.quality} >= {"teacher", "distilled", "direct"}
@@ -123,7 +124,7 @@ def test_students_beyond_the_range_are_confirmed_and_leave_the_verdict_alone(spa
     best = hearing.tallies[-1].best["distill"]
     assert best == pytest.approx(0.955)  # of mobilenetv3_small_050; the edge lcnet_050 reaches 0.96
     seeds = [key for key in parts.trained if any(key.startswith(f"finalist-{number}-") for number in numbers)]
-    assert len(seeds) == 3 * 3
+    assert len(seeds) == 4 * 3
     assert (probed.verdict, probed.strength) == (plain.verdict, plain.strength)
     assert (probed.reasons, probed.gain, probed.would_change) == (plain.reasons, plain.gain, plain.would_change)
     rest = [f for f in probed.finalists if f.number not in numbers]

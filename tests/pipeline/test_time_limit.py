@@ -65,7 +65,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[SearchResult, list[
 
 @pytest.fixture(scope="module")
 def fewer_seeds(tmp_path_factory: pytest.TempPathFactory) -> tuple[SearchResult, list[str], float]:
-    return search(tmp_path_factory.mktemp("seeds") / "run", 85.0)
+    return search(tmp_path_factory.mktemp("seeds") / "run", 75.0)
 
 
 def test_with_time_enough_nothing_is_left_out(whole: tuple[SearchResult, list[str], float]) -> None:
@@ -78,11 +78,11 @@ def test_with_time_enough_nothing_is_left_out(whole: tuple[SearchResult, list[st
 
 def test_seeds_are_left_out_before_trials(fewer_seeds: tuple[SearchResult, list[str], float]) -> None:
     result, told, took = fewer_seeds
-    assert 0.85 * 85 <= took <= 1.1 * 85
+    assert 0.85 * 75 <= took <= 1.1 * 75
     assert len(result.trials) == 8
     found = left_out(result)
-    assert found["seeds_left_out"].startswith("The time limit of 1 min 25 s left out: the third seed of")
-    assert found["finalists_left_out"].startswith("The time limit of 1 min 25 s left out: ")
+    assert found["seeds_left_out"].startswith("The time limit of 1 min 15 s left out: the third seed of")
+    assert found["finalists_left_out"].startswith("The time limit of 1 min 15 s left out: ")
     assert result.strength == "weak"
     assert found["seeds_left_out"] in result.report.weaknesses
     assert any("no default and no longer trainings" in note for note in told)

@@ -52,7 +52,7 @@ def test_the_default_recipe_is_what_is_said_else_what_is_fixed_else_the_usual(tm
 
 def test_a_student_that_starts_from_weights_has_the_rate_of_fine_tuning(tmp_path: Path) -> None:
     plain = read_space(write(tmp_path, ONE))
-    assert default_recipe(plain, "direct", fine_tuning=True)["learning_rate"] == 1e-3
+    assert default_recipe(plain, "direct", fine_tuning=True)["learning_rate"] == 1.5e-3
     assert default_recipe(plain, "direct", fine_tuning=True)["fine_tuning"]
     own = read_space(write(tmp_path, f"{ONE}[default]\nfine_tuning_rate = 5e-5\nlearning_rate = 0.004\n"))
     rates = [default_recipe(own, "distill", fine_tuning)["learning_rate"] for fine_tuning in (False, True)]

@@ -41,7 +41,7 @@ def test_the_front_goes_from_accurate_to_cheap() -> None:
         trial(3, "distill", "pruned", 0.99, 0.5, state="pruned"),
         trial(4, "distill", "middle", 0.94, 2.0),
     ]
-    assert [t.student for t in front(trials, 9)] == ["big", "middle", "small"]
+    assert [t.student for t in front(trials, 9)] == ["big", "small", "middle"]
     assert [t.student for t in front(trials, 2)] == ["big", "small"]
     assert [t.student for t in front(trials, 1)] == ["big"]
     assert [t.student for t in front(trials, 9, floor=0.935)] == ["big", "middle"]
