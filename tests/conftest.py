@@ -32,15 +32,11 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("AUTOKD_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
 
 
-SPACE = (
-    '[students]\ninclude = ["test_resnet", "lcnet_035", "mobilenetv3_small_050", "lcnet_050"]\n'
-    "[[first]]\ntemperature = 4.0\nalpha = 0.9\n"
-)
-
-
 @pytest.fixture
 def space_file(tmp_path: Path) -> Path:
     """A space of tiny students, all 5 to 20 times smaller than resnet10t."""
+    from fakes import SPACE
+
     path = tmp_path / "tiny.toml"
     path.write_text(SPACE)
     return path
@@ -80,7 +76,7 @@ def quick(patterns: Path, space_file: Path) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[SearchConfig, Path]:
     """The settings and the folder of a finished run of fakes that says distill; do not change it."""
-    from fakes import FakeParts
+    from fakes import SPACE, FakeParts
 
     from autokd.pipeline.search import run_search
 

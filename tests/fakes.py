@@ -20,6 +20,10 @@ from autokd.testing.fake_meter import FakeMeter
 from autokd.tune.engines.protocol import Engine, Job, WorkshopFactory
 
 CLASSES = 10
+SPACE = (
+    '[students]\ninclude = ["test_resnet", "lcnet_035", "mobilenetv3_small_050", "lcnet_050"]\n'
+    "[[first]]\ntemperature = 4.0\nalpha = 0.9\n"
+)
 
 
 def default_quality(job: Job) -> float:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SPACE
-from fakes import FakeParts, Hearing
+from fakes import SPACE, FakeParts, Hearing
 from test_search import make_config
 
 from autokd.pipeline.search import confirm_run, run_search
