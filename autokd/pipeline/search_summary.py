@@ -10,6 +10,7 @@ from autokd.data.hidden_labels import label_remarks
 from autokd.records import ARMS, Arm, Note, NoteKind, Screening, SearchSummary, TrialRecord
 from autokd.runs.folder import Run
 from autokd.runs.store import SCREENING, SEARCH
+from autokd.runs.tables import read_history
 from autokd.weights.assign import start_remark
 
 if TYPE_CHECKING:
@@ -23,14 +24,15 @@ def write_summary(run: Run, summary: SearchSummary) -> None:
     run.keep_checksums(SEARCH.path(run.path))
 
 
-def taken_over(screening: Screening, trials: Sequence[TrialRecord]) -> float:
-    """Device seconds of the screening that trials went on from, which count as theirs."""
-    trained = {(trial.student, trial.recipe): trial.epochs for trial in trials}
-    return sum(
-        sum(student.epoch_seconds[: trained.get((student.student, student.recipe), 0)])
-        for student in screening.students
-        if student.state == "short_list"
-    )
+def taken_over(run: Run, screening: Screening, trials: Sequence[TrialRecord]) -> float:
+    """Device seconds of the screening that trials went on from: their histories begin with the very same epochs."""
+    begun = {(student.student, student.recipe): student.epoch_seconds for student in screening.students}
+    seconds = 0.0
+    for trial in trials:
+        own = begun.get((trial.student, trial.recipe), ())
+        history = read_history(run.trial_path(trial.number)) if own else ()
+        seconds += sum(a for a, epoch in zip(own, history, strict=False) if a == epoch.seconds)
+    return seconds
 
 
 def best_of_arms(trials: Sequence[TrialRecord]) -> dict[Arm, float]:

@@ -256,7 +256,7 @@ def search_trials(
     trials = ledger.records()
     write_trials(state.run.path, trials)
     state.keep_seconds("search", sum(record.seconds for record in trials))
-    state.keep_seconds("screening", screening.seconds - taken_over(screening, trials))
+    state.keep_seconds("screening", screening.seconds - taken_over(state.run, screening, trials))
     if state.stop():
         raise InterruptedRun(
             f"stopped during the search; finished work is saved, continue with {set_to('resume', True)}"

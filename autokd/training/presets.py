@@ -16,7 +16,7 @@ class Preset(NamedTuple):
 
 
 FROM_SCRATCH = Preset(rate=1e-3, low=3e-4, high=3e-3, head_factor=1.0, teacher=(3e-4, 1e-3, 3e-3))
-# small models far from what they were trained on need 1e-3 (benchmarks/RESULTS.md); teachers are larger
+# small models far from what they were trained on need 1e-3 to 3e-3 (benchmarks/RESULTS.md); teachers are larger
 FINE_TUNING = Preset(rate=1.5e-3, low=5e-5, high=3e-3, head_factor=5.0, teacher=(1e-4, 3e-4, 1e-3))
 
 
