@@ -91,7 +91,7 @@ def test_processes_that_decode_notice_it_too(folder: Path) -> None:
     batches = data.images.batches([np.arange(10), np.arange(10)] * 10)
     next(batches)
     of_another_class(folder / "a" / "007.png")
-    with pytest.raises(ChangedData, match="it has changed"):
+    with pytest.raises(ChangedData, match="no longer as it was"):
         list(batches)
 
 
