@@ -198,6 +198,7 @@ class _Work:
         from autokd.teacher.origin import weights_mode
         from autokd.teacher.prepare import teacher_epochs
         from autokd.teacher.train import all_epochs
+        from autokd.training.batches import steps_per_epoch
         from autokd.tune.finalists import most_trainings
 
         trials, epochs, seeds, finalists = config.trials, config.epochs, config.seeds, config.finalists
@@ -207,7 +208,9 @@ class _Work:
             )
         task, candidates, edges = self.data.task, self.found.candidates, len(self.found.edges)
         from_scratch = weights_mode(config) == "scratch"
-        taught = all_epochs(teacher_epochs(config, from_scratch), not from_scratch) * len(self.data.unhidden().train)
+        images = len(self.data.unhidden().train)
+        steps = steps_per_epoch(images, config.batch_size or images)
+        taught = all_epochs(teacher_epochs(config, from_scratch), steps, not from_scratch) * images
         teacher = "none" if self.given else f"train {config.teacher} once, unless an earlier run has"
         stages = [self._stage("teacher", teacher, 0 if self.given else taught, self.teacher_step)]
         if not candidates:

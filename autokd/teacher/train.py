@@ -13,6 +13,7 @@ from autokd.data.task import TaskData
 from autokd.errors import TooLargeError, TrainingError
 from autokd.progress import Listener
 from autokd.records import EpochReport, Recipe, Record
+from autokd.training.batches import steps_per_epoch
 from autokd.training.evaluate import Normalisation
 from autokd.training.loop import Training, train
 from autokd.training.presets import preset
@@ -22,7 +23,7 @@ from autokd.weights.save import save_state
 VIEWS_SEED = 1_000_003  # the teacher's own training views
 SEED = 0
 SHORT_SHARE = 8  # the long training / a short one
-LEAST = 4  # epochs; shorter trainings take the usual learning rate
+LEAST_STEPS = 100  # of the optimizer; shorter runs tell no learning rates apart, and the usual one is taken
 CHECKPOINT, BEST, BEST_WEIGHTS, RATES = "checkpoint.pt", "best.json", "best.safetensors", "rates.json"
 
 
@@ -89,7 +90,8 @@ class TeacherTraining:
 
     def _best_rate(self, progress: _Progress) -> float:
         """Of three, that of the short run which did best on validation."""
-        short = short_epochs(self.recipe.epochs)
+        steps = steps_per_epoch(len(self.data.train), self.recipe.batch_size)
+        short = short_epochs(self.recipe.epochs, steps)
         if not short:
             return self.recipe.learning_rate
         tried = list((read_sealed(self.folder / RATES, _Rates) or _Rates()).tried)
@@ -147,14 +149,15 @@ class Trained:
     seconds: float
 
 
-def short_epochs(epochs: int) -> int:
-    """Epochs of each short run; none where the training itself is short."""
-    return max(1, epochs // SHORT_SHARE) if epochs >= LEAST else 0
+def short_epochs(epochs: int, steps: int) -> int:
+    """Epochs, of so many steps, of each short run; none where it would be too short to tell anything."""
+    short = max(1, epochs // SHORT_SHARE)
+    return short if short < epochs and short * steps >= LEAST_STEPS else 0
 
 
-def all_epochs(epochs: int, fine_tuning: bool) -> int:
+def all_epochs(epochs: int, steps: int, fine_tuning: bool) -> int:
     """Of the long training and of the short runs before it."""
-    return epochs + len(preset(fine_tuning).teacher) * short_epochs(epochs)
+    return epochs + len(preset(fine_tuning).teacher) * short_epochs(epochs, steps)
 
 
 def _rank(found: EpochReport | Tried | _Best) -> tuple[float, float]:
@@ -166,7 +169,8 @@ class _Progress:
 
     def __init__(self, training: TeacherTraining, listener: Listener) -> None:
         self._listener = listener
-        self._total = all_epochs(training.recipe.epochs, training.recipe.fine_tuning)
+        steps = steps_per_epoch(len(training.data.train), training.recipe.batch_size)
+        self._total = all_epochs(training.recipe.epochs, steps, training.recipe.fine_tuning)
         self._done, self.seconds = 0, 0.0
 
     def take_up(self, seconds: float, epochs: int) -> None:

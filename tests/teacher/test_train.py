@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -42,7 +43,8 @@ def played(monkeypatch: pytest.MonkeyPatch, accuracies: dict[float, list[float]]
 
 def training(folder: Path, epochs: int) -> TeacherTraining:
     recipe = Recipe(learning_rate=1e-3, epochs=epochs, batch_size=8)
-    return TeacherTraining("net", nn.Linear(1, 1), ((0,), (1,)), None, recipe, folder, "cpu")  # type: ignore[arg-type]
+    data = SimpleNamespace(train=range(100 * 8))  # an epoch is as long as a short run has to be
+    return TeacherTraining("net", nn.Linear(1, 1), ((0,), (1,)), data, recipe, folder, "cpu")  # type: ignore[arg-type]
 
 
 def test_the_best_of_three_rates_is_trained_long_and_its_best_epoch_is_kept(
@@ -79,11 +81,12 @@ def test_half_of_the_training_without_any_progress_ends_it(tmp_path: Path, monke
 
 
 def test_short_trainings_take_the_usual_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = played(monkeypatch, {1e-3: [0.4, 0.5, 0.6]})
-    assert training(tmp_path, 3).run(Recorder()).epoch == 3
-    assert made == [(1e-3, 3)]
-    assert [short_epochs(epochs) for epochs in (0, 3, 4, 16, 90)] == [0, 0, 1, 2, 11]
-    assert [all_epochs(epochs, fine_tuning=True) for epochs in (3, 5, 40)] == [3, 8, 55]
+    made = played(monkeypatch, {1e-3: [0.4]})
+    assert training(tmp_path, 1).run(Recorder()).epoch == 1
+    assert made == [(1e-3, 1)]
+    assert [short_epochs(epochs, 100) for epochs in (0, 1, 4, 16, 90)] == [0, 0, 1, 2, 11]
+    assert [short_epochs(epochs, 34) for epochs in (6, 16, 24, 120)] == [0, 0, 3, 15]  # 100 steps at least
+    assert [all_epochs(epochs, 100, fine_tuning=True) for epochs in (1, 5, 40)] == [1, 8, 55]
 
 
 def test_nothing_is_left_of_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
