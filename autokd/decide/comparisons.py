@@ -14,6 +14,7 @@ from autokd.decide.economics import repriced
 from autokd.decide.evidence import Evidence
 from autokd.decide.statistics import intervals
 from autokd.decide.statistics.intervals import Estimate
+from autokd.decide.statistics.seed_variance import SeedVariance, common_variance
 from autokd.records import Arm, ClassRecall, CostModel, FinalistRecord, Interval, Reading, SeededInterval, beyond_range
 
 
@@ -91,8 +92,9 @@ class Comparison:
 
 def compare(evidence: Evidence) -> Comparison:
     """Compute every statistic that the verdict may need."""
-    everybody = [_student(evidence, record) for record in sorted(evidence.finalists, key=lambda f: f.number)]
     beyond = beyond_range((f.number, f.role, f.twin_of) for f in evidence.finalists)
+    common = common_variance(correct for number, correct in evidence.correct.items() if number not in beyond)
+    everybody = [_student(evidence, record, common) for record in sorted(evidence.finalists, key=lambda f: f.number)]
     students = tuple(student for student in everybody if student.number not in beyond)
     return Comparison(
         evidence=_without_spending(evidence, beyond),
@@ -102,7 +104,7 @@ def compare(evidence: Evidence) -> Comparison:
         twins=_twins(students),
         differences={
             (a.number, b.number): intervals.difference(
-                evidence.correct[a.number], evidence.correct[b.number], evidence.level
+                evidence.correct[a.number], evidence.correct[b.number], evidence.level, common
             )
             for a in students
             for b in students
@@ -137,9 +139,9 @@ def _teacher(evidence: Evidence) -> Offer:
     )
 
 
-def _student(evidence: Evidence, record: FinalistRecord) -> Student:
+def _student(evidence: Evidence, record: FinalistRecord, common: SeedVariance | None) -> Student:
     correct = evidence.correct[record.number]
-    estimate = intervals.retention(correct, evidence.teacher_correct[None], evidence.level)
+    estimate = intervals.retention(correct, evidence.teacher_correct[None], evidence.level, common)
     return Student(
         number=record.number,
         arm=record.arm,
@@ -150,7 +152,7 @@ def _student(evidence: Evidence, record: FinalistRecord) -> Student:
         val_accuracy=record.val_accuracy,
         reading=record.reading,
         record=record,
-        accuracy=intervals.accuracy(correct, evidence.level),
+        accuracy=intervals.accuracy(correct, evidence.level, common),
         estimate=estimate,
         flips=intervals.accuracy(evidence.teacher_correct & ~correct, evidence.level),
         recalls=Recalls(correct, evidence.labels, evidence.task.classes, evidence.level),

@@ -101,7 +101,7 @@ def test_a_refused_gain_that_the_interval_leaves_open() -> None:
 
 
 def test_a_proven_gain_with_an_open_advantage() -> None:
-    open_ = decided(distilled(accuracy=0.94), direct(accuracy=0.938), twin(accuracy=0.92))
+    open_ = decided(distilled(accuracy=0.94), direct(accuracy=0.9375), twin(accuracy=0.92))
     assert open_.verdict == "use_small_model"
     assert "advantage of the distilled pick of up to" in only(open_)
     shut = decided(distilled(accuracy=0.94), direct(accuracy=0.942), twin(accuracy=0.92), asked={"min_gain": 0.01})

@@ -17,6 +17,9 @@ seeds). Here each part carries its own quantile (Banerjee, Sankhya 1960; Howe, J
 
     half width^2 = t(images - 1)^2 * image part + max(0, t(seeds - 1)^2 * seed part - t(images - 1)^2 * shared)
 
+Where the other finalists are given, the seed part is moderated by what they tell of it (seed_variance.py), and carries
+more degrees of freedom.
+
 The shared part is taken away with the quantile of images, as it stands in the image part. Taking it from the seed part
 before that is multiplied, which is narrower, covers 90.8 % with three seeds where seeds differ in both ways, and called
 8.3 % of really trained pairs of equals different. The price: with three seeds that differ only image by image the
@@ -33,10 +36,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf, sqrt
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.decide.statistics.seed_variance import SeedVariance
 from autokd.metrics import Correct
 from autokd.records import LEVEL, Difference, Interval, SeededInterval
 
@@ -57,6 +62,7 @@ class Estimate:
     seeds: int  # 1: nothing is known about other seeds, or there is none to know
     shared: float = 0.0  # what of the seed part is in the image part already
     level: float = LEVEL  # of the interval
+    prior: int = 0  # degrees of freedom of the seed part beside seeds - 1: from other finalists
 
     @property
     def half_width(self) -> float:
@@ -112,30 +118,33 @@ class Estimate:
 
     def _spread(self, reach: Callable[[int, float], float]) -> float:
         by_image = reach(self.images - 1, self.level) ** 2
-        seed = reach(self.seeds - 1, self.level) ** 2 * self.seed_part if self.seed_part > 0 else 0.0
+        degrees = self.seeds - 1 + self.prior
+        seed = reach(degrees, self.level) ** 2 * self.seed_part if self.seed_part > 0 else 0.0
         return sqrt(by_image * self.image_part + max(seed - by_image * self.shared, 0.0))
 
 
-def difference(a: Correct, b: Correct, level: float = LEVEL) -> Estimate:
+def difference(a: Correct, b: Correct, level: float = LEVEL, common: SeedVariance | None = None) -> Estimate:
     """Accuracy of `a` minus that of `b`, paired image by image.
 
-    `a` is [seeds of a, images], `b` is [seeds of b, images]. Seeds are paired in their order where both have the same
-    number; otherwise each arm adds its own seed part. An arm with one row (a teacher) adds none.
-    Raises ValueError for arrays that are no such pair.
+    `a` is [seeds of a, images], `b` is [seeds of b, images]. With the variance between seeds that all finalists have in
+    `common`, each arm adds a seed part of its own. Without it, seeds are paired in their order where both arms have the
+    same number. An arm with one row (a teacher) adds none. Raises ValueError for arrays that are no such pair.
     """
     _check(a, b)
-    if len(a) == len(b):
+    if common is None and len(a) == len(b):
         return _estimate(a.view(np.int8) - b.view(np.int8), 1.0, level)
     x, y = a.mean(axis=0), b.mean(axis=0)
-    parts = [(*_seed_parts(arm.view(np.int8), mean), len(arm)) for arm, mean in ((a, x), (b, y)) if len(arm) > 1]
+    parts = [_arm_parts(arm, mean, common) for arm, mean in ((a, x), (b, y)) if len(arm) > 1]
+    seeds = min((part.seeds for part in parts), default=1)
     return Estimate(
         mean=float(x.mean() - y.mean()),
         image_part=_image_part(x - y, 1.0, level),
-        seed_part=sum((part for part, _, _ in parts), 0.0),
+        seed_part=sum((part.seed for part in parts), 0.0),
         images=a.shape[1],
-        seeds=min((count for _, _, count in parts), default=1),
-        shared=sum((shared for _, shared, _ in parts), 0.0),
+        seeds=seeds,
+        shared=sum((part.shared for part in parts), 0.0),
         level=level,
+        prior=common.prior(seeds - 1) if common and parts else 0,
     )
 
 
@@ -155,7 +164,7 @@ def difference_of_differences(
     return _estimate((a - b) - (c - d), 2.0, level)
 
 
-def retention(student: Correct, teacher: Correct, level: float = LEVEL) -> Estimate:
+def retention(student: Correct, teacher: Correct, level: float = LEVEL, common: SeedVariance | None = None) -> Estimate:
     """Student accuracy / teacher accuracy; `student` is [seeds, images], `teacher` is [1, images].
 
     Linearised (delta method): the variance is that of (s - R t) / mean(t), image by image.
@@ -167,17 +176,18 @@ def retention(student: Correct, teacher: Correct, level: float = LEVEL) -> Estim
         raise ValueError("the teacher gets no test image right; retention has no meaning")
     ratio = float(student.mean()) / base
     linear = _estimate((student - ratio * teacher.mean(axis=0)) / base, 1 / base, level)
-    return replace(linear, mean=ratio)
+    return _moderated(replace(linear, mean=ratio), student, base, common)
 
 
-def accuracy(correct: Correct, level: float = LEVEL) -> SeededInterval:
-    """Accuracy of one arm over its seeds; `correct` is [seeds, images].
+def accuracy(correct: Correct, level: float = LEVEL, common: SeedVariance | None = None) -> SeededInterval:
+    """Accuracy of one arm over its seeds; `correct` is [seeds, images]; `common`: see `difference`.
 
     Wilson's interval for the sample size whose plain interval would be as wide as that of the two parts, so that
     neither 0 % nor 100 % comes out as certain, and no end leaves [0, 1].
     """
     _check(correct, correct)
-    estimate, z2 = _estimate(correct.view(np.int8), 1.0, level), z_squared(level)
+    estimate = _moderated(_estimate(correct.view(np.int8), 1.0, level), correct, 1.0, common)
+    z2 = z_squared(level)
     p, spread = estimate.mean, p_variance(estimate.mean)
     size = min(spread * z2 / estimate.half_width**2, correct.size) if spread > 0 else correct.shape[1]
     low, high = wilson(p, size, level)
@@ -209,6 +219,32 @@ def _estimate(values: Values, scale: float, level: float) -> Estimate:
         shared=shared,
         level=level,
     )
+
+
+class _ArmParts(NamedTuple):
+    """The seed part of one arm, the share of it that is in the image part, and its seeds."""
+
+    seed: float
+    shared: float
+    seeds: int
+
+
+def _arm_parts(correct: Correct, per_image: Floats, common: SeedVariance | None) -> _ArmParts:
+    own, shared = _seed_parts(correct.view(np.int8), per_image)
+    seeds = len(correct)
+    if common is None:
+        return _ArmParts(own, shared, seeds)
+    return _ArmParts(common.moderated(own * seeds, seeds - 1, float(per_image.mean())) / seeds, shared, seeds)
+
+
+def _moderated(estimate: Estimate, correct: Correct, unit: float, common: SeedVariance | None) -> Estimate:
+    """With the seed part that all finalists tell; `unit`: of an accuracy in the estimate."""
+    if common is None or estimate.seeds < 2:
+        return estimate
+    seeds = estimate.seeds
+    own = estimate.seed_part * seeds * unit**2
+    part = common.moderated(own, seeds - 1, float(correct.mean())) / seeds / unit**2
+    return replace(estimate, seed_part=part, prior=common.prior(seeds - 1))
 
 
 def _image_part(per_image: Floats, scale: float, level: float) -> float:
