@@ -166,6 +166,9 @@ class SearchConfig(BaseModel):
         0.95, gt=0, le=2, description="share of the teacher's accuracy that a student must keep"
     )
     min_gain: float = Field(0.003, ge=0, lt=1, description="smallest accuracy difference that matters")
+    max_regret: float = Field(
+        0.01, ge=0, lt=1, description="accuracy that may be at stake in a strong verdict: 0.01 is a point"
+    )
     prefer: Literal["accuracy", "savings"] = Field(
         "accuracy", description="what to prefer among the students that meet all limits"
     )

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from fronts import Front
 from simulated import Chance, Outcome, hardness, outcomes, with_own
-from simulated_runs import OWN, TEACHER_ACCURACY, TEACHER_COST, first_seeds, made_run
+from simulated_runs import (
+    OWN,
+    TEACHER_ACCURACY,
+    TEACHER_COST,
+    Searched,
+    first_seeds,
+    made_confirmation,
+    made_run,
+    made_search,
+)
 
-from autokd.decide import Evidence, decide, policy
+from autokd.decide import Evidence, policy
 from autokd.decide.comparisons import compare
 from autokd.decide.statistics import intervals
 from autokd.decide.statistics.repeated_looks import level_of_look
-from autokd.decide.weaknesses import weaknesses
+from autokd.decide.strength import Sureness, sureness
 from autokd.records import Policy
 
 ACCURACY = Policy(max_cost=0.01)
@@ -52,15 +62,19 @@ def equal_arms(cell: RunCell, rng: np.random.Generator) -> Outcome:
     by_cost = saves and len(saving.picks) == 2 and policy.decided_by_cost(SAVINGS, *saving.picks)
     return (
         says,
-        says and not weaknesses(judged),
+        says and _strong(judged),
         judged.unproven,
         ahead,
         saves,
         by_cost,
-        by_cost and not weaknesses(saving),
+        by_cost and _strong(saving),
         needed.verdict == "distill",
-        needed.verdict == "distill" and not weaknesses(needed),
+        needed.verdict == "distill" and _strong(needed),
     )
+
+
+def _strong(judged: policy.Judgement) -> bool:
+    return sureness(judged, settle=False).strength == "strong"
 
 
 COVERED = ("difference", "retention", "accuracy")
@@ -84,11 +98,40 @@ def covered(cell: Cell, rng: np.random.Generator) -> Outcome:
 def decided(cell: RunCell, rng: np.random.Generator) -> Outcome:
     """One run of the whole decision: it says distill, does so strongly, is strong whatever it says; it keeps the
     teacher beside a worthwhile distilled student, for want of a shown gain."""
-    evidence = made_run(cell.front, cell.images, cell.seeds, cell.chance, rng)
-    decision = decide(evidence, ACCURACY)
-    distill, strong = decision.verdict == "distill", decision.strength == "strong"
-    unproven = decision.verdict == "keep_teacher" and policy.judge(compare(evidence), ACCURACY).unproven
-    return distill, distill and strong, strong, unproven
+    judged = policy.judge(compare(made_run(cell.front, cell.images, cell.seeds, cell.chance, rng)), ACCURACY)
+    distill, strong = judged.verdict == "distill", _strong(judged)
+    return distill, distill and strong, strong, judged.unproven
+
+
+COST_SPREAD = 0.015  # of one reading, relative
+
+
+def relied_on(cell: RunCell, rng: np.random.Generator) -> Outcome:
+    """A confirmation and an independent repeat of it: repeatability, whether the verdict is strong, whether the repeat
+    says the same; whether the option that was not taken is truly better by more than is at stake, where both arms have
+    a pick (else not a number)."""
+    search = made_search(cell.front, cell.chance, rng)
+    first, again = (
+        policy.judge(
+            compare(made_confirmation(search, cell.images, cell.seeds, cell.chance, rng, COST_SPREAD)), ACCURACY
+        )
+        for _ in range(2)
+    )
+    sure = sureness(first, settle=False)
+    return sure.repeatability, sure.strength == "strong", again.verdict == first.verdict, _beyond(cell, first, sure)
+
+
+def _confirmation(cell: RunCell, search: Searched, rng: np.random.Generator) -> Evidence:
+    return made_confirmation(search, cell.images, cell.seeds, cell.chance, rng, COST_SPREAD)
+
+
+def _beyond(cell: RunCell, judged: policy.Judgement, sure: Sureness) -> float:
+    taken = judged.pick
+    others = [pick for pick in judged.picks if pick is not taken]
+    if taken is None or not others:
+        return math.nan
+    truth = [cell.front.accuracy(each.name, each.record.recipe) for each in (others[0], taken)]
+    return truth[0] - truth[1] > sure.at_stake.points
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from fronts import Front, searched
@@ -39,26 +39,58 @@ COST_MODEL = CostModel(
 )
 
 
-def made_run(front: Front, images: int, seeds: int, chance: Chance, rng: np.random.Generator) -> Evidence:
-    """The evidence of one run with so many test images and seeds."""
-    hard = hardness(rng, front.val + images)
+@dataclass(frozen=True)
+class Searched:
+    """What a search leaves for the confirmation: finalists, and how hard the validation images are for whom."""
+
+    front: Front
+    finalists: list[Finalist]
+    val: Hardness
+    by_student: dict[tuple[str, Arm], Hardness]  # of the validation images
+
+
+def made_search(front: Front, chance: Chance, rng: np.random.Generator) -> Searched:
+    """A search over a front."""
+    hard = hardness(rng, front.val)
     by_student = _hardness_by_student(front, hard, rng)
-    finalists = searched(front, {key: each[: front.val] for key, each in by_student.items()}, chance, rng)
-    seen = {f.proposal.number: _confirmed(front, f, by_student, seeds, chance, rng) for f in finalists}
-    correct = {number: np.ascontiguousarray(each[:, front.val :]) for number, each in seen.items()}
-    teacher = hard < TEACHER_ACCURACY
+    return Searched(front, searched(front, by_student, chance, rng), hard, by_student)
+
+
+def made_confirmation(
+    search: Searched,
+    images: int,
+    seeds: int,
+    chance: Chance,
+    rng: np.random.Generator,
+    cost_spread: float = 0.0,
+) -> Evidence:
+    """The evidence of one confirmation, with its own test images, seeds and readings of costs.
+
+    cost_spread: relative standard deviation of a reading.
+    """
+    front, hard = search.front, hardness(rng, images)
+    on_test = _hardness_by_student(front, hard, rng)
+    both = {key: np.concatenate([val, on_test[key]]) for key, val in search.by_student.items()}
+    seen = {f.proposal.number: _confirmed(front, f, both, seeds, chance, rng) for f in search.finalists}
+    costs = {TEACHER: TEACHER_COST, **{s.name: s.cost for s in (*front.direct, *front.distill)}}
+    read = {name: _reading(name, cost, cost_spread, rng) for name, cost in costs.items()}
     return Evidence(
         task=_task(front.val, images),
-        teacher=_teacher(teacher[: front.val], teacher[front.val :]),
-        teacher_reading=_reading(TEACHER, TEACHER_COST),
+        teacher=_teacher(search.val < TEACHER_ACCURACY, hard < TEACHER_ACCURACY),
+        teacher_reading=read[TEACHER],
         cost_model=COST_MODEL,
-        finalists=tuple(_record(front, f, seen[f.proposal.number]) for f in finalists),
+        finalists=tuple(_record(front, f, seen[f.proposal.number], read[f.proposal.student]) for f in search.finalists),
         labels=np.arange(images) % 2,
-        teacher_correct=teacher[front.val :],
-        correct=correct,
+        teacher_correct=hard < TEACHER_ACCURACY,
+        correct={number: np.ascontiguousarray(each[:, front.val :]) for number, each in seen.items()},
         search=_summary(front),
         nearest=(),
     )
+
+
+def made_run(front: Front, images: int, seeds: int, chance: Chance, rng: np.random.Generator) -> Evidence:
+    """The evidence of one run with so many test images and seeds."""
+    return made_confirmation(made_search(front, chance, rng), images, seeds, chance, rng)
 
 
 def first_seeds(evidence: Evidence, seeds: int) -> Evidence:
@@ -94,7 +126,7 @@ def _confirmed(
     return outcomes(rng, accuracy, hard[proposal.student, proposal.arm], seeds, chance)
 
 
-def _record(front: Front, finalist: Finalist, seen: Correct) -> FinalistRecord:
+def _record(front: Front, finalist: Finalist, seen: Correct, reading: Reading) -> FinalistRecord:
     proposal = finalist.proposal
     val, test = seen[:, : front.val].mean(axis=1), seen[:, front.val :].mean(axis=1)
     return FinalistRecord(
@@ -108,20 +140,22 @@ def _record(front: Front, finalist: Finalist, seen: Correct) -> FinalistRecord:
         parameters=5_000_000,
         ratio=12.0,
         macs=100_000_000,
-        reading=_reading(proposal.student, front.student(proposal.student).cost),
+        reading=reading,
         seeds=tuple(
-            SeedResult(seed=number, val_accuracy=float(v), test_accuracy=float(t), device_seconds=60.0)
+            SeedResult(seed=number, val_accuracy=float(v), test_accuracy=float(t), device_seconds=60.0, late_gain=0.0)
             for number, (v, t) in enumerate(zip(val, test, strict=True))
         ),
     )
 
 
-def _reading(model: str, cost: float) -> Reading:
+def _reading(model: str, cost: float, spread: float, rng: np.random.Generator) -> Reading:
+    read = cost * (1 + spread * rng.normal()) if spread else cost
+    half = 1.96 * spread * read
     return Reading(
         model=model,
         capacity_rps=None,
         latency_ms=None,
-        cost_usd_per_1k=Interval(mean=cost, low=cost, high=cost),
+        cost_usd_per_1k=Interval(mean=read, low=read - half, high=read + half),
         noisy=False,
         batch_size=None,
         rounds=0,

@@ -9,6 +9,7 @@ from pathlib import Path
 from autokd.config import SearchConfig
 from autokd.records import (
     Advantage,
+    AtStake,
     Candidate,
     CostModel,
     Decision,
@@ -275,6 +276,8 @@ def make_decision(verdict: str = "distill", **changes: object) -> Decision:
     fields: dict[str, object] = {
         "verdict": verdict,
         "strength": "weak" if verdict == "distill" else "strong",
+        "repeatability": 0.87 if verdict == "distill" else 0.97,
+        "at_stake": AtStake(points=0.006, usd_per_1k=0.0),
         "condition": "above 1.7 million requests" if verdict == "distill" else None,
         "summary": _SUMMARIES[verdict],
         "reasons": (

@@ -135,7 +135,7 @@ def _correct(made: Made, hardness: np.ndarray[Any, Any], rng: np.random.Generato
 def made_record(made: Made, correct: np.ndarray[Any, Any]) -> FinalistRecord:
     val = made.accuracy if made.val is None else made.val
     seeds = tuple(
-        SeedResult(seed=100 + s, val_accuracy=val, test_accuracy=float(row.mean()), device_seconds=60.0)
+        SeedResult(seed=100 + s, val_accuracy=val, test_accuracy=float(row.mean()), device_seconds=60.0, late_gain=0.0)
         for s, row in enumerate(correct)
     )
     return FinalistRecord(

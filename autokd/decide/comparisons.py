@@ -14,6 +14,7 @@ from autokd.decide.economics import repriced
 from autokd.decide.evidence import Evidence
 from autokd.decide.statistics import intervals
 from autokd.decide.statistics.intervals import Estimate
+from autokd.decide.statistics.repeated_looks import look_after
 from autokd.decide.statistics.seed_variance import SeedVariance, common_variance
 from autokd.records import Arm, ClassRecall, CostModel, FinalistRecord, Interval, Reading, SeededInterval, beyond_range
 
@@ -43,11 +44,16 @@ class Student(Offer):
     estimate: Estimate  # of the retention
     flips: SeededInterval  # negative flips, as a share of all test images
     recalls: Recalls
+    recall_move: float = 0.0  # of the worst class, in a repeat
 
     @property
     def worst(self) -> ClassRecall:
         """The class whose recall is shown to be high least."""
-        return self.recalls.worst
+        worst, by = self.recalls.worst, self.recall_move
+        if not by:
+            return worst
+        ends = {end: getattr(worst.recall, end) + by for end in ("mean", "low", "high")}
+        return worst.model_copy(update={"recall": worst.recall.model_copy(update=ends)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +67,7 @@ class Comparison:
     twins: Mapping[int, int]  # distilled finalist -> its twin
     differences: Mapping[tuple[int, int], Estimate]  # (distilled, direct) -> accuracy of the first minus the second's
     beyond: tuple[Student, ...] = ()  # finalists beyond the range of ratios and their twins: no verdict looks at them
+    more_images: float = 1.0  # times as many test images as there are, where that is only supposed
 
     @property
     def spent_usd(self) -> float:
@@ -84,6 +91,25 @@ class Comparison:
         """The same comparison at other costs."""
         students = tuple(replace(student, cost=cost_of(student)) for student in self.students)
         return replace(self, teacher=replace(self.teacher, cost=cost_of(self.teacher)), students=students)
+
+    def with_more(self, images: float = 1.0, seeds: int = 0) -> Comparison:
+        """What to expect at equal means of more test images, and of so many seeds of every finalist that is trained.
+
+        More seeds are another look at the same images, with wider intervals; more images are a search of their own.
+        """
+        level = look_after(self.evidence.level) if seeds else self.evidence.level
+
+        def more(estimate: Estimate) -> Estimate:
+            count = max(seeds, estimate.seeds) if estimate.seeds > 1 else estimate.seeds
+            return estimate.with_more(images=images, seeds=count, level=level)
+
+        base = self.teacher_accuracy.mean
+        return replace(
+            self,
+            students=tuple(_narrowed(student, more(student.estimate), base) for student in self.students),
+            differences={pair: more(estimate) for pair, estimate in self.differences.items()},
+            more_images=self.more_images * images,
+        )
 
     def priced(self, model: CostModel) -> Comparison:
         """The same comparison under another cost model."""
@@ -111,6 +137,19 @@ def compare(evidence: Evidence) -> Comparison:
             if a.arm == "distill" and b.arm == "direct"
         },
         beyond=tuple(student for student in everybody if student.number in beyond),
+    )
+
+
+def _narrowed(student: Student, estimate: Estimate, base: float) -> Student:
+    """A student with another estimate of its retention; its flips narrow as much."""
+    before, flips = student.estimate.half_width, student.flips
+    share = estimate.half_width / before if before else 1.0
+    low, high = (flips.mean + (end - flips.mean) * share for end in (flips.low, flips.high))
+    return replace(
+        student,
+        estimate=estimate,
+        retention=estimate.cut(0.0, 1 / base),
+        flips=flips.model_copy(update={"low": low, "high": high}),
     )
 
 

@@ -11,32 +11,48 @@ from autokd.decide.explain.reasons import closest, key_reasons, reasons, summary
 from autokd.decide.explain.refusals import refusals, teacher_refusals
 from autokd.decide.policy import Judgement, judge
 from autokd.decide.sensitivity import changes, nearest_changes
+from autokd.decide.statistics.intervals import Estimate
 from autokd.decide.statistics.significance import holm
+from autokd.decide.strength import sureness
 from autokd.decide.verdict_map import verdict_map
-from autokd.decide.weaknesses import settling_seeds, weaknesses
-from autokd.records import Advantage, Arm, Decision, Economics, FinalistSummary, Option, Options, Policy, SeededInterval
+from autokd.records import (
+    Advantage,
+    Arm,
+    Decision,
+    Difference,
+    Economics,
+    FinalistSummary,
+    Option,
+    Options,
+    Policy,
+    SeededInterval,
+)
 
 
 def decide(evidence: Evidence, policy: Policy) -> Decision:
     """The verdict on the evidence under a policy, with its strength, its reasons and what would change it."""
     judged = judge(compare(evidence), policy)
     found = changes(judged)
-    weak = weaknesses(judged, found)
+    sure = sureness(judged, found)
     because = reasons(judged, found)
     return Decision(
         verdict=judged.verdict,
-        strength="weak" if weak else "strong",
+        strength=sure.strength,
+        repeatability=sure.repeatability,
+        at_stake=sure.at_stake,
         condition=_condition(judged),
         summary=summary(judged, found),
         reasons=tuple(reason.sentence for reason in because),
         key_reasons=tuple(reason.sentence for reason in key_reasons(because)),
-        weaknesses=tuple(weakness.sentence for weakness in weak),
-        settling_seeds=settling_seeds(weak),
+        weaknesses=sure.weaknesses,
+        settles=sure.settles,
+        settling_seeds=sure.settling_seeds,
         would_change=tuple(change.sentence for change in found),
         nearest_changes=tuple(change.sentence for change in nearest_changes(judged, found)),
         options=_options(judged),
-        gain=judged.gain.difference if judged.gain else None,
-        advantage=judged.advantage.difference if judged.advantage else None,
+        gain=_difference(judged.gain),
+        gain_over_best=_difference(judged.gain_over_best),
+        advantage=_difference(judged.advantage),
         break_even_requests=judged.break_even(judged.pick) if judged.pick else None,
         economics=_economics(judged),
         verdict_map=verdict_map(judged),
@@ -46,6 +62,10 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         advantages=_advantages(judged.comparison),
         edges=edges(judged.comparison),
     )
+
+
+def _difference(estimate: Estimate | None) -> Difference | None:
+    return None if estimate is None else estimate.difference
 
 
 def _condition(judged: Judgement) -> str | None:

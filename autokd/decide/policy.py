@@ -64,6 +64,19 @@ class Judgement:
         return self.comparison.differences[distilled.number, twin.number] if distilled and twin else None
 
     @property
+    def gain_over_best(self) -> Estimate | None:
+        """The distilled pick minus the direct training of the same student that is best on validation.
+
+        The twin's recipe was searched for a training with the teacher; this one's was not.
+        """
+        distilled = self.distilled
+        same = [s for s in self.comparison.arm("direct") if distilled and s.name == distilled.name]
+        if not (distilled and same):
+            return None
+        best = max(same, key=lambda s: (s.val_accuracy, -s.number))
+        return self.comparison.differences[distilled.number, best.number]
+
+    @property
     def advantage(self) -> Estimate | None:
         """Accuracy of the distilled pick minus the direct pick's; None unless both arms have one."""
         distilled, direct = self.distilled, self.direct

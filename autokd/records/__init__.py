@@ -29,6 +29,7 @@ from autokd.records.base import (
 from autokd.records.cost import CostModel, CostPrediction, Reading
 from autokd.records.decision import (
     Advantage,
+    AtStake,
     ClassRecall,
     Decision,
     Economics,
@@ -79,6 +80,7 @@ __all__ = [
     "Advantage",
     "Ambiguity",
     "Arm",
+    "AtStake",
     "Audit",
     "Candidate",
     "ClassAudit",

@@ -27,6 +27,7 @@ class Policy(Record):
     max_cost: float
     min_retention: float = 0.95
     min_gain: float = 0.003
+    max_regret: float = 0.01  # points of accuracy that may be at stake in a strong verdict, as a share
     prefer: Literal["accuracy", "savings"] = "accuracy"
     max_latency_ms: float | None = None
     requests_per_month: float | None = None
@@ -150,21 +151,33 @@ class Edge(Record):
     lead: Difference | None  # the gain within the range minus the gain beyond it, paired
 
 
+class AtStake(Record):
+    """What is given up at most if an option that was not taken is the better one: the ends of the intervals."""
+
+    points: float  # of accuracy, as a share
+    usd_per_1k: Dollars
+    usd_per_month: Dollars | None = None  # None without a volume
+
+
 class Decision(Record):
     """What the policy makes of the evidence."""
 
     verdict: Verdict
     strength: Strength
+    repeatability: float  # share of repeats of the confirmation that would end in the same verdict
+    at_stake: AtStake
     condition: str | None
     summary: str  # one sentence
     reasons: tuple[str, ...]
     key_reasons: tuple[str, ...] = ()  # the at most five of them that decided
     weaknesses: tuple[str, ...]  # why it is weak, and what is needed
-    settling_seeds: int | None = None  # seeds of every finalist that are enough for all that seeds can decide
+    settles: str | None = None  # the evidence that would make it strong; None: it is, or no evidence would
+    settling_seeds: int | None = None  # seeds of the contenders that would, where seeds alone do
     would_change: tuple[str, ...]
     nearest_changes: tuple[str, ...] = ()  # the at most three of them that take least
     options: Options
     gain: Difference | None
+    gain_over_best: Difference | None = None  # over the best direct training of the same student
     advantage: Difference | None
     break_even_requests: float | None
     economics: Economics | None = None  # None where no student is recommended

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from autokd.records.base import SCHEMA_VERSION, Difference, Interval, Record, Strength, Subject, Verdict
 from autokd.records.cost import CostModel
-from autokd.records.decision import Advantage, Economics, Edge, FinalistSummary, Options, Policy, VerdictMap
+from autokd.records.decision import Advantage, AtStake, Economics, Edge, FinalistSummary, Options, Policy, VerdictMap
 from autokd.records.task import Teacher
 from autokd.records.training import LeftOut
 
@@ -170,11 +170,14 @@ class Report(Record):
     created: str
     verdict: Verdict
     strength: Strength
+    repeatability: float
+    at_stake: AtStake
     condition: str | None
     summary: str
     reasons: tuple[str, ...]
     key_reasons: tuple[str, ...] = ()
     weaknesses: tuple[str, ...]
+    settles: str | None = None
     settling_seeds: int | None = None
     would_change: tuple[str, ...]
     nearest_changes: tuple[str, ...] = ()
@@ -184,6 +187,7 @@ class Report(Record):
     cost_model: CostModel
     options: Options
     gain: Difference | None
+    gain_over_best: Difference | None = None
     advantage: Difference | None
     break_even_requests: float | None
     break_even_date: str | None = None  # ISO 8601; None without a volume, or where it may never be

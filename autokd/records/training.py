@@ -185,6 +185,7 @@ class SeedResult(Record):
     test_accuracy: float
     device_seconds: float
     accumulate: int = 1  # parts in which its batches were trained, for lack of memory
+    late_gain: float | None = None  # in validation accuracy, in the last quarter of the epochs; None: too few to tell
     evaluation: Evaluation | None = None
 
 
@@ -219,6 +220,12 @@ class FinalistRecord(Record):
     def val_accuracy(self) -> float:
         """Mean over seeds, the number by which an arm's pick is chosen."""
         return sum(s.val_accuracy for s in self.seeds) / len(self.seeds)
+
+    @property
+    def late_gain(self) -> float | None:
+        """Of validation accuracy in the last quarter of the epochs, mean over seeds; None where none is known."""
+        known = [s.late_gain for s in self.seeds if s.late_gain is not None]
+        return sum(known) / len(known) if known else None
 
     @property
     def shipped(self) -> SeedResult:

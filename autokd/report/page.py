@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autokd.decide.explain.wording import how_sure
 from autokd.formatting import VERDICTS
 from autokd.records import FinalistRecord, Option, Report, Screening, TrialRecord
 from autokd.report import format as fmt
@@ -47,7 +48,9 @@ class Page:
     other_machine: str | None
     assumptions: str
     tiles: tuple[Tile, ...]
+    sure: str
     reasons: tuple[str, ...]
+    settles: str | None
     weaknesses: tuple[str, ...]
     would_change: tuple[str, ...]
     verdict_map: Map | None
@@ -100,7 +103,9 @@ def build_page(
         other_machine=other_machine(report),
         assumptions=assumptions(report),
         tiles=_tiles(report),
+        sure=how_sure(report.repeatability, report.at_stake),
         reasons=report.reasons,
+        settles=report.settles,
         weaknesses=report.weaknesses,
         would_change=report.would_change,
         verdict_map=verdict_map(report),

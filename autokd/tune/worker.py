@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -142,7 +142,7 @@ class TrainingWorkshop:
         seconds = sum(report.seconds for report in history)
         test_accuracy, last = None, history[-1]
         if job.final:
-            kept = self._keep(job, model, training.normalisation, last.val_accuracy, seconds, last.accumulate)
+            kept = self._keep(job, model, training.normalisation, history)
             test_accuracy = kept.test_accuracy
             (folder / CHECKPOINT).unlink(missing_ok=True)  # a trial's goes when the ledger has its result
         yield Outcome(epochs=len(history), val_accuracy=last.val_accuracy, test_accuracy=test_accuracy, seconds=seconds)
@@ -162,7 +162,7 @@ class TrainingWorkshop:
         model = model.to(self._device).to(memory_format=torch.channels_last)
         data, stats = self._data, normalisation(model)
         found = accuracy(predict(model, data, data.val, stats, self._device), data.labels[data.val])
-        test_accuracy = self._keep(job, model, stats, found).test_accuracy if job.final else None
+        test_accuracy = self._keep(job, model, stats, [], found).test_accuracy if job.final else None
         return Outcome(epochs=0, val_accuracy=found, test_accuracy=test_accuracy, seconds=0.0)
 
     def _compilation(self, job: Job, model: nn.Module) -> Compilation | None:
@@ -186,11 +186,13 @@ class TrainingWorkshop:
         job: Job,
         model: nn.Module,
         stats: Normalisation,
-        val_accuracy: float,
-        seconds: float = 0.0,
-        accumulate: int = 1,
+        history: Sequence[EpochReport],
+        val_accuracy: float = 0.0,
     ) -> SeedResult:
-        """A finalist's weights and test logits, and last of all result.json, which says that it is done."""
+        """A finalist's weights and test logits, and last of all result.json, which says that it is done.
+
+        val_accuracy: of a model that was not trained.
+        """
         folder, data = Path(job.folder), self._data
         make_folder(folder)
         parts: list[tuple[Part, Indices]] = [("val", data.val), ("test", data.test)]
@@ -200,10 +202,18 @@ class TrainingWorkshop:
         save_state(folder / WEIGHTS, model.state_dict())
         result = SeedResult(
             seed=job.seed,
-            val_accuracy=val_accuracy,
+            val_accuracy=history[-1].val_accuracy if history else val_accuracy,
             test_accuracy=accuracy(logits, data.labels[data.test]),
-            device_seconds=seconds,
-            accumulate=accumulate,
+            device_seconds=sum(report.seconds for report in history),
+            accumulate=history[-1].accumulate if history else 1,
+            late_gain=late_gain(history),
         )
         RESULT.write(folder, result)
         return result
+
+
+def late_gain(history: Sequence[EpochReport]) -> float | None:
+    """What a training gained in validation accuracy in the last quarter of its epochs; None for fewer than four."""
+    if len(history) < 4:
+        return None
+    return history[-1].val_accuracy - history[-1 - len(history) // 4].val_accuracy

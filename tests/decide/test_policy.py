@@ -12,7 +12,7 @@ from made_evidence import Made, direct, distilled, left_out, made_evidence, twin
 from autokd.decide import Evidence, decide
 from autokd.decide.comparisons import compare
 from autokd.decide.policy import arm_pick, judge
-from autokd.decide.weaknesses import weaknesses
+from autokd.decide.strength import sureness
 from autokd.records import Policy, Verdict
 
 BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925), twin(accuracy=0.92))
@@ -381,7 +381,7 @@ def test_harm_that_is_shown_leaves_nothing_open() -> None:
     alone = (distilled(accuracy=0.94), twin(accuracy=0.96, cost=0.002))
     judged = judge(compare(made_evidence(*alone)), policy(max_cost=0.01, requests_per_month=100_000))
     assert (judged.verdict, judged.unproven) == ("keep_teacher", True)
-    assert weaknesses(judged) == ()
+    assert sureness(judged).weaknesses == ()
 
 
 def test_a_direct_finalist_that_gives_way_does_not_stand_in_for_a_gain() -> None:

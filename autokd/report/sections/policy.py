@@ -10,7 +10,7 @@ from autokd.report import format as fmt
 
 Pair = tuple[str, str]
 
-DEFAULT_GAIN = Policy.model_fields["min_gain"].default
+DEFAULT_GAIN, DEFAULT_REGRET = (Policy.model_fields[name].default for name in ("min_gain", "max_regret"))
 
 
 def asked(policy: Policy) -> str:
@@ -25,7 +25,9 @@ def _demands(policy: Policy) -> Iterable[str]:
     if policy.prefer == "savings":
         yield "savings before accuracy"
     if policy.min_gain != DEFAULT_GAIN:
-        yield f"differences of {_least_gain(policy)} to matter"
+        yield f"differences of {_points(policy.min_gain)} to matter"
+    if policy.max_regret != DEFAULT_REGRET:
+        yield f"at most {_points(policy.max_regret)} at stake in a strong verdict"
     if policy.adoption_usd:
         yield f"{fmt.usd(policy.adoption_usd)} for adopting another model to be paid back too"
 
@@ -35,7 +37,8 @@ def policy_pairs(policy: Policy) -> tuple[Pair, ...]:
     volume = policy.requests_per_month
     return (
         *((limit.term, _phrase(limit, limit.bare, policy)) for limit in LIMITS),
-        ("Least gain that matters", _least_gain(policy)),
+        ("Least gain that matters", _points(policy.min_gain)),
+        ("At stake in a strong verdict at most", _points(policy.max_regret)),
         ("Preference", policy.prefer),
         ("Volume", fmt.NOTHING if volume is None else f"{fmt.count(volume)} requests a month"),
         ("Horizon", f"{policy.horizon_months:g} months"),
@@ -63,5 +66,5 @@ def what_moves(policy: Policy) -> str:
     )
 
 
-def _least_gain(policy: Policy) -> str:
-    return fmt.points(policy.min_gain).removeprefix("+")
+def _points(share: float) -> str:
+    return fmt.points(share).removeprefix("+")

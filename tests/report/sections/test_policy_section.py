@@ -18,6 +18,7 @@ OPTIONS = {  # name -> a value that is not the default, its words in the sentenc
     "max_cost": (0.0123, "a budget of $0.0123 per 1,000 requests", "$0.0123 per 1,000 requests"),
     "min_retention": (0.973, "a required retention of 97.3 %", "97.3 %"),
     "min_gain": (0.01, "differences of 1.00 points to matter", "1.00 points"),
+    "max_regret": (0.02, "at most 2.00 points at stake in a strong verdict", "2.00 points"),
     "prefer": ("savings", "savings before accuracy", "savings"),
     "max_latency_ms": (25.0, "a p95 latency limit of 25 ms", "25 ms"),
     "requests_per_month": (3e6, "3 M requests a month over 12 months", "3,000,000 requests a month"),

@@ -1,0 +1,227 @@
+"""At stake: what is given up at most if an option that was not taken is the better one after all.
+
+An option is open where the intervals do not rule out that more evidence would take it. It is found by asking the rules
+again with that comparison turned the other way: where the verdict stays, nothing is at stake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from autokd import formatting as fmt
+from autokd.decide.comparisons import Offer, Student
+from autokd.decide.economics import DIFFERENT, cheaper
+from autokd.decide.explain import wording as say
+from autokd.decide.policy import Judgement, could_be_ahead, could_gain, half_priced, judge
+from autokd.decide.policy_limits import QUALITY, affordable, could_be_good_enough
+from autokd.decide.sensitivity import Change, at_volume, volume_changes
+from autokd.decide.statistics.intervals import Estimate
+from autokd.naming import named
+from autokd.records import AtStake, Policy, Verdict
+
+
+@dataclass(frozen=True)
+class OpenOption:
+    """An option that was not taken and may be the better one.
+
+    why: what the intervals leave open, a sentence; points: of accuracy, as a share; usd_per_1k: dollars per 1,000
+    requests; both at most. by_volume: only a request volume decides, no evidence does.
+    """
+
+    why: str
+    points: float
+    usd_per_1k: float
+    by_volume: bool = False
+
+
+def at_stake(judged: Judgement, options: Sequence[OpenOption]) -> AtStake:
+    """The most that any open option could be better by."""
+    volume = judged.policy.requests_per_month
+    usd = max((option.usd_per_1k for option in options), default=0.0)
+    return AtStake(
+        points=max((option.points for option in options), default=0.0),
+        usd_per_1k=usd,
+        usd_per_month=None if volume is None else usd * volume / 1000,
+    )
+
+
+def matters(judged: Judgement, option: OpenOption) -> bool:
+    """Whether it is more than the policy lets pass: `max_regret` in accuracy, a tenth in cost."""
+    chosen = (judged.pick or judged.comparison.teacher).cost.mean
+    dear = isfinite(chosen) and option.usd_per_1k >= DIFFERENT * chosen
+    return option.points > judged.policy.max_regret or dear
+
+
+def open_options(
+    judged: Judgement, found: Sequence[Change] | None = None, volumes: bool = True
+) -> tuple[OpenOption, ...]:
+    """All of them, those that only a volume decides if asked for.
+
+    found: what would change the verdict, where that is known already.
+    """
+    return (*_refused(judged), *_contested(judged), *(_unpaid(judged, found) if volumes else ()))
+
+
+# ---- refused as not good enough --------------------------------------------------------------------------------
+
+
+def _refused(judged: Judgement) -> Iterator[OpenOption]:
+    """Finalists refused though their intervals do not rule them out, where their admission changes the verdict."""
+    alone = [({s.number}, s) for s in judged.comparison.students if _undecided(judged, s)]
+    together = {number for numbers, _ in alone for number in numbers}
+    matter = [(numbers, s) for numbers, s in alone if _admitting(judged, numbers) != judged.verdict]
+    if not matter and _admitting(judged, together) != judged.verdict:
+        matter = [(together, s) for _, s in alone]
+    if not matter:
+        return
+    admitted, likely = max(matter, key=lambda pair: (pair[1].retention.mean, -pair[1].number))
+    others = f" (and {len(matter) - 1} more)" if len(matter) > 1 else ""
+    demand = _open_demand(likely, judged.policy, _share_to_keep(judged, likely))
+    why = (
+        f"It is open whether finalist {likely.number} ({likely.name}){others} can {demand}; if so, the verdict is "
+        f"{fmt.VERDICTS[_admitting(judged, admitted)]}."
+    )
+    students = [student for _, student in matter]
+    yield OpenOption(why, max(_better(judged, s) for s in students), max(_saves(judged, s) for s in students))
+
+
+def _undecided(judged: Judgement, student: Student) -> bool:
+    """Whether a student was refused for what its intervals leave open."""
+    policy, refused = judged.policy, student.number not in judged.worthwhile
+    reaches = student.retention.high >= _share_to_keep(judged, student)
+    return refused and affordable(student, policy) and could_be_good_enough(student, policy) and reaches
+
+
+def _share_to_keep(judged: Judgement, student: Student) -> float:
+    """The retention that would make a student count: all of it where nothing else says that it pays."""
+    unpaid = judged.teacher_eligible and judged.policy.requests_per_month is None
+    dear = unpaid and not half_priced(student, judged.comparison)
+    return max(judged.policy.min_retention, 1.0 if dear else 0.0)
+
+
+def _open_demand(student: Student, policy: Policy, share: float) -> str:
+    """The first limit that a student is not shown to meet, where `share` is the retention that it needs."""
+    asked = policy.model_copy(update={"min_retention": share})
+    limit = next(limit for limit in QUALITY if not limit.is_met(student, asked))
+    value, found = limit.asked(asked), limit.of(student)
+    assert value is not None and found is not None  # noqa: S101 - it is not met
+    return f"{limit.demand.format(limit.value(value))} ({say.percent_range(found)}{limit.detail(student)})"
+
+
+def _admitting(judged: Judgement, numbers: set[int]) -> Verdict:
+    return judge(judged.comparison, judged.policy, numbers).verdict
+
+
+# ---- distilled or not ------------------------------------------------------------------------------------------
+
+
+def _contested(judged: Judgement) -> Iterator[OpenOption]:
+    """Between the picks: what is not taken because something is not shown, or could be better though it is not."""
+    distilled, direct = judged.distilled, judged.direct
+    if judged.unproven and distilled and could_gain(judged.comparison, distilled):
+        yield OpenOption(_gain_is_open(judged, distilled), _better(judged, distilled), _saves(judged, distilled))
+    if not (distilled and direct and judged.advantage is not None):
+        return
+    ends = judged.advantage.difference
+    if judged.verdict == "use_small_model" and could_gain(judged.comparison, distilled):
+        shown = judged.gain is not None and judged.gain.interval.low > 0
+        why = _lead_is_open(judged.advantage) if shown else _gain_is_open(judged, distilled)
+        open_ = could_be_ahead(judged.comparison, judged.policy, distilled, direct)
+        yield OpenOption(why, max(ends.high, 0.0), _saves(judged, distilled) if open_ else 0.0)
+    elif judged.verdict == "distill" and ends.low < 0:
+        why = f"The direct pick may be more accurate than the distilled one by up to {_points(-ends.low)}."
+        yield OpenOption(why, -ends.low, 0.0)
+
+
+def _gain_is_open(judged: Judgement, distilled: Student) -> str:
+    if judged.gain is None:
+        return (
+            f"Finalist {distilled.number} ({distilled.name}) has no twin, so the gain of distilling is unknown. "
+            "Needed: the same student trained without the teacher from as many seeds."
+        )
+    return f"A gain of up to {_most(judged.gain)} from distilling is not ruled out."
+
+
+def _lead_is_open(advantage: Estimate) -> str:
+    return f"An advantage of the distilled pick of up to {_most(advantage)} is not ruled out."
+
+
+def _most(estimate: Estimate) -> str:
+    """The upper end of a difference."""
+    return _points(estimate.difference.high)
+
+
+def _points(share: float) -> str:
+    return fmt.points(share).removeprefix("+")
+
+
+# ---- whether it pays -------------------------------------------------------------------------------------------
+
+
+def _unpaid(judged: Judgement, found: Sequence[Change] | None) -> Iterator[OpenOption]:
+    """A cheaper student that was passed over only because nobody said how many requests there are."""
+    if judged.policy.requests_per_month is not None or not judged.teacher_eligible:
+        return
+    passed_over = {s.number for s in judged.comparison.students if _could_pay(judged, s)}
+    open_ = passed_over - judged.eligible
+    for admitted in (set[int](), open_) if open_ else (set[int](),):
+        if not passed_over:
+            return
+        known = found is not None and not admitted
+        along = found if known and found is not None else volume_changes(judged.comparison, judged.policy, admitted)
+        for change in along:
+            if change.dial != "volume":
+                continue
+            pick = at_volume(judged.comparison, judged.policy, change.region.near, admitted).pick
+            if pick is not None and pick.number in passed_over and change.region.verdict != judged.verdict:
+                today = judged.comparison.student(pick.number)  # at the cost without a volume
+                why, decided = _volume_sentence(judged, today, change), pick.number in judged.eligible
+                yield OpenOption(why, 0.0, _saves(judged, today), by_volume=decided)
+                return
+
+
+def _could_pay(judged: Judgement, student: Student) -> bool:
+    """Whether a volume could make a student worthwhile that nothing else rules out."""
+    return (
+        affordable(student, judged.policy)
+        and could_be_good_enough(student, judged.policy)
+        and student.number not in judged.worthwhile
+        and cheaper(student.cost.mean, judged.comparison.teacher.cost.mean)
+    )
+
+
+def _volume_sentence(judged: Judgement, student: Student, change: Change) -> str:
+    name = f"{student.name} (finalist {student.number})"
+    if student.number in judged.eligible:
+        return (
+            f"Whether {name} pays for itself depends on the request volume: {change.clause}. Needed: "
+            f"{named('requests_per_month')}."
+        )
+    demand = _open_demand(student, judged.policy, judged.policy.min_retention)
+    return f"It is open whether {name} can {demand}; if so, {change.clause}. Needed: {named('requests_per_month')}."
+
+
+# ---- what an option could be better by -------------------------------------------------------------------------
+
+
+def _better(judged: Judgement, student: Student) -> float:
+    """Points of accuracy that a student could have more than what was chosen."""
+    chosen: Offer = judged.pick or judged.comparison.teacher
+    differences, pair = judged.comparison.differences, (student.number, chosen.number or 0)
+    if judged.pick is not None and pair in differences:
+        most = differences[pair].difference.high
+    elif judged.pick is not None and pair[::-1] in differences:
+        most = -differences[pair[::-1]].difference.low
+    else:
+        most = (student.retention.high - chosen.retention.mean) * judged.comparison.teacher_accuracy.mean
+    return max(most, 0.0)
+
+
+def _saves(judged: Judgement, student: Student) -> float:
+    """Dollars per 1,000 requests that a student could cost less than what was chosen."""
+    chosen: Offer = judged.pick or judged.comparison.teacher
+    if not (isfinite(chosen.cost.high) and cheaper(student.cost.mean, chosen.cost.mean)):
+        return 0.0
+    return max(chosen.cost.high - student.cost.low, 0.0)
