@@ -23,6 +23,7 @@ from autokd.decide import Evidence, policy
 from autokd.decide.comparisons import compare
 from autokd.decide.statistics import intervals
 from autokd.decide.statistics.repeated_looks import level_of_look
+from autokd.decide.statistics.seed_variance import common_variance
 from autokd.decide.strength import Sureness, sureness
 from autokd.records import Policy
 
@@ -81,26 +82,47 @@ COVERED = ("difference", "retention", "accuracy")
 TRUE_ACCURACY, TRUE_GAIN = 0.93, 0.01
 
 
-def covered(cell: Cell, rng: np.random.Generator) -> Outcome:
-    """Whether each of the three intervals holds the truth, then their widths."""
+@dataclass(frozen=True)
+class Confirmed(Cell):
+    """A confirmation of some finalists, of which the first two are compared.
+
+    seeds_of: of each finalist, where they differ; factors: on what a seed does to each as a whole.
+    """
+
+    seeds_of: tuple[int, ...] = ()
+    factors: tuple[float, ...] = (1.0,) * 5
+
+
+def covered(cell: Confirmed, rng: np.random.Generator) -> Outcome:
+    """Whether each of the three intervals holds the truth, then their widths, then that of the difference if each pair
+    of finalists tells of itself only."""
     hard = hardness(rng, cell.images)
-    a = outcomes(rng, TRUE_ACCURACY, with_own(rng, hard, OWN), cell.seeds, cell.chance)
-    b = outcomes(rng, TRUE_ACCURACY - TRUE_GAIN, with_own(rng, hard, OWN), cell.seeds, cell.chance)
+    seeds = cell.seeds_of or (cell.seeds,) * len(cell.factors)
+    accuracies = (TRUE_ACCURACY, *(TRUE_ACCURACY - TRUE_GAIN,) * (len(seeds) - 1))
+    chances = [replace(cell.chance, spread=factor * cell.chance.spread) for factor in cell.factors]
+    seen = [
+        outcomes(rng, accuracy, with_own(rng, hard, OWN), count, chance)
+        for accuracy, count, chance in zip(accuracies, seeds, chances, strict=True)
+    ]
+    a, b, common = seen[0], seen[1], common_variance(seen)
+    teacher = hard[None] < TEACHER_ACCURACY
     found = (
-        (intervals.difference(a, b).interval, TRUE_GAIN),
-        (intervals.retention(a, hard[None] < TEACHER_ACCURACY).interval, TRUE_ACCURACY / TEACHER_ACCURACY),
-        (intervals.accuracy(a), TRUE_ACCURACY),
+        (intervals.difference(a, b, common=common).interval, TRUE_GAIN),
+        (intervals.retention(a, teacher, common=common).interval, TRUE_ACCURACY / TEACHER_ACCURACY),
+        (intervals.accuracy(a, common=common), TRUE_ACCURACY),
     )
     hits = [interval.low <= truth <= interval.high for interval, truth in found]
-    return *hits, *(interval.high - interval.low for interval, _ in found)
+    alone = 2 * intervals.difference(a, b).half_width
+    return *hits, *(interval.high - interval.low for interval, _ in found), alone
 
 
 def decided(cell: RunCell, rng: np.random.Generator) -> Outcome:
-    """One run of the whole decision: it says distill, does so strongly, is strong whatever it says; it keeps the
-    teacher beside a worthwhile distilled student, for want of a shown gain."""
+    """One run of the whole decision: the gain of the distilled pick is shown; it says distill; does so strongly; is
+    strong whatever it says."""
     judged = policy.judge(compare(made_run(cell.front, cell.images, cell.seeds, cell.chance, rng)), ACCURACY)
+    shown = judged.gain is not None and judged.gain.interval.low > 0
     distill, strong = judged.verdict == "distill", _strong(judged)
-    return distill, distill and strong, strong, judged.unproven
+    return shown, distill, distill and strong, strong
 
 
 COST_SPREAD = 0.015  # of one reading, relative

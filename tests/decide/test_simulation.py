@@ -46,7 +46,7 @@ def surely_above(share: float, repetitions: int) -> float:
 
 
 def repeated(one: Any, repetitions: int, **cell: Any) -> Any:
-    kind = RunCell if "front" in cell else experiments.Cell
+    kind = RunCell if "front" in cell else experiments.Confirmed
     return simulated.repeated(one, kind(**cell), repetitions, seed=1).mean(axis=0)
 
 
@@ -81,7 +81,7 @@ def test_a_made_up_run_has_the_finalists_of_a_real_one() -> None:
 
 
 def test_repetitions_are_the_same_for_any_number_of_workers() -> None:
-    cell = experiments.Cell(500, 3, simulated.Chance("both"))
+    cell = experiments.Confirmed(500, 3, simulated.Chance("both"))
     one, two = (simulated.repeated(experiments.covered, cell, 60, 5, workers) for workers in (1, 2))
     assert np.array_equal(one, two)
     assert len(np.unique(one[:, 3])) > 50
@@ -119,6 +119,7 @@ def test_intervals_hold_the_truth(kind: Any, seeds: int) -> None:
 
 def test_without_the_seed_part_they_would_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intervals, "_seed_parts", lambda values, per_image: (0.0, 0.0))
+    monkeypatch.setattr(experiments, "common_variance", lambda finalists: None)
     hits = repeated(experiments.covered, 300, images=10_000, seeds=3, chance=simulated.Chance("both"))[:3]
     assert (1 - hits > surely_above(0.1, 300)).all(), hits
 
@@ -132,11 +133,19 @@ def test_a_large_gain_is_found_and_more_often_with_more_evidence() -> None:
     for gain, seeds in ((0.03, 5), (0.015, 5), (0.015, 3), (0.0, 5)):
         front = replace(ONE_STUDENT, gain=gain)
         found = repeated(experiments.decided, 25, images=4000, seeds=seeds, chance=chance, front=front)
-        says, strong, *_ = shares[gain, seeds] = found
-        assert strong <= says
+        shown, says, strong, _ = shares[gain, seeds] = found
+        assert strong <= says <= shown
     assert shares[0.03, 5][1] > 0.9
-    assert shares[0.0, 5][0] <= surely_above(0.05, 25)
-    assert shares[0.0, 5][0] <= shares[0.015, 3][0] < shares[0.015, 5][0] <= shares[0.03, 5][0]
+    assert shares[0.0, 5][1] <= surely_above(0.05, 25)
+    assert shares[0.0, 5][1] <= shares[0.015, 3][1] < shares[0.015, 5][1] <= shares[0.03, 5][1]
+
+
+def test_a_verdict_comes_again_as_often_as_it_says() -> None:
+    chance, front = simulated.Chance("both", spread=0.004), replace(ONE_STUDENT, gain=0.02)
+    cell = RunCell(images=4000, seeds=3, chance=chance, front=front)
+    told, strong, same, _ = simulated.repeated(experiments.relied_on, cell, 80, seed=1).T
+    assert same.mean() == pytest.approx(told.mean(), abs=0.12)
+    assert same[strong > 0].mean() > 0.85
 
 
 # ---- selection -------------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.decide.statistics.seed_variance import SeedVariance
+from autokd.decide.statistics.seed_variance import PRIOR_OF_ONE, SeedVariance
 from autokd.metrics import Correct
 from autokd.records import LEVEL, Difference, Interval, SeededInterval
 
@@ -243,8 +243,8 @@ def _moderated(estimate: Estimate, correct: Correct, unit: float, common: SeedVa
         return estimate
     seeds = estimate.seeds
     own = estimate.seed_part * seeds * unit**2
-    part = common.moderated(own, seeds - 1, float(correct.mean())) / seeds / unit**2
-    return replace(estimate, seed_part=part, prior=common.prior(seeds - 1))
+    part = common.moderated(own, seeds - 1, float(correct.mean()), PRIOR_OF_ONE) / seeds / unit**2
+    return replace(estimate, seed_part=part, prior=common.prior(seeds - 1, PRIOR_OF_ONE))
 
 
 def _image_part(per_image: Floats, scale: float, level: float) -> float:

@@ -6,10 +6,12 @@ Appl. Genet. Mol. Biol. 2004, equation 3.1):
 
     moderated variance = (prior degrees * common + own degrees * own) / (prior degrees + own degrees)
 
-and carries the degrees of freedom of both. Variances are compared relative to p (1 - p), the variance of one image's
-correctness at accuracy p, because a student that is right on 70 % of the images differs more from seed to seed than one
-that is right on 98 %. The common variance counts as PRIOR degrees of freedom, never more: finalists whose variances
-differ fourfold then keep 93 % coverage or more, where pooling them fully would keep 82 % (benchmarks/RESULTS.md).
+and carries the degrees of freedom of both. It is never less than a finalist's own: one whose seeds differ more than
+those of the others is taken at its word. Variances are compared relative to p (1 - p), the variance of one image's
+correctness at accuracy p, because a student that is right on 70 % of the images differs more from seed to seed than
+one that is right on 98 %. The common variance counts as few degrees of freedom, two for a difference of two
+finalists, one for a single one: where variances differ fourfold the intervals then hold the truth in 93 % or more,
+where a common variance alone would in 82 % (benchmarks/RESULTS.md).
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ import numpy as np
 
 from autokd.metrics import Correct
 
-PRIOR = 2
+PRIOR = 2  # of a difference, whose two finalists err independently
+PRIOR_OF_ONE = 1
 
 
 @dataclass(frozen=True)
@@ -34,16 +37,16 @@ class SeedVariance:
     relative: float
     degrees: int
 
-    def moderated(self, own: float, own_degrees: int, accuracy: float) -> float:
+    def moderated(self, own: float, own_degrees: int, accuracy: float, most: int = PRIOR) -> float:
         """The variance between seeds of one finalist, of which `own` was seen with so many degrees of freedom."""
-        prior = self.prior(own_degrees)
-        if prior + own_degrees == 0:
+        prior = self.prior(own_degrees, most)
+        if prior == 0:
             return own
-        return (prior * self.relative * _spread(accuracy) + own_degrees * own) / (prior + own_degrees)
+        return max(own, (prior * self.relative * _spread(accuracy) + own_degrees * own) / (prior + own_degrees))
 
-    def prior(self, own_degrees: int) -> int:
+    def prior(self, own_degrees: int, most: int = PRIOR) -> int:
         """Degrees of freedom that the other finalists add to a finalist's own."""
-        return max(0, min(PRIOR, self.degrees - own_degrees))
+        return max(0, min(most, self.degrees - own_degrees))
 
 
 def common_variance(finalists: Iterable[Correct]) -> SeedVariance | None:

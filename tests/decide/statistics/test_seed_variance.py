@@ -31,7 +31,11 @@ def test_there_is_none_without_a_second_seed() -> None:
 def test_a_finalists_own_variance_is_moved_towards_the_common_one() -> None:
     common = SeedVariance(relative=0.004, degrees=8)
     assert common.moderated(0.0, 2, 0.5) == pytest.approx(0.5 * 0.001)  # two degrees of its own, two of the others
-    assert common.moderated(0.002, 6, 0.5) == pytest.approx((2 * 0.001 + 6 * 0.002) / 8)
+    assert common.moderated(0.0005, 6, 0.5) == pytest.approx((2 * 0.001 + 6 * 0.0005) / 8)
+
+
+def test_one_whose_seeds_differ_more_is_taken_at_its_word() -> None:
+    assert SeedVariance(relative=0.004, degrees=8).moderated(0.002, 6, 0.5) == 0.002
 
 
 def test_it_is_worth_no_more_than_what_the_others_have_shown() -> None:
