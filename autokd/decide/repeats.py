@@ -5,8 +5,7 @@ of the truth is itself one such reading, so a repeat is expected to differ from 
 distribution under a flat prior). Drawn jointly, because finalists share test images and models share costs:
 
 - by image: the accuracies of teacher and finalists move together as their covariance over test images says;
-- by seed: each finalist moves by what a seed does to it as a whole, on validation as on test, with t tails of as many
-  degrees of freedom as are known of it;
+- by seed: each finalist moves by what a seed does to it as a whole, on validation as on test;
 - the cost of each model moves within its interval, and is the same for all finalists of that model.
 
 Widths of intervals stay as they are. The policy is asked about every draw.
@@ -99,10 +98,8 @@ class Repeats:
         """How far test accuracies move, [draws, 1 + students], the teacher's first; then those on validation."""
         students = self.comparison.students
         by_image = rng.normal(size=(draws, 1 + len(students))) @ self._image_root.T
-        degrees = np.array([student.estimate.seeds - 1 + student.estimate.prior for student in students], dtype=float)
-        heavy = np.sqrt(degrees / rng.chisquare(np.maximum(degrees, 1), (draws, len(students)))) if students else 0.0
         whole, interaction = self._seed_variances
-        by_seed = rng.normal(size=(draws, len(students))) * np.sqrt(PREDICTIVE * whole) * heavy
+        by_seed = rng.normal(size=(draws, len(students))) * np.sqrt(PREDICTIVE * whole)
         on_val = rng.normal(size=(draws, len(students))) * np.sqrt(PREDICTIVE * interaction)
         by_image[:, 1:] += by_seed
         return by_image, by_seed + on_val

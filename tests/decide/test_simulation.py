@@ -143,9 +143,9 @@ def test_a_large_gain_is_found_and_more_often_with_more_evidence() -> None:
 def test_a_verdict_comes_again_as_often_as_it_says() -> None:
     chance, front = simulated.Chance("both", spread=0.004), replace(ONE_STUDENT, gain=0.02)
     cell = RunCell(images=4000, seeds=3, chance=chance, front=front)
-    told, strong, same, _ = simulated.repeated(experiments.relied_on, cell, 80, seed=1).T
-    assert same.mean() == pytest.approx(told.mean(), abs=0.12)
-    assert same[strong > 0].mean() > 0.85
+    told, _, same, _ = simulated.repeated(experiments.relied_on, cell, 80, seed=1).T
+    assert same.mean() == pytest.approx(told.mean(), abs=0.15)
+    assert same[told > 0.9].mean() > 0.85
 
 
 # ---- selection -------------------------------------------------------------------------------------------------
