@@ -59,7 +59,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
 def trials_text(trials: Sequence[TrialRecord]) -> str:
     """The content of trials.csv."""
-    return _table(TRIAL_COLUMNS, (_trial_row(trial) for trial in trials))
+    return table_text(TRIAL_COLUMNS, (_trial_row(trial) for trial in trials))
 
 
 def write_trials(folder: Path, trials: Sequence[TrialRecord]) -> None:
@@ -89,13 +89,13 @@ def read_trials(folder: Path) -> tuple[TrialRecord, ...]:
 
 def write_screening(folder: Path, screening: Screening) -> None:
     """Write a run's screening.csv, one row a student; `val_accuracies` holds each epoch's, separated by spaces."""
-    write_text(folder / SCREENING, _table(SCREENING_COLUMNS, map(_screened_row, screening.students)))
+    write_text(folder / SCREENING, table_text(SCREENING_COLUMNS, map(_screened_row, screening.students)))
 
 
 def write_finalists(folder: Path, finalists: Sequence[FinalistRecord]) -> None:
     """Write a run's finalists.csv, one row a finalist and seed; `twin_of` holds numbers separated by spaces."""
     rows = (row for finalist in finalists for row in _finalist_rows(finalist))
-    write_text(folder / FINALISTS, _table(FINALIST_COLUMNS, rows))
+    write_text(folder / FINALISTS, table_text(FINALIST_COLUMNS, rows))
 
 
 def write_history(folder: Path, history: Sequence[EpochReport]) -> None:
@@ -194,7 +194,8 @@ def _epoch(row: Mapping[str, str]) -> EpochReport | None:
 # ---- cells -----------------------------------------------------------------------------------------------------
 
 
-def _table(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+def table_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """A table as a spreadsheet reads it (RFC 4180)."""
     buffer = io.StringIO()
     table = csv.writer(buffer)  # ends rows with CR LF, as RFC 4180 has it, and quotes either in a cell
     table.writerow(columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import subprocess
@@ -93,7 +94,18 @@ def test_a_damaged_report_is_named(tmp_path: Path, content: str, words: str) -> 
 
 def test_all_reports_are_written(finished: Run) -> None:
     names = {path.name for path in finished.path.iterdir()}
-    assert {"report.html", "report.json", "finalists.csv", "trials.csv"} <= names
+    assert {"report.html", "report.json", "options.csv", "finalists.csv", "trials.csv"} <= names
+
+
+def test_the_options_have_a_row_each_under_the_verdict(finished: Run) -> None:
+    report = REPORT.read(finished.path)
+    rows = list(csv.DictReader((finished.path / "options.csv").open(newline="")))
+    assert [row["option"] for row in rows] == ["teacher", "direct", "distilled"]
+    assert [row["recommended"] for row in rows].count("True") == 1
+    assert {row["verdict"] for row in rows} == {report.verdict}
+    assert {float(row["repeatability"]) for row in rows} == {report.repeatability}
+    assert {float(row["at_stake_points"]) for row in rows} == {report.at_stake.points}
+    assert float(rows[0]["accuracy"]) == report.options.teacher.accuracy.mean
 
 
 def test_rendering_again_changes_nothing_but_writes_the_page(tmp_path: Path) -> None:
@@ -102,11 +114,13 @@ def test_rendering_again_changes_nothing_but_writes_the_page(tmp_path: Path) -> 
     page, stored = (run.path / "report.html").read_text(), REPORT.path(run.path).read_text()
     (run.path / "report.html").unlink()
     (run.path / "finalists.csv").unlink()
+    (run.path / "options.csv").unlink()
 
     assert render(run, "html") == run.path / "report.html"
     assert (run.path / "report.html").read_text() == page
     assert render(run, "csv") == (run.path / "trials.csv").read_bytes().decode()
     assert (run.path / "finalists.csv").is_file()
+    assert (run.path / "options.csv").is_file()
     text = render(run, "json")
     assert isinstance(text, str) and json.loads(text) == json.loads(stored)
 

@@ -1,0 +1,56 @@
+"""options.csv: teacher, direct and distilled option, one row each, under the verdict and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from autokd.files import write_text
+from autokd.records import Option, Report
+from autokd.runs.tables import table_text
+
+OPTIONS = "options.csv"
+COLUMNS = (
+    "verdict", "strength", "repeatability", "at_stake_points", "at_stake_usd_per_1k", "at_stake_usd_per_month",
+    "option", "recommended", "student", "finalist", "parameters", "ratio", "accuracy", "accuracy_low", "accuracy_high",
+    "seeds", "retention", "retention_low", "retention_high", "cost_usd_per_1k", "monthly_usd", "eligible",
+    "worthwhile",
+)  # fmt: skip
+
+
+def write_options(folder: Path, report: Report) -> None:
+    """Write options.csv into a folder; accuracies, points and retention are shares of 1."""
+    options = report.options
+    rows = {"teacher": options.teacher, "direct": options.direct, "distilled": options.distilled}
+    taken = {"keep_teacher": "teacher", "use_small_model": "direct", "distill": "distilled"}.get(report.verdict)
+    written = (_row(report, name, option, name == taken) for name, option in rows.items() if option is not None)
+    write_text(folder / OPTIONS, table_text(COLUMNS, written))
+
+
+def _row(report: Report, name: str, option: Option, recommended: bool) -> Mapping[str, object]:
+    stake = report.at_stake
+    return {
+        "verdict": report.verdict,
+        "strength": report.strength,
+        "repeatability": report.repeatability,
+        "at_stake_points": stake.points,
+        "at_stake_usd_per_1k": stake.usd_per_1k,
+        "at_stake_usd_per_month": stake.usd_per_month,
+        "option": name,
+        "recommended": recommended,
+        "student": option.student,
+        "finalist": option.finalist,
+        "parameters": option.parameters,
+        "ratio": option.ratio,
+        "accuracy": option.accuracy.mean,
+        "accuracy_low": option.accuracy.low,
+        "accuracy_high": option.accuracy.high,
+        "seeds": option.accuracy.seeds,
+        "retention": option.retention.mean,
+        "retention_low": option.retention.low,
+        "retention_high": option.retention.high,
+        "cost_usd_per_1k": option.cost_usd_per_1k,
+        "monthly_usd": option.monthly_usd,
+        "eligible": option.eligible,
+        "worthwhile": option.worthwhile,
+    }
