@@ -25,7 +25,7 @@ Format = Literal["html", "csv", "json"]
 
 
 def write_reports(run: Run, report: Report) -> None:
-    """Write report.json, report.html, options.csv and finalists.csv; trials.csv and finalists.json are read if there."""
+    """Write report.json and .html, options.csv and finalists.csv; trials.csv and finalists.json are read if there."""
     finalists = read_finalists(run.path)
     REPORT.write(run.path, report)
     write_finalists(run.path, finalists)
@@ -49,8 +49,8 @@ def write_copy(run: Run, report: Report, trials: Sequence[TrialRecord], folder: 
 def render(run: Run, format: Format) -> Path | str:  # noqa: A002 - the name of the option
     """Render a stored result again, for `autokd report RUN --format ...`.
 
-    html: writes report.html and returns its path. csv: writes options.csv and finalists.csv and returns the table of trials as text.
-    json: returns report.json as text. Raises RunError for a run that has no result yet.
+    html: writes report.html and returns its path. csv: writes options.csv and finalists.csv and returns the table of
+    trials as text. json: returns report.json as text. Raises RunError for a run that has no result yet.
     """
     report = REPORT.read(run.path)
     if format == "json":
