@@ -32,7 +32,7 @@ def choose_finalists(
     by_cost: bool = False,
     tolerance: float = 0.0,
 ) -> list[Finalist]:
-    """Picks of both arms, the default recipe of each, one longer direct one, and every distilled one's twin.
+    """Picks of both arms, the default recipe of each, both arms' best trained longer, and every distilled one's twin.
 
     soft_label_seconds: device seconds of all soft labels, which the distill arm's trials share. published: models that
     can be used untrained, of which the best become direct finalists too. edges: students beyond the range of ratios,
@@ -47,7 +47,11 @@ def choose_finalists(
     if fronts["distill"] and fronts["direct"]:
         shares = sum(1 for t in trials if t.arm == "distill")
         longer = _longer(fronts["distill"][0], fronts["direct"][0], soft_label_seconds / shares)
-        chosen += [("direct", longer.student, longer.recipe, "longer", longer.number)] if longer else []
+        if longer:
+            own = fronts["distill"][0]
+            as_long = own.recipe.model_copy(update={"epochs": longer.recipe.epochs})
+            chosen.append(("direct", longer.student, longer.recipe, "longer", longer.number))
+            chosen.append(("distill", own.student, as_long, "longer", own.number))
     chosen += [
         ("direct", t.student, t.recipe, "published", None) for t in front(published, limit, floor, by_cost, tolerance)
     ]
@@ -67,7 +71,7 @@ def choose_finalists(
 
 def most_trainings(limit: int, seeds: int, edges: int = 0) -> int:
     """The most trainings that the confirmation of so many proposals an arm, and of so many edges, may take."""
-    return (3 * limit + 4 + 2 * edges) * seeds
+    return (3 * limit + 6 + 2 * edges) * seeds
 
 
 def front(

@@ -70,7 +70,8 @@ def test_finalists_are_picks_defaults_twins_and_a_longer_one() -> None:
     assert (default.proposal.recipe.temperature, default.proposal.recipe.alpha) == (4.0, 0.9)
     assert default.proposal.recipe.learning_rate == 1e-3
     twins = {f.twin_of: f for f in finalists if f.twin_of}
-    assert set(twins) == {(pick.proposal.number,), (default.proposal.number,)}
+    (longer,) = by_role(finalists, "distill", "longer")
+    assert set(twins) == {(f.proposal.number,) for f in (pick, default, longer)}
     twin = twins[(pick.proposal.number,)]
     assert twin.proposal.student == "a"
     assert twin.proposal.recipe == pick.proposal.recipe.model_copy(update={"alpha": 0.0, "temperature": 1.0})
@@ -82,6 +83,15 @@ def test_the_longer_direct_one_gets_the_device_seconds_of_distilling() -> None:
     assert longer.proposal.recipe.epochs == 12  # 90 + 30 seconds at 10 seconds an epoch
     same = [trial(0, "distill", "a", 0.95, 2.0), trial(1, "direct", "b", 0.94, 2.0)]
     assert not by_role(choose_finalists(same, SPACE, 1, soft_label_seconds=0.0), "direct", "longer")
+
+
+def test_the_distilled_best_is_trained_as_long_with_a_twin_of_its_own() -> None:
+    trials = [trial(0, "distill", "a", 0.95, 2.0, seconds=90.0), trial(1, "direct", "b", 0.94, 2.0)]
+    finalists = choose_finalists(trials, SPACE, 1, soft_label_seconds=30.0)
+    (longer,), (pick,) = (by_role(finalists, "distill", role) for role in ("longer", "pick"))
+    assert longer.proposal.recipe == pick.proposal.recipe.model_copy(update={"epochs": 12})
+    (twin,) = [f for f in finalists if longer.proposal.number in f.twin_of]
+    assert (twin.proposal.student, twin.proposal.recipe.epochs, twin.proposal.recipe.alpha) == ("a", 12, 0.0)
 
 
 def test_a_direct_finalist_that_is_a_twin_is_not_trained_twice() -> None:

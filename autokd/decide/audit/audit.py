@@ -148,18 +148,21 @@ def _ambiguity(evidence: Evidence, decision: Decision, entropy: metrics.Floats) 
 
 
 def _equal_terms(run: Run, evidence: Evidence, decision: Decision) -> tuple[EqualTerms, ...]:
-    """The distilled option compared with the direct one (equal trials) and the longer training (equal seconds).
+    """The distilled option compared with the direct one (equal trials and epochs) and the longer one (equal seconds).
 
-    Where the direct option was not searched (the longer training, a published model, a twin), the most accurate of
-    those on validation stands for equal trials.
+    Where the direct option was not searched (a published model, a twin) or was trained for other epochs, the most
+    accurate of those on validation that were searched, and trained as long, stands for equal trials.
     """
     distilled, direct = _record(evidence, decision.options.distilled), _record(evidence, decision.options.direct)
     if not distilled:
         return ()
-    if direct and direct.role != "pick":
-        searched = [f for f in evidence.finalists if f.arm == "direct" and f.role == "pick"]
+    longer = [f for f in evidence.finalists if f.arm == "direct" and f.role == "longer"]
+    alike = "longer" if distilled.role == "longer" else "pick"
+    if direct and direct.role != alike:
+        searched = [f for f in evidence.finalists if f.arm == "direct" and f.role == alike]
         direct = max(searched, key=lambda f: (f.val_accuracy, -f.number), default=None)
-    longer = [finalist for finalist in evidence.finalists if finalist.role == "longer"]
+    if alike == "longer":
+        longer = []  # no direct training had as many device seconds
     rivals = [("trials", direct)] if direct else []
     advantages = {(a.distilled, a.direct): a for a in decision.advantages}
     seconds = _seconds(distilled) + _share_of_soft_labels(run)
