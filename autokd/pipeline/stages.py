@@ -270,7 +270,7 @@ def search_trials(
 
 def _seeds(seeds: int) -> str:
     if seeds <= FIRST_ROUND:
-        return f"{seeds} seed{'s' if seeds > 1 else ''} each"
+        return f"{seeds} seeds each"
     return f"{FIRST_ROUND} seeds each, then {seeds} or more of those that can still be picked"
 
 

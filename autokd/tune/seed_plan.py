@@ -48,11 +48,12 @@ def second_round(
 
     through: numbers of the finalists with a result of the first round. least: seeds of a contender at any rate.
     """
-    trained = {f.proposal.number for f in finalists if f.proposal.recipe.epochs and f.proposal.number in through}
+    aside = beyond(finalists)
+    trained = {f.proposal.number for f in finalists if f.proposal.recipe.epochs} & set(through) - aside
     sharing = trained & set(contenders)
     further = len(trained) * (seeds - FIRST_ROUND) // len(sharing) if sharing else 0
     many = max(least, min(FIRST_ROUND + further, max(seeds, MOST_SEEDS)))
-    counts = dict.fromkeys(beyond(finalists), seeds) | dict.fromkeys(sharing, many)
+    counts = dict.fromkeys(aside, seeds) | dict.fromkeys(sharing, many)
     plans = [from_seeds([f], fresh_seeds(seed, counts.get(f.proposal.number, FIRST_ROUND))) for f in finalists]
     return {number: own for plan in plans for number, own in plan.items()}
 
