@@ -15,7 +15,7 @@ from autokd.cli.options import placement_options
 @click.option(
     "--seeds",
     type=click.IntRange(2),
-    help="Total number of seeds of each contender.  [default: as many as settle the verdict]",
+    help="Total number of seeds of each contender. [default: as many as settle the verdict]",
 )
 @click.option("--all", "all_finalists", is_flag=True, help="Train all finalists, not only the contenders.")
 @placement_options

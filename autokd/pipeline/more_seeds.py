@@ -12,7 +12,7 @@ from autokd.pipeline.looks import look_remark
 from autokd.pipeline.rounds import Rounds, finalists_note
 from autokd.pipeline.search_summary import write_summary
 from autokd.pipeline.stages import State
-from autokd.records import FinalistRecord, Note, beyond_range
+from autokd.records import FinalistRecord, Note, Report, beyond_range
 from autokd.runs.folder import Run
 from autokd.runs.store import REPORT, SEARCH, read_finalists
 from autokd.tune.finalists import Finalist
@@ -37,12 +37,7 @@ def check(run: Run, seeds: int | None, all_finalists: bool) -> int:
             f"{run.path} has no finalists, so there is nothing to confirm; search with a larger {named('max_cost')}"
         )
     if seeds is None:
-        if report.settling_seeds is None:
-            raise RunError(
-                f"seeds alone do not settle the verdict of {run.path}; to add some nevertheless, say how many: "
-                f"{set_to('seeds', had + 2)}"
-            )
-        seeds = max(report.settling_seeds, had, begun)
+        seeds = max(_settling(run, report, had), had, begun)
     run.settings.changed({"seeds": seeds})
     if had < begun and seeds < begun:
         raise RunError(f"a look at {begun} seeds of {run.path} has begun; go on with it: {set_to('seeds', begun)}")
@@ -54,6 +49,18 @@ def check(run: Run, seeds: int | None, all_finalists: bool) -> int:
             f"the {who} of {run.path} have {had} seeds already; ask for more, such as {set_to('seeds', had + 2)}"
         )
     return seeds
+
+
+def _settling(run: Run, report: Report, had: int) -> int:
+    """The seeds that are enough; raises RunError where there is no such number."""
+    if report.settling_seeds is not None:
+        return report.settling_seeds
+    why = (
+        f"the verdict of {run.path} is strong already"
+        if report.strength == "strong"
+        else f"seeds alone do not settle the verdict of {run.path}"
+    )
+    raise RunError(f"{why}; to add some nevertheless, say how many: {set_to('seeds', had + 2)}")
 
 
 def add_seeds(state: State, factory: WorkshopFactory, seeds: int, all_finalists: bool) -> None:

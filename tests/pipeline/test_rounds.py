@@ -294,7 +294,7 @@ def test_a_failure_among_all_is_told_with_its_own_remedy(path: Path) -> None:
 
 def test_without_a_number_it_is_what_settles_the_verdict(path: Path) -> None:
     report, most = REPORT.read(path), max(len(own) for own in seeds(path).values())
-    REPORT.write(path, report.model_copy(update={"settling_seeds": None}))
+    REPORT.write(path, report.model_copy(update={"settling_seeds": None, "strength": "weak"}))
     with pytest.raises(RunError, match=f"seeds alone do not settle the verdict of .*: seeds={most + 2}"):
         confirm_run(path, parts=FakeParts())
     REPORT.write(path, report.model_copy(update={"settling_seeds": most + 1}))
