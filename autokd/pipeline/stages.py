@@ -45,7 +45,6 @@ from autokd.runs.manifest import Stage
 from autokd.runs.store import CANDIDATES, COSTS, TASK, TEACHER, WEIGHTS, CandidateList, Costs, read_finalists
 from autokd.runs.tables import write_trials
 from autokd.tune.finalists import most_trainings
-from autokd.tune.seed_plan import FIRST_ROUND
 from autokd.weights.assign import check_weights_again, give_weights
 
 if TYPE_CHECKING:
@@ -236,7 +235,7 @@ def search_trials(
     trainings = most_trainings(config.finalists, config.seeds, len(state.edges))
     state.listener.note(
         f"{config.trials} trials of {config.epochs} epochs, batch {config.batch_size}; "
-        f"then up to {trainings} trainings of the finalists ({_seeds(config.seeds)})."
+        f"then up to {trainings} trainings of the finalists, two seeds of each first."
     )
     remarks = [Note(kind="first_proposal_left_out", text=text) for text in ledger.remarks()]
     remarks += [Note(kind="loss_replaced", text=replaced)] if replaced else []
@@ -266,12 +265,6 @@ def search_trials(
     found = arm_notes(trials, {arm: ledger.planned(arm) for arm in ARMS}, watched.ended_by, state.time)
     write_summary(state.run, summarise(state, trials, [*notes, *found], ledger.importance(), remarks))
     return trials
-
-
-def _seeds(seeds: int) -> str:
-    if seeds <= FIRST_ROUND:
-        return f"{seeds} seeds each"
-    return f"{FIRST_ROUND} seeds each, then {seeds} or more of those that can still be picked"
 
 
 def conclude(state: State) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from autokd.records import Arm, Policy
+from autokd.decide.economics import cheaper
+from autokd.decide.policy import arm_pick
+from autokd.decide.statistics.intervals import difference
+from autokd.decide.statistics.seed_variance import common_variance
+from autokd.records import ARMS, Arm, Interval, Policy
 from autokd.tune.contenders import Entrant, contenders
 
 IMAGES = 2_000
@@ -101,3 +105,52 @@ def test_a_direct_one_stays_where_what_displaces_it_may_be_passed_over() -> None
 
 def test_without_entrants_there_are_no_contenders() -> None:
     assert staying() == set()
+
+
+class Costed(NamedTuple):
+    """What the rules ask of a finalist when they pick one."""
+
+    number: int
+    val_accuracy: float
+    cost: Interval
+
+
+def picks(entrants: list[Entrant], policy: Policy) -> set[int]:
+    """The picks that the verdict would take by the same results, and the direct one that may take another's place."""
+    costed = {e.number: Costed(e.number, e.mean, Interval(mean=e.cost, low=e.cost, high=e.cost)) for e in entrants}
+
+    def pick(among: list[Entrant]) -> Entrant | None:
+        found: Any = arm_pick([costed[e.number] for e in among], policy)  # type: ignore[misc]
+        return next((e for e in among if found and e.number == found.number), None)
+
+    distilled, direct = ([e for e in entrants if e.arm == arm] for arm in ARMS)
+    first, best = pick(direct), pick(distilled)
+
+    def outdone(one: Entrant) -> bool:
+        assert best
+        ahead = difference(best.correct, one.correct, 0.95, common_variance(e.correct for e in entrants)).interval.low
+        return cheaper(best.cost, one.cost) and ahead > 0
+
+    following = pick([e for e in direct if not outdone(e)]) if best else None
+    return {one.number for one in (first, best, following) if one}
+
+
+@pytest.mark.parametrize("prefer", ["accuracy", "savings"])
+def test_the_picks_of_the_first_round_are_always_contenders(prefer: str) -> None:
+    rng = np.random.default_rng(7)
+    policy, out = Policy(max_cost=10.0, min_retention=0.0, prefer=prefer), 0  # type: ignore[arg-type]
+    for _ in range(150):
+        hard = rng.random(500)
+        entrants = [
+            Entrant(
+                number=number,
+                arm="distill" if number < 3 else "direct",
+                cost=float(rng.uniform(0.1, 0.8)),
+                correct=hard + rng.normal(0, 0.03, (2, 500)) < rng.uniform(0.8, 0.95),
+            )
+            for number in range(8)
+        ]
+        found = contenders(entrants, policy, TEACHER_COST, TEACHER_ACCURACY)
+        assert picks(entrants, policy) <= found
+        out += len(entrants) - len(found)
+    assert out > 150, "and some do stop"
