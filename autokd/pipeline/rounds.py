@@ -55,12 +55,14 @@ def rounds_of(state: State, finalists: Sequence[Finalist], recorded: Sequence[Fi
     seed, seeds, looks = state.config.seed, state.config.seeds or 0, state.run.manifest.looks
     least = looks[-1] if looks else 0
     if seeds <= FIRST_ROUND:
-        plan = keeping(from_seeds(finalists, fresh_seeds(seed, least or seeds)), finalists, recorded)
+        everybody = [finalist.proposal.number for finalist in finalists]
+        plan = keeping(second_round(finalists, seed, seeds, everybody, everybody, least), finalists, recorded)
         total = sum(map(len, plan.values()))
         return Rounds(finalists, plan, finalists_note(finalists, f"from {least or seeds} seeds, {total} trainings"))
-    first, most = first_round(finalists, seed, seeds), from_seeds(finalists, fresh_seeds(seed, seeds))
+    first = keeping(first_round(finalists, seed, seeds), finalists, recorded)
+    most = from_seeds(finalists, fresh_seeds(seed, seeds))
     total = sum(map(len, most.values()))
-    later = {f.proposal: len(most[f.proposal.number]) - len(first.get(f.proposal.number, ())) for f in finalists}
+    later = {f.proposal: max(0, len(most[f.proposal.number]) - len(first[f.proposal.number])) for f in finalists}
     return Rounds(
         finalists,
         first,

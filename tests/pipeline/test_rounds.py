@@ -200,6 +200,16 @@ def test_what_is_beyond_the_range_has_all_seeds_and_is_in_no_contest(tmp_path: P
     assert {number for number, _ in trained(parts)} == contenders(plain.path), "the probes cannot settle a verdict"
 
 
+def test_one_round_and_more_seeds_of_all_but_the_probes_stay_as_they_are(tmp_path: Path) -> None:
+    path = search(tmp_path / "run", **EDGES, finalists=1, seeds=2)[0].path
+    confirm_run(path, 4, parts=FakeParts(quality=far_apart))
+    before, again = seeds(path), FakeParts(quality=far_apart)
+    assert {len(own) for own in before.values()} == {2, 4}
+    run_search(Run.open(path).settings, output=path, parts=again, resume=True)
+    assert not again.trained
+    assert (seeds(path), Run(path).manifest.looks) == (before, (2, 4))
+
+
 def test_what_contenders_had_no_time_for_is_told_and_made_up_for(tmp_path: Path) -> None:
     """A training takes six seconds by this clock, the longer ones more."""
 
@@ -229,6 +239,24 @@ def test_what_contenders_had_no_time_for_is_told_and_made_up_for(tmp_path: Path)
     config = Run.open(short.path).settings.changed({"time_limit": None})
     run_search(config, output=short.path, parts=timed(), resume=True)
     assert (seeds(short.path), contenders(short.path)) == (seeds(whole.path), contenders(whole.path))
+
+
+def test_a_finished_run_that_is_interrupted_again_forgets_no_device_time(path: Path) -> None:
+    class StopInConfirmation(Hearing):
+        def stopping(self) -> bool:
+            return "Confirmation" in self.stages
+
+    hearing, spent = StopInConfirmation(), Run(path).manifest.stages["confirmation"]
+    with pytest.raises(InterruptedRun, match="stopped during the confirmation"):
+        run_search(
+            Run.open(path).settings,
+            output=path,
+            parts=FakeParts(quality=far_apart),
+            resume=True,
+            listener=hearing,
+            stop=hearing.stopping,
+        )
+    assert Run(path).manifest.stages["confirmation"] == spent
 
 
 # ---- autokd confirm ---------------------------------------------------------------------------------------------
