@@ -51,22 +51,30 @@ def search(
 
 def confirm(
     path: str | Path,
-    seeds: int,
+    seeds: int | None = None,
     *,
+    all_finalists: bool = False,
     teacher: nn.Module | None = None,
     data: Pair | None = None,
     listener: Listener | None = None,
     **placement: Any,
 ) -> SearchResult:
-    """Train the finalists of a finished run from more seeds, so that each has `seeds`, and decide again.
+    """Train the contenders of a finished run from more seeds, so that each has `seeds`, and decide again.
 
-    teacher and data: what `search` was given as a module and as a pair, where it was. placement: options of
-    `autokd confirm` that say where trainings are placed (engine, workers, ...). Every look at the evidence after the
-    first has wider intervals. Raises UsageError (autokd.errors) for what the caller can fix.
+    Contenders are the finalists that could still be picked after their first two seeds; all_finalists: the others too.
+    seeds: None for as many as are enough to settle the verdict, where seeds alone can. teacher and data: what `search`
+    was given as a module and as a pair, where it was. placement: options of `autokd confirm` that say where trainings
+    are placed (engine, workers, ...). Every look at the evidence after the first has wider intervals. Raises UsageError
+    (autokd.errors) for what the caller can fix.
     """
     refuse_unknown(placement, ENGINE)
     return confirm_run(
-        Path(path), seeds, placement=placement, listener=listener, parts=Parts(teacher=teacher, pair=data)
+        Path(path),
+        seeds,
+        all_finalists=all_finalists,
+        placement=placement,
+        listener=listener,
+        parts=Parts(teacher=teacher, pair=data),
     )
 
 

@@ -114,7 +114,7 @@ class SearchConfig(BaseModel):
     )
     epochs: Annotated[int | None, _BY_SIZE] = Field(None, ge=1, le=10_000, description="epochs of each trial")
     seeds: Annotated[int | None, ShownDefault("3, thorough 5")] = Field(
-        None, ge=2, le=100, description="number of seeds of each finalist"
+        None, ge=2, le=100, description="seeds of each finalist that can still be picked after two of them"
     )
     batch_size: Annotated[int | None, _BY_SIZE] = Field(None, ge=2, le=65_536, description="training batch size")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of a moving average of the students' weights; 0: none")

@@ -22,9 +22,10 @@ from autokd.records import Arm, Candidate, Interval, Proposal, Recipe
 from autokd.runs.arrays import read_correct
 from autokd.runs.folder import Run
 from autokd.training.presets import FROM_SCRATCH
-from autokd.tune.finalist_trainings import FinalistSource, collect, fresh_seeds
+from autokd.tune.finalist_trainings import FinalistSource, collect
 from autokd.tune.finalists import Finalist
 from autokd.tune.limits import Watched
+from autokd.tune.seed_plan import Plan, fresh_seeds, from_seeds
 
 
 class Printed(Silent):
@@ -52,11 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         cost_model, candidates = stages.candidates_of(run, config, parts, prepared, Printed())
         state = stages.State(run, config, parts, prepared, cost_model, candidates, Printed(), lambda: False)
         _, factory = stages.soft_labels(state)
-        finalists, seeds = _finalists(asked, config), fresh_seeds(0, asked.seeds)
-        source = FinalistSource(run, finalists, seeds)
+        finalists = _finalists(asked, config)
+        plan = from_seeds(finalists, fresh_seeds(0, asked.seeds))
+        source = FinalistSource(run, finalists, plan)
         watched = Watched(source, "confirmation", stages.limits_of(state, 0), Printed())
         parts.engine(config, run).run(watched, factory)
-    _print(run, finalists, seeds, candidates[0], prepared.teacher.test_accuracy)
+    _print(run, finalists, plan, candidates[0], prepared.teacher.test_accuracy)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -111,10 +113,8 @@ def _finalists(asked: argparse.Namespace, config: SearchConfig) -> list[Finalist
     ]
 
 
-def _print(
-    run: Run, finalists: Sequence[Finalist], seeds: Sequence[int], candidate: Candidate, teacher_accuracy: float
-) -> None:
-    records = collect(run, finalists, seeds, {candidate.student: candidate})
+def _print(run: Run, finalists: Sequence[Finalist], plan: Plan, candidate: Candidate, teacher_accuracy: float) -> None:
+    records = collect(run, finalists, plan, {candidate.student: candidate})
     images = stages.TASK.read(run.path).test
     rows: list[dict[str, object]] = [{"model": stages.TEACHER.read(run.path).name, "test": f"{teacher_accuracy:.2%}"}]
     correct = []

@@ -245,3 +245,25 @@ def test_no_torch_where_none_is_needed(what: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_confirm_trains_contenders_unless_all_are_asked_for(done: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int | None, bool]] = []
+
+    def confirmed(path: Path, seeds: int | None, all_finalists: bool, **_: Any) -> Any:
+        asked.append((seeds, all_finalists))
+        return done
+
+    monkeypatch.setattr("autokd.pipeline.search.confirm_run", confirmed)
+    for arguments in ((), ("--seeds", "5"), ("--seeds", "5", "--all")):
+        assert run("confirm", str(done.path), *arguments).exit_code == 0
+    assert asked == [(None, False), (5, False), (5, True)]
+
+
+def test_confirm_says_where_no_seeds_are_needed(
+    done: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, err = call_main(capsys, monkeypatch, "confirm", str(done.path))
+    assert (code, out) == (2, "")
+    assert "is strong already; to add some nevertheless" in err.replace("\n", " ")
+    assert "--seeds 5" in err.replace("\n", " ")

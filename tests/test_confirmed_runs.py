@@ -38,13 +38,13 @@ def weights_of(path: Path, finalist: int) -> set[str]:
 
 @pytest.fixture
 def interrupted(settings: SearchConfig, tmp_path: Path) -> SearchResult:
-    """A finished run, interrupted when it had four of six seeds of all finalists, and five of two."""
+    """A finished run, interrupted when it had six of six seeds of the longest training, and four of the other two."""
     parts = CarefulParts(quality=better_with_every_seed)
     done = run_search(settings, output=tmp_path / "run", parts=parts)
     assert weights_of(done.path, 0) == {"3"}
     more = CarefulParts(quality=better_with_every_seed)
     with pytest.raises(InterruptedRun):
-        confirm_run(done.path, 6, parts=more, stop=lambda: len(more.trained) >= len(done.report.finalists) + 2)
+        confirm_run(done.path, 6, parts=more, stop=lambda: len(more.trained) >= len(done.report.finalists) + 3)
     return done
 
 
@@ -58,14 +58,14 @@ def test_the_weights_that_a_record_names_outlive_an_interrupted_confirmation(
 
 
 def test_fewer_seeds_than_an_interrupted_confirmation_wanted_can_be_asked_for(interrupted: SearchResult) -> None:
-    assert weights_of(interrupted.path, 0) == {"3", "4", "5"}
+    assert weights_of(interrupted.path, 2) == {"3", "4", "5", "6"}
     parts = CarefulParts(quality=better_with_every_seed)
     fewer = confirm_run(interrupted.path, 4, parts=parts)
     assert not parts.trained
     assert {f.accuracy.seeds for f in fewer.report.finalists} == {4}
-    assert weights_of(interrupted.path, 0) == {"4", "5"}, "the fifth is trained and may be asked for next"
+    assert weights_of(interrupted.path, 2) == {"4", "5", "6"}, "the others are trained and may be asked for next"
     confirm_run(interrupted.path, 6, parts=CarefulParts(quality=better_with_every_seed))
-    assert weights_of(interrupted.path, 0) == {"6"}
+    assert weights_of(interrupted.path, 2) == {"6"}
 
 
 def test_a_confirmed_run_that_is_resumed_keeps_its_seeds_and_its_looks(

@@ -18,7 +18,7 @@ from fakes import FakeParts, Hearing
 from autokd.cli import cli
 from autokd.config import SearchConfig
 from autokd.errors import InterruptedRun, RunError, UsageError
-from autokd.pipeline import confirmation
+from autokd.pipeline import more_seeds
 from autokd.pipeline.search import confirm_run, run_search
 from autokd.report import format as fmt
 from autokd.result import SearchResult, load_run
@@ -229,14 +229,14 @@ def test_an_interrupted_confirmation_keeps_the_old_verdict_and_goes_on(done: Sea
 def test_a_kill_before_the_look_is_on_record_does_not_make_it_free(
     done: SearchResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = confirmation.train_finalists
+    train = more_seeds.train_finalists
 
     def killed(*arguments: Any) -> Any:
         train(*arguments)
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="killed"):
-        patched.setattr(confirmation, "train_finalists", killed)
+        patched.setattr(more_seeds, "train_finalists", killed)
         confirm_run(done.path, 5, parts=FakeParts())
     result = confirm_run(done.path, 5, parts=FakeParts())
     assert Run(done.path).manifest.looks == (3, 5)

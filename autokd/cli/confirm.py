@@ -12,15 +12,23 @@ from autokd.cli.options import placement_options
 
 @click.command("confirm", epilog="autokd confirm reports/RUN --seeds 5")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--seeds", type=click.IntRange(2), required=True, help="Total number of seeds of each finalist.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(2),
+    help="Total number of seeds of each contender. [default: as many as settle the verdict]",
+)
+@click.option("--all", "all_finalists", is_flag=True, help="Train all finalists, not only the contenders.")
 @placement_options
 @click.option("--json", "as_json", is_flag=True, help="Print report.json on stdout.")
 @click.pass_context
-def command(ctx: click.Context, /, run: Path, seeds: int, as_json: bool, **placement: Any) -> None:
-    """Train the finalists of the finished RUN from more seeds and decide again.
+def command(
+    ctx: click.Context, /, run: Path, seeds: int | None, all_finalists: bool, as_json: bool, **placement: Any
+) -> None:
+    """Train the contenders of the finished RUN from more seeds and decide again.
 
-    The same proposals are trained as before. Each further look at the evidence uses wider intervals (97.5 %,
-    98.75 %, ...), so that repeated looks do not favour a chance result. To continue an interrupted call, repeat it.
+    Contenders are the finalists that could still be picked after their first two seeds. Each further look at the
+    evidence uses wider intervals (97.5 %, 98.75 %, ...), so that repeated looks do not favour a chance result. To
+    continue an interrupted call, repeat it.
     Exit code 0: a verdict; 3: nothing meets the limits; 130: interrupted.
     """
     from autokd.cli.screen import Screen, polite_interrupt
@@ -31,7 +39,9 @@ def command(ctx: click.Context, /, run: Path, seeds: int, as_json: bool, **place
     given = {name: value for name, value in placement.items() if value is not None}
     with Screen() as screen, polite_interrupt(screen) as stop:
         parts = Parts(measures_workers=True)
-        result = confirm_run(run, seeds, placement=given, listener=screen, stop=stop, parts=parts)
+        result = confirm_run(
+            run, seeds, all_finalists=all_finalists, placement=given, listener=screen, stop=stop, parts=parts
+        )
     if as_json:
         click.echo(result.report.model_dump_json(indent=2))
     else:

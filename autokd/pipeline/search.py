@@ -12,7 +12,7 @@ from autokd.config import SearchConfig
 from autokd.errors import AutokdError, InterruptedRun, RunError
 from autokd.machine import Stopwatch
 from autokd.naming import named
-from autokd.pipeline import confirmation, stages
+from autokd.pipeline import confirmation, more_seeds, stages
 from autokd.pipeline.screening import screen
 from autokd.pipeline.search_summary import train_nothing
 from autokd.pipeline.services import Parts
@@ -65,32 +65,36 @@ def run_search(
 
 def confirm_run(
     path: Path,
-    seeds: int,
+    seeds: int | None = None,
     *,
+    all_finalists: bool = False,
     placement: Mapping[str, Any] | None = None,
     listener: Listener | None = None,
     stop: Stop = lambda: False,
     parts: Parts | None = None,
 ) -> SearchResult:
-    """Train the finalists of a finished run from more seeds, so that each has `seeds`, and decide again.
+    """Train the contenders of a finished run, or all its finalists, from more seeds, and decide again.
 
-    placement: settings that say where trainings are placed, by their names in SearchConfig. What an interrupted call
-    has left is taken up. Raises UsageError for what the user can mend, InterruptedRun where `stop` said so.
+    seeds: how many each has then; None: as many as are enough to settle the verdict. placement: settings that say where
+    trainings are placed, by their names in SearchConfig. What an interrupted call has left is taken up. Raises
+    UsageError for what the user can mend, InterruptedRun where `stop` said so.
     """
     run = Run.open(path)
     config = run.settings.changed({**(placement or {}), "time_limit": None})
     with run.lock():
-        confirmation.check(run, seeds)
+        seeds = more_seeds.check(run, seeds, all_finalists)
         heard = Interruptible(Both(RunLog(run), listener or Silent()), stop)
         heard.note(f"Run folder: {run.path}")
         try:
-            _confirm_again(run, config, parts or Parts(), heard, stop, seeds)
+            _confirm_again(run, config, parts or Parts(), heard, stop, seeds, all_finalists)
         except InterruptedRun:
             raise InterruptedRun("stopped; what was finished is saved, and the same command goes on") from None
     return load_run(run.path)
 
 
-def _confirm_again(run: Run, config: SearchConfig, parts: Parts, listener: Listener, stop: Stop, seeds: int) -> None:
+def _confirm_again(
+    run: Run, config: SearchConfig, parts: Parts, listener: Listener, stop: Stop, seeds: int, all_finalists: bool
+) -> None:
     listener.stage("Task and teacher")
     prepared = stages.prepare(run, config, parts, listener)
     config = config.sized(prepared.task.train)
@@ -100,7 +104,7 @@ def _confirm_again(run: Run, config: SearchConfig, parts: Parts, listener: Liste
     listener.stage("Soft labels")
     _, factory = stages.soft_labels(state)
     listener.stage("Confirmation")
-    confirmation.add_seeds(state, factory, seeds)
+    more_seeds.add_seeds(state, factory, seeds, all_finalists)
     listener.stage("Verdict")
     stages.conclude(state)
 

@@ -235,7 +235,7 @@ def search_trials(
     trainings = most_trainings(config.finalists, config.seeds, len(state.edges))
     state.listener.note(
         f"{config.trials} trials of {config.epochs} epochs, batch {config.batch_size}; "
-        f"then up to {trainings} trainings of the finalists ({config.seeds} seeds each)."
+        f"then up to {trainings} trainings of the finalists, two seeds of each first."
     )
     remarks = [Note(kind="first_proposal_left_out", text=text) for text in ledger.remarks()]
     remarks += [Note(kind="loss_replaced", text=replaced)] if replaced else []

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from autokd.tune.finalists import Finalist
     from autokd.tune.limits import TimeShare
     from autokd.tune.pace import Pace
+    from autokd.tune.seed_plan import Plan
 
 TRAININGS = 0.97  # share of the limit after which none runs any more: the verdict and the report come after them
 OVERRUN = 1.1  # times the limit, when what still runs is ended
@@ -190,18 +191,16 @@ def may_try(
 # ---- in the confirmation -----------------------------------------------------------------------------------------
 
 
-def chooser(
-    time: TimeLimit, finalists: Sequence[Finalist], seeds: Sequence[int]
-) -> Callable[[Sequence[Job]], Job | None]:
+def chooser(time: TimeLimit, finalists: Sequence[Finalist], plan: Plan) -> Callable[[Sequence[Job]], Job | None]:
     """Which job is next: by its worth, among those that end in time."""
-    plan, proposals = Confirmation(finalists, seeds), {f.proposal.number: f.proposal for f in finalists}
+    confirmation, proposals = Confirmation(finalists, plan), {f.proposal.number: f.proposal for f in finalists}
 
     def seconds_of(number: int) -> float:
         return time.pace.training(proposals[number].student, proposals[number].recipe.epochs)
 
     def choose(waiting: Sequence[Job]) -> Job | None:
         jobs = {Training(job.proposal.number, job.seed): job for job in waiting}
-        found = plan.next_of(list(jobs), seconds_of, time.left, time.pace.workers, time.pace.busy())
+        found = confirmation.next_of(list(jobs), seconds_of, time.left, time.pace.workers, time.pace.busy())
         return jobs[found] if found else None
 
     return choose
@@ -210,13 +209,13 @@ def chooser(
 def confirmation_notes(
     time: TimeLimit,
     finalists: Sequence[Finalist],
-    seeds: Sequence[int],
+    plan: Plan,
     left_out: Sequence[Training],
     kept: Collection[int],
 ) -> list[Note]:
     """What there was no time for; kept: numbers of the finalists that have seeds enough to be told of."""
     notes = []
-    fewer = Counter(seeds.index(training.seed) for training in left_out if training.finalist in kept)
+    fewer = Counter(plan[each.finalist].index(each.seed) for each in left_out if each.finalist in kept)
     if fewer:
         parts = [f"the {_ordinal(seed)} seed of {_finalists(count)}" for seed, count in sorted(fewer.items())]
         notes.append(Note(kind="seeds_left_out", text=time.left_out(parts)))
@@ -225,7 +224,7 @@ def confirmation_notes(
         roles = Counter(finalist.role for finalist in finalists if finalist.proposal.number in gone)
         told = listed([f"{count} {role}" for role, count in roles.items()])
         notes.append(Note(kind="finalists_left_out", text=time.left_out([f"{_finalists(len(gone))} ({told})"])))
-    least_of_all = next(iter(Confirmation(finalists, seeds).groups()), [])
+    least_of_all = next(iter(Confirmation(finalists, plan).groups()), [])
     missing = [training for training in least_of_all if training in left_out]
     if missing or not least_of_all:
         proposals = {finalist.proposal.number: finalist.proposal for finalist in finalists}

@@ -1,9 +1,9 @@
 """What is done in the time there is: pure functions of how long each part takes.
 
-What is worth least is left out first: trainings beyond picks and twins, further seeds, further picks, trials beyond
-one of each student; then half of the screening, all trials but two of each arm, and the rest of both. Two seeds of each
-arm's best pick and of the distilled one's twin come before all else: without these there is no verdict with evidence.
-Epochs are never changed.
+What is worth least is left out first: students beyond the range of ratios, further seeds, trainings beyond picks and
+twins, further picks, trials beyond one of each student; then half of the screening, all trials but two of each arm, and
+the rest of both. Two seeds of each arm's best pick and of the distilled one's twin come before all else: without these
+there is no verdict with evidence. Epochs are never changed.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from autokd.tune.finalists import Finalist, most_trainings
+from autokd.tune.seed_plan import Plan
 
 LEAST_SEEDS = 2
 _BEYOND_PICKS = {"default": 1_000, "longer": 1_001, "published": 0, "edge": 1_002}  # ranks by role
+_BEYOND_RANGE = _BEYOND_PICKS["edge"]
 
 
 def makespan(seconds: Iterable[float], workers: int = 1, busy: Sequence[float] = ()) -> float:
@@ -78,16 +80,16 @@ def least(work: Work) -> TimePlan:
 def _smaller(work: Work) -> Iterator[TimePlan]:
     """Ever smaller plans, each without what is then worth least."""
 
-    def plan(screening: float, trials: int, finalists: int, seeds: int, extras: bool) -> TimePlan:
-        count = _trainings(work, finalists, seeds, extras)
+    def plan(screening: float, trials: int, finalists: int, seeds: int, extras: bool, edges: int = 0) -> TimePlan:
+        count = _trainings(work, finalists, seeds, extras, edges)
         trainings = makespan([work.training] * trials, work.workers) + makespan([work.training] * count, work.workers)
         return TimePlan(screening, trials, finalists, seeds, extras, screening * work.screening + trainings)
 
-    now = plan(1.0, work.trials, work.finalists, work.seeds, True)
-    yield now
-    yield (now := plan(1.0, now.trials, now.finalists, now.seeds, False))
+    yield plan(1.0, work.trials, work.finalists, work.seeds, True, work.edges)
+    yield (now := plan(1.0, work.trials, work.finalists, work.seeds, True))
     while now.seeds > LEAST_SEEDS:
-        yield (now := plan(1.0, now.trials, now.finalists, now.seeds - 1, False))
+        yield (now := plan(1.0, now.trials, now.finalists, now.seeds - 1, True))
+    yield (now := plan(1.0, now.trials, now.finalists, now.seeds, False))
     while now.finalists > 1:
         yield (now := plan(1.0, now.trials, now.finalists - 1, now.seeds, False))
     for screening, trials in ((1.0, work.least_trials), (0.5, 2 * work.arms), (0.0, work.arms)):
@@ -97,10 +99,10 @@ def _smaller(work: Work) -> Iterator[TimePlan]:
             yield (now := plan(now.screening, now.trials - work.arms, 1, now.seeds, False))
 
 
-def _trainings(work: Work, finalists: int, seeds: int, extras: bool) -> int:
+def _trainings(work: Work, finalists: int, seeds: int, extras: bool, edges: int) -> int:
     """Of the confirmation: of two arms a distilled pick, its twin and a direct pick each."""
     if extras and work.arms > 1:
-        return most_trainings(finalists, seeds, work.edges)
+        return most_trainings(finalists, seeds, edges)
     return (2 * work.arms - 1) * finalists * seeds
 
 
@@ -116,21 +118,32 @@ class Training(NamedTuple):
 
 @dataclass(frozen=True)
 class Confirmation:
-    """All trainings of a confirmation, by their worth."""
+    """All trainings of a confirmation, by their worth; `plan` has the seeds of each finalist."""
 
     finalists: Sequence[Finalist]
-    seeds: Sequence[int]
+    plan: Plan
 
     def groups(self) -> list[list[Training]]:
-        """In the order of their worth; a group in part is worth nothing more than without it."""
+        """In the order of their worth; a group in part is worth nothing more than without it.
+
+        The first seeds of all finalists, further seeds of picks and twins, those of the others, then what is beyond the
+        range of ratios.
+        """
         ranks = _ranks(self.finalists)
-        picks = [rank for rank in sorted(set(ranks.values())) if rank < _BEYOND_PICKS["default"]]
-        beyond = [rank for rank in sorted(set(ranks.values())) if rank >= _BEYOND_PICKS["default"]]
-        first, further = self.seeds[:LEAST_SEEDS], self.seeds[LEAST_SEEDS:]
-        steps = [(rank, first) for rank in picks]
-        steps += [(rank, (seed,)) for seed in further for rank in picks]
-        steps += [(rank, seeds) for rank in beyond for seeds in (first, *((seed,) for seed in further))]
-        return [[Training(n, seed) for seed in seeds for n in ranks if ranks[n] == rank] for rank, seeds in steps]
+        within = sorted({rank for rank in ranks.values() if rank < _BEYOND_RANGE})
+        picks = [rank for rank in within if rank < _BEYOND_PICKS["default"]]
+        others = [rank for rank in within if rank >= _BEYOND_PICKS["default"]]
+        further = range(LEAST_SEEDS, max(map(len, self.plan.values()), default=0))
+        steps = [(rank, range(LEAST_SEEDS)) for rank in within]
+        steps += [(rank, range(i, i + 1)) for i in further for rank in picks]
+        steps += [(rank, range(i, i + 1)) for rank in others for i in further]
+        steps += [(_BEYOND_RANGE, places) for places in (range(LEAST_SEEDS), *(range(i, i + 1) for i in further))]
+        found = [self._of(places, [n for n in ranks if ranks[n] == rank]) for rank, places in steps]
+        return [group for group in found if group]
+
+    def _of(self, places: range, numbers: Sequence[int]) -> list[Training]:
+        seeds = {n: self.plan.get(n, ()) for n in numbers}
+        return [Training(n, seeds[n][i]) for i in places for n in numbers if i < len(seeds[n])]
 
     def next_of(
         self,
@@ -142,15 +155,15 @@ class Confirmation:
     ) -> Training | None:
         """The training to begin now, of those that end in time; None where there is none.
 
-        Seed by seed, so that the evidence is even wherever it is cut; what is beyond the picks and twins comes last.
+        Seed by seed, so that the evidence is even wherever it is cut; what is beyond the picks and twins follows.
         """
         fitting = self._fitting(waiting, seconds_of, left, workers, busy)
         ranks = _ranks(self.finalists)
 
         def turn(training: Training) -> tuple[object, ...]:
-            rank = ranks[training.finalist]
-            beyond = rank >= _BEYOND_PICKS["default"]
-            return beyond, rank if beyond else 0, self.seeds.index(training.seed), rank, training.finalist
+            rank, place = ranks[training.finalist], self.plan[training.finalist].index(training.seed)
+            further, beyond = place >= LEAST_SEEDS, rank >= _BEYOND_PICKS["default"]
+            return rank == _BEYOND_RANGE, further, beyond, rank if beyond else 0, place, rank, training.finalist
 
         return min(fitting, key=turn, default=None)
 

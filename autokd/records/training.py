@@ -215,6 +215,12 @@ class FinalistRecord(Record):
     reading: Reading
     seeds: tuple[SeedResult, ...] = Field(min_length=1)  # of a published model, which nothing is trained of, one
     weights: StartWeights | None = None  # that it started from; None: random ones
+    contender: bool = True  # False: after the first two seeds it could no longer become its arm's pick
+
+    @property
+    def proposal(self) -> Proposal:
+        """What was trained."""
+        return Proposal(number=self.number, arm=self.arm, student=self.student, recipe=self.recipe)
 
     @property
     def val_accuracy(self) -> float:

@@ -45,7 +45,7 @@ FINALIST_COLUMNS = (
     "number", "arm", "role", "student", "twin_of", "trial", "seed", "loss", "temperature", "alpha", "beta",
     "learning_rate", "fine_tuning", "schedule", "weight_decay", "label_smoothing", "mixup", "cutmix",
     "drop_path", "ema", "batch_size", "epochs", "parameters", "ratio", "cost_usd_per_1k", "val_accuracy",
-    "test_accuracy", "device_seconds", "accumulate", *_SHARES, "weights", "weights_fingerprint",
+    "test_accuracy", "device_seconds", "accumulate", *_SHARES, "weights", "weights_fingerprint", "contender",
 )  # fmt: skip
 HISTORY_COLUMNS = ("epoch", "train_loss", "val_accuracy", "val_nll", "learning_rate", "seconds")
 

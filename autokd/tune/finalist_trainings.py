@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from autokd.errors import MachineError, RunError
 from autokd.files import write_text
 from autokd.metrics import evaluate
 from autokd.naming import set_to
-from autokd.records import Candidate, EpochReport, FinalistRecord, Proposal, SeedResult, beyond_range
+from autokd.records import Candidate, EpochReport, FinalistRecord, Proposal, SeedResult
 from autokd.runs.arrays import (
     Part,
     read_labels,
@@ -26,6 +26,7 @@ from autokd.tune.engines.failures import Failure
 from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
 from autokd.tune.finalists import Finalist
 from autokd.tune.memory_splits import BatchParts
+from autokd.tune.seed_plan import FIRST_ROUND, Plan, beyond
 
 PARTS: tuple[Part, Part] = ("test", "val")
 
@@ -48,41 +49,66 @@ class FailedTraining:
 
 
 class FinalistSource:
-    """See JobSource; a job for every finalist and seed, minus those whose result is on disk.
+    """See JobSource; a job for every seed in the plan, minus those whose result is on disk.
 
-    A model that is used as it is has one job: no seed would change it. `recorded` is what finalists.json says so far:
-    the weights that it names stay, so that a run is whole whenever this is interrupted. `choose`: which of the jobs
-    that wait is next, if any.
+    `recorded` is what finalists.json says so far: the weights that it names stay, so that a run is whole whenever this
+    is interrupted. `length` compares trainings: the longest begin first, so that no worker idles for long at the end.
+    `choose`: which of the jobs that wait is next, if any.
     """
 
     def __init__(
         self,
         run: Run,
         finalists: Sequence[Finalist],
-        seeds: Sequence[int],
+        plan: Plan,
         recorded: Sequence[FinalistRecord] = (),
+        length: Callable[[Proposal], float] = lambda _: 0.0,
         choose: Choose = lambda jobs: jobs[0],
     ) -> None:
-        self._run, self._choose = run, choose
-        jobs = [_job(run, finalist, seed) for seed in seeds for finalist in finalists if seed in _own(finalist, seeds)]
-        for job in jobs:
-            _forget_another(job)
-        self.total = len(jobs)
-        self._waiting = [job for job in jobs if not _is_done(job)]
-        self.over = self.total - len(self._waiting)
-        self._jobs = jobs
+        self._run, self._finalists, self._length = run, finalists, length
+        self.total, self.over = 0, 0
+        self._jobs: list[Job] = []
+        self._waiting: list[Job] = []
+        for finalist in finalists:
+            _forget_others(run, finalist.proposal)
+        self.plan(plan, choose)
         self._parts = BatchParts(run)
         self._recorded = {record.number: record for record in recorded}
         self._running: dict[str, tuple[Job, int]] = {}  # epochs so far
         self._deaths: dict[str, int] = {}
-        self.beyond = beyond_range((f.proposal.number, f.role, f.twin_of) for f in finalists)
+        self.beyond = beyond(finalists)
         self.failed: list[FailedTraining] = []
         self.failed_beyond: list[FailedTraining] = []  # of the ratio range: no verdict rests on these
+
+    def plan(self, plan: Plan, choose: Choose) -> int:
+        """Take up what another plan has more than the one before; how much of that is on disk already."""
+        known = {job.key for job in self._jobs}
+        proposals = [finalist.proposal for finalist in self._finalists]
+        jobs = [_job(self._run, proposal, seed) for proposal in proposals for seed in plan.get(proposal.number, ())]
+        jobs = sorted((job for job in jobs if job.key not in known), key=self._turn)
+        for job in jobs:
+            if not PROPOSAL.exists(Path(job.folder)):
+                PROPOSAL.write(Path(job.folder), job.proposal)
+        waiting = [job for job in jobs if not _is_done(job)]
+        done = len(jobs) - len(waiting)
+        self._choose = choose
+        self._jobs += jobs
+        self._waiting += waiting
+        self.total += len(jobs)
+        self.over += done
+        return done
+
+    def _turn(self, job: Job) -> tuple[float, int, int]:
+        return -self._length(job.proposal), job.seed, job.proposal.number
 
     @property
     def waiting(self) -> list[Job]:
         """Jobs that nobody has taken."""
         return self._waiting
+
+    def ready(self) -> bool:
+        """Whether there is a job that may begin now, or none at all."""
+        return not self._waiting or self._choose(self._waiting) is not None
 
     def next(self) -> Job | None:
         """See JobSource."""
@@ -153,22 +179,24 @@ class FinalistSource:
         return running + sum(job.proposal.recipe.epochs for job in self._waiting)
 
 
-def fresh_seeds(seed: int, count: int) -> list[int]:
-    """Seeds that no trial was trained from."""
-    return [seed + 1 + i for i in range(count)]
-
-
 def collect(
-    run: Run, finalists: Sequence[Finalist], seeds: Sequence[int], candidates: Mapping[str, Candidate]
+    run: Run,
+    finalists: Sequence[Finalist],
+    plan: Plan,
+    candidates: Mapping[str, Candidate],
+    stopped: Collection[int] = (),
 ) -> list[FinalistRecord]:
-    """The records of all finalists with at least two finished seeds, or all of those that they have."""
+    """The records of all finalists with at least two finished seeds, or all of those that they have.
+
+    stopped: numbers of those that are no contenders.
+    """
     records = []
     for finalist in finalists:
         proposal, candidate = finalist.proposal, candidates[finalist.proposal.student]
-        own = _own(finalist, seeds)
+        own = plan.get(proposal.number, ())
         folders = [run.finalist_path(proposal.number, seed) for seed in own]
         results = tuple(_evaluated(run, folder) for folder in folders if RESULT.exists(folder))
-        if len(results) < min(2, len(own)):
+        if len(results) < max(1, min(FIRST_ROUND, len(own))):
             continue
         records.append(
             FinalistRecord(
@@ -185,6 +213,7 @@ def collect(
                 reading=candidate.reading,
                 seeds=results,
                 weights=candidate.weights,
+                contender=proposal.number not in stopped,
             )
         )
     return records
@@ -208,30 +237,24 @@ def _evaluated(run: Run, folder: Path) -> SeedResult:
     return result.model_copy(update={"evaluation": evaluation})
 
 
-def _own(finalist: Finalist, seeds: Sequence[int]) -> Sequence[int]:
-    """The seeds of a finalist; one that is not trained has the first only."""
-    return seeds if finalist.proposal.recipe.epochs else seeds[:1]
-
-
-def _job(run: Run, finalist: Finalist, seed: int) -> Job:
-    folder = run.finalist_path(finalist.proposal.number, seed).resolve()
+def _job(run: Run, proposal: Proposal, seed: int) -> Job:
+    folder = run.finalist_path(proposal.number, seed).resolve()
     return Job(
-        key=f"finalist-{finalist.proposal.number}-{seed}",
-        proposal=finalist.proposal,
+        key=f"finalist-{proposal.number}-{seed}",
+        proposal=proposal,
         seed=seed,
         folder=str(folder),
         final=True,
     )
 
 
-def _forget_another(job: Job) -> None:
-    """Clear a folder that an earlier session used for another proposal, before its search went on."""
-    folder = Path(job.folder)
-    with suppress(RunError):
-        if PROPOSAL.read_if_there(folder) == job.proposal:
-            return
-    shutil.rmtree(folder, ignore_errors=True)
-    PROPOSAL.write(folder, job.proposal)
+def _forget_others(run: Run, proposal: Proposal) -> None:
+    """Clear what an earlier session has trained of another proposal under this number, before its search went on."""
+    for folder in run.finalist_path(proposal.number, 0).parent.glob("*/"):
+        with suppress(RunError):
+            if PROPOSAL.read_if_there(folder) == proposal:
+                continue
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_done(job: Job) -> bool:

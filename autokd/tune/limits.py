@@ -66,7 +66,12 @@ class Watched:
 
     def begin(self, done: int, best: Mapping[Arm, float]) -> None:
         """What earlier sessions have finished. Where a limit is reached already, `ended_by` says so."""
-        self.tally.done, self.tally.best = done, dict(best)
+        self.tally.best = dict(best)
+        self.go_on(done)
+
+    def go_on(self, done: int) -> None:
+        """The source has more work now, so much of it done in earlier sessions. `ended_by` is as for `begin`."""
+        self.tally.done += done
         self.ended_by = self._limit_reached()
         self._tell()
 

@@ -46,7 +46,9 @@ def test_the_sentence_reads_well_wherever_the_value_is_from(tmp_path: Path) -> N
     rule = "cannot be used: it must be at most {} ({})"
     with naming(Names("flag")), pytest.raises(ConfigError) as caught:
         SearchConfig.of(**REQUIRED, seeds=10**9)
-    assert str(caught.value) == "--seeds 1000000000 " + rule.format("100", "number of seeds of each finalist")
+    assert str(caught.value) == "--seeds 1000000000 " + rule.format(
+        "100", "seeds of each finalist that can still be picked after two of them"
+    )
     path = tmp_path / "settings.toml"
     path.write_text("batch_size = 1000000\n")
     with pytest.raises(ConfigError) as caught:

@@ -9,6 +9,7 @@ import pytest
 from autokd.pipeline.time_plan import Confirmation, Training, Work, least, makespan, plan_time
 from autokd.records import Arm, Proposal, Recipe, Role
 from autokd.tune.finalists import Finalist
+from autokd.tune.seed_plan import from_seeds
 
 WORK = Work(
     screening=100.0, trials=16, least_trials=6, arms=2, finalists=2, seeds=4, edges=0, training=10.0, workers=1
@@ -35,14 +36,14 @@ def test_the_least_is_two_seeds_of_the_best_picks_and_a_twin() -> None:
 
 
 def test_what_is_worth_least_goes_first() -> None:
-    """Ever less time: extras, seeds, picks, trials, screening, and last of all trials below one a student."""
+    """Ever less time: seeds, extras, picks, trials, screening, and last of all trials below one a student."""
     plans = [plan_time(left, WORK) for left in range(700, 60, -5)]
     assert all(plan.seconds <= left for plan, left in zip(plans, range(700, 60, -5), strict=True) if left >= 80)
     turns = list(dict.fromkeys(plan[:5] for plan in plans))
     assert turns[:8] == [
         (1.0, 16, 2, 4, True),
-        (1.0, 16, 2, 4, False),
-        (1.0, 16, 2, 3, False),
+        (1.0, 16, 2, 3, True),
+        (1.0, 16, 2, 2, True),
         (1.0, 16, 2, 2, False),
         (1.0, 16, 1, 2, False),
         (1.0, 14, 1, 2, False),
@@ -69,20 +70,41 @@ FINALISTS = [
     finalist(6, "direct", "twin", twin_of=(1,)),
     finalist(7, "direct", "twin", twin_of=(2,)),
 ]
-ALL = Confirmation(FINALISTS, (1, 2, 3))
+SEEDS = (1, 2, 3)
+ALL = Confirmation(FINALISTS, from_seeds(FINALISTS, SEEDS))
 
 
 def everything() -> list[Training]:
-    return [Training(f.proposal.number, seed) for f in FINALISTS for seed in ALL.seeds]
+    return [Training(f.proposal.number, seed) for f in FINALISTS for seed in SEEDS]
 
 
-def test_picks_and_twins_of_two_seeds_come_first_then_further_seeds_then_the_rest() -> None:
-    groups = [({t.finalist for t in group}, {t.seed for t in group}) for group in ALL.groups()]
-    assert groups == [
-        ({0, 3, 4}, {1, 2}), ({1, 6}, {1, 2}), ({0, 3, 4}, {3}), ({1, 6}, {3}),
-        ({2, 7}, {1, 2}), ({2, 7}, {3}), ({5}, {1, 2}), ({5}, {3}),
+def groups_of(confirmation: Confirmation) -> list[tuple[set[int], set[int]]]:
+    """Finalists and seeds."""
+    return [({t.finalist for t in group}, {t.seed for t in group}) for group in confirmation.groups()]
+
+
+def test_two_seeds_of_all_come_first_then_further_ones_of_picks_and_twins_then_those_of_the_rest() -> None:
+    assert groups_of(ALL) == [
+        ({0, 3, 4}, {1, 2}), ({1, 6}, {1, 2}), ({2, 7}, {1, 2}), ({5}, {1, 2}),
+        ({0, 3, 4}, {3}), ({1, 6}, {3}), ({2, 7}, {3}), ({5}, {3}),
     ]  # fmt: skip
     assert sorted(t for group in ALL.groups() for t in group) == sorted(everything())
+
+
+def test_only_contenders_have_further_seeds_and_what_is_beyond_the_range_comes_last() -> None:
+    edges = [finalist(8, "distill", "edge"), finalist(9, "direct", "twin", twin_of=(8,))]
+    finalists = [*FINALISTS, *edges]
+    plan = {**from_seeds(finalists, (1, 2)), **from_seeds([finalists[n] for n in (0, 4)], (1, 2, 3, 4))}
+    plan |= from_seeds(edges, SEEDS)
+    assert groups_of(Confirmation(finalists, plan)) == [
+        ({0, 3, 4}, {1, 2}), ({1, 6}, {1, 2}), ({2, 7}, {1, 2}), ({5}, {1, 2}),
+        ({0, 4}, {3}), ({0, 4}, {4}), ({8, 9}, {1, 2}), ({8, 9}, {3}),
+    ]  # fmt: skip
+
+
+def test_in_the_first_round_there_is_nothing_else() -> None:
+    first = Confirmation(FINALISTS, from_seeds(FINALISTS[:1], (1, 2)))
+    assert groups_of(first) == [({0}, {1, 2})]
 
 
 def trained_in(left: float, seconds: float = 10.0) -> list[Training]:
@@ -96,22 +118,28 @@ def trained_in(left: float, seconds: float = 10.0) -> list[Training]:
 
 
 def test_all_picks_and_twins_are_trained_seed_by_seed() -> None:
-    assert trained_in(1_000)[:15] == [Training(number, seed) for seed in (1, 2, 3) for number in (0, 3, 4, 1, 6)]
+    done, picks = trained_in(1_000), (0, 3, 4, 1, 6)
+    assert done[:10] == [Training(number, seed) for seed in (1, 2) for number in picks]
+    assert {t.seed for t in done[:16]} == {1, 2}
+    assert done[16:21] == [Training(number, 3) for number in picks]
     assert sorted(trained_in(1_000)) == sorted(everything())
 
 
-@pytest.mark.parametrize(("left", "seeds"), [(60, 1), (100, 2), (130, 3), (99, 1), (59, 0)])
-def test_only_what_ends_in_time_is_begun(left: float, seeds: int) -> None:
+@pytest.mark.parametrize(
+    ("left", "third"), [(59, 0), (60, 0), (99, 1), (100, 0), (130, 1), (160, 0), (190, 3), (240, 8)]
+)
+def test_only_what_ends_in_time_is_begun(left: float, third: int) -> None:
     done = trained_in(left)
     assert 10 * len(done) <= left
     pairs = {t.finalist for t in done if Training(t.finalist, 3 - t.seed) in done}
     assert pairs >= {0, 3, 4} or left < 60
     assert ({1, 6} <= pairs) == (left >= 100)
-    assert sum(t.seed == 3 for t in done) == {99: 3, 130: 3}.get(left, 0)
+    assert ({2, 7} <= pairs) == (left >= 140)
+    assert sum(t.seed == 3 for t in done) == third
 
 
 def test_what_cannot_be_paired_is_not_begun() -> None:
-    assert {t.finalist for t in trained_in(95)} == {0, 3, 4}
+    assert {t.finalist for t in trained_in(95)} == {0, 3, 4, 5}
 
 
 def test_running_trainings_take_their_time() -> None:

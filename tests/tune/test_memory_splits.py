@@ -13,6 +13,7 @@ from autokd.tune.engines.protocol import Job, Outcome
 from autokd.tune.finalist_trainings import FinalistSource
 from autokd.tune.finalists import Finalist
 from autokd.tune.memory_splits import BatchParts
+from autokd.tune.seed_plan import from_seeds
 
 OUTCOME = Outcome(epochs=2, val_accuracy=0.5, test_accuracy=0.5, seconds=1.0)
 
@@ -22,6 +23,10 @@ def finalist(number: int, student: str) -> Finalist:
     return Finalist(
         proposal=Proposal(number=number, arm="direct", student=student, recipe=recipe), role="pick", trial=0
     )
+
+
+def source_of(run: Run, finalists: list[Finalist], seeds: list[int]) -> FinalistSource:
+    return FinalistSource(run, finalists, from_seeds(finalists, seeds))
 
 
 def report(epoch: int, parts: int) -> EpochReport:
@@ -55,7 +60,7 @@ def test_what_is_learnt_outlives_the_session(run: Run) -> None:
 
 def test_a_student_that_needs_parts_gets_them_in_all_its_trainings(run: Run) -> None:
     """Finalist 0 and its counterpart 2 are one student; the second of them is the first to run out of memory."""
-    source = FinalistSource(run, [finalist(0, "a"), finalist(1, "b"), finalist(2, "a")], [1, 2])
+    source = source_of(run, [finalist(0, "a"), finalist(1, "b"), finalist(2, "a")], [1, 2])
     needs = iter([1, 1, 2])
     trained: list[tuple[str, int]] = []
     while job := source.next():
@@ -76,7 +81,7 @@ def test_a_student_that_needs_parts_gets_them_in_all_its_trainings(run: Run) -> 
 
 
 def test_one_that_was_running_meanwhile_is_trained_again_too(run: Run) -> None:
-    source = FinalistSource(run, [finalist(0, "a"), finalist(1, "a")], [1])
+    source = source_of(run, [finalist(0, "a"), finalist(1, "a")], [1])
     first, second = source.next(), source.next()
     assert first and second
     train(source, second, 2)
@@ -88,5 +93,5 @@ def test_one_that_was_running_meanwhile_is_trained_again_too(run: Run) -> None:
 
 def test_a_resume_knows_them(run: Run) -> None:
     BatchParts(run).learn("a", 2)
-    job = FinalistSource(run, [finalist(0, "a")], [1]).next()
+    job = source_of(run, [finalist(0, "a")], [1]).next()
     assert job and job.accumulate == 2

@@ -32,6 +32,7 @@ from autokd.tune.finalist_trainings import FinalistSource, collect
 from autokd.tune.finalists import Finalist, choose_finalists
 from autokd.tune.memory_splits import BatchParts
 from autokd.tune.published_models import AS_IT_IS, PublishedSource
+from autokd.tune.seed_plan import from_seeds
 from autokd.tune.worker import TrainingFactory
 from autokd.weights.published import without_head
 from autokd.weights.start import Supply, weights_path
@@ -127,14 +128,15 @@ def test_it_is_evaluated_once_and_one_result_is_all_there_is(tmp_path: Path) -> 
     labels = np.arange(2)
     write_evidence(tmp_path, {"test_labels": labels, "val_labels": labels, "teacher_test_logits": np.eye(2)})
     finalists = [finalist(0, "known"), finalist(1, "known", trained)]
-    source = FinalistSource(run, finalists, [7, 8, 9])
+    plan = from_seeds(finalists, [7, 8, 9])
+    source = FinalistSource(run, finalists, plan)
     assert source.total == 4
     keys = []
     while (job := source.next()) is not None:
         keys.append(job.key)
         finish(source, job)
     assert keys == ["finalist-0-7", "finalist-1-7", "finalist-1-8", "finalist-1-9"]
-    records = collect(run, finalists, [7, 8, 9], {"known": candidate("known", True)})
+    records = collect(run, finalists, plan, {"known": candidate("known", True)})
     assert [[s.seed for s in record.seeds] for record in records] == [[7], [7, 8, 9]]
     assert [record.weights.source if record.weights else None for record in records] == ["in1k", "in1k"]
 
@@ -142,7 +144,8 @@ def test_it_is_evaluated_once_and_one_result_is_all_there_is(tmp_path: Path) -> 
 def test_batches_in_parts_do_not_evaluate_it_again(tmp_path: Path) -> None:
     """What is not trained has no batches; a training of the same student that needs parts changes nothing."""
     trained = Recipe(learning_rate=1e-3, epochs=2, batch_size=8)
-    source = FinalistSource(Run(tmp_path), [finalist(0, "known"), finalist(1, "known", trained)], [7])
+    finalists = [finalist(0, "known"), finalist(1, "known", trained)]
+    source = FinalistSource(Run(tmp_path), finalists, from_seeds(finalists, [7]))
     first, second = source.next(), source.next()
     assert first and second
     finish(source, first)

@@ -157,7 +157,9 @@ def _dollars(model: CostModel) -> str:
 
 def _search(report: Report) -> tuple[Pair, ...]:
     search = report.search
-    seeds = max((f.accuracy.seeds for f in report.finalists), default=0)
+    seeds = sorted({f.accuracy.seeds for f in report.finalists if f.role != "published"})
+    extent = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else "".join(map(str, seeds))
+    trained = f", each trained again from {extent} fresh seeds" if seeds else ""
     untrained = sum(1 for f in report.finalists if f.role == "published")
     asides = f"; {untrained} of them published models, evaluated as they are" if untrained else ""
     states = ", ".join(f"{fmt.count(getattr(search, state))} {state}" for state in ("complete", "pruned", "failed"))
@@ -166,7 +168,7 @@ def _search(report: Report) -> tuple[Pair, ...]:
         ("Trials", f"{fmt.count(search.trials)}: {states}"),
         (
             "Finalists",
-            f"{len(report.finalists)}, each trained again from {seeds} fresh seeds{asides}" if seeds else "none",
+            f"{len(report.finalists)}{trained}{asides}" if report.finalists else "none",
         ),
         ("Choice", "every choice is made on validation images; the test images may refuse a finalist, never rank them"),
         ("Intervals", _levels(report)),

@@ -9,6 +9,7 @@ from pathlib import Path
 from autokd.records import Report
 from autokd.report import format as fmt
 from autokd.runs.folder import Run
+from autokd.runs.store import read_finalists
 from autokd.runs.tables import TRIALS
 
 
@@ -44,9 +45,12 @@ def copied_page(report: Report, run: Run, folder: Path) -> Provenance:
 
 
 def _looks(run: Run, path: Path) -> list[str]:
-    """The commands that added seeds to the finalists."""
-    added = run.manifest.looks[1:]
-    return [shlex.join(["autokd", "confirm", str(path), "--seeds", str(seeds)]) for seeds in added]
+    """The commands that added seeds: to all finalists, where also one that is no contender has so many."""
+    everybody = max((len(f.seeds) for f in read_finalists(run.path) if not f.contender), default=0)
+    return [
+        shlex.join(["autokd", "confirm", str(path), "--seeds", str(seeds), *(["--all"] if seeds == everybody else [])])
+        for seeds in run.manifest.looks[1:]
+    ]
 
 
 def _decide(report: Report, source: Path, folder: Path) -> str:
