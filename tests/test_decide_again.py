@@ -121,7 +121,7 @@ def test_only_output_writes(done: SearchResult, tmp_path: Path) -> None:
     before, copy = content(done.path), tmp_path / "copy"
     assert run("decide", done.path, "--prefer", "savings", "--output", copy).exit_code == 0
     assert content(done.path) == before
-    assert {path.name for path in copy.iterdir()} == {"report.json", "report.html"}
+    assert {path.name for path in copy.iterdir()} == {"report.json", "report.html", "options.csv"}
     assert json.loads((copy / "report.json").read_text())["audit"]["quality"]
     again = run("decide", done.path, "--output", copy)
     assert isinstance(again.exception, RunError)

@@ -76,9 +76,9 @@ def test_an_estimate_counts_what_each_arm_goes_through(space_file: Path) -> None
     tenth, two = (autokd.estimate(**settings, label_fraction=share) for share in (0.1, 0.01))
     assert (tenth.task.labelled, two.task.labelled) == (109, 20)  # two of every class
     images = {stage.name: stage.image_passes / 1078 for stage in tenth.stages}
-    assert images == {"teacher": 4, "soft labels": 2, "screening": 4, "search": 4, "confirmation": 28}
+    assert images == {"teacher": 4, "soft labels": 2, "screening": 4, "search": 4, "confirmation": 36}
     fewer = {stage.name: stage.image_passes for stage in two.stages}
     direct = 1078 * 20 // 64  # batches of 20 in place of 64
     assert fewer["search"] == 2 * 1 * (1078 + direct)
-    assert fewer["confirmation"] == 2 * (4 * 1078 + 10 * direct)
+    assert fewer["confirmation"] == 2 * (6 * 1078 + 12 * direct)
     assert fewer["teacher"] == 4 * 1078

@@ -216,7 +216,7 @@ class _Work:
         if not candidates:
             return tuple(stages)
         distilled, direct = task.train, _direct_images(task, config.batch_size or task.train)
-        trainings, with_teacher = most_trainings(finalists, seeds, edges), (finalists + 1 + edges) * seeds
+        trainings, with_teacher = most_trainings(finalists, seeds, edges), (finalists + 2 + edges) * seeds
         beyond = f", {2 * edges * seeds} of them beyond the ratio range" if edges else ""
         looks = screening_epochs(config, candidates)
         screened = (

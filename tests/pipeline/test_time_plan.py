@@ -26,7 +26,7 @@ def test_trainings_are_spread_over_workers() -> None:
 
 def test_with_time_enough_everything_is_planned() -> None:
     plan = plan_time(1_000, WORK)
-    assert plan == (1.0, 16, 2, 4, True, 100 + 160 + 10 * 10 * 4)
+    assert plan == (1.0, 16, 2, 4, True, 100 + 160 + 12 * 10 * 4)
 
 
 def test_the_least_is_two_seeds_of_the_best_picks_and_a_twin() -> None:
@@ -37,8 +37,8 @@ def test_the_least_is_two_seeds_of_the_best_picks_and_a_twin() -> None:
 
 def test_what_is_worth_least_goes_first() -> None:
     """Ever less time: seeds, extras, picks, trials, screening, and last of all trials below one a student."""
-    plans = [plan_time(left, WORK) for left in range(700, 60, -5)]
-    assert all(plan.seconds <= left for plan, left in zip(plans, range(700, 60, -5), strict=True) if left >= 80)
+    plans = [plan_time(left, WORK) for left in range(800, 60, -5)]
+    assert all(plan.seconds <= left for plan, left in zip(plans, range(800, 60, -5), strict=True) if left >= 80)
     turns = list(dict.fromkeys(plan[:5] for plan in plans))
     assert turns[:8] == [
         (1.0, 16, 2, 4, True),
