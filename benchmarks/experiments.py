@@ -192,7 +192,7 @@ def selected(cell: Contest, rng: np.random.Generator) -> Outcome:
 def looked_at_again(cell: RunCell, rng: np.random.Generator) -> Outcome:
     """For all looks at 95 %, then for the levels that looking again costs: whether each look says distill; whether it
     does so over a direct pick; whether it shows a gain over the twin, which is one of the two proofs of distill."""
-    evidence = made_run(cell.front, cell.images, max(LOOKS), cell.chance, rng)
+    evidence = made_run(cell.front, cell.images, max(LOOKS), cell.chance, rng, rounds=False)
     answers: list[bool] = []
     for numbers in ((1,) * len(LOOKS), range(1, 1 + len(LOOKS))):
         looks = [_look(evidence, seeds, number) for seeds, number in zip(LOOKS, numbers, strict=True)]

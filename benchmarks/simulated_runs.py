@@ -14,6 +14,7 @@ from autokd.records import (
     CostModel,
     FinalistRecord,
     Interval,
+    Policy,
     Reading,
     SearchSummary,
     SeedResult,
@@ -21,11 +22,14 @@ from autokd.records import (
     Teacher,
     Transform,
 )
+from autokd.tune.contenders import Entrant, contenders
 from autokd.tune.finalists import Finalist
+from autokd.tune.seed_plan import FIRST_ROUND, MOST_SEEDS, second_round
 
 TEACHER = "big_net"
 TEACHER_ACCURACY = 0.95
 TEACHER_COST = 0.0025
+POLICY = Policy(max_cost=0.01)
 OWN = 0.2  # share of the images whose hardness is a student's own
 COST_MODEL = CostModel(
     model="params",
@@ -63,15 +67,20 @@ def made_confirmation(
     chance: Chance,
     rng: np.random.Generator,
     cost_spread: float = 0.0,
+    rounds: bool = True,
 ) -> Evidence:
     """The evidence of one confirmation, with its own test images, seeds and readings of costs.
 
-    cost_spread: relative standard deviation of a reading.
+    seeds: of a finalist, on average; rounds: who cannot be picked any more after two of them leaves the others to those
+    that can, as in a real run. cost_spread: relative standard deviation of a reading.
     """
     front, hard = search.front, hardness(rng, images)
     on_test = _hardness_by_student(front, hard, rng)
     both = {key: np.concatenate([val, on_test[key]]) for key, val in search.by_student.items()}
-    seen = {f.proposal.number: _confirmed(front, f, both, seeds, chance, rng) for f in search.finalists}
+    most = max(seeds, MOST_SEEDS) if rounds else seeds
+    seen = {f.proposal.number: _confirmed(front, f, both, most, chance, rng) for f in search.finalists}
+    if rounds:
+        seen = {number: seen[number][:count] for number, count in _counts(search, seen, seeds).items()}
     costs = {TEACHER: TEACHER_COST, **{s.name: s.cost for s in (*front.direct, *front.distill)}}
     read = {name: _reading(name, cost, cost_spread, rng) for name, cost in costs.items()}
     return Evidence(
@@ -88,9 +97,29 @@ def made_confirmation(
     )
 
 
-def made_run(front: Front, images: int, seeds: int, chance: Chance, rng: np.random.Generator) -> Evidence:
+def made_run(
+    front: Front, images: int, seeds: int, chance: Chance, rng: np.random.Generator, rounds: bool = True
+) -> Evidence:
     """The evidence of one run with so many test images and seeds."""
-    return made_confirmation(made_search(front, chance, rng), images, seeds, chance, rng)
+    return made_confirmation(made_search(front, chance, rng), images, seeds, chance, rng, rounds=rounds)
+
+
+def _counts(search: Searched, seen: dict[int, Correct], seeds: int) -> dict[int, int]:
+    """Seeds of every finalist after both rounds, settled on validation."""
+    front, teacher_accuracy = search.front, float((search.val < TEACHER_ACCURACY).mean())
+    entrants = [
+        Entrant(
+            number=f.proposal.number,
+            arm=f.proposal.arm,
+            cost=front.student(f.proposal.student).cost,
+            correct=np.ascontiguousarray(seen[f.proposal.number][:FIRST_ROUND, : front.val]),
+            twin_of=f.twin_of,
+        )
+        for f in search.finalists
+    ]
+    through = contenders(entrants, POLICY, TEACHER_COST, teacher_accuracy)
+    plan = second_round(search.finalists, 0, seeds, [f.proposal.number for f in search.finalists], through)
+    return {number: len(own) for number, own in plan.items()}
 
 
 def first_seeds(evidence: Evidence, seeds: int) -> Evidence:
