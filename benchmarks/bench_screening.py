@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,16 +27,15 @@ RATES_TRIED = 2  # of each student on the short list
 
 @dataclass(frozen=True)
 class Trained:
-    """A student of a table: cost, and validation accuracy after each epoch by learning rate."""
+    """A student of a table: cost, validation accuracy after each epoch by learning rate, and what is true of it.
+
+    truth: the accuracy that the best of its learning rates ends with, on test images where there are any.
+    """
 
     name: str
     cost: float
     curves: dict[float, tuple[float, ...]]
-
-    @property
-    def truth(self) -> float:
-        """What the best of its trainings ends with."""
-        return max(curve[-1] for curve in self.curves.values())
+    truth: float
 
 
 Found = tuple[Trained, int]  # what a search ends with, and the epochs that it took
@@ -48,8 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, object]]:
     asked = _parse(arguments)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     answers: list[dict[str, object]] = []
-    for path in asked.tables:
-        students = read_table(path)
+    for name, students in (each for path in asked.tables for each in read_tables(path).items()):
         screened = _screening(asked.short_list, asked.noise)
         spent = round(np.mean([screened(pool, rng)[1] for pool, rng in _repeats(asked, students)]))
         ways: dict[str, Way] = {
@@ -57,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, object]]:
             "random": _trials(spent, asked.noise, at_random=True),
             "TPE on students": _trials(spent, asked.noise, at_random=False),
         }
-        answers += [{"table": path.stem, **_row(name, way, _repeats(asked, students))} for name, way in ways.items()]
+        told = {"table": f"{name}, {len(students)} students"}
+        answers += [told | _row(way, search, _repeats(asked, students)) for way, search in ways.items()]
     print(f"{asked.repeats} repeats of {asked.candidates} candidates, short list of {asked.short_list}\n")
     print(table(answers))
     return answers
@@ -74,16 +73,31 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def read_table(path: Path) -> list[Trained]:
-    """Students that were trained at every learning rate of the table."""
+def read_tables(path: Path) -> dict[str, list[Trained]]:
+    """By data and arm, the students that were trained at every learning rate; accuracies are means over seeds."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["val_accuracy"]]
+    kinds = sorted({(row["data"], row["arm"]) for row in rows})
+    return {", ".join(kind): _students([row for row in rows if (row["data"], row["arm"]) == kind]) for kind in kinds}
+
+
+def _students(rows: Sequence[dict[str, str]]) -> list[Trained]:
     rates = {float(row["learning_rate"]) for row in rows}
-    found: dict[str, Trained] = {}
-    for row in rows:
-        student = found.setdefault(row["student"], Trained(row["student"], float(row["serving_ms"]), {}))
-        student.curves[float(row["learning_rate"])] = tuple(map(float, row["val_accuracy"].split()))
-    return [student for student in found.values() if student.curves.keys() == rates]
+    found = []
+    for name in dict.fromkeys(row["student"] for row in rows):
+        own = [row for row in rows if row["student"] == name]
+        by_rate = {rate: [row for row in own if float(row["learning_rate"]) == rate] for rate in rates}
+        if all(by_rate.values()):
+            curves = {rate: _mean(row["val_accuracy"] for row in trained) for rate, trained in by_rate.items()}
+            ends = [_mean(row["test_accuracy"] or row["val_accuracy"] for row in each)[-1] for each in by_rate.values()]
+            cost = float(np.median([float(row["serving_ms"]) for row in own]))
+            found.append(Trained(name, cost, curves, max(ends)))
+    return found
+
+
+def _mean(curves: Iterable[str]) -> tuple[float, ...]:
+    """Epoch by epoch, of accuracies that are separated by spaces."""
+    return tuple(np.mean([list(map(float, curve.split())) for curve in curves], axis=0))
 
 
 def _repeats(asked: argparse.Namespace, students: list[Trained]) -> list[tuple[list[Trained], np.random.Generator]]:

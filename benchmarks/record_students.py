@@ -1,8 +1,9 @@
 """Train many students for real and write a table that bench_screening.py replays; goes on where it stopped.
 
-Every student is trained from scratch at each learning rate, by one recipe, on the same images; validation accuracy is
-kept for every epoch, and the milliseconds that its served form takes for a batch of 8. Students above 25 M parameters
-get a row without accuracies. With --data digits the images are scikit-learn's; else IDX files, or patterns.
+Every student is trained from scratch on the same images, directly and from the soft labels of one teacher, at each
+learning rate and from each seed. Validation and test accuracy are kept for every epoch, and the milliseconds that the
+student's served form takes for a batch of 8. All students come before the next seed, small ones first. The images are
+scikit-learn's digits (--data digits), IDX files (--idx-dir) or patterns; teacher and soft labels are kept in --work.
 """
 
 from __future__ import annotations
@@ -11,27 +12,31 @@ import argparse
 import copy
 import csv
 import statistics
-import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from made import idx_folder, pattern_folder
 from torch import nn
 
 from autokd.config import SearchConfig
-from autokd.data.task import TaskData, open_task, prepare_task
+from autokd.data.task import TaskData, open_task
+from autokd.pipeline.services import Parts, views_seed
 from autokd.progress import Silent
-from autokd.records import Recipe
+from autokd.records import ARMS, Arm, Recipe
+from autokd.soft_labels.read import SoftLabels
+from autokd.training.evaluate import accuracy, predict
 from autokd.training.loop import Training, train
 from autokd.tune.space.files import read_space
 from autokd.zoo.build import build, normalisation
-from autokd.zoo.count import family, module_macs
+from autokd.zoo.count import Count, counted, family, module_macs
 from autokd.zoo.scaling import scaled_students
 from autokd.zoo.served_form import served_form
 from autokd.zoo.student_name import base_name
 
+SPACES = ("default", "mobile", "convnet", "transformer")
 SCALED = {
     "resnet18": ([0.35, 0.5, 0.75, 1.0], [0.5, 1.0]),
     "resnet26": ([0.5, 0.75], [1.0]),
@@ -40,92 +45,146 @@ SCALED = {
     "swin_tiny_patch4_window7_224": ([0.25, 0.5], [0.5, 1.0]),
 }
 LARGEST = 25_000_000  # parameters; larger ones take too long on a CPU
-FIELDS = ("student", "family", "parameters", "macs", "serving_ms", "learning_rate", "epochs", "val_accuracy")
 PASSES = 15
+TEMPERATURE, ALPHA = 4.0, 0.9  # of plain distillation
+FIELDS = (
+    *("data", "student", "family", "parameters", "macs", "serving_ms"),
+    *("arm", "learning_rate", "seed", "epochs", "val_accuracy", "test_accuracy"),
+)
+
+
+class Row(NamedTuple):
+    """What a training is told by."""
+
+    data: str
+    student: str
+    arm: Arm
+    learning_rate: float
+    seed: int
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train what the table lacks."""
     asked = _parse(arguments)
     known = _known(asked.table)
-    with tempfile.TemporaryDirectory() as folder:
-        data = _task(asked, Path(folder))
-        for student in asked.students or _students():
-            for rate in asked.learning_rates:
-                if (student, rate) not in known:
-                    _append(asked.table, _trained(asked, student, rate, data))
+    students = asked.students or _students(asked.image_size)
+    data, teacher, seed = _prepared(asked)
+    for row in _rows(asked, students):
+        if row not in known:
+            _append(asked.table, _trained(asked, row, data, teacher, seed))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", type=Path, default=Path(__file__).parent / "students.csv")
-    parser.add_argument("--students", nargs="*", help="default: the space `default`, and scaled ones of five families")
+    parser.add_argument("--work", type=Path, required=True, help="folder of images, teacher and soft labels")
+    parser.add_argument("--students", nargs="*", help="default: those of four spaces, and scaled ones of five families")
     parser.add_argument("--learning-rates", nargs="+", type=float, default=[5e-4, 2e-3])
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--data", choices=["digits", "images"], default="images")
     parser.add_argument("--idx-dir", type=Path, help="IDX files of 28 px images; without it patterns are made")
     parser.add_argument("--train-images", type=int, default=1500)
-    parser.add_argument("--val-images", type=int, default=2000)
+    parser.add_argument("--val-images", type=int, default=1000)
+    parser.add_argument("--test-images", type=int, default=1000)
     parser.add_argument("--image-size", type=int, default=32)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--teacher", default="resnet18")
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--device", default="cpu")
     return parser.parse_args(arguments)
 
 
-def _students() -> list[str]:
-    names = read_space("default").names()
-    for model, (widths, depths) in SCALED.items():
-        names += scaled_students(model, widths, depths)
-    return list(dict.fromkeys(names))
+def _students(image_size: int) -> list[str]:
+    """Of the spaces in turn, each from small to large, as far as they work at that size."""
+    spaces = [read_space(space).names() for space in SPACES]
+    spaces.append([s for model, sizes in SCALED.items() for s in scaled_students(model, *sizes)])
+    found: dict[str, None] = {}
+    for names in spaces:
+        counts = {name: counted(name, 10, image_size) for name in names if name not in found}
+        usable = {name: count.parameters for name, count in counts.items() if isinstance(count, Count)}
+        found |= dict.fromkeys(sorted((n for n in usable if usable[n] <= LARGEST), key=usable.__getitem__))
+    return [*found]
 
 
-def _task(asked: argparse.Namespace, folder: Path) -> TaskData:
-    if asked.data == "digits":
-        return _opened(asked, "digits", folder)
-    counts = {"train": asked.train_images, "val": asked.val_images, "test": 100}
-    root = folder / "images"
-    images = idx_folder(root, counts, 28, asked.idx_dir) if asked.idx_dir else pattern_folder(root, counts, 28)
-    return _opened(asked, str(images), folder)
+def _prepared(asked: argparse.Namespace) -> tuple[TaskData, SoftLabels, int]:
+    """The task, the teacher's soft labels for its views, and the seed of the views."""
+    root = asked.work / "images"
+    if asked.data != "digits" and not root.exists():
+        counts = {"train": asked.train_images, "val": asked.val_images, "test": asked.test_images}
+        (idx_folder(root, counts, 28, asked.idx_dir) if asked.idx_dir else pattern_folder(root, counts, 28))
+    config = SearchConfig.of(
+        teacher=asked.teacher,
+        teacher_weights="scratch",
+        max_cost=1.0,
+        data="digits" if asked.data == "digits" else str(root),
+        image_size=asked.image_size,
+        epochs=asked.epochs,
+        batch_size=asked.batch_size,
+        device=asked.device,
+        cache_dir=asked.work / "cache",
+    )
+    prepared = Parts().prepare(config, Silent())
+    labels = Parts().soft_labels(prepared, config, Silent(), time.time())
+    print(f"teacher {asked.teacher}: {prepared.teacher.test_accuracy:.2%} on test", flush=True)
+    data = open_task(prepared.task_folder, asked.device)
+    return data, SoftLabels(Path(labels.folder), labels.views, asked.device), views_seed(config)
 
 
-def _opened(asked: argparse.Namespace, data: str, folder: Path) -> TaskData:
-    size = asked.image_size
-    config = SearchConfig.of(teacher="resnet152", max_cost=1.0, data=data, image_size=size, cache_dir=folder / "cache")
-    return open_task(prepare_task(config, size, Silent()), asked.device)
+def _rows(asked: argparse.Namespace, students: Sequence[str]) -> Iterator[Row]:
+    for seed in range(asked.seeds):
+        for student in students:
+            for arm in asked.arms:
+                for rate in asked.learning_rates:
+                    yield Row(asked.data, student, arm, rate, seed)
 
 
-def _known(table: Path) -> set[tuple[str, float]]:
+def _known(table: Path) -> set[Row]:
     if not table.exists():
         return set()
     with table.open(encoding="utf-8", newline="") as file:
-        return {(row["student"], float(row["learning_rate"])) for row in csv.DictReader(file)}
+        return {
+            Row(row["data"], row["student"], row["arm"], float(row["learning_rate"]), int(row["seed"]))  # type: ignore[arg-type]
+            for row in csv.DictReader(file)
+        }
 
 
-def _trained(asked: argparse.Namespace, student: str, rate: float, data: TaskData) -> dict[str, object]:
-    """One row; `val_accuracy` has a value for every epoch, and none for a student that is too large or failed."""
-    torch.manual_seed(0)
-    row: dict[str, object] = {"student": student, "family": family(base_name(student)), "learning_rate": rate}
-    model = build(student, len(data.task.classes), asked.image_size)
-    row |= {"parameters": sum(p.numel() for p in model.parameters()), "macs": module_macs(model, asked.image_size)}
-    accuracies: list[float] = []
-    if int(str(row["parameters"])) <= LARGEST:
-        training = Training(
-            data=data,
-            model=model,
-            normalisation=normalisation(model),
-            recipe=Recipe(learning_rate=rate, epochs=asked.epochs, batch_size=asked.batch_size),
-            seed=0,
-            views_seed=0,
-            device=asked.device,
-        )
-        row["serving_ms"] = f"{_serving_ms(served_form(copy.deepcopy(model)), asked.image_size):.3f}"
-        accuracies = [report.val_accuracy for report in train(training)]
-    print(student, rate, accuracies[-1:], flush=True)
-    return row | {"epochs": len(accuracies), "val_accuracy": " ".join(f"{a:.4f}" for a in accuracies)}
+def _trained(asked: argparse.Namespace, row: Row, data: TaskData, teacher: SoftLabels, views: int) -> dict[str, object]:
+    """A line of the table: accuracies after every epoch, separated by spaces."""
+    torch.manual_seed(row.seed)
+    model = build(row.student, len(data.task.classes), asked.image_size)
+    told: dict[str, object] = {
+        **row._asdict(),
+        "family": family(base_name(row.student)),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "macs": module_macs(model, asked.image_size),
+        "serving_ms": f"{_serving_ms(served_form(copy.deepcopy(model)), asked.image_size):.3f}",
+    }
+    recipe = Recipe(learning_rate=row.learning_rate, epochs=asked.epochs, batch_size=asked.batch_size)
+    if row.arm == "distill":
+        recipe = recipe.model_copy(update={"temperature": TEMPERATURE, "alpha": ALPHA})
+    training = Training(
+        data=data,
+        model=model,
+        normalisation=normalisation(model),
+        recipe=recipe,
+        seed=row.seed,
+        views_seed=views,
+        device=asked.device,
+        teacher=teacher,
+    )
+    seen: list[tuple[float, float]] = []
+    for report in train(training):
+        logits = predict(model, data, data.test, training.normalisation, asked.device)
+        seen.append((report.val_accuracy, accuracy(logits, data.labels[data.test])))
+    print(*row, *seen[-1], flush=True)
+    val, test = (" ".join(f"{values[part]:.4f}" for values in seen) for part in (0, 1))
+    return {**told, "epochs": len(seen), "val_accuracy": val, "test_accuracy": test}
 
 
 def _serving_ms(model: nn.Module, image_size: int) -> float:
     """Median of some passes of a batch of 8, in CPU time, which other processes do not lengthen much."""
+    model.eval()
     images, taken = torch.randn(8, 3, image_size, image_size), []
     with torch.inference_mode():
         for _ in range(3 + PASSES):
@@ -135,13 +194,13 @@ def _serving_ms(model: nn.Module, image_size: int) -> float:
     return 1000 * statistics.median(taken[3:])
 
 
-def _append(table: Path, row: dict[str, object]) -> None:
+def _append(table: Path, line: dict[str, object]) -> None:
     fresh = not table.exists()
     with table.open("a", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, FIELDS)
         if fresh:
             writer.writeheader()
-        writer.writerow(row)
+        writer.writerow(line)
 
 
 if __name__ == "__main__":

@@ -39,32 +39,47 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def test_students_are_recorded_once_and_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "students.csv"
-    small = ["--table", str(table), "--train-images", "40", "--val-images", "20", "--epochs", "2", "--batch-size", "20"]
-    bench("record_students").main([*small, "--students", *STUDENTS[:2]])
+    small = ["--table", str(table), "--work", str(tmp_path / "work"), "--teacher", "resnet10t", "--seeds", "1"]
+    small += [
+        "--train-images",
+        "40",
+        "--val-images",
+        "20",
+        "--test-images",
+        "20",
+        "--epochs",
+        "2",
+        "--batch-size",
+        "20",
+    ]
+    bench("record_students").main([*small, "--students", *STUDENTS[:2], "--arms", "direct"])
     assert len(rows_of(table)) == 4
     bench("record_students").main([*small, "--students", *STUDENTS])  # goes on: the first four stay as they are
     rows = rows_of(table)
-    assert [row["student"] for row in rows] == [name for name in STUDENTS for _ in range(2)]
+    assert len({tuple(row.values()) for row in rows}) == len(rows) == len(STUDENTS) * 2 * 2
+    assert {(row["arm"], row["seed"]) for row in rows} == {("distill", "0"), ("direct", "0")}
     assert rows[-1]["family"] == "resnet"
-    assert all(len(row["val_accuracy"].split()) == int(row["epochs"]) == 2 for row in rows)
+    for part in ("val_accuracy", "test_accuracy"):
+        assert all(len(row[part].split()) == int(row["epochs"]) == 2 for row in rows)
 
     capsys.readouterr()
     asked = ["--tables", str(table), "--repeats", "3", "--candidates", "3", "--short-list", "1"]
     answers = bench("bench_screening").main(asked)
-    assert [answer["way"] for answer in answers] == ["screening", "random", "TPE on students"]
+    assert [answer["way"] for answer in answers] == ["screening", "random", "TPE on students"] * 2
+    assert {answer["table"] for answer in answers} == {"digits, direct, 3 students", "digits, distill, 3 students"}
     assert all(float(str(answer["points lost, median"])) >= 0 for answer in answers)
     assert all(float(str(answer["cost / cheapest equal, median"])) >= 1 for answer in answers)
     assert "3 repeats of 3 candidates" in capsys.readouterr().out
 
 
 def test_the_shipped_table_is_of_real_students_at_every_learning_rate() -> None:
-    students = bench("bench_screening").read_table(FOLDER / "students.csv")
+    students = bench("bench_screening").read_tables(FOLDER / "students.csv")["images, direct"]
     assert len(students) >= 50
     assert all(len(student.curves) == 2 and student.cost > 0 for student in students)
 
 
 def test_a_search_by_screening_loses_less_than_one_by_chance() -> None:
-    screening, random, _ = bench("bench_screening").main(["--repeats", "40"])
+    screening, random, *_ = bench("bench_screening").main(["--repeats", "40"])
     lost, dearer = "90 %", "90 % "
     assert float(str(screening[lost])) < float(str(random[lost]))
     assert float(str(screening[dearer])) < float(str(random[dearer]))
