@@ -40,18 +40,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 def test_students_are_recorded_once_and_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "students.csv"
     small = ["--table", str(table), "--work", str(tmp_path / "work"), "--teacher", "resnet10t", "--seeds", "1"]
-    small += [
-        "--train-images",
-        "40",
-        "--val-images",
-        "20",
-        "--test-images",
-        "20",
-        "--epochs",
-        "2",
-        "--batch-size",
-        "20",
-    ]
+    small += ["--data", "digits", "--epochs", "2", "--batch-size", "64"]
     bench("record_students").main([*small, "--students", *STUDENTS[:2], "--arms", "direct"])
     assert len(rows_of(table)) == 4
     bench("record_students").main([*small, "--students", *STUDENTS])  # goes on: the first four stay as they are
