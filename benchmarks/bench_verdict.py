@@ -187,7 +187,7 @@ def _power(front: Front, asked: argparse.Namespace) -> None:
 def reliability(asked: argparse.Namespace) -> None:
     """Whether repeats say the same as often as they are said to, and whether more is lost than was at stake."""
     found = []
-    for front in FRONTS:
+    for front in _fronts(asked):
         for gain in GAINS:
             for images in _moderate(asked):
                 for deviation in SPREADS:

@@ -110,10 +110,11 @@ def test_the_verdict_is_judged_on_made_up_predictions(capsys: pytest.CaptureFixt
     sizes = ["--runs", "2", "--images", "200", "300", "--most-images", "200", "--look-images", "200"]
     bench("bench_verdict").main([*sizes, "--fronts", "one student"])
     text = capsys.readouterr().out
-    says, reasons, alone, saves, needed, intervals, *powers, selection, looks, speed = tables(text)
+    says, reasons, alone, saves, needed, intervals, *powers, reliable, selection, looks, speed = tables(text)
     assert [len(rows) for rows in (says, reasons, alone, saves, needed, looks)] == [1, 1, 1, 1, 1, 3]
-    assert [[row["test images"] for row in power] for power in powers] == [["200", "300"] * 4] * 2
-    assert [row["test images"] for row in intervals] == ["200"] * 6 + ["300"] * 6
+    assert [[row["test images"] for row in power] for power in powers] == [["200", "300"] * 5] * 2
+    assert [row["test images"] for row in intervals] == ["200"] * 14 + ["300"] * 14
+    assert sum(int(row["runs"]) for row in reliable) == 2 * 4 * 2  # of one front: gains, spreads
     assert all(float(row["width of accuracy, points"]) > 0 for row in intervals)
     assert [row["seeds differ"] for row in selection] == ["image by image", "as a whole", "both"]
     assert all(is_ratio(row["times a bare mean"]) for row in speed)

@@ -40,7 +40,7 @@ def test_averages_compiling_colour_and_erasing_reach_both_arms(
     transform = trainings[0].data.task.transform
     assert (transform.colour, transform.erase) == (0.3, 0.5)
     assert 0 < len(tried) < len(trainings), "a student is tried once in a process"
-    assert set(tried) == {2 * 3}
+    assert min(tried) == 2 * 3  # the longer trainings have more
     trials = pd.read_csv(result.path / "trials.csv")
     assert set(trials["note"]) == {REASON}
     assert set(trials["ema"]) == {0.9}

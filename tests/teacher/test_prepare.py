@@ -18,6 +18,7 @@ from autokd.config import SearchConfig
 from autokd.data.task import TaskData
 from autokd.errors import ConfigError, TeacherError
 from autokd.progress import Silent
+from autokd.teacher import train
 from autokd.teacher.prepare import (
     ReadyTeacher,
     input_size,
@@ -56,7 +57,8 @@ class Stop(Silent):
 # ---- from scratch -----------------------------------------------------------------------------------------------
 
 
-def test_a_teacher_is_trained_once_and_then_reused(config, data):
+def test_a_teacher_is_trained_once_and_then_reused(config, data, monkeypatch):
+    monkeypatch.setattr(train, "LEAST_STEPS", 1)
     listener = Recorder()
     first = prepare(config, data, listener)
     assert [step[1:] for step in listener.steps] == [(epoch, 8) for epoch in range(1, 9)], "three short runs, 5 epochs"
@@ -85,6 +87,7 @@ def test_a_teacher_is_trained_once_and_then_reused(config, data):
 
 @pytest.mark.parametrize(("after", "left"), [(2, [1, 2, 3, 4, 5]), (6, [4, 5])])
 def test_an_interrupted_training_goes_on_to_the_same_teacher(config, data, monkeypatch, after, left):
+    monkeypatch.setattr(train, "LEAST_STEPS", 1)
     elsewhere = config.model_copy(update={"cache_dir": config.cache_dir / "other"})
     whole = prepare(elsewhere, data)
 
