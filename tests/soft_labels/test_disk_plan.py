@@ -47,7 +47,7 @@ def sets(cache: Path) -> set[str]:
 def test_with_room_there_is_nothing_to_remark(tmp_path, disk):
     disk(5 * VIEW / 0.9 + 1)
     made = soft_labels(tmp_path, 5)
-    assert (made.views, made.wanted, made.live, made.cycle, made.remarks) == (5, 5, False, None, ())
+    assert (made.views, made.wanted, made.live, made.cycle, made.remarks) == (5, 5, False, 5, ())
 
 
 def test_where_half_fit_these_are_written_and_seen_in_turn(tmp_path, disk):
