@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"distill": "green", "use_small_model": "cyan", "keep_teacher": "yellow", "none": "red"}
 LINES = 23  # of a screen, the prompt after it left out
+WIDE, NARROW = 96, ("ratio", "eligible")  # columns of a screen that shows all; heads that a narrower one leaves out
 LABEL = 9  # characters of a label, and of what is printed under it
 
 
@@ -39,11 +40,11 @@ def print_verdict(report: Report, path: Path, files: str | None = None) -> None:
     """
     console = answer_console()
     for count in range(len(report.key_reasons), 0, -1):
-        parts = _parts(report, path, files, count)
+        parts = _parts(report, path, files, count, console.width)
         if sum(len(console.render_lines(part, pad=False)) for part in parts) <= LINES:
             break
     else:
-        parts = _parts(report, path, files, 0)
+        parts = _parts(report, path, files, 0, console.width)
     for part in parts:
         console.print(part)
 
@@ -57,7 +58,7 @@ def _files(folder: Path, *others: str) -> str:
     return f"{folder / 'report.html'}, {', '.join(['report.json', *others])}"
 
 
-def _parts(report: Report, path: Path, files: str | None, reasons: int) -> list[RenderableType]:
+def _parts(report: Report, path: Path, files: str | None, reasons: int, width: int) -> list[RenderableType]:
     from autokd.decide.explain.wording import how_sure
     from autokd.report.sections.cost_assumptions import other_machine, short_assumptions
 
@@ -77,7 +78,7 @@ def _parts(report: Report, path: Path, files: str | None, reasons: int) -> list[
         Text(""),
         Text(headline, style=f"bold {COLOURS[report.verdict]}"),
         Text(report.summary),
-        _options_table(report),
+        _options_table(report, width),
         *(_labelled(label, texts) for label, texts in lines.items() if texts),
     ]
 
@@ -92,8 +93,8 @@ def _labelled(label: str, lines: Sequence[str]) -> Table:
     return grid
 
 
-def _options_table(report: Report) -> Table:
-    """One row an option; a long name of a model is broken before any number is."""
+def _options_table(report: Report, width: int) -> Table:
+    """One row an option; a long name is broken before any number is, and a narrow screen has fewer columns."""
     table = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 2, 0, 0))
     level = f"{report.options.teacher.accuracy.level * 100:g} %"
     heads = (
@@ -105,12 +106,16 @@ def _options_table(report: Report) -> Table:
         "$ per 1,000",
         "eligible",
     )
+    left_out = NARROW if width < WIDE else ()
     for head in heads:
+        if head in left_out:
+            continue
         left = head in {"option", "model"}
         table.add_column(head, justify="left" if left else "right", no_wrap=head != "model", overflow="fold")
     options = report.options
     for name, option in (("teacher", options.teacher), ("direct", options.direct), ("distilled", options.distilled)):
-        table.add_row(name, *(_cells(option) if option else ["-", *[""] * 5]))
+        cells = _cells(option) if option else ["-", *[""] * 5]
+        table.add_row(name, *(cell for head, cell in zip(heads[1:], cells, strict=True) if head not in left_out))
     return table
 
 
