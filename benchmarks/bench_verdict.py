@@ -219,8 +219,8 @@ def reliability(asked: argparse.Namespace) -> None:
     print(
         f"\nrepeatability that is said, and how often an independent repeat agrees; {len(said):,} runs\n\n{table(rows)}"
     )
-    again, middle = 100 * same[strong > 0].mean(), 100 * same[(said >= 0.6) & (said < 0.8)].mean()
-    lost = 100 * np.nanmean(beyond)
+    again, middle = _percent(same[strong > 0]), _percent(same[(said >= 0.6) & (said < 0.8)])
+    lost = _percent(beyond[~np.isnan(beyond)])
     print(f"\n{100 * strong.mean():.0f} % are strong; of these {again:.1f} % come again; {_held(again >= 90)}")
     print(f"of those between 0.6 and 0.8 {middle:.1f} % come again; {_held(60 <= middle <= 80)}")
     print(f"the option that was not taken is better by more than is at stake in {lost:.1f} %; {_held(lost <= 5)}")
@@ -314,6 +314,10 @@ def _repeated(
     one: Callable[[C, np.random.Generator], Outcome], cell: C, asked: argparse.Namespace, runs: int = 0
 ) -> Shares:
     return repeated(one, cell, runs or asked.runs, asked.seed, asked.workers)
+
+
+def _percent(hits: Shares) -> float:
+    return 100 * float(hits.mean()) if hits.size else math.nan
 
 
 def _error(percent: float, runs: int) -> float:
