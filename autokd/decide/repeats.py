@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from autokd.decide.comparisons import Comparison, Offer, Student
 from autokd.decide.policy import judge
 from autokd.decide.statistics.intervals import Estimate, z_squared
+from autokd.decide.statistics.seed_variance import image_spread
+from autokd.metrics import Correct
 from autokd.records import Interval, Policy, SeededInterval, Verdict
 
 Floats = NDArray[np.float64]
@@ -120,13 +122,23 @@ class Repeats:
 
     @cached_property
     def _seed_variances(self) -> tuple[Floats, Floats]:
-        """Of every student's mean over its seeds: what moves it as a whole, and, on validation, image by image."""
-        comparison = self.comparison
-        base, val = comparison.teacher_accuracy.mean, max(1, comparison.evidence.task.val)
-        told = [student.estimate for student in comparison.students]
-        whole = [max(estimate.seed_part - estimate.shared, 0.0) * base**2 for estimate in told]
-        interaction = [estimate.shared * base**2 * estimate.images / val for estimate in told]
-        return np.array(whole), np.array(interaction)
+        """Of every student's mean over its seeds: what moves it as a whole, and, on validation, image by image.
+
+        What moves a student as a whole is taken from all of them together, as a share of p (1 - p): an estimate without
+        bias is wanted here, not one that errs on the safe side.
+        """
+        students, val = self.comparison.students, max(1, self.comparison.evidence.task.val)
+        base, correct = self.comparison.teacher_accuracy.mean, self.comparison.evidence.correct
+        interaction = np.array([s.estimate.shared * base**2 for s in students])
+        spreads = np.array([image_spread(s.accuracy.mean) for s in students])
+        seeds = np.array([s.estimate.seeds for s in students])
+        degrees = np.array([len(correct[s.number]) - 1 for s in students])
+        seen = np.array([_seed_variance(correct[s.number]) for s in students])
+        own = (seen - interaction * seeds) / spreads
+        whole = max(float((degrees * own).sum()) / max(1, int(degrees.sum())), 0.0)
+        trained = degrees > 0
+        images = np.array([s.estimate.images for s in students])
+        return whole * spreads / seeds * trained, interaction * images / val
 
     # ---- costs -----------------------------------------------------------------------------------------------
 
@@ -137,6 +149,11 @@ class Repeats:
         spreads = np.array([_relative_spread(offers[name].cost) if self.costs else 0.0 for name in names])
         factors = np.exp(rng.normal(size=(draws, len(names))) * spreads * sqrt(PREDICTIVE))
         return [dict(zip(names, map(float, row), strict=True)) for row in factors]
+
+
+def _seed_variance(correct: Correct) -> float:
+    """Of the accuracies of a finalist's seeds."""
+    return float(correct.mean(axis=1).var(ddof=1)) if len(correct) > 1 else 0.0
 
 
 def _relative_spread(cost: Interval) -> float:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import fsum
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class SeedVariance:
         prior = self.prior(own_degrees, most)
         if prior == 0:
             return own
-        return max(own, (prior * self.relative * _spread(accuracy) + own_degrees * own) / (prior + own_degrees))
+        return max(own, (prior * self.relative * image_spread(accuracy) + own_degrees * own) / (prior + own_degrees))
 
     def prior(self, own_degrees: int, most: int = PRIOR) -> int:
         """Degrees of freedom that the other finalists add to a finalist's own."""
@@ -55,11 +56,11 @@ def common_variance(finalists: Iterable[Correct]) -> SeedVariance | None:
     degrees = sum(len(accuracies) - 1 for accuracies in seen)
     if not degrees:
         return None
-    total = sum((len(a) - 1) * float(a.var(ddof=1)) / _spread(float(a.mean())) for a in seen)
+    total = fsum((len(a) - 1) * float(a.var(ddof=1)) / image_spread(float(a.mean())) for a in seen)
     return SeedVariance(relative=total / degrees, degrees=degrees)
 
 
-def _spread(accuracy: float) -> float:
+def image_spread(accuracy: float) -> float:
     """Variance of one image's correctness; at the ends as for an accuracy of 0.1 %, so that nothing is certain."""
     p = float(np.clip(accuracy, 0.001, 0.999))
     return p * (1 - p)
