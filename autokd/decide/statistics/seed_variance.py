@@ -10,8 +10,8 @@ and carries the degrees of freedom of both. It is never less than a finalist's o
 those of the others is taken at its word. Variances are compared relative to p (1 - p), the variance of one image's
 correctness at accuracy p, because a student that is right on 70 % of the images differs more from seed to seed than
 one that is right on 98 %. The common variance counts as few degrees of freedom, two for a difference of two
-finalists, one for a single one: where variances differ fourfold the intervals then hold the truth in 93 % or more,
-where a common variance alone would in 82 % (benchmarks/RESULTS.md).
+finalists, one for a single one: where variances differ fourfold the intervals
+then still hold the truth in 93 % or more (benchmarks/RESULTS.md).
 """
 
 from __future__ import annotations
