@@ -31,7 +31,7 @@ from autokd.weights.hub import check_pretrained
 from autokd.weights.loading import fit_state, read_class_names, read_state, weights_fingerprint
 from autokd.weights.save import save_state
 from autokd.zoo.build import REFUSALS, build, check_name, head_names, normalisation, reason
-from autokd.zoo.count import module_macs
+from autokd.zoo.count import count, module_macs
 from autokd.zoo.served_form import served_parameters
 
 FORMAT = 2
@@ -150,6 +150,7 @@ def _given(model: nn.Module, data: TaskData) -> _Origin:
 def _obtain(config: SearchConfig, data: TaskData, device: str, listener: Listener) -> _Origin:
     mode, name = weights_mode(config), config.teacher
     classes, size = len(data.task.classes), data.shown_size
+    count(name, classes, size)  # refuses a size that the model fails at, before anything is trained
     if mode == "scratch":
         torch.manual_seed(SEED)
         model = build(name, classes, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -16,7 +17,7 @@ from torch import nn
 import autokd.training.loop
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData
-from autokd.errors import ConfigError, TeacherError
+from autokd.errors import ConfigError, TeacherError, UsageError
 from autokd.progress import Silent
 from autokd.teacher import train
 from autokd.teacher.prepare import (
@@ -123,6 +124,11 @@ def test_labels_hidden_from_students_make_no_other_teacher(config, data):
     shutil.rmtree(config.cache_dir / "teachers")
     third = prepare(few, prepared(few))
     assert third.record.fingerprint == first.record.fingerprint
+
+
+def test_a_teacher_that_fails_at_the_image_size_is_refused_before_it_is_trained(config, data):
+    with pytest.raises(UsageError, match="dla34 cannot be used at 28 px: its forward pass fails.*it works at 32"):
+        prepare(config.model_copy(update={"teacher": "dla34"}), dataclasses.replace(data, size=28))
 
 
 def test_a_teacher_that_learnt_nothing_is_refused(config, data):
