@@ -4,6 +4,9 @@ Each repeat draws candidates from a table and noise on every accuracy that a sea
 cheapest student within 0.3 points of the most accurate that it trained to the end. Two regrets are told, of the truth
 in the table: the accuracy that a student of its cost or less has more (points), and its cost over that of the cheapest
 student which is no more than 0.3 points less accurate. All ways may spend about as many epochs as the screening.
+
+With --looked-at fewer students than there are can be screened: those that come first by prior knowledge (fitted on the
+other data sets of the tables), along the range of costs, or at random.
 """
 
 from __future__ import annotations
@@ -19,7 +22,8 @@ import optuna
 from timing import table
 
 from autokd.records import ARMS
-from autokd.tune.short_list import Standing, margin_at, rungs, staying
+from autokd.tune.prior_knowledge import Promising, most_promising_first, published_top1
+from autokd.tune.short_list import Standing, margin_at, rungs, spread, staying
 
 EQUAL = 0.003  # accuracies that differ by less are equal; --min-gain's default
 RATES_TRIED = 2  # of each student on the short list
@@ -47,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, object]]:
     asked = _parse(arguments)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     answers: list[dict[str, object]] = []
-    for name, students in (each for path in asked.tables for each in read_tables(path).items()):
+    all_tables = {name: students for path in asked.tables for name, students in read_tables(path).items()}
+    for name, students in all_tables.items():
         screened = _screening(asked.short_list, asked.noise)
         spent = round(np.mean([screened(pool, rng)[1] for pool, rng in _repeats(asked, students)]))
         ways: dict[str, Way] = {
@@ -55,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, object]]:
             "random": _trials(spent, asked.noise, at_random=True),
             "TPE on students": _trials(spent, asked.noise, at_random=False),
         }
+        if asked.looked_at:
+            ways = _some_screened(asked, screened, _promises_of(name, all_tables))
         told = {"table": f"{name}, {len(students)} students"}
         answers += [told | _row(way, search, _repeats(asked, students)) for way, search in ways.items()]
     print(f"{asked.repeats} repeats of {asked.candidates} candidates, short list of {asked.short_list}\n")
@@ -68,6 +75,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--tables", type=Path, nargs="+", default=[folder / "students.csv"])
     parser.add_argument("--candidates", type=int, default=40)
     parser.add_argument("--short-list", type=int, default=5)
+    parser.add_argument("--looked-at", type=int, help="of the candidates, how many can be screened")
     parser.add_argument("--noise", type=float, default=0.005, help="standard deviation of an accuracy that is seen")
     parser.add_argument("--repeats", type=int, default=200)
     return parser.parse_args(arguments)
@@ -123,6 +131,39 @@ def _screening(wanted: int, noise: float) -> Way:
         return _pick(left, noise, rng), used + RATES_TRIED * epochs * len(left)
 
     return search
+
+
+def _promises_of(name: str, tables: dict[str, list[Trained]]) -> dict[str, float]:
+    """By student, from a fit on the tables of other data sets; nothing is known where there are none."""
+    from fit_prior_knowledge import counts_of, fit, others
+
+    counts, elsewhere = counts_of({name: tables[name]}), others(name, tables)
+    if not elsewhere:
+        return dict.fromkeys((student.name for student in tables[name]), 0.0)
+    fitted = fit(elsewhere, counts_of(elsewhere))
+    return {s.name: fitted.promise(counts[s.name], published_top1(s.name)) for s in tables[name]}
+
+
+def _some_screened(asked: argparse.Namespace, screened: Way, promised: dict[str, float]) -> dict[str, Way]:
+    """Screenings of a part of the candidates that is chosen before any training."""
+
+    def by_promise(pool: Sequence[Trained], rng: np.random.Generator) -> list[str]:  # noqa: ARG001
+        return most_promising_first([Promising(s.name, promised[s.name], s.cost) for s in pool])
+
+    def along_costs(pool: Sequence[Trained], rng: np.random.Generator) -> list[str]:  # noqa: ARG001
+        return spread([Standing(s.name, 0.0, s.cost, ARMS) for s in pool])
+
+    def at_random(pool: Sequence[Trained], rng: np.random.Generator) -> list[str]:
+        return [str(name) for name in rng.permutation([s.name for s in pool])]
+
+    def way(order: Callable[[Sequence[Trained], np.random.Generator], list[str]]) -> Way:
+        def search(pool: Sequence[Trained], rng: np.random.Generator) -> Found:
+            first = order(pool, rng)[: asked.looked_at]
+            return screened([student for student in pool if student.name in first], rng)
+
+        return search
+
+    return {"by prior knowledge": way(by_promise), "along the costs": way(along_costs), "at random": way(at_random)}
 
 
 def _trials(epochs: int, noise: float, at_random: bool) -> Way:

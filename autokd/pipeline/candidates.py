@@ -2,7 +2,8 @@
 
 A long list is not measured as a whole. A few students that cover its sizes are measured first; a prediction fitted on
 them refuses what is above the budget by more than its margin, and of what is left no more are measured than a search
-of this many trials can make use of. A short list is measured from end to end.
+of this many trials can make use of: the most promising ones of every cost first. A short list is measured from end to
+end.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Listed:
     counts: Mapping[str, Count]  # of all students of the space
     arms: Mapping[str, tuple[Arm, ...]]  # of those that may enter one
     teacher_parameters: int
+    promises: Mapping[str, float] = field(default_factory=dict)  # of those that may enter an arm
 
     def candidate(self, name: str, reading: Reading, predicted: float | None = None) -> Candidate:
         """A measured student with all that is known of it; one beyond the range enters no arm."""
@@ -63,6 +65,7 @@ class Listed:
             arms=self.arms.get(name, ()),
             reading=reading,
             predicted_usd_per_1k=predicted,
+            promise=self.promises.get(name, 0.0),
         )
 
     def left_out(self, name: str, reason: str, reading: Reading | None = None) -> LeftOut:
@@ -91,6 +94,7 @@ def find_candidates(
     prepared: Prepared, config: SearchConfig, parts: Parts, model: CostModel, listener: Listener
 ) -> Found:
     """Students of the space within ratio and budget, and those left out with the reason."""
+    from autokd.tune.prior_knowledge import promises
     from autokd.tune.space.files import read_space
     from autokd.weights.assign import without_weights
     from autokd.zoo.count import count_all
@@ -102,7 +106,9 @@ def find_candidates(
     arms, outside = sift(counts, teacher.parameters, config.min_ratio, config.max_ratio, teacher.name)
     weightless = without_weights(arms, supply)
     arms = {name: entered for name, entered in arms.items() if name not in weightless}
-    listed = Listed(counts, arms, teacher.parameters)
+    inside = {name: counts[name] for name in arms}
+    promised = promises(inside, [name for name in arms if supply.publishes(name)])
+    listed = Listed(counts, arms, teacher.parameters, promised)
     beyond = nearest_beyond(counts, arms, teacher.parameters, config, supply.lacks)
     named = [*arms, *(name for side in beyond.values() for name in side)]
     parameters = {teacher.name: teacher.parameters} | {name: counts[name].parameters for name in named}
@@ -110,7 +116,7 @@ def find_candidates(
     if model.model == "params" or len(arms) <= SHORT:
         measured = Measured(meter.read([*arms], listener))
     else:
-        measured = measure_some({name: counts[name] for name in arms}, config, meter, listener)
+        measured = measure_some(inside, promised, config, meter, listener)
     candidates, expensive = by_budget(listed, measured, config)
     readings = measured.readings
     for side in beyond.values():
@@ -159,8 +165,12 @@ def can_serve(reading: Reading) -> bool:
 # ---- a long list -----------------------------------------------------------------------------------------------
 
 
-def measure_some(counts: Mapping[str, Count], config: SearchConfig, meter: Meter, listener: Listener) -> Measured:
+def measure_some(
+    counts: Mapping[str, Count], promised: Mapping[str, float], config: SearchConfig, meter: Meter, listener: Listener
+) -> Measured:
     """Measure a sample, refuse by its prediction, measure no more of the others than can be tried."""
+    from autokd.tune.prior_knowledge import Promising, most_promising_first
+
     sample = spread_out(counts, SAMPLE)
     readings = meter.read(sample, listener)
     fitted_on = _serving(sample, readings)
@@ -170,16 +180,16 @@ def measure_some(counts: Mapping[str, Count], config: SearchConfig, meter: Meter
     predicted = {name: prediction.cost(count) for name, count in counts.items()}
     for name, error in zip(fitted_on, prediction.errors, strict=False):  # those measured last were not fitted on
         predicted[name] = readings[name].cost_usd_per_1k.mean / (1 + error)
-    left = {name: counts[name] for name in counts if name not in refused and name not in readings}
+    left = [name for name in counts if name not in refused and name not in readings]
     room = STUDENTS_A_TRIAL * (config.trials or TRIALS) - sum(fits(reading, config) for reading in readings.values())
-    drawn = _thinned(left, max(0, room))
+    drawn = most_promising_first([Promising(name, promised[name], predicted[name]) for name in left])[: max(0, room)]
     readings = meter.read(drawn, listener)
     unmeasured = {
         name: f"it would cost about {usd(predicted[name])} per 1,000 requests (predicted), above the budget"
         for name in refused
     }
     undrawn = sorted(set(left) - set(drawn))
-    share = f"not drawn: {len(drawn)} of {len(left)} were, spread over families and sizes"
+    share = f"not looked at: {len(drawn)} of {len(left)} were, the most promising of every cost first"
     return Measured(
         readings=readings,
         predicted=predicted,
@@ -213,20 +223,6 @@ def _refused(
         fitted_on += _serving(doubtful, readings)
         if not any(name in readings and fits(readings[name], config) for name in doubtful):
             return prediction, [name for name in refused if name not in doubtful], readings
-
-
-def _thinned(counts: Mapping[str, Count], limit: int) -> list[str]:
-    """At most `limit` students: families take turns, those with many first, and name their most different sizes."""
-    families: dict[str, dict[str, Count]] = {}
-    for name, count in counts.items():
-        families.setdefault(count.family, {})[name] = count
-    by_size = sorted(families, key=lambda family: (-len(families[family]), family))
-    shares = dict.fromkeys(by_size, 0)
-    for _ in range(min(limit, len(counts))):
-        family = min((f for f in by_size if shares[f] < len(families[f])), key=lambda f: (shares[f], by_size.index(f)))
-        shares[family] += 1
-    kept = {name for family in by_size for name in spread_out(families[family], shares[family])}
-    return [name for name in counts if name in kept]
 
 
 def _summary(

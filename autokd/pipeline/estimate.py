@@ -13,7 +13,7 @@ from autokd.pipeline.candidates import Found, find_candidates
 from autokd.pipeline.disk import Disk, disk_of
 from autokd.pipeline.screening import screening_epochs
 from autokd.pipeline.services import Parts, Prepared
-from autokd.pipeline.timing import FORWARD, student_step_seconds, teacher_step_seconds
+from autokd.pipeline.timing import student_step_seconds, teacher_step_seconds
 from autokd.progress import Listener, Silent
 from autokd.records import Candidate, CostModel, CostPrediction, LeftOut, Preprocessing, Reading, Record, Task, Teacher
 
@@ -206,6 +206,8 @@ class _Work:
             raise ConfigError(
                 "an estimate needs trials, epochs, seeds and finalists; leave them out to take the defaults"
             )
+        from autokd.training.compile_and_timing import FORWARD
+
         task, candidates, edges = self.data.task, self.found.candidates, len(self.found.edges)
         from_scratch = weights_mode(config) == "scratch"
         images = len(self.data.unhidden().train)

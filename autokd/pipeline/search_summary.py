@@ -9,7 +9,7 @@ from autokd.data.copies import copy_remarks
 from autokd.data.hidden_labels import label_remarks
 from autokd.records import ARMS, Arm, Note, NoteKind, Screening, SearchSummary, TrialRecord
 from autokd.runs.folder import Run
-from autokd.runs.store import SCREENING, SEARCH
+from autokd.runs.store import SCREENING, SEARCH, TEACHER
 from autokd.runs.tables import read_history
 from autokd.weights.assign import start_remark
 
@@ -101,9 +101,17 @@ def summarise(
         looked_at=screening.looked_at if screening else 0,
         short_list=screening.short_list if screening else (),
         importance=importance,
-        notes=tuple(notes),
+        notes=(*_teacher_notes(state), *notes),
         remarks=tuple(dict.fromkeys([*_remarks(state), *remarks])),
     )
+
+
+def _teacher_notes(state: State) -> Iterator[Note]:
+    teacher = TEACHER.read(state.run.path)
+    if teacher.epochs is not None and teacher.epochs_left_out:
+        had, wanted = teacher.epochs, teacher.epochs + teacher.epochs_left_out
+        text = f"The time limit left the teacher {had} of {wanted} epochs. Needed: a search with more time."
+        yield Note(kind="teacher_cut_short", text=text)
 
 
 def _remarks(state: State) -> Iterator[Note]:

@@ -85,9 +85,11 @@ class State:
 
 def prepare(run: Run, config: SearchConfig, parts: Parts, listener: Listener) -> Prepared:
     """Task and teacher; raises RunError where either has changed since the run was started."""
+    known_task, known_teacher = TASK.read_if_there(run.path), TEACHER.read_if_there(run.path)
+    if known_teacher and known_teacher.epochs is not None:  # as the first session planned it, whatever its time limit
+        config = config.model_copy(update={"teacher_epochs": known_teacher.epochs, "time_limit": None})
     prepared = parts.prepare(config, listener)
     task, teacher = prepared.task, prepared.teacher
-    known_task, known_teacher = TASK.read_if_there(run.path), TEACHER.read_if_there(run.path)
     if known_task and known_task.fingerprint != task.fingerprint:
         raise RunError(
             f"the data of {run.path} have changed since it was started; start again with another {named('output')}"

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 TIMED_STUDENTS = 3
-FORWARD = 1 / 3  # of the time of a training step, what a pass without gradients takes
 
 
 def teacher_step_seconds(config: SearchConfig, task: Task, model: nn.Module, image_size: int) -> float:
@@ -53,6 +52,7 @@ def epoch_seconds(config: SearchConfig, task: Task, candidates: Sequence[Candida
     """
     import torch
 
+    from autokd.training.compile_and_timing import FORWARD
     from autokd.training.device import resolve_device
 
     workers = worker_count(config) if resolve_device(config.device) == "cpu" else 1

@@ -108,6 +108,7 @@ NoteKind = Literal[
     "screening_cut_short",
     "arm_empty",
     "arm_cut_short",
+    "teacher_cut_short",
     "trials_failed",
     "finalist_failed",
     "time_limit",  # too short for a verdict with evidence

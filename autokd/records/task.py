@@ -92,4 +92,6 @@ class Teacher(Record):
     temperature: float  # that calibrates it on validation data
     seconds: float  # device seconds spent on training it in this run; 0 when it was reused or given
     preprocessing: Preprocessing | None = None  # its own; None: that of the students
+    epochs: int | None = None  # at most, of its training here; None where it came trained
+    epochs_left_out: int = 0  # for which a time limit left no time
     own_weights: bool  # came with weights that may have seen images of a test part cut from training

@@ -36,6 +36,7 @@ class Candidate(Record):
     arms: tuple[Arm, ...]
     reading: Reading
     predicted_usd_per_1k: float | None = None  # from its size and the readings of other students
+    promise: float = 0.0  # expected before anything is trained, to order lists; see tune/prior_knowledge.py
     published: str | None = None  # tag of the weights that timm publishes for it, used or not
     weights: StartWeights | None = None  # None: it starts from random weights
 
@@ -121,6 +122,7 @@ class ScreenedStudent(Record):
     ratio: float
     macs: int
     cost_usd_per_1k: Dollars
+    promise: float = 0.0  # as of the candidate
     recipe: Recipe  # its epochs are those of a trial, of which the screening trains the first ones
     state: ScreeningState
     val_accuracies: tuple[float, ...] = ()  # after each epoch
@@ -151,6 +153,7 @@ class Screening(Record):
     rungs: tuple[Rung, ...]
     students: tuple[ScreenedStudent, ...]
     short_list: tuple[str, ...] = ()  # most promising first; empty while it goes on
+    agreement: float | None = None  # rank correlation of what was promised with the accuracies at the first rung
 
     @property
     def looked_at(self) -> int:

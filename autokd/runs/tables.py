@@ -34,8 +34,9 @@ TRIAL_COLUMNS = (
     "drop_path", "ema", "batch_size", "planned_epochs", "state", "epochs", "val_accuracy", "seconds", "error", "note",
 )  # fmt: skip
 SCREENING_COLUMNS = (
-    "number", "student", "arms", "parameters", "ratio", "macs", "cost_usd_per_1k", "learning_rate", "fine_tuning",
-    "batch_size", "planned_epochs", "state", "epochs", "val_accuracy", "val_accuracies", "seconds", "error",
+    "number", "student", "arms", "parameters", "ratio", "macs", "cost_usd_per_1k", "promise", "learning_rate",
+    "fine_tuning", "batch_size", "planned_epochs", "state", "epochs", "val_accuracy", "val_accuracies", "seconds",
+    "error",
 )  # fmt: skip
 _SHARES = (
     "nll", "calibration_error", "temperature_scaling", "scaled_nll", "scaled_calibration_error", "agreement",

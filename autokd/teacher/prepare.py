@@ -24,7 +24,7 @@ from autokd.records import Preprocessing, Recipe, Record, Teacher
 from autokd.teacher.origin import teacher_is_given, weights_mode
 from autokd.teacher.preprocessing import stored_configuration
 from autokd.teacher.sanity_check import check_teacher
-from autokd.teacher.train import SEED, TeacherTraining
+from autokd.teacher.train import SEED, TeacherTraining, within_time
 from autokd.training.evaluate import Normalisation, accuracy, calibrating_temperature, predict
 from autokd.training.presets import preset
 from autokd.weights.hub import check_pretrained
@@ -35,6 +35,7 @@ from autokd.zoo.count import count, module_macs
 from autokd.zoo.served_form import served_parameters
 
 FORMAT = 2
+KEPT = "teacher.json"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class _Origin:
     seconds: float
     own: bool
     source: str = ""
+    epochs: int | None = None  # of its training here
+    epochs_left_out: int = 0
     stats: Normalisation | None = None  # None: those of the model itself
 
 
@@ -118,6 +121,8 @@ def prepare_teacher(
         temperature=calibrating_temperature(val_logits, data.labels[data.val]),
         seconds=origin.seconds,
         preprocessing=preprocessing,
+        epochs=origin.epochs,
+        epochs_left_out=origin.epochs_left_out,
         own_weights=origin.own,
     )
     return ReadyTeacher(model, stats, record, val_logits, test_logits, origin.source)
@@ -222,37 +227,66 @@ def _trained(
     source: str,
     weights: str,
 ) -> _Origin:
-    """Train on all labels of the task, or take what an earlier run has trained in just this way."""
+    """Train on all labels of the task, or take what an earlier run has trained in just this way.
+
+    A time limit leaves the training fewer epochs, unless one of all epochs is kept.
+    """
     data = data.unhidden()
     fine_tuning = source != "scratch"
-    recipe = Recipe(
+    wanted = Recipe(
         learning_rate=preset(fine_tuning).teacher[1],
         fine_tuning=fine_tuning,
         epochs=teacher_epochs(config, not fine_tuning),
         batch_size=config.batch_size or 64,
     )
-    key = digest(FORMAT, config.teacher, source, data.task.shared_fingerprint, recipe)
+
+    def key_of(recipe: Recipe) -> str:
+        return digest(FORMAT, config.teacher, source, data.task.shared_fingerprint, recipe)
+
+    recipe = wanted
+    if config.time_limit is not None and not (config.cache_dir / "teachers" / key_of(wanted) / KEPT).exists():
+        recipe = within_time(wanted, model, data, device, config.time_limit)
+        if recipe != wanted:
+            listener.note(f"The time limit leaves the teacher {recipe.epochs} of {wanted.epochs} epochs.")
+    key = key_of(recipe)
     folder = config.cache_dir / "teachers" / key
     hold, source_file = Hold(folder), f"teachers/{key}/weights.safetensors"
+    left_out = wanted.epochs - recipe.epochs
     training = TeacherTraining(
         config.teacher, model, normalisation_of(model), data, recipe, folder, device, config.deterministic
     )
     make_folder(folder)
     waiting = "Another search is training this very teacher; this one waits for it."
     with one_at_a_time(folder / ".training", listener, waiting):
-        if (folder / "teacher.json").exists():
+        if (folder / KEPT).exists():
             if (kept := _kept(folder, model)) is not None:
                 known, about = kept
                 training.clear()  # what a kill right after the training has left
                 listener.note(f"Reusing the teacher {config.teacher}, {about.weights}, from an earlier run.")
-                return _Origin(known, about.weights, 0.0, own=False, source=source_file)
+                return _Origin(
+                    known,
+                    about.weights,
+                    0.0,
+                    own=False,
+                    source=source_file,
+                    epochs=recipe.epochs,
+                    epochs_left_out=left_out,
+                )
             listener.note(f"The teacher kept in {folder} is damaged or of another version; it is trained again.")
         trained = training.run(listener)
         weights = f"{weights}, epoch {trained.epoch} of {recipe.epochs}, learning rate {trained.rate:.2g}"
         _keep(folder, model, config.teacher, weights, data, trained.seconds)
         training.clear()
     hold.close()
-    return _Origin(model, weights, trained.seconds, own=False, source=source_file)
+    return _Origin(
+        model,
+        weights,
+        trained.seconds,
+        own=False,
+        source=source_file,
+        epochs=recipe.epochs,
+        epochs_left_out=left_out,
+    )
 
 
 def _kept(folder: Path, model: nn.Module) -> tuple[nn.Module, Kept] | None:
@@ -262,7 +296,7 @@ def _kept(folder: Path, model: nn.Module) -> tuple[nn.Module, Kept] | None:
         kept.load_state_dict(read_state(folder / "weights.safetensors"))
     except (TeacherError, RuntimeError):
         return None
-    about = read_sealed(folder / "teacher.json", Kept)
+    about = read_sealed(folder / KEPT, Kept)
     return (kept, about) if about is not None and weights_fingerprint(kept) == about.fingerprint else None
 
 
@@ -276,4 +310,4 @@ def _keep(folder: Path, model: nn.Module, name: str, weights: str, data: TaskDat
         seconds=seconds,
         fingerprint=weights_fingerprint(model),
     )
-    write_sealed(folder / "teacher.json", about)
+    write_sealed(folder / KEPT, about)

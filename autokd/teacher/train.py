@@ -14,6 +14,7 @@ from autokd.errors import TooLargeError, TrainingError
 from autokd.progress import Listener
 from autokd.records import EpochReport, Recipe, Record
 from autokd.training.batches import steps_per_epoch
+from autokd.training.compile_and_timing import FORWARD, training_seconds_per_image
 from autokd.training.evaluate import Normalisation
 from autokd.training.loop import Training, train
 from autokd.training.presets import preset
@@ -23,6 +24,7 @@ from autokd.weights.save import save_state
 VIEWS_SEED = 1_000_003  # the teacher's own training views
 SEED = 0
 SHORT_SHARE = 8  # the long training / a short one
+TIME_SHARE = 0.4  # of a run's time limit; the students, two arms of them, need the rest
 LEAST_STEPS = 100  # of the optimizer; shorter runs tell no learning rates apart, and the usual one is taken
 CHECKPOINT, BEST, BEST_WEIGHTS, RATES = "checkpoint.pt", "best.json", "best.safetensors", "rates.json"
 
@@ -158,6 +160,20 @@ def short_epochs(epochs: int, steps: int) -> int:
 def all_epochs(epochs: int, steps: int, fine_tuning: bool) -> int:
     """Of the long training and of the short runs before it."""
     return epochs + len(preset(fine_tuning).teacher) * short_epochs(epochs, steps)
+
+
+def within_time(recipe: Recipe, model: nn.Module, data: TaskData, device: str, limit: float) -> Recipe:
+    """The recipe with as many epochs as a run limited to so many seconds has time for, at least one.
+
+    A step is timed on a copy of the model, so the schedule of what is trained then comes to its end.
+    """
+    batch = min(recipe.batch_size, len(data.train))
+    an_image = training_seconds_per_image(copy.deepcopy(model), data.shown_size, batch, device)
+    an_epoch = an_image * (len(data.train) + FORWARD * len(data.val))
+    steps = steps_per_epoch(len(data.train), recipe.batch_size)
+    affordable = TIME_SHARE * limit / an_epoch
+    fitting = (e for e in range(recipe.epochs, 0, -1) if all_epochs(e, steps, recipe.fine_tuning) <= affordable)
+    return recipe.model_copy(update={"epochs": next(fitting, min(1, recipe.epochs))})
 
 
 def _rank(found: EpochReport | Tried | _Best) -> tuple[float, float]:

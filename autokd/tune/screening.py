@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from autokd.errors import MachineError
 from autokd.naming import set_to
-from autokd.records import Arm, Candidate, EpochReport, Proposal, Recipe, Rung, ScreenedStudent, Screening
+from autokd.records import ARMS, Arm, Candidate, EpochReport, Proposal, Recipe, Rung, ScreenedStudent, Screening
 from autokd.runs.folder import Run
 from autokd.runs.store import CHECKPOINT, SCREENING
 from autokd.tune.engines.failures import Failure
 from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
 from autokd.tune.memory_splits import BatchParts
-from autokd.tune.short_list import Standing, margin_at, rungs, spread, staying, unseen
+from autokd.tune.prior_knowledge import Promising, agreement, most_promising_first
+from autokd.tune.short_list import Standing, margin_at, rungs, staying
 
 FAILURES_IN_A_ROW = 3
 
@@ -117,7 +118,9 @@ class ScreeningSource:
         """As far as it got."""
         ordered = tuple(self._students[number] for number in sorted(self._students))
         listed = self._best_first("short_list") if self._rung == len(self._rungs) else []
-        return Screening(rungs=self._rungs, students=ordered, short_list=tuple(listed))
+        return Screening(
+            rungs=self._rungs, students=ordered, short_list=tuple(listed), agreement=self._agreement(ordered)
+        )
 
     @property
     def waiting(self) -> bool:
@@ -201,10 +204,10 @@ class ScreeningSource:
         SCREENING.write(self._run.path, self.screening)
 
     def _in_turn(self, students: Sequence[ScreenedStudent]) -> list[int]:
-        """The dearest first, so that no long training is left at the end; spread where a limit may cut it anywhere."""
+        """The dearest first, so that no long training is left at the end; by promise where a limit may cut it."""
         if not self._plan.limited:
             return [student.number for student in sorted(students, key=lambda s: (-s.cost_usd_per_1k, s.number))]
-        turns = spread([_standing(student, self._until) for student in students])
+        turns = _promising_first(students)
         return [student.number for student in sorted(students, key=lambda s: turns.index(s.student))]
 
     def _cut(self) -> None:
@@ -224,8 +227,14 @@ class ScreeningSource:
         margin = margin_at(min(self._rung, steps - 1), steps, self._plan.min_retention)
         standings = [_standing(student, self._until) for student in students]
         if not any(student.epochs for student in students):
-            return unseen(standings, wanted)
+            return _unseen(students, wanted)
         return staying(standings, wanted, margin, self._plan.by_cost)
+
+    def _agreement(self, students: Sequence[ScreenedStudent]) -> float | None:
+        """Of what was promised with the accuracies at the first rung."""
+        first = self._rungs[0].epoch if self._rungs else 1
+        seen = [(s.promise, s.val_accuracies[first - 1]) for s in students if s.epochs >= first]
+        return agreement([promise for promise, _ in seen], [accuracy for _, accuracy in seen])
 
     def _best_first(self, state: str) -> list[str]:
         chosen = [student for student in self._students.values() if student.state == state]
@@ -255,6 +264,7 @@ def _begun(candidates: Sequence[Candidate], recipe_of: Callable[[Candidate], Rec
             ratio=candidate.ratio,
             macs=candidate.macs,
             cost_usd_per_1k=candidate.reading.cost_usd_per_1k.mean,
+            promise=candidate.promise,
             recipe=recipe_of(candidate),
             state="waiting" if steps else "short_list",
         )
@@ -272,6 +282,17 @@ def _standing(student: ScreenedStudent, epoch: int) -> Standing:
     """At a rung; one that a limit kept from it stands by what it reached, and an untrained one comes last."""
     seen = student.val_accuracies[:epoch]
     return Standing(student.student, seen[-1] if seen else 0.0, student.cost_usd_per_1k, student.arms)
+
+
+def _promising_first(students: Sequence[ScreenedStudent]) -> list[str]:
+    return most_promising_first([Promising(s.student, s.promise, s.cost_usd_per_1k) for s in students])
+
+
+def _unseen(students: Sequence[ScreenedStudent], wanted: int) -> list[str]:
+    """The students of each arm that go on where none was looked at."""
+    order, arms = _promising_first(students), {student.student: student.arms for student in students}
+    chosen = {name for arm in ARMS for name in [name for name in order if arm in arms[name]][:wanted]}
+    return [name for name in order if name in chosen]
 
 
 def _arm(recipe: Recipe) -> Arm:

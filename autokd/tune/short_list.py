@@ -79,16 +79,6 @@ def spread(standings: Sequence[Standing]) -> list[str]:
     return [*found]
 
 
-def unseen(standings: Sequence[Standing], wanted: int) -> list[str]:
-    """The students of each arm that go on where none was looked at: along the whole range of cost."""
-    order = spread(standings)
-    chosen: set[str] = set()
-    for arm in ARMS:
-        own = {standing.student for standing in standings if arm in standing.arms}
-        chosen |= {*[student for student in order if student in own][:wanted]}
-    return [student for student in order if student in chosen]
-
-
 def margin_at(rung: int, rungs_in_all: int, min_retention: float) -> float:
     """How far behind the best a student may be at a rung, relative to it: more where trainings have hardly begun."""
     left = rungs_in_all - 1 - rung

@@ -60,6 +60,10 @@ class Supply:
             return "timm publishes no weights for it"
         return None if is_kept(known.name) or self._hub_answers else "its published weights cannot be reached from here"
 
+    def publishes(self, student: str) -> bool:
+        """Whether a student starts from weights that timm publishes."""
+        return self._folder is None and self.lacks(student) is None
+
     def fetch(
         self, student: str, task: Task, cache_dir: Path, hold: Hold | None = None, listener: Listener | None = None
     ) -> StartWeights:

@@ -6,6 +6,7 @@ A training takes 4 seconds; the screening takes 8 and the trials up to 32.
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest
 from fakes import SPACE, FakeParts, Hearing
 from test_search import make_config
 
+from autokd.config import SearchConfig
 from autokd.pipeline.search import confirm_run, run_search
+from autokd.pipeline.services import Prepared
+from autokd.progress import Listener
 from autokd.result import SearchResult
 from autokd.runs.folder import Run
 from autokd.runs.store import read_finalists
@@ -141,6 +145,23 @@ def test_a_training_that_runs_past_the_limit_is_ended(tmp_path: Path) -> None:
     result, _, took = search(tmp_path / "run", 10.0, seconds_per_epoch=5.0)
     assert took <= 11 + 5
     assert result.report.search.complete == 0
+
+
+def test_a_teacher_that_the_limit_cut_makes_the_verdict_weak_and_stays_as_it_is(tmp_path: Path) -> None:
+    class Cut(FakeParts):
+        def prepare(self, config: SearchConfig, listener: Listener) -> Prepared:
+            prepared = super().prepare(config, listener)
+            limited = {"epochs": config.teacher_epochs or 3, "epochs_left_out": 5 if config.time_limit else 0}
+            return replace(prepared, teacher=prepared.teacher.model_copy(update=limited))
+
+    (tmp_path / "tiny.toml").write_text(SPACE)
+    config = make_config(tmp_path / "tiny.toml", tmp_path, time_limit=1e6, workers=1)
+    result = run_search(config, output=tmp_path / "run", parts=Cut(test_images=500))
+    told = "The time limit left the teacher 3 of 8 epochs. Needed: a search with more time."
+    assert left_out(result)["teacher_cut_short"] == told
+    assert result.strength == "weak"
+    again = confirm_run(tmp_path / "run", 4, parts=Cut(test_images=500))
+    assert left_out(again)["teacher_cut_short"] == told
 
 
 def test_teacher_and_soft_labels_alone_may_take_more(tmp_path: Path, space_file: Path) -> None:

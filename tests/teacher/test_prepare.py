@@ -19,6 +19,7 @@ from autokd.config import SearchConfig
 from autokd.data.task import TaskData
 from autokd.errors import ConfigError, TeacherError, UsageError
 from autokd.progress import Silent
+from autokd.teacher import prepare as prepare_module
 from autokd.teacher import train
 from autokd.teacher.prepare import (
     ReadyTeacher,
@@ -127,13 +128,24 @@ def test_labels_hidden_from_students_make_no_other_teacher(config, data):
 
 
 def test_a_teacher_that_fails_at_the_image_size_is_refused_before_it_is_trained(config, data):
-    with pytest.raises(UsageError, match="dla34 cannot be used at 28 px: its forward pass fails.*it works at 32"):
+    with pytest.raises(UsageError, match=r"dla34 cannot be used at 28 px: its forward pass fails.*it works at 32"):
         prepare(config.model_copy(update={"teacher": "dla34"}), dataclasses.replace(data, size=28))
 
 
 def test_a_teacher_that_learnt_nothing_is_refused(config, data):
     with pytest.raises(TeacherError, match=r"trained here from scratch, epoch 0 of 0.*raise teacher_epochs"):
         prepare(config.model_copy(update={"teacher_epochs": 0}), data)
+
+
+def test_a_time_limit_leaves_the_teacher_fewer_epochs_unless_a_whole_one_is_kept(config, data, monkeypatch):
+    monkeypatch.setattr(prepare_module, "within_time", lambda recipe, *_: recipe.model_copy(update={"epochs": 2}))
+    limited, hearing = config.model_copy(update={"time_limit": 60.0}), Recorder()
+    short = prepare(limited, data, hearing).record
+    assert (short.epochs, short.epochs_left_out) == (2, config.teacher_epochs - 2)
+    assert f"The time limit leaves the teacher 2 of {config.teacher_epochs} epochs." in hearing.notes
+    whole = prepare(config, data).record
+    assert (whole.epochs, whole.epochs_left_out) == (config.teacher_epochs, 0)
+    assert prepare(limited, data).record == whole.model_copy(update={"seconds": 0.0})
 
 
 def test_epochs_follow_those_of_the_students(config):

@@ -14,7 +14,7 @@ from torch import nn
 from autokd.errors import TooLargeError, TrainingError
 from autokd.records import EpochReport, Recipe
 from autokd.teacher import train as module
-from autokd.teacher.train import TeacherTraining, all_epochs, short_epochs
+from autokd.teacher.train import TeacherTraining, all_epochs, short_epochs, within_time
 from autokd.training.loop import Training
 
 
@@ -105,3 +105,15 @@ def test_a_teacher_that_does_not_fit_is_not_called_diverged(tmp_path: Path, monk
     monkeypatch.setattr(module, "train", train)
     with pytest.raises(TooLargeError, match="does not fit"):
         training(tmp_path, 8).run(Recorder())
+
+
+@pytest.mark.parametrize(("limit", "epochs"), [(10_000.0, 16), (50.0, 15), (25.0, 7), (5.0, 1), (0.1, 1)])
+def test_under_a_time_limit_a_teacher_gets_the_epochs_that_its_share_has_time_for(
+    limit: float, epochs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "training_seconds_per_image", lambda *_: 1 / 1_000)
+    data = SimpleNamespace(train=range(900), val=range(300), shown_size=32)  # one second an epoch
+    recipe = Recipe(learning_rate=1e-3, epochs=16, batch_size=8)
+    found = within_time(recipe, nn.Linear(1, 1), data, "cpu", limit)  # type: ignore[arg-type]
+    assert found == recipe.model_copy(update={"epochs": epochs})
+    assert epochs == 1 or all_epochs(epochs, 112, fine_tuning=False) <= 0.4 * limit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autokd.records import Arm
-from autokd.tune.short_list import Standing, best_first, margin_at, rungs, spread, staying, unseen
+from autokd.tune.short_list import Standing, best_first, margin_at, rungs, spread, staying
 
 BOTH: tuple[Arm, ...] = ("distill", "direct")
 
@@ -78,11 +78,3 @@ def test_each_first_part_of_a_spread_lies_along_the_range_of_cost() -> None:
     assert sorted(spread(standings)) == [f"s{i}" for i in range(9)]
     assert spread([]) == []
     assert spread(standings[:1]) == ["s0"]
-
-
-def test_of_students_that_nobody_has_looked_at_some_of_each_arm_go_on() -> None:
-    arms = [("distill", "direct")] * 4 + [("direct",)] * 4
-    standings = [Standing(f"s{i}", 0.0, float(i), arms[i]) for i in range(8)]
-    chosen = unseen(standings, 2)
-    assert chosen[:2] == ["s4", "s2"]
-    assert sum("distill" in arms[int(name[1:])] for name in chosen) == 2

@@ -21,7 +21,18 @@ def screened(report: Report, screening: Screening | None) -> str:
     steps = fmt.listed(f"epoch {rung.epoch} ({rung.staying} of each arm stay)" for rung in screening.rungs)
     return (
         f"Every student was trained by one recipe, once for both arms, and compared after {steps}. Who stays is on the "
-        f"front of validation accuracy and cost, or close to it: {report.search.looked_at_of}."
+        f"front of validation accuracy and cost, or close to it: {report.search.looked_at_of}.{_promised(screening)}"
+    )
+
+
+def _promised(screening: Screening) -> str:
+    """How well what was known before ranked the students at the first rung."""
+    if screening.agreement is None:
+        return ""
+    return (
+        " Before any training, size, published accuracy and family had ranked them with a correlation of "
+        f"{screening.agreement:.2f} (rank correlation with the accuracies at the first comparison; 1 is perfect). That "
+        "rank only says who is looked at first where there is no time for all."
     )
 
 
