@@ -13,6 +13,7 @@ from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 
+SPINS = "1000"  # of GNU's OpenMP before a waiting thread sleeps; its default is 300,000
 PACKAGES = ("autokd", "torch", "torchvision", "timm", "optuna", "ray", "numpy")
 
 
@@ -42,6 +43,17 @@ def hardware() -> dict[str, str]:
 def usable_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def let_waiting_threads_sleep() -> None:
+    """Of this process and of those that it starts; to be called before torch is loaded.
+
+    OpenMP's threads wait for each other by spinning. Where another process wants the core, that takes the time which
+    the thread waited for needs: a training with two threads beside one busy process is twice as fast if they sleep
+    soon, and 4 % slower on a quiet machine (benchmarks/RESULTS.md). A setting of the user's own stands.
+    """
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
+        os.environ["GOMP_SPINCOUNT"] = SPINS
 
 
 def available_memory() -> int:

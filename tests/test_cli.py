@@ -15,6 +15,7 @@ from fakes import FakeParts
 
 from autokd.cli import COMMANDS, cli, main
 from autokd.config import SearchConfig
+from autokd.machine import let_waiting_threads_sleep
 from autokd.pipeline.search import run_search
 
 
@@ -267,3 +268,16 @@ def test_confirm_says_where_no_seeds_are_needed(
     assert (code, out) == (2, "")
     assert "is strong already; to add some nevertheless" in err.replace("\n", " ")
     assert "--seeds 5" in err.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"), [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)]
+)
+def test_waiting_threads_sleep_soon_unless_the_user_has_a_setting(own, expected, monkeypatch):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    let_waiting_threads_sleep()
+    found = os.environ.pop("GOMP_SPINCOUNT", None)
+    assert found == expected

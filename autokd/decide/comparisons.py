@@ -7,7 +7,8 @@ would change the verdict is found.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from autokd.decide.class_recall import Recalls
 from autokd.decide.economics import repriced
@@ -16,7 +17,20 @@ from autokd.decide.statistics import intervals
 from autokd.decide.statistics.intervals import Estimate
 from autokd.decide.statistics.repeated_looks import look_after
 from autokd.decide.statistics.seed_variance import SeedVariance, common_variance
-from autokd.records import Arm, ClassRecall, CostModel, FinalistRecord, Interval, Reading, SeededInterval, beyond_range
+from autokd.metrics import Correct
+from autokd.records import (
+    Arm,
+    ClassRecall,
+    CostModel,
+    FinalistRecord,
+    Interval,
+    Reading,
+    SeededInterval,
+    TeacherForm,
+    beyond_range,
+)
+
+T = TypeVar("T", bound="Tested")
 
 
 @dataclass(frozen=True)
@@ -34,17 +48,14 @@ class Offer:
 
 
 @dataclass(frozen=True)
-class Student(Offer):
-    """A finalist with its statistics."""
+class Tested(Offer):
+    """An option with what the test images say of it."""
 
-    number: int
-    arm: Arm
-    record: FinalistRecord
     accuracy: SeededInterval
     estimate: Estimate  # of the retention
     flips: SeededInterval  # negative flips, as a share of all test images
     recalls: Recalls
-    recall_move: float = 0.0  # of the worst class, in a repeat
+    recall_move: float = field(default=0.0, kw_only=True)  # of the worst class, in a repeat
 
     @property
     def worst(self) -> ClassRecall:
@@ -56,12 +67,33 @@ class Student(Offer):
         return worst.model_copy(update={"recall": worst.recall.model_copy(update=ends)})
 
 
+@dataclass(frozen=True)
+class ServedTeacher(Tested):
+    """The teacher in one of the forms in which it can be served; `form` None: that of the run."""
+
+    form: TeacherForm | None
+
+
+@dataclass(frozen=True)
+class Student(Tested):
+    """A finalist with its statistics."""
+
+    number: int
+    arm: Arm
+    record: FinalistRecord
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What there is to decide on."""
+    """What there is to decide on.
+
+    Students are compared with `teacher`; which of its forms that is, a policy says (policy.judge). Retention is always
+    a share of the accuracy that the teacher has in the form of the run, `teacher_accuracy`.
+    """
 
     evidence: Evidence
-    teacher: Offer
+    teacher: ServedTeacher
+    forms: tuple[ServedTeacher, ...]  # that of the run first
     teacher_accuracy: SeededInterval
     students: tuple[Student, ...]  # by number
     twins: Mapping[int, int]  # distilled finalist -> its twin
@@ -90,7 +122,8 @@ class Comparison:
     def at_costs(self, cost_of: Callable[[Offer], Interval]) -> Comparison:
         """The same comparison at other costs."""
         students = tuple(replace(student, cost=cost_of(student)) for student in self.students)
-        return replace(self, teacher=replace(self.teacher, cost=cost_of(self.teacher)), students=students)
+        forms = tuple(replace(form, cost=cost_of(form)) for form in self.forms)
+        return replace(self, teacher=forms[0], forms=forms, students=students)
 
     def with_more(self, images: float = 1.0, seeds: int = 0) -> Comparison:
         """What to expect at equal means of more test images, and of so many seeds of every finalist that is trained.
@@ -104,8 +137,11 @@ class Comparison:
             return estimate.with_more(images=images, seeds=count, level=level)
 
         base = self.teacher_accuracy.mean
+        forms = (self.forms[0], *(_narrowed(form, more(form.estimate), base) for form in self.forms[1:]))
         return replace(
             self,
+            teacher=forms[0],
+            forms=forms,
             students=tuple(_narrowed(student, more(student.estimate), base) for student in self.students),
             differences={pair: more(estimate) for pair, estimate in self.differences.items()},
             more_images=self.more_images * images,
@@ -122,9 +158,11 @@ def compare(evidence: Evidence) -> Comparison:
     common = common_variance(correct for number, correct in evidence.correct.items() if number not in beyond)
     everybody = [_student(evidence, record, common) for record in sorted(evidence.finalists, key=lambda f: f.number)]
     students = tuple(student for student in everybody if student.number not in beyond)
+    forms = _forms(evidence)
     return Comparison(
         evidence=_without_spending(evidence, beyond),
-        teacher=_teacher(evidence),
+        teacher=forms[0],
+        forms=forms,
         teacher_accuracy=intervals.accuracy(evidence.teacher_correct[None], evidence.level),
         students=students,
         twins=_twins(students),
@@ -140,8 +178,8 @@ def compare(evidence: Evidence) -> Comparison:
     )
 
 
-def _narrowed(student: Student, estimate: Estimate, base: float) -> Student:
-    """A student with another estimate of its retention; its flips narrow as much."""
+def _narrowed(student: T, estimate: Estimate, base: float) -> T:
+    """An option with another estimate of its retention; its flips narrow as much."""
     before, flips = student.estimate.half_width, student.flips
     share = estimate.half_width / before if before else 1.0
     low, high = (flips.mean + (end - flips.mean) * share for end in (flips.low, flips.high))
@@ -164,38 +202,52 @@ def _without_spending(evidence: Evidence, beyond: Collection[int]) -> Evidence:
     return replace(evidence, search=search.model_copy(update={"usd": usd, "stages": stages}))
 
 
-def _teacher(evidence: Evidence) -> Offer:
-    reading = evidence.teacher_reading
-    return Offer(
-        number=None,
-        arm=None,
-        name=evidence.teacher.name,
-        cost=reading.cost_usd_per_1k,
-        latency_ms=reading.latency_ms.p95 if reading.latency_ms else None,
-        retention=Interval(mean=1.0, low=1.0, high=1.0, level=evidence.level),
-        val_accuracy=evidence.teacher.val_accuracy,
-        reading=reading,
-    )
+def _forms(evidence: Evidence) -> tuple[ServedTeacher, ...]:
+    teacher = evidence.teacher
+
+    def served(form: TeacherForm | None, correct: Correct) -> ServedTeacher:
+        name = f"{teacher.name} ({form.words})" if form else teacher.name
+        val_accuracy = form.val_accuracy if form else teacher.val_accuracy
+        reading = form.reading if form else evidence.teacher_reading
+        tested = _tested(evidence, correct[None], None)
+        return ServedTeacher(
+            number=None, arm=None, name=name, val_accuracy=val_accuracy, form=form, **_read(reading), **tested
+        )
+
+    own = served(None, evidence.teacher_correct)
+    certain = Interval(mean=1.0, low=1.0, high=1.0, level=evidence.level)
+    others = (served(form, evidence.forms_correct[form.key]) for form in evidence.teacher_forms)
+    return replace(own, retention=certain), *others
 
 
 def _student(evidence: Evidence, record: FinalistRecord, common: SeedVariance | None) -> Student:
-    correct = evidence.correct[record.number]
-    estimate = intervals.retention(correct, evidence.teacher_correct[None], evidence.level, common)
     return Student(
         number=record.number,
         arm=record.arm,
         name=record.student,
-        cost=record.reading.cost_usd_per_1k,
-        latency_ms=record.reading.latency_ms.p95 if record.reading.latency_ms else None,
-        retention=estimate.cut(0.0, 1 / float(evidence.teacher_correct.mean())),
         val_accuracy=record.val_accuracy,
-        reading=record.reading,
         record=record,
-        accuracy=intervals.accuracy(correct, evidence.level, common),
-        estimate=estimate,
-        flips=intervals.accuracy(evidence.teacher_correct & ~correct, evidence.level),
-        recalls=Recalls(correct, evidence.labels, evidence.task.classes, evidence.level),
+        **_read(record.reading),
+        **_tested(evidence, evidence.correct[record.number], common),
     )
+
+
+def _read(reading: Reading) -> dict[str, Any]:
+    """What an option has of a reading."""
+    latency = reading.latency_ms
+    return {"reading": reading, "cost": reading.cost_usd_per_1k, "latency_ms": latency.p95 if latency else None}
+
+
+def _tested(evidence: Evidence, correct: Correct, common: SeedVariance | None) -> dict[str, Any]:
+    """What an option has of the test images; correct: [seeds, images]."""
+    estimate = intervals.retention(correct, evidence.teacher_correct[None], evidence.level, common)
+    return {
+        "retention": estimate.cut(0.0, 1 / float(evidence.teacher_correct.mean())),
+        "accuracy": intervals.accuracy(correct, evidence.level, common),
+        "estimate": estimate,
+        "flips": intervals.accuracy(evidence.teacher_correct & ~correct, evidence.level),
+        "recalls": Recalls(correct, evidence.labels, evidence.task.classes, evidence.level),
+    }
 
 
 def _twins(students: tuple[Student, ...]) -> dict[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autokd import formatting as fmt
 from autokd.decide.audit.edge_probes import edges
-from autokd.decide.comparisons import Comparison, Offer, Student, compare
+from autokd.decide.comparisons import Comparison, Offer, ServedTeacher, Student, compare
 from autokd.decide.economics import economics, monthly_usd
 from autokd.decide.evidence import Evidence
 from autokd.decide.explain.reasons import closest, key_reasons, reasons, summary
@@ -105,25 +105,27 @@ def _options(judged: Judgement) -> Options:
         shown = pick or closest(judged.comparison.arm(name), judged)
         return _student_option(judged, shown) if shown else None
 
+    forms = judged.comparison.forms
     return Options(
-        teacher=_teacher_option(judged),
+        teacher=_teacher_option(judged, judged.comparison.teacher),
+        teacher_forms=tuple(_teacher_option(judged, form) for form in forms) if len(forms) > 1 else (),
         direct=arm("direct", judged.direct),
         distilled=arm("distill", judged.distilled),
     )
 
 
-def _teacher_option(judged: Judgement) -> Option:
-    teacher = judged.comparison.evidence.teacher
+def _teacher_option(judged: Judgement, form: ServedTeacher) -> Option:
+    teacher, why_not = judged.comparison.evidence.teacher, teacher_refusals(form, judged.policy)
     return _option(
-        judged.comparison.teacher,
+        form,
         judged.policy,
         parameters=teacher.parameters,
         ratio=1.0,
         macs=teacher.macs,
-        accuracy=judged.comparison.teacher_accuracy,
+        accuracy=form.accuracy,
         one_time=0.0,
-        eligible=judged.teacher_eligible,
-        why_not=teacher_refusals(judged.comparison.teacher, judged.policy),
+        eligible=not why_not,
+        why_not=why_not,
     )
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from autokd.decide.statistics.repeated_looks import level_of_look
 from autokd.errors import RunError
 from autokd.metrics import Correct
-from autokd.records import LEVEL, CostModel, FinalistRecord, LeftOut, Reading, SearchSummary, Task, Teacher
-from autokd.runs.arrays import read_correct, read_labels, read_teacher_correct
+from autokd.records import LEVEL, CostModel, FinalistRecord, LeftOut, Reading, SearchSummary, Task, Teacher, TeacherForm
+from autokd.runs.arrays import read_correct, read_form_correct, read_labels, read_teacher_correct
 from autokd.runs.folder import Run
 from autokd.runs.store import CANDIDATES, COSTS, SEARCH, TASK, TEACHER, read_finalists, remedy
 
@@ -36,6 +36,8 @@ class Evidence:
     search: SearchSummary
     nearest: tuple[LeftOut, ...]  # students that were not trained but whose cost is known, cheapest first
     readings: Mapping[str, Reading] = field(default_factory=dict)  # of every model that was measured, by its name
+    teacher_forms: tuple[TeacherForm, ...] = ()  # other than that of the run
+    forms_correct: Mapping[str, Correct] = field(default_factory=dict)  # by the key of a form: [images]
     budget: float | None = None  # dollars per 1,000 requests, of the search: nothing above it was tried
     ratios: tuple[float, float] = (5.0, 20.0)  # within which students were distilled
     level: float = LEVEL  # of every interval of accuracies
@@ -67,6 +69,8 @@ def read_evidence(run: Run) -> Evidence:
         search=SEARCH.read(run.path),
         nearest=_nearest(CANDIDATES.read(run.path).left_out),
         readings=costs.readings,
+        teacher_forms=costs.teacher_forms,
+        forms_correct={form.key: read_form_correct(run.path, form.key, len(labels)) for form in costs.teacher_forms},
         budget=manifest.settings.max_cost,
         ratios=(manifest.settings.min_ratio, manifest.settings.max_ratio),
         level=level_of_look(len(manifest.looks) or 1),
@@ -78,6 +82,10 @@ def read_evidence(run: Run) -> Evidence:
 def _check_accuracies(run: Run, evidence: Evidence) -> None:
     """Raises RunError where the stored outcomes of an image by image do not add up to the stored accuracy."""
     told = [(evidence.teacher.name, evidence.teacher.test_accuracy, evidence.teacher_correct)]
+    told += [
+        (f"the teacher as {form.words}", form.test_accuracy, evidence.forms_correct[form.key])
+        for form in evidence.teacher_forms
+    ]
     for finalist in evidence.finalists:
         for result, correct in zip(finalist.seeds, evidence.correct[finalist.number], strict=True):
             told.append((f"finalist {finalist.number} (seed {result.seed})", result.test_accuracy, correct))

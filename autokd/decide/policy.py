@@ -5,15 +5,17 @@ Strength, reasons and what would change the verdict are made elsewhere, by askin
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from autokd.decide.comparisons import Comparison, Student
+from autokd.decide.comparisons import Comparison, Offer, ServedTeacher, Student
 from autokd.decide.economics import break_even_requests, cheaper, costs_differ, horizon_saving_usd, one_time_usd, within
 from autokd.decide.policy_limits import ROUNDING, affordable, good_enough
 from autokd.decide.statistics.intervals import Estimate
 from autokd.records import ARM_OF, ARMS, Policy, Verdict
 
+T = TypeVar("T", bound=Offer)
 HALF = 0.5  # of the teacher's cost: where no volume is known, a saving that large is taken to pay
 
 
@@ -93,7 +95,12 @@ class Judgement:
 
 
 def judge(comparison: Comparison, policy: Policy, admitted: Collection[int] = ()) -> Judgement:
-    """The verdict on a comparison; finalists `admitted` count as keeping as much accuracy as their interval allows."""
+    """The verdict on a comparison; finalists `admitted` count as keeping as much accuracy as their interval allows.
+
+    The teacher is what students are compared with in the form that is the best to keep; `comparison.teacher` of the
+    answer is that one.
+    """
+    comparison = replace(comparison, teacher=best_form(comparison, policy))
     teacher_eligible = affordable(comparison.teacher, policy)
     eligible = [
         s for s in comparison.students if affordable(s, policy) and (s.number in admitted or good_enough(s, policy))
@@ -114,6 +121,21 @@ def judge(comparison: Comparison, policy: Policy, admitted: Collection[int] = ()
         distilled=distilled,
         direct=direct,
         outdone=outdone,
+    )
+
+
+# ---- the teacher --------------------------------------------------------------------------------------------
+
+
+def best_form(comparison: Comparison, policy: Policy) -> ServedTeacher:
+    """The form in which the teacher would be kept: good enough, affordable if any is, then by what is preferred.
+
+    Where no form is affordable, the cheapest that is good enough stands for the teacher.
+    """
+    own, *others = comparison.forms
+    good = [own, *(form for form in others if good_enough(form, policy))]
+    return preferred([form for form in good if affordable(form, policy)], policy) or min(
+        good, key=lambda form: form.cost.mean
     )
 
 
@@ -151,15 +173,20 @@ def _picks(
 
 def arm_pick(worthwhile: list[Student], policy: Policy) -> Student | None:
     """The finalist that stands for its arm, by validation accuracy and cost; None where there is none to pick."""
-    if not worthwhile:
+    return preferred(sorted(worthwhile, key=lambda s: s.number), policy)
+
+
+def preferred(options: Sequence[T], policy: Policy) -> T | None:
+    """Of several options, the cheapest of the most accurate, or by savings the other way round; the first of equals."""
+    if not options:
         return None
     if policy.prefer == "savings":
-        least = min(s.cost.mean for s in worthwhile)
-        near = [s for s in worthwhile if not costs_differ(s.cost.mean, least)]
-        return min(near, key=lambda s: (-s.val_accuracy, s.cost.mean, s.number))
-    best = max(s.val_accuracy for s in worthwhile)
-    near = [s for s in worthwhile if s.val_accuracy >= best - policy.min_gain - ROUNDING]
-    return min(near, key=lambda s: (s.cost.mean, -s.val_accuracy, s.number))
+        least = min(option.cost.mean for option in options)
+        near = [option for option in options if not costs_differ(option.cost.mean, least)]
+        return min(near, key=lambda option: (-option.val_accuracy, option.cost.mean))
+    best = max(option.val_accuracy for option in options)
+    near = [option for option in options if option.val_accuracy >= best - policy.min_gain - ROUNDING]
+    return min(near, key=lambda option: (option.cost.mean, -option.val_accuracy))
 
 
 def is_outdone(comparison: Comparison, direct: Student, distilled: Student) -> bool:

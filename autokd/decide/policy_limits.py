@@ -13,7 +13,7 @@ from typing import Any
 
 from autokd import formatting as fmt
 from autokd.decide.class_recall import FEWEST
-from autokd.decide.comparisons import Offer, Student
+from autokd.decide.comparisons import Offer, Student, Tested
 from autokd.decide.economics import within
 from autokd.decide.statistics.intervals import Estimate
 from autokd.records import Interval, Policy
@@ -213,9 +213,9 @@ def affordable(offer: Offer, policy: Policy) -> bool:
     return not missed(SERVING, offer, policy)
 
 
-def good_enough(student: Student, policy: Policy) -> bool:
-    """Whether a student is shown to be good enough: in accuracy, and in whatever else was given a limit."""
-    return not missed(QUALITY, student, policy)
+def good_enough(option: Tested, policy: Policy) -> bool:
+    """Whether an option is shown to be good enough: in accuracy, and in whatever else was given a limit."""
+    return not missed(QUALITY, option, policy)
 
 
 def could_be_good_enough(student: Student, policy: Policy) -> bool:

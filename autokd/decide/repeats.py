@@ -87,9 +87,7 @@ class Repeats:
             numbers = [student.number for student in students]
             yield replace(
                 comparison,
-                teacher=replace(
-                    comparison.teacher, cost=_times(comparison.teacher.cost, factor[comparison.teacher.name])
-                ),
+                forms=tuple(replace(form, cost=_times(form.cost, factor[form.name])) for form in comparison.forms),
                 students=moved,
                 differences=_Moved(comparison.differences, dict(zip(numbers, map(float, moves), strict=True))),
             )
@@ -144,7 +142,7 @@ class Repeats:
 
     def _costs(self, rng: np.random.Generator, draws: int) -> list[dict[str, float]]:
         """Factors of the costs by model."""
-        offers: dict[str, Offer] = {o.name: o for o in (self.comparison.teacher, *self.comparison.students)}
+        offers: dict[str, Offer] = {o.name: o for o in (*self.comparison.forms, *self.comparison.students)}
         names = sorted(offers)
         spreads = np.array([_relative_spread(offers[name].cost) if self.costs else 0.0 for name in names])
         factors = np.exp(rng.normal(size=(draws, len(names))) * spreads * sqrt(PREDICTIVE))

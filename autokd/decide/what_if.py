@@ -38,6 +38,7 @@ def under(evidence: Evidence, model: CostModel) -> Evidence:
         evidence,
         cost_model=model,
         teacher_reading=priced(evidence.teacher_reading),
+        teacher_forms=tuple(f.model_copy(update={"reading": priced(f.reading)}) for f in evidence.teacher_forms),
         finalists=tuple(f.model_copy(update={"reading": priced(f.reading)}) for f in evidence.finalists),
         readings={name: priced(reading) for name, reading in evidence.readings.items()},
         nearest=tuple(left for left in nearest if left.cost_usd_per_1k is not None),

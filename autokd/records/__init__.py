@@ -26,7 +26,7 @@ from autokd.records.base import (
     TrialState,
     Verdict,
 )
-from autokd.records.cost import CostModel, CostPrediction, Reading
+from autokd.records.cost import RUNTIME_WORDS, CostModel, CostPrediction, Precision, Reading, Runtime, TeacherForm
 from autokd.records.decision import (
     Advantage,
     AtStake,
@@ -76,6 +76,7 @@ __all__ = [
     "ARMS",
     "ARM_OF",
     "LEVEL",
+    "RUNTIME_WORDS",
     "SCHEMA_VERSION",
     "Advantage",
     "Ambiguity",
@@ -109,6 +110,7 @@ __all__ = [
     "Option",
     "Options",
     "Policy",
+    "Precision",
     "Preprocessing",
     "Proposal",
     "Quality",
@@ -118,6 +120,7 @@ __all__ = [
     "Report",
     "Role",
     "Rung",
+    "Runtime",
     "Schedule",
     "ScreenedStudent",
     "Screening",
@@ -132,6 +135,7 @@ __all__ = [
     "Subject",
     "Task",
     "Teacher",
+    "TeacherForm",
     "Transform",
     "TrialRecord",
     "TrialState",

@@ -6,6 +6,10 @@ from typing import Literal
 
 from autokd.records.base import Interval, Latency, Record
 
+Runtime = Literal["eager", "compile", "onnxruntime"]
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
+RUNTIME_WORDS: dict[Runtime, str] = {"eager": "PyTorch", "compile": "torch.compile", "onnxruntime": "ONNX Runtime"}
+
 
 class Reading(Record):
     """One model's serving cost: measured in turn with the teacher, or priced by its parameters."""
@@ -18,6 +22,26 @@ class Reading(Record):
     noisy: bool
     batch_size: int | None
     rounds: int
+
+
+class TeacherForm(Record):
+    """The teacher as it would be served in another runtime or precision than the run's."""
+
+    runtime: Runtime
+    precision: Precision
+    reading: Reading
+    val_accuracy: float
+    test_accuracy: float
+
+    @property
+    def key(self) -> str:
+        """The name of its outcomes in teacher_forms.npz."""
+        return f"{self.runtime}_{self.precision}"
+
+    @property
+    def words(self) -> str:
+        """Such as `int8 in ONNX Runtime`."""
+        return f"{self.precision} in {RUNTIME_WORDS[self.runtime]}"
 
 
 class CostPrediction(Record):
@@ -52,7 +76,7 @@ class CostModel(Record):
     peak_to_mean: float = 3.0
     target_utilization: float = 0.7
     device: str
-    runtime: Literal["eager", "compile"] = "eager"
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    runtime: Runtime = "eager"
+    precision: Precision = "fp32"
     batch_size: int = 1
     image_size: int

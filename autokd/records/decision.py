@@ -48,7 +48,7 @@ class ClassRecall(Record):
 class Option(Record):
     """One of the three things that can be done."""
 
-    student: str  # the teacher's name for the teacher
+    student: str  # the teacher's name for the teacher, with its form where it is not that of the run
     finalist: int | None
     parameters: int
     ratio: float
@@ -69,9 +69,10 @@ class Option(Record):
 class Options(Record):
     """The three rows of the answer."""
 
-    teacher: Option
+    teacher: Option  # in the form in which it would be kept
     direct: Option | None
     distilled: Option | None
+    teacher_forms: tuple[Option, ...] = ()  # all of them, that of the run first, where there are several
 
     def recommended(self, verdict: Verdict) -> Option | None:
         """The student's option that a verdict recommends; None where it recommends no student."""

@@ -20,6 +20,7 @@ from autokd.metrics import Correct, Labels, Logits
 from autokd.runs.store import remedy
 
 EVIDENCE = "evidence.npz"
+FORMS = "teacher_forms.npz"
 OUTCOMES = "test_correct.npy"
 Part = Literal["val", "test"]
 
@@ -48,6 +49,18 @@ def read_teacher_correct(folder: Path, images: int) -> Correct:
 def read_teacher_logits(folder: Path, images: int) -> Logits:
     """[images, classes] of the test images; raises RunError where they cannot be read."""
     return _logits(folder / EVIDENCE, _evidence(folder, "teacher_test_logits"), images)
+
+
+def write_forms_correct(folder: Path, outcomes: Mapping[str, Correct]) -> None:
+    """Write teacher_forms.npz: by the key of a form, which test images the teacher gets right in it, [images]."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **outcomes)  # type: ignore[arg-type]
+    write_bytes(folder / FORMS, buffer.getvalue())
+
+
+def read_form_correct(folder: Path, form: str, images: int) -> Correct:
+    """[images] which test images the teacher gets right in a form; raises RunError where that cannot be read."""
+    return _outcomes(folder / FORMS, _member(folder / FORMS, form), images)
 
 
 def logits_path(folder: Path, part: Part) -> Path:
@@ -83,7 +96,11 @@ def _save(path: Path, array: NDArray[Any]) -> None:
 
 
 def _evidence(folder: Path, name: str) -> NDArray[Any]:
-    path = folder / EVIDENCE
+    return _member(folder / EVIDENCE, name)
+
+
+def _member(path: Path, name: str) -> NDArray[Any]:
+    """One array of an archive."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             found: NDArray[Any] = arrays[name]

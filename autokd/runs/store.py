@@ -30,6 +30,7 @@ from autokd.records import (
     SeedResult,
     Task,
     Teacher,
+    TeacherForm,
     TrialRecord,
 )
 
@@ -42,10 +43,11 @@ def remedy() -> str:
 
 
 class Costs(Record):
-    """costs.json: the cost model, and every reading by its model's name."""
+    """costs.json: the cost model, every reading by its model's name, and the teacher's in other forms."""
 
     cost_model: CostModel
     readings: dict[str, Reading]
+    teacher_forms: tuple[TeacherForm, ...] = ()
 
 
 class CandidateList(Record):

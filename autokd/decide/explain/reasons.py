@@ -20,8 +20,8 @@ from autokd.records import ARMS, Arm, Difference, Policy
 
 ADJECTIVES: dict[Arm, str] = {"distill": "distilled", "direct": "direct"}
 Kind = Literal[
-    "teacher", "teacher_refused", "beaten", "pick", "no_pick", "outdone", "gain", "advantage", "conclusion", "payback",
-    "nearest_miss",
+    "teacher", "teacher_refused", "teacher_form", "beaten", "pick", "no_pick", "outdone", "gain", "advantage",
+    "conclusion", "payback", "nearest_miss",
 ]  # fmt: skip
 MOST_KEY_REASONS = 5
 
@@ -48,6 +48,7 @@ def reasons(judged: Judgement, found: Sequence[Change]) -> tuple[Reason, ...]:
     """One sentence or more for each step of the policy, in its order."""
     return (
         _teacher(judged.comparison, judged.policy),
+        *(Reason("teacher_form", sentence) for sentence in _form(judged.comparison)),
         *(Reason("beaten", sentence) for sentence in _beaten(judged)),
         *(_arm(judged, arm) for arm in ARMS),
         *(Reason("outdone", sentence) for sentence in _outdone(judged)),
@@ -60,7 +61,7 @@ def reasons(judged: Judgement, found: Sequence[Change]) -> tuple[Reason, ...]:
 def key_reasons(found: Sequence[Reason]) -> tuple[Reason, ...]:
     """The few that decided, the most important first; without what the summary and a table of the options say."""
     order: tuple[Kind, ...] = (
-        "conclusion", "gain", "advantage", "teacher_refused", "no_pick", "outdone", "payback", "beaten",
+        "conclusion", "gain", "advantage", "teacher_refused", "teacher_form", "no_pick", "outdone", "payback", "beaten",
     )  # fmt: skip
     known = [reason for reason in found if reason.kind in order]
     return tuple(sorted(known, key=lambda reason: order.index(reason.kind))[:MOST_KEY_REASONS])
@@ -81,7 +82,7 @@ def _source(student: Student) -> str:
 
 
 def _worth(comparison: Comparison, student: Student) -> str:
-    kept = f"{fmt.percent(student.retention.mean)} of {comparison.teacher.name}'s accuracy"
+    kept = f"{fmt.percent(student.retention.mean)} of {comparison.evidence.teacher.name}'s accuracy"
     teacher, cost = comparison.teacher.cost.mean, student.cost.mean
     if not isfinite(teacher):
         return f"{kept} at {fmt.usd(cost)} per 1,000 requests"
@@ -135,11 +136,24 @@ def _teacher(comparison: Comparison, policy: Policy) -> Reason:
             "teacher_refused", f"The teacher {comparison.teacher.name} cannot be kept: it {fmt.listed(missed)}."
         )
     cost, limit = fmt.usd(comparison.teacher.cost.mean), fmt.usd(policy.max_cost)
-    accuracy = fmt.percent(comparison.teacher_accuracy.mean)
+    accuracy = fmt.percent(comparison.teacher.accuracy.mean)
     return Reason(
         "teacher",
         f"The teacher {comparison.teacher.name} ({accuracy} accurate) could be kept: it costs {cost} per 1,000 "
         f"requests, within the budget of {limit}.",
+    )
+
+
+def _form(comparison: Comparison) -> Iterator[str]:
+    """Why the teacher stands there in another form than the run's."""
+    teacher, own = comparison.teacher, comparison.forms[0]
+    if teacher.form is None:
+        return
+    factor = own.cost.mean / teacher.cost.mean
+    kept = fmt.percent(teacher.retention.mean)
+    yield (
+        f"Everything is compared with {own.name} as {teacher.form.words}, which costs {fmt.times(factor)} times less "
+        f"than the form that was measured for all models and keeps {kept} of its accuracy."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autokd import formatting as fmt
-from autokd.decide.comparisons import Comparison, Offer, Student
+from autokd.decide.comparisons import Comparison, ServedTeacher, Student
 from autokd.decide.economics import cheaper, horizon_saving_usd, one_time_usd
 from autokd.decide.policy import Judgement
 from autokd.decide.policy_limits import LIMITS, SERVING, missed
@@ -23,9 +23,10 @@ def refusals(judged: Judgement, student: Student) -> tuple[str, ...]:
     return tuple(found or _gives_way(judged, student))
 
 
-def teacher_refusals(teacher: Offer, policy: Policy) -> tuple[str, ...]:
-    """Why the teacher cannot be kept; nothing where it can."""
-    return tuple(limit.refusal(teacher, policy) for limit in missed(SERVING, teacher, policy))
+def teacher_refusals(teacher: ServedTeacher, policy: Policy) -> tuple[str, ...]:
+    """Why the teacher cannot be kept in a form; nothing where it can."""
+    limits = SERVING if teacher.form is None else LIMITS
+    return tuple(limit.refusal(teacher, policy) for limit in missed(limits, teacher, policy))
 
 
 def _gives_way(judged: Judgement, student: Student) -> Iterator[str]:
