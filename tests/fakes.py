@@ -13,7 +13,7 @@ from autokd.config import SearchConfig
 from autokd.files import write_text
 from autokd.pipeline.services import Parts, Prepared
 from autokd.progress import Listener, Tally
-from autokd.records import Candidate, CostModel, FinalistRecord, SoftLabelSet, Task, Teacher, Transform
+from autokd.records import Candidate, CostModel, Decoding, FinalistRecord, SoftLabelSet, Task, Teacher, Transform
 from autokd.runs.folder import Run
 from autokd.testing.fake_engine import FakeEngine, FakeFactory, FakeWorkshop
 from autokd.testing.fake_meter import FakeMeter
@@ -118,6 +118,9 @@ class FakeParts(Parts):
         self, prepared: Prepared, parameters: Mapping[str, int], config: SearchConfig, model: CostModel
     ) -> FakeMeter:
         return FakeMeter(parameters, model)
+
+    def decoding(self, prepared: Prepared) -> Decoding | None:
+        return None
 
     def soft_labels(
         self, prepared: Prepared, config: SearchConfig, listener: Listener, since: float, settled: Any = None

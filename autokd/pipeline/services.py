@@ -18,7 +18,7 @@ from autokd.pipeline.workers import (
     worker_count,
 )
 from autokd.progress import Listener
-from autokd.records import Candidate, CostModel, FinalistRecord, SoftLabelSet, Task, Teacher
+from autokd.records import Candidate, CostModel, Decoding, FinalistRecord, SoftLabelSet, Task, Teacher
 from autokd.runs.folder import Run
 
 if TYPE_CHECKING:
@@ -126,6 +126,14 @@ class Parts:
         from autokd.cost.pricing import cost_model_for
 
         return cost_model_for(config, image_size)
+
+    def decoding(self, prepared: Prepared) -> Decoding | None:
+        """What one of the user's pictures takes to be decoded; None where they come decoded."""
+        from autokd.data.decode_time import kept_decode_time
+        from autokd.machine import usable_cores
+
+        found = kept_decode_time(prepared.task_folder)
+        return None if found is None else Decoding(milliseconds=found, cores=usable_cores())
 
     def meter(self, prepared: Prepared, parameters: Mapping[str, int], config: SearchConfig, model: CostModel) -> Meter:
         """What tells the serving cost of teacher and students."""

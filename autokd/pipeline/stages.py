@@ -169,7 +169,7 @@ def _found(config: SearchConfig, parts: Parts, prepared: Prepared, listener: Lis
         left_out=(*found.left_out, *(entry for entry in unavailable if entry.student in known)),
         prediction=found.prediction,
     )
-    return Costs(cost_model=model, readings=found.readings), listed
+    return Costs(cost_model=model, readings=found.readings, decoding=parts.decoding(prepared)), listed
 
 
 def _price_note(model: CostModel) -> str:

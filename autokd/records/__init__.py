@@ -26,7 +26,16 @@ from autokd.records.base import (
     TrialState,
     Verdict,
 )
-from autokd.records.cost import RUNTIME_WORDS, CostModel, CostPrediction, Precision, Reading, Runtime, TeacherForm
+from autokd.records.cost import (
+    RUNTIME_WORDS,
+    CostModel,
+    CostPrediction,
+    Decoding,
+    Precision,
+    Reading,
+    Runtime,
+    TeacherForm,
+)
 from autokd.records.decision import (
     Advantage,
     AtStake,
@@ -91,6 +100,7 @@ __all__ = [
     "CostModel",
     "CostPrediction",
     "Decision",
+    "Decoding",
     "Difference",
     "Dollars",
     "Economics",

@@ -24,6 +24,13 @@ class Reading(Record):
     rounds: int
 
 
+class Decoding(Record):
+    """What one of the user's own pictures takes to become pixels."""
+
+    milliseconds: float  # of one core
+    cores: int  # of the machine
+
+
 class TeacherForm(Record):
     """The teacher as it would be served in another runtime or precision than the run's."""
 

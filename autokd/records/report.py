@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from autokd.records.base import SCHEMA_VERSION, Difference, Interval, Record, Strength, Subject, Verdict
-from autokd.records.cost import CostModel
+from autokd.records.cost import CostModel, Decoding
 from autokd.records.decision import Advantage, AtStake, Economics, Edge, FinalistSummary, Options, Policy, VerdictMap
 from autokd.records.task import Teacher
 from autokd.records.training import LeftOut
@@ -186,6 +186,7 @@ class Report(Record):
     teacher: Teacher
     policy: Policy
     cost_model: CostModel
+    decoding: Decoding | None = None
     options: Options
     gain: Difference | None
     gain_over_best: Difference | None = None

@@ -30,7 +30,7 @@ def assemble(
     `search` are the run's own unless given: the decision may be one of other conditions. Raises RunError where task,
     teacher or costs are missing.
     """
-    manifest, created, task = run.manifest, now(), TASK.read(run.path)
+    manifest, created, task, costs = run.manifest, now(), TASK.read(run.path), COSTS.read(run.path)
     return Report(
         run=manifest.id,
         created=created,
@@ -39,7 +39,8 @@ def assemble(
         task=task_summary(task),
         teacher=TEACHER.read(run.path),
         policy=policy,
-        cost_model=cost_model or COSTS.read(run.path).cost_model,
+        cost_model=cost_model or costs.cost_model,
+        decoding=costs.decoding,
         search=search or SEARCH.read(run.path),
         left_out=CANDIDATES.read(run.path).left_out,
         formula=FORMULA + (WITHOUT_LABEL if task.unlabelled else ""),

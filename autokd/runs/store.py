@@ -19,6 +19,7 @@ from autokd.records import (
     Candidate,
     CostModel,
     CostPrediction,
+    Decoding,
     FinalistRecord,
     LeftOut,
     Proposal,
@@ -48,6 +49,7 @@ class Costs(Record):
     cost_model: CostModel
     readings: dict[str, Reading]
     teacher_forms: tuple[TeacherForm, ...] = ()
+    decoding: Decoding | None = None  # None where images come decoded
 
 
 class CandidateList(Record):

@@ -53,7 +53,7 @@ def test_report_json_has_the_keys_that_scripts_read(finished: Run) -> None:
     content = json.loads(REPORT.path(finished.path).read_text())
     assert set(KEYS) <= set(content)
     assert set(TASK_KEYS) <= set(content["task"])
-    assert set(content["options"]) == {"teacher", "direct", "distilled"}
+    assert set(content["options"]) == {"teacher", "direct", "distilled", "teacher_forms"}
     assert content["task"]["classes"] == list("0123456789")
     assert content["task"]["labelled"] == content["task"]["train"] == 1_077
     assert content["command"].startswith("autokd search")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autokd.cost.dollars import replicas
+from autokd.cost.with_decoding import capacity_with_decoding
 from autokd.records import CostModel, Option, Report
 from autokd.report import format as fmt
 
@@ -43,6 +44,24 @@ def other_machine(report: Report) -> str | None:
     return (
         f"The price is of {model.instance}, but the speeds were measured on {model.measured_on}. The costs are right "
         "only if both are equally fast."
+    )
+
+
+def decoding(report: Report) -> str | None:
+    """What decoding the images on the serving machine would leave of the factor; None where it was not measured."""
+    told, options, model = report.decoding, report.options, report.cost_model
+    if told is None or model.model == "params":
+        return None
+    begun = f"Decoding and resizing one of your images takes {told.milliseconds:.3g} ms of one core, not counted here"
+    teacher, student = options.teacher, options.recommended(report.verdict) or options.direct or options.distilled
+    if student is None or not (teacher.capacity_rps and student.capacity_rps):
+        return f"{begun}."
+    slow, fast = (capacity_with_decoding(rps, told, model) for rps in (teacher.capacity_rps, student.capacity_rps))
+    return (
+        f"{begun}. With it on the same {told.cores} cores, {teacher.student} would serve {slow:.3g} instead of "
+        f"{teacher.capacity_rps:.3g} requests a second and {student.student} {fast:.3g} instead of "
+        f"{student.capacity_rps:.3g}: {fast / slow:.1f} times as many, not "
+        f"{student.capacity_rps / teacher.capacity_rps:.1f}."
     )
 
 
