@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
+from typing import Any
 
 from autokd import formatting as fmt
 from autokd.cost.dollars import unrounded_replicas
 from autokd.decide.comparisons import Comparison
 from autokd.decide.policy import Judgement, judge
 from autokd.decide.policy_limits import COST, LIMITS, Limit
-from autokd.records import CostModel, Policy, Verdict
+from autokd.records import CostModel, Policy, PriceRange, Record, Verdict
 
 STEPS = 64  # of a dial's walk in one direction
 NEAREST = 3  # changes that a short answer names
@@ -103,7 +104,7 @@ def at_volume(comparison: Comparison, policy: Policy, volume: float, admitted: C
 def _fleet(comparison: Comparison, policy: Policy) -> bool:
     """Whether a volume is billed by whole replicas."""
     model = comparison.evidence.cost_model
-    return model.model == "measured" and (policy.requests_per_month is None or model.requests_per_month is not None)
+    return model.has_load and (policy.requests_per_month is None or model.requests_per_month is not None)
 
 
 # ---- the dials -------------------------------------------------------------------------------------------------
@@ -113,8 +114,8 @@ def _dials(comparison: Comparison, policy: Policy) -> Iterator[Dial]:
     for limit in LIMITS:
         if current := limit.asked(policy):
             yield _limit(comparison, policy, limit, current)
-    yield _price(comparison, policy)
-    if comparison.evidence.cost_model.model == "measured":
+    yield from _prices(comparison, policy)
+    if comparison.evidence.cost_model.has_load:
         yield _utilization(comparison, policy)
 
 
@@ -142,21 +143,60 @@ def _limit(comparison: Comparison, policy: Policy, limit: Limit, current: float)
     )
 
 
-def _price(comparison: Comparison, policy: Policy) -> Dial:
+def _prices(comparison: Comparison, policy: Policy) -> Iterator[Dial]:
+    """The price that costs follow; two of them where the teacher has its own."""
     model = comparison.evidence.cost_model
-    measured = model.model == "measured"
-    field = "price_usd_per_hour" if measured else "usd_per_1k_per_billion"
-    unit = "an hour of serving" if measured else "per 1,000 requests and billion parameters"
-    current = float(getattr(model, field))
+    if model.model == "params":
+        unit, setting = "per 1,000 requests and billion parameters", "usd_per_1k_per_billion"
+        yield _price(comparison, policy, model.usd_per_1k_per_billion, unit, lambda usd: {setting: usd})
+    elif (rate := model.pay_per_use) is not None:
+        per_second = _updates("pay_per_use", rate, "usd_per_second")
+        yield _price(comparison, policy, rate.usd_per_second, "a second of serving", per_second)
+    else:
+        own = model.teacher_price
+        unit = "an hour of serving" if own is None else "an hour of serving a student"
+        yield _price(comparison, policy, model.price_usd_per_hour, unit, lambda usd: {"price_usd_per_hour": usd})
+        if own is not None:
+            per_hour = _updates("teacher_price", own, "price_usd_per_hour")
+            unit = "an hour of serving the teacher"
+            yield _price(comparison, policy, own.price_usd_per_hour, unit, per_hour, "teacher_price")
+
+
+def _updates(field: str, part: Record, name: str) -> Callable[[float], dict[str, Any]]:
+    """Changes of a cost model that replace one number of a part of it."""
+    return lambda value: {field: part.model_copy(update={name: value})}
+
+
+def _price(
+    comparison: Comparison,
+    policy: Policy,
+    current: float,
+    unit: str,
+    update: Callable[[float], dict[str, Any]],
+    name: str = "price",
+) -> Dial:
+    model = comparison.evidence.cost_model
     return Dial(
-        name="price",
+        name=name,
         current=current,
         low=current / 100,
         high=current * 100,
-        verdict=_priced(comparison, policy, field),
+        verdict=lambda value: judge(comparison.priced(model.model_copy(update=update(value))), policy).verdict,
         phrase=lambda value: f"At a price of {value} {unit} instead of {fmt.usd(current)}",
         value=fmt.usd_exact,
     )
+
+
+def flips_within(judged: Judgement, name: str, span: PriceRange) -> tuple[Change, ...]:
+    """Flips of the verdict within a range of one price: `price`, or `teacher_price`; nearest first in each direction.
+
+    The range is taken to hold today's price.
+    """
+    for dial in _prices(judged.comparison, judged.policy):
+        if dial.name == name:
+            low, high = min(span.low, dial.current), max(span.high, dial.current)
+            return tuple(_turned(replace(dial, low=low, high=high)))
+    return ()
 
 
 def _utilization(comparison: Comparison, policy: Policy) -> Dial:

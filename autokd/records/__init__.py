@@ -26,7 +26,16 @@ from autokd.records.base import (
     TrialState,
     Verdict,
 )
-from autokd.records.cost import CostModel, CostPrediction, Reading
+from autokd.records.cost import (
+    CostModel,
+    CostPrediction,
+    Hardware,
+    HourlyPrice,
+    PayPerUse,
+    PriceOrigin,
+    PriceRange,
+    Reading,
+)
 from autokd.records.decision import (
     Advantage,
     AtStake,
@@ -100,6 +109,8 @@ __all__ = [
     "Evaluation",
     "FinalistRecord",
     "FinalistSummary",
+    "Hardware",
+    "HourlyPrice",
     "Interval",
     "Latency",
     "LeftOut",
@@ -108,8 +119,11 @@ __all__ = [
     "NoteKind",
     "Option",
     "Options",
+    "PayPerUse",
     "Policy",
     "Preprocessing",
+    "PriceOrigin",
+    "PriceRange",
     "Proposal",
     "Quality",
     "Reading",
