@@ -274,20 +274,17 @@ class SearchConfig(BaseModel):
         if self.cost_model == "params" and self.max_latency_ms is not None:
             needed = set_to("cost_model", "measured")
             raise ValueError(f"{named('max_latency_ms')} needs {needed}: parameters tell no latency")
-        if self.price_per_second is not None and (problem := self._unlike_pay_per_use()):
-            raise ValueError(problem)
+        for name in (*PRICES[1][:2], "price_per_second"):
+            if getattr(self, name) is not None and self.cost_model == "params":
+                raise ValueError(f"{named(name)} needs {set_to('cost_model', 'measured')}: parameters tell no speed")
+        if self.price_per_second is not None and self.serve_batch_size not in (None, 1):
+            alone = set_to("serve_batch_size", 1)
+            raise ValueError(
+                f"{named('price_per_second')} needs {alone}: a request that is billed by use is served alone"
+            )
         if self.ray_address is not None and self.engine != "ray":
             raise ValueError(f"{named('ray_address')} needs {set_to('engine', 'ray')}")
         return self
-
-    def _unlike_pay_per_use(self) -> str | None:
-        """Why these settings cannot be billed by the second; None where they can."""
-        paid = named("price_per_second")
-        if self.cost_model == "params":
-            return f"{paid} needs {set_to('cost_model', 'measured')}: parameters tell no seconds"
-        if self.serve_batch_size not in (None, 1):
-            return f"{paid} needs {set_to('serve_batch_size', 1)}: a request that is billed by use is served alone"
-        return None
 
     def changed(self, given: Mapping[str, Any]) -> Self:
         """These settings with some of them changed; raises ConfigError for a value that cannot be used.

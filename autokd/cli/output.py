@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from autokd.cost.price_remarks import OLDEST, age
+from autokd.cost.price_remarks import OLDEST, age, remarks
 from autokd.formatting import duration, escaped, file_size, usd
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ def print_config(config: SearchConfig, sources: dict[str, str]) -> None:
 
 
 def print_estimate(estimate: Estimate) -> None:
-    """Candidates, then the plan."""
+    """Teacher and price, candidates, then the plan."""
+    from autokd.report.sections.cost_assumptions import serving_price
+
     console, task = answer_console(), estimate.task
     console.print(f"{task.data}: {task.training_images}, {len(task.classes)} classes, {task.transform.image_size} px")
     teacher = estimate.teacher_reading
@@ -67,6 +69,8 @@ def print_estimate(estimate: Estimate) -> None:
         f"Teacher {estimate.teacher}: {estimate.teacher_parameters / 1e6:.1f} M parameters, "
         f"${_dollars(teacher.cost_usd_per_1k.mean)} per 1,000 requests (budget ${estimate.max_cost:g})"
     )
+    for sentence in (serving_price(estimate.cost_model), *remarks(estimate.cost_model, date.today())):
+        console.print(Text(sentence))
     columns = ("candidate", "family", "params", "ratio", "MACs", "$ per 1,000", "predicted", "arms")
     table = Table(*columns, box=None, padding=(0, 2, 0, 0))
     for c in sorted(estimate.candidates, key=lambda c: c.reading.cost_usd_per_1k.mean):

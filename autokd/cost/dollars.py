@@ -68,11 +68,12 @@ def seconds_for(cost: float, rate: PayPerUse) -> float:
 def serving_cost(capacity: Interval, alone_seconds: Interval | None, model: CostModel) -> Interval:
     """Dollars per 1,000 requests in the form of a cost model.
 
-    capacity: requests per second of one replica; alone_seconds: of a request that is served alone. Raises ValueError
-    where requests are billed by use and it is not known how long one takes alone.
+    capacity: requests per second of one replica, 0 where not even a request alone meets the latency limit;
+    alone_seconds: of a request that is served alone. Raises ValueError where requests are billed by use and it is not
+    known how long one takes alone.
     """
     rate = model.pay_per_use
-    if rate is None:
+    if rate is None or capacity.mean <= 0:
         return cost_interval(capacity, model)
     if alone_seconds is None:
         raise ValueError("billing by use needs the seconds of a request that is served alone")

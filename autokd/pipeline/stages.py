@@ -40,7 +40,7 @@ from autokd.records import (
     TrialRecord,
 )
 from autokd.report import assemble, write_reports
-from autokd.report.sections.cost_assumptions import price, rate
+from autokd.report.sections.cost_assumptions import serving_price
 from autokd.runs.arrays import EVIDENCE, write_evidence
 from autokd.runs.folder import Run
 from autokd.runs.manifest import Stage
@@ -148,7 +148,7 @@ def candidates_of(
         CANDIDATES.write(run.path, listed)
         run.keep_checksums(COSTS.path(run.path), CANDIDATES.path(run.path))
     teacher_cost = usd(costs.readings[prepared.teacher.name].cost_usd_per_1k.mean)
-    listener.note(f"{_price_note(costs.cost_model)} The teacher costs {teacher_cost} per 1,000 requests.")
+    listener.note(f"{serving_price(costs.cost_model)} The teacher costs {teacher_cost} per 1,000 requests.")
     for remark in remarks(costs.cost_model, date.today()):
         listener.note(remark)
     count = {arm: sum(1 for c in listed.candidates if arm in c.arms) for arm in ARMS}
@@ -172,15 +172,6 @@ def _found(config: SearchConfig, parts: Parts, prepared: Prepared, listener: Lis
         prediction=found.prediction,
     )
     return Costs(cost_model=model, readings=found.readings), listed
-
-
-def _price_note(model: CostModel) -> str:
-    if model.model == "params":
-        return f"Priced by parameters: ${model.usd_per_1k_per_billion:g} per 1,000 requests and billion parameters."
-    if model.pay_per_use is not None:
-        return f"Billed by use: {rate(model.pay_per_use)}."
-    teacher = f", for the teacher {price(model.teacher_price)}" if model.teacher_price else ""
-    return f"Priced at {price(model)}{teacher}, {model.utilization:.0%} utilized."
 
 
 def soft_labels(state: State) -> tuple[SoftLabelSet, WorkshopFactory]:

@@ -115,5 +115,7 @@ def test_billed_by_use_a_cost_follows_the_seconds_alone_and_not_the_capacity():
     cost = serving_cost(capacity, alone, model)
     assert (cost.mean, cost.low, cost.high) == pytest.approx((0.02, 0.018, 0.022))
     assert serving_cost(capacity, alone, cost_model()) == cost_interval(capacity, cost_model())
+    nothing = Interval(mean=0, low=0, high=0)  # within the latency limit
+    assert math.isinf(serving_cost(nothing, alone, model).mean)
     with pytest.raises(ValueError, match="served alone"):
         serving_cost(capacity, None, model)

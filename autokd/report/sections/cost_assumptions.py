@@ -33,9 +33,8 @@ def short_assumptions(report: Report) -> str:
 
 
 def _short(price: HourlyPrice) -> str:
-    origin = {"given": "as given", "table": f"{price.instance}, {price.price_date}"}
-    of = origin.get(price.price_origin, f"borrowed from {price.instance}, {price.price_date}")
-    return f"{fmt.usd(price.price_usd_per_hour)} an hour ({of})"
+    origin = {"given": "as given", "borrowed": "borrowed", "table": f"{price.instance}, {price.price_date}"}
+    return f"{fmt.usd(price.price_usd_per_hour)} an hour ({origin[price.price_origin]})"
 
 
 def price(hourly: HourlyPrice) -> str:
@@ -45,6 +44,18 @@ def price(hourly: HourlyPrice) -> str:
         return f"{amount} (as given)"
     borrowed = "borrowed, " if hourly.price_origin == "borrowed" else ""
     return f"{amount} for {hourly.instance} ({borrowed}{hourly.price_source}, {hourly.price_date})"
+
+
+def serving_price(model: CostModel) -> str:
+    """What serving is priced at, a sentence; of replicas with their load."""
+    if model.model == "params":
+        return (
+            f"Priced by parameters: {fmt.usd(model.usd_per_1k_per_billion)} per 1,000 requests and billion parameters."
+        )
+    if model.pay_per_use is not None:
+        return f"Billed by use: {rate(model.pay_per_use)}."
+    teacher = f", for the teacher {price(model.teacher_price)}" if model.teacher_price else ""
+    return f"Priced at {price(model)}{teacher}, {fmt.share(model.utilization)} utilized."
 
 
 def rate(found: PayPerUse) -> str:
