@@ -11,7 +11,7 @@ from made_evidence import Made, direct, distilled, made_cost_model, made_evidenc
 
 from autokd.decide import decide
 from autokd.decide.comparisons import compare
-from autokd.decide.sensitivity import at_volume
+from autokd.decide.dials import at_volume
 from autokd.records import Copies, Decision, HourlyPrice, PayPerUse, Policy, PriceRange
 
 BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925), twin(accuracy=0.92))

@@ -55,7 +55,7 @@ def serving_price(model: CostModel) -> str:
     if model.pay_per_use is not None:
         return f"Billed by use: {rate(model.pay_per_use)}."
     teacher = f", for the teacher {price(model.teacher_price)}" if model.teacher_price else ""
-    return f"Priced at {price(model)}{teacher}, {fmt.share(model.utilization)} utilized."
+    return f"Priced at {price(model)}{teacher}, {clean(model.utilization * 100)} % utilized."
 
 
 def rate(found: PayPerUse) -> str:
