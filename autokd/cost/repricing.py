@@ -110,5 +110,6 @@ def _teacher_price(model: CostModel, given: Mapping[str, Any], own_prices: Path 
 
 
 def _of_instance(model: CostModel, given: Mapping[str, Any], setting: str, own_prices: Path | None) -> HourlyPrice:
-    rows = prices(given.get("prices", own_prices))
+    own = given.get("prices", own_prices)
+    rows = prices(None if own is None else Path(own))
     return price_on(price_of(given[setting], rows, setting), model.measured_on, rows)

@@ -55,7 +55,7 @@ def test_an_instance_is_also_looked_up_in_a_file_of_ones_own(tmp_path: Path) -> 
         'instances = [{ name = "blade", vcpus = 2, usd_per_hour = 0.05 }]\n'
     )
     for changed in (
-        changed_model(made_cost_model(), {"instance": "blade", "prices": own}),
+        changed_model(made_cost_model(), {"instance": "blade", "prices": str(own)}),
         changed_model(made_cost_model(), {"instance": "blade"}, own),
     ):
         assert (changed.price_usd_per_hour, changed.price_origin) == (0.05, "table")
