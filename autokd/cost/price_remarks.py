@@ -29,8 +29,8 @@ def borrowed(model: CostModel, price: HourlyPrice, whose: str = "") -> str | Non
         return None
     low, high = usd(price.price_range.low), usd(price.price_range.high)
     return (
-        f"The {whose}price is borrowed: it is that of {price.instance}, but the speeds were measured on "
-        f"{model.measured_on.label}. Machines of that kind and size cost {low} to {high} an hour."
+        f"The {whose}price is borrowed: it is that of {price.instance}, of {price.price_date}, but the speeds were "
+        f"measured on {model.measured_on.label}. Machines of that kind and size cost {low} to {high} an hour."
     )
 
 

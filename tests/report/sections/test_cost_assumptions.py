@@ -64,8 +64,8 @@ def test_a_cost_by_parameters_says_its_rate(tmp_path: Path) -> None:
 def test_another_instance_at_the_measured_speed_is_remarked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = report_of(tmp_path / "run", {"instance": "g5.xlarge"})
     remark = (
-        "The price is borrowed: it is that of AWS g5.xlarge (A10G), us-east-1, but the speeds were measured on "
-        "Intel Xeon Platinum 8488C, 2 cores. Machines of that kind and size cost $0.526 to $14.24 an hour."
+        "The price is borrowed: it is that of AWS g5.xlarge (A10G), us-east-1, of 2026-08-26, but the speeds were "
+        "measured on Intel Xeon Platinum 8488C, 2 cores. Machines of that kind and size cost $0.526 to $14.24 an hour."
     )
     assert "for AWS g5.xlarge (A10G), us-east-1 (borrowed, https" in said(report)
     words = Reading(render_html(report)).words
