@@ -24,12 +24,17 @@ def short_assumptions(report: Report) -> str:
     model = report.cost_model
     if model.model == "params":
         return f"{fmt.usd(model.usd_per_1k_per_billion)} per 1,000 requests and billion parameters."
-    volume = model.requests_per_month
-    load = None if volume is None else f"{fmt.large(volume)} requests a month"
     if model.pay_per_use is not None:
-        return f"{', '.join(filter(None, [rate(model.pay_per_use), load]))}."
+        return f"{rate(model.pay_per_use)}{_load(model)}."
     teacher = f"; the teacher's {_short(model.teacher_price)}" if model.teacher_price else ""
-    return f"{_short(model)}{teacher}, {load or f'{fmt.share(model.utilization)} utilized'}."
+    return f"{_short(model)}{teacher}{_load(model)}."
+
+
+def _load(model: CostModel) -> str:
+    """The volume, else of replicas their utilization; in words that go on after a price."""
+    if model.requests_per_month is not None:
+        return f", {fmt.large(model.requests_per_month)} requests a month"
+    return f", {clean(model.utilization * 100)} % utilized" if model.has_load else ""
 
 
 def _short(price: HourlyPrice) -> str:
@@ -47,15 +52,15 @@ def price(hourly: HourlyPrice) -> str:
 
 
 def serving_price(model: CostModel) -> str:
-    """What serving is priced at, a sentence; of replicas with their load."""
+    """What serving is priced at, and its load, in a sentence."""
     if model.model == "params":
         return (
             f"Priced by parameters: {fmt.usd(model.usd_per_1k_per_billion)} per 1,000 requests and billion parameters."
         )
     if model.pay_per_use is not None:
-        return f"Billed by use: {rate(model.pay_per_use)}."
+        return f"Billed by use: {rate(model.pay_per_use)}{_load(model)}."
     teacher = f", for the teacher {price(model.teacher_price)}" if model.teacher_price else ""
-    return f"Priced at {price(model)}{teacher}, {clean(model.utilization * 100)} % utilized."
+    return f"Priced at {price(model)}{teacher}{_load(model)}."
 
 
 def rate(found: PayPerUse) -> str:
