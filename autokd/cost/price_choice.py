@@ -61,8 +61,12 @@ def _fits(row: Price, hardware: Hardware) -> bool:
 
 
 def _likeness(row: Price, hardware: Hardware) -> int:
-    """2 for the same model of a CPU, 1 for the same series, else 0."""
-    return 0 if row.cpu is None or row.accelerator else processor(row.cpu).is_like(processor(hardware.name))
+    """2 for the same model of a CPU, 1 for the same series, else 0; in one's own row the very name counts as well."""
+    if row.cpu is None or row.accelerator:
+        return 0
+    if row.own and row.cpu.casefold() == hardware.name.casefold():
+        return 2
+    return processor(row.cpu).is_like(processor(hardware.name))
 
 
 def _cpu_row(rows: Sequence[Price], hardware: Hardware) -> Price:

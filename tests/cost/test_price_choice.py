@@ -142,3 +142,11 @@ def test_a_row_of_ones_own_comes_before_the_built_in_ones(tmp_path: Path) -> Non
     assert on_cpu("AMD EPYC", 2, own).instance == fitting.instance
     assert on_cpu("AMD EPYC 9R14", 8, own).instance.startswith("AWS c7a.2xlarge")
     assert on_cpu("Intel(R) Xeon(R) Platinum 8488C", 2, own).instance.startswith("AWS c7i.large")
+
+
+def test_a_row_of_ones_own_may_name_a_cpu_as_vaguely_as_it_reports_itself(tmp_path: Path) -> None:
+    own = tmp_path / "mine.toml"
+    own.write_text(MINE.replace("AMD EPYC 9R14", "AMD EPYC"))
+    price = on_cpu("AMD EPYC", 4, own)
+    assert (price.price_usd_per_hour, price.price_origin) == (0.05, "table")
+    assert on_cpu("AMD EPYC 9R14", 4, own).instance.startswith("AWS c7a.xlarge")
