@@ -24,6 +24,11 @@ from autokd.records import Policy
 # What may differ between a run and its resumption: where the work is placed and when it stops, never what is computed.
 ENGINE = ("engine", "ray_address", "workers", "gpus_per_trial", "loader_workers")
 PLACEMENT = frozenset({*ENGINE, "time_limit", "max_spend", "resident_gb"})
+# Ways of saying one price, of which one can be given.
+PRICES = (
+    ("price_per_hour", "instance", "price_per_second"),
+    ("teacher_price_per_hour", "teacher_instance", "price_per_second"),
+)
 
 
 @dataclass(frozen=True)
@@ -141,6 +146,27 @@ class SearchConfig(BaseModel):
     instance: Annotated[str | None, ShownDefault("the one closest to this hardware")] = Field(
         None, description="take the price of this instance from the table"
     )
+    prices: Annotated[Path | None, ShownDefault("the table that comes with autokd")] = Field(
+        None, description="TOML file of your own prices, which come before those of the table"
+    )
+    teacher_price_per_hour: Annotated[float | None, ShownDefault("that of a student")] = Field(
+        None, gt=0, le=1_000_000, description="US dollars per hour of the machine that serves the teacher"
+    )
+    teacher_instance: Annotated[str | None, ShownDefault("that of a student")] = Field(
+        None, description="take the teacher's price of this instance from the table"
+    )
+    price_per_second: Annotated[float | None, ShownDefault("replicas are billed by the hour")] = Field(
+        None, gt=0, le=1_000, description="US dollars per second of serving a request, billed by use (serverless)"
+    )
+    price_per_request: float = Field(
+        0.0, ge=0, le=1_000, description="US dollars per request on top of its seconds, billed by use"
+    )
+    billing_increment_ms: float = Field(
+        1.0, gt=0, le=3_600_000, description="milliseconds that the time of a request is rounded up to, billed by use"
+    )
+    billing_minimum_ms: float = Field(
+        0.0, ge=0, le=3_600_000, description="milliseconds that a request is billed at least, billed by use"
+    )
     train_price_per_hour: Annotated[float | None, ShownDefault("as serving")] = Field(
         None, gt=0, le=1_000_000, description="US dollars per hour of training"
     )
@@ -241,11 +267,21 @@ class SearchConfig(BaseModel):
     def _consistent(self) -> Self:
         if problem := empty_range(self.min_ratio, self.max_ratio):
             raise ValueError(problem)
-        if self.price_per_hour is not None and self.instance is not None:
-            raise ValueError(f"{named('price_per_hour')} and {named('instance')} exclude each other; give one of them")
+        for names in PRICES:
+            if len(both := [name for name in names if getattr(self, name) is not None]) > 1:
+                one, other = both[:2]
+                raise ValueError(f"{named(one)} and {named(other)} exclude each other; give one of them")
         if self.cost_model == "params" and self.max_latency_ms is not None:
             needed = set_to("cost_model", "measured")
             raise ValueError(f"{named('max_latency_ms')} needs {needed}: parameters tell no latency")
+        for name in (*PRICES[1][:2], "price_per_second"):
+            if getattr(self, name) is not None and self.cost_model == "params":
+                raise ValueError(f"{named(name)} needs {set_to('cost_model', 'measured')}: parameters tell no speed")
+        if self.price_per_second is not None and self.serve_batch_size not in (None, 1):
+            alone = set_to("serve_batch_size", 1)
+            raise ValueError(
+                f"{named('price_per_second')} needs {alone}: a request that is billed by use is served alone"
+            )
         if self.ray_address is not None and self.engine != "ray":
             raise ValueError(f"{named('ray_address')} needs {set_to('engine', 'ray')}")
         return self
@@ -254,14 +290,16 @@ class SearchConfig(BaseModel):
         """These settings with some of them changed; raises ConfigError for a value that cannot be used.
 
         A change also resets the settings that it makes invalid: another engine resets the address of the Ray cluster,
-        an instance resets the price, and a price resets the instance.
+        and one way of saying a price resets the others.
         """
         stored = self.model_dump()
         if given.get("engine", "ray") != "ray":
             stored["ray_address"] = None
-        for one, other in (("price_per_hour", "instance"), ("instance", "price_per_hour")):
-            if one in given and other not in given:
-                stored[other] = None
+        for names in PRICES:
+            if any(name in given for name in names):
+                stored.update({name: None for name in names if name not in given})
+        if "price_per_second" in given:
+            stored["serve_batch_size"] = None
         return type(self).of(**{**stored, **given})
 
     def sized(self, train_images: int) -> SearchConfig:

@@ -6,6 +6,7 @@ import os
 import platform
 import resource
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,6 +15,8 @@ from importlib import metadata
 from pathlib import Path
 
 SPINS = "1000"  # of GNU's OpenMP before a waiting thread sleeps; its default is 300,000
+ARM = "0x41"  # CPU implementer in /proc/cpuinfo
+NEOVERSE = {"0xd0c": "Neoverse N1", "0xd40": "Neoverse V1", "0xd49": "Neoverse N2", "0xd4f": "Neoverse V2"}  # CPU part
 PACKAGES = ("autokd", "torch", "torchvision", "timm", "optuna", "ray", "numpy")
 
 
@@ -30,14 +33,39 @@ def versions() -> dict[str, str]:
 
 def hardware() -> dict[str, str]:
     """Processor, cores and system of this machine."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [
-            line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
-        ]
-        model = names[0] if names else model
-    return {"cpu": model, "cores": str(usable_cores()), "system": f"{platform.system()} {platform.release()}"}
+    return {
+        "cpu": processor_name(),
+        "cores": str(usable_cores()),
+        "system": f"{platform.system()} {platform.release()}",
+    }
+
+
+def processor_name() -> str:
+    """The processor as it reports itself; an Arm core by its name, where its numbers are known."""
+    with suppress(OSError):
+        if name := _name_in(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")):
+            return name
+    if platform.system() == "Darwin":
+        command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+        with suppress(OSError, subprocess.SubprocessError):
+            answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+            if name := answer.stdout.strip():
+                return name
+    return platform.processor() or platform.machine()
+
+
+def _name_in(cpuinfo: str) -> str | None:
+    """The first processor of Linux's list: x86 gives a name, Arm the numbers of its maker and of its core."""
+    fields: dict[str, str] = {}
+    for line in cpuinfo.splitlines():
+        key, _, value = line.partition(":")
+        fields.setdefault(key.strip(), value.strip())
+    if "model name" in fields:
+        return fields["model name"] or None
+    maker, part = fields.get("CPU implementer"), fields.get("CPU part")
+    if maker == ARM and part is not None:
+        return f"Arm {NEOVERSE[part]}" if part in NEOVERSE else f"Arm core {part}"
+    return f"core {part} of maker {maker}" if maker and part else None
 
 
 def usable_cores() -> int:

@@ -74,13 +74,14 @@ class SearchResult:
         settings = self._run.settings
         policy = settings.changed(given).policy()
         stored = read_evidence(self._run)
-        evidence = under(stored, changed_model(stored.cost_model, given))
+        evidence = under(stored, changed_model(stored.cost_model, given, settings.prices))
         evidence = with_latency(evidence, settings.max_latency_ms, policy.max_latency_ms)
         report = assemble(
             self._run, decide(evidence, policy), policy, cost_model=evidence.cost_model, search=evidence.search
         )
         left_out = left_out_under(report.left_out, stored, evidence.cost_model)
-        report = report.model_copy(update={"conditions": given, "left_out": left_out})
+        shown = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
+        report = report.model_copy(update={"conditions": shown, "left_out": left_out})
         if recommended(report) != recommended(self.report):
             return report
         shipped = {name: getattr(self.report, name) for name in ("student_path", "student_test_accuracy")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from datetime import date
 from pathlib import Path
 
 from autokd.config import SearchConfig
@@ -17,6 +18,7 @@ from autokd.records import (
     EpochReport,
     FinalistRecord,
     FinalistSummary,
+    Hardware,
     Interval,
     Latency,
     LeftOut,
@@ -38,6 +40,7 @@ from autokd.runs.folder import Run
 from autokd.runs.store import CANDIDATES, COSTS, FINALISTS, SEARCH, TASK, TEACHER, CandidateList, Costs
 from autokd.runs.tables import HISTORY_COLUMNS, write_trials
 
+PRICE_DATE = date.today().isoformat()  # an old price is remarked
 TEACHER_PARAMETERS = 58_164_298
 STUDENTS = {  # name -> parameters, cost per 1,000, ceiling of accuracy
     "mobilenetv3_small_100": (1_528_106, 0.0000312, 0.935),
@@ -155,8 +158,9 @@ def make_cost_model() -> CostModel:
         model="measured",
         price_usd_per_hour=0.0832,
         price_source="AWS on-demand list price, us-east-1",
-        price_date="2026-05-04",
+        price_date=PRICE_DATE,
         instance="c7i.large",
+        measured_on=Hardware(name="Intel Xeon Platinum 8488C", cores=2),
         train_price_usd_per_hour=0.0832,
         device="cpu (2 cores)",
         batch_size=8,

@@ -105,7 +105,7 @@ class FakeParts(Parts):
             model="measured",
             price_usd_per_hour=1.0,
             price_source="a test",
-            price_date="2026-01-01",
+            price_date="undated",
             instance="made up",
             train_price_usd_per_hour=1.0,
             utilization=config.utilization,

@@ -14,6 +14,7 @@ from autokd.records import (
     Arm,
     CostModel,
     FinalistRecord,
+    Hardware,
     Interval,
     Latency,
     LeftOut,
@@ -172,6 +173,7 @@ def made_reading(model: str, cost: float, p95: float | None, noisy: bool, spread
         noisy=noisy,
         batch_size=8,
         rounds=5,
+        alone_seconds=Interval(mean=1 / capacity, low=(1 - spread) / capacity, high=(1 + spread) / capacity),
     )
 
 
@@ -180,8 +182,9 @@ def made_cost_model(**changes: Any) -> CostModel:
         model="measured",
         price_usd_per_hour=1.2,
         price_source="made up",
-        price_date="2026-01-01",
+        price_date="undated",
         instance="one",
+        measured_on=Hardware(name="AMD EPYC 9R14", cores=2),
         train_price_usd_per_hour=1.2,
         device="cpu",
         image_size=32,

@@ -78,7 +78,20 @@ def test_choices_that_may_be_left_out_are_choices() -> None:
             "--min-ratio 30 is not below --max-ratio 20",
         ),
         (["--teacher", "resnet18", "--max-cost", "1", "--space", "huge"], "neither a file nor one of"),
-        (["--teacher", "resnet18", "--max-cost", "1", "--instance", "x1"], "not in the price table"),
+        (["--teacher", "resnet18", "--max-cost", "1", "--instance", "x1"], "--instance x1 is not in the price table"),
+        (
+            ["--teacher", "resnet18", "--max-cost", "1", "--teacher-instance", "x1"],
+            "--teacher-instance x1 is not in the",
+        ),
+        (["--teacher", "resnet18", "--max-cost", "1", "--prices", "none.toml"], "--prices none.toml cannot be read"),
+        (
+            ["--teacher", "resnet18", "--max-cost", "1", "--billing-increment-ms", "100"],
+            "--billing-increment-ms counts only where requests are billed by use; give --price-per-second too",
+        ),
+        (
+            ["--teacher", "resnet18", "--max-cost", "1", "--price-per-second", "0.1", "--utilization", "0.5"],
+            "--utilization counts only for replicas, and requests are billed by use (--price-per-second)",
+        ),
         (["--teacher", "resnet18", "--max-cost", "1", "--teacher-weights", "none.pt"], "is not a file"),
         (["--teacher", "resnet18", "--max-cost", "1", "--config", "none.toml"], "cannot be read"),
         (

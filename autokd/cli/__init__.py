@@ -19,6 +19,7 @@ COMMANDS = {
     "estimate": "Estimate the work and cost of a search; train nothing.",
     "students": "List students of a teacher with ratio, parameters and MACs.",
     "spaces": "List, show or validate search spaces.",
+    "prices": "List or show the prices of machines.",
     "decide": "Decide again from a run's evidence, under other conditions.",
     "confirm": "Add seeds to the finalists of a run and decide again.",
     "report": "Render the report of a run again.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import date
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +13,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from autokd.cost.price_remarks import OLDEST, age, remarks
 from autokd.formatting import duration, escaped, file_size, usd
 
 if TYPE_CHECKING:
     from autokd.cache.entries import Entry
     from autokd.config import SearchConfig
+    from autokd.cost.price_table import Price
     from autokd.pipeline.estimate import Estimate
     from autokd.records import CostPrediction
     from autokd.soft_labels.verify import SetCheck
@@ -55,7 +59,9 @@ def print_config(config: SearchConfig, sources: dict[str, str]) -> None:
 
 
 def print_estimate(estimate: Estimate) -> None:
-    """Candidates, then the plan."""
+    """Teacher and price, candidates, then the plan."""
+    from autokd.report.sections.cost_assumptions import serving_price
+
     console, task = answer_console(), estimate.task
     console.print(f"{task.data}: {task.training_images}, {len(task.classes)} classes, {task.transform.image_size} px")
     teacher = estimate.teacher_reading
@@ -63,6 +69,8 @@ def print_estimate(estimate: Estimate) -> None:
         f"Teacher {estimate.teacher}: {estimate.teacher_parameters / 1e6:.1f} M parameters, "
         f"${_dollars(teacher.cost_usd_per_1k.mean)} per 1,000 requests (budget ${estimate.max_cost:g})"
     )
+    for sentence in (serving_price(estimate.cost_model), *remarks(estimate.cost_model, date.today())):
+        console.print(Text(sentence))
     columns = ("candidate", "family", "params", "ratio", "MACs", "$ per 1,000", "predicted", "arms")
     table = Table(*columns, box=None, padding=(0, 2, 0, 0))
     for c in sorted(estimate.candidates, key=lambda c: c.reading.cost_usd_per_1k.mean):
@@ -166,6 +174,45 @@ def print_space(outline: Outline) -> None:
     table.add_row("loss", ", ".join(outline.losses), "")
     table.add_row("schedule", *(", ".join(schedules) for schedules in outline.schedules.values()))
     table.add_row("first proposals", *(str(count) for count in outline.first.values()))
+    _print_table(table)
+
+
+def print_prices(rows: Sequence[Price]) -> None:
+    """One line a machine, under its provider and region; then how old the prices are."""
+    console = answer_console()
+    for place, alike in groupby(rows, key=lambda row: (row.provider, row.region)):
+        console.print(Text(escaped(", ".join(filter(None, place))), style="bold"))
+        table = Table("instance", "hardware", box=None, padding=(0, 2, 0, 0))
+        table.add_column("vCPUs", justify="right")
+        table.add_column("$ an hour", justify="right")
+        for row in alike:
+            table.add_row(escaped(row.instance), escaped(row.hardware), str(row.vcpus), f"{row.usd_per_hour:.5f}")
+        _print_table(table)
+    days = [row.date for row in rows]
+    console.print(f"{len(rows)} list prices of {min(days)} to {max(days)}.")
+    console.print("Sources: autokd prices show INSTANCE")
+    if old := sum(age(day, date.today()) > OLDEST for day in days):
+        console.print(f"{old} of them are more than {OLDEST} days old.")
+
+
+def print_price(row: Price) -> None:
+    """A machine's price, what it is of, and where and when it was read."""
+    days = age(row.date, date.today())
+    each = row.usd_per_hour / row.units
+    lines = {
+        "instance": row.instance,
+        "provider": ", ".join(filter(None, (row.provider, row.region))),
+        "hardware": row.hardware,
+        "vCPUs": str(row.vcpus),
+        "price": f"${row.usd_per_hour:.10g} an hour, {usd(each)} {'an accelerator' if row.accelerator else 'a vCPU'}",
+        "source": row.source,
+        "seen": row.seen,
+        "date": f"{row.date}, {days} days old" + (f": more than {OLDEST}" if days > OLDEST else ""),
+    }
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for name, text in lines.items():
+        if text:
+            table.add_row(Text(name, style="bold"), Text(escaped(text)))
     _print_table(table)
 
 

@@ -31,7 +31,8 @@ def command(
     from autokd.cli.verdict import print_result
 
     config = settings(ctx, output if resume and output else None)
-    refuse_idle([name for name, source in sources(ctx).items() if source == "command line"], config.requests_per_month)
+    given = [name for name, source in sources(ctx).items() if source == "command line"]
+    refuse_idle(given, config.requests_per_month, config.price_per_second is not None)
     if print_config:
         print_settings(config, sources(ctx))
         return

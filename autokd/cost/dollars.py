@@ -10,15 +10,20 @@ With a volume the bill is that of whole replicas, enough of them for the busiest
     monthly_usd     = replicas * price_usd_per_hour * 730
     cost_usd_per_1k = monthly_usd / requests_per_month * 1000
 
-A replica that occupies several accelerators costs their sum. Priced by parameters instead, a model costs
-`usd_per_1k_per_billion` (0.10) dollars per 1,000 requests for every billion parameters.
+A replica that occupies several accelerators costs their sum. Billed by use there are no replicas:
+
+    billed seconds  = the seconds of a request that is served alone, at least the minimum, rounded up to the increment
+    cost_usd_per_1k = 1000 * (billed seconds * price per second + price per request)
+
+Priced by parameters instead, a model costs `usd_per_1k_per_billion` (0.10) dollars per 1,000 requests for every billion
+parameters. The teacher is priced under `CostModel.for_teacher`.
 """
 
 from __future__ import annotations
 
 import math
 
-from autokd.records import CostModel, Interval
+from autokd.records import CostModel, Interval, PayPerUse
 
 HOURS_PER_MONTH = 730
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
@@ -43,6 +48,37 @@ def cost_interval(capacity: Interval, model: CostModel) -> Interval:
         high=cost_usd_per_1k(capacity.low, model),
         level=capacity.level,
     )
+
+
+def pay_per_use_usd_per_1k(seconds: float, rate: PayPerUse) -> float:
+    """Dollars per 1,000 requests of which each takes so many seconds alone, billed by use."""
+    steps = math.ceil(seconds * 1000 / rate.increment_ms * (1 - _ROUNDING))
+    billed = max(steps * rate.increment_ms, rate.minimum_ms) / 1000
+    return 1000 * (billed * rate.usd_per_second + rate.usd_per_request)
+
+
+def seconds_for(cost: float, rate: PayPerUse) -> float:
+    """The longest time of a request, seconds, that is billed at `cost` dollars per 1,000 or less; 0 if none is."""
+    billed = max(0.0, (cost / 1000 - rate.usd_per_request) / rate.usd_per_second) * 1000
+    if billed < rate.minimum_ms * (1 - _ROUNDING):
+        return 0.0
+    return math.floor(billed / rate.increment_ms * (1 + _ROUNDING)) * rate.increment_ms / 1000
+
+
+def serving_cost(capacity: Interval, alone_seconds: Interval | None, model: CostModel) -> Interval:
+    """Dollars per 1,000 requests in the form of a cost model.
+
+    capacity: requests per second of one replica, 0 where not even a request alone meets the latency limit;
+    alone_seconds: of a request that is served alone. Raises ValueError where requests are billed by use and it is not
+    known how long one takes alone.
+    """
+    rate = model.pay_per_use
+    if rate is None or capacity.mean <= 0:
+        return cost_interval(capacity, model)
+    if alone_seconds is None:
+        raise ValueError("billing by use needs the seconds of a request that is served alone")
+    mean, low, high = (pay_per_use_usd_per_1k(getattr(alone_seconds, end), rate) for end in ("mean", "low", "high"))
+    return Interval(mean=mean, low=low, high=high, level=alone_seconds.level)
 
 
 def capacity_for(cost: float, model: CostModel) -> float:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from autokd.cost.dollars import cost_interval
+from autokd.cost.dollars import serving_cost
 from autokd.cost.queueing import capacity_within
 from autokd.cost.runtimes import Bench, Builder, Timed
 from autokd.cost.timing_stats import latency, median_interval, percentile, relative_half_width
@@ -102,7 +102,10 @@ class Measurement:
         timed = [(reference, relative, len(reference.seconds))]
         timed += [(one.student, one.ratio, len(one.ratios)) for one in self._compared]
         limit = self._max_latency_ms
-        answers = [_reading(who, pooled, ratio, rounds, self._model, limit) for who, ratio, rounds in timed]
+        answers = [
+            _reading(who, pooled, ratio, rounds, self._model.for_teacher if who is reference else self._model, limit)
+            for who, ratio, rounds in timed
+        ]
         return {answer.model: answer for answer in answers}
 
 
@@ -175,16 +178,19 @@ def _reading(
         sizes = {size: s * scale for size, s in timed.by_batch.items() if size <= batch}
         return capacity_within(sizes, max_latency_ms)
 
+    alone = teacher_seconds * timed.by_batch[1] / timed.by_batch[timed.batch]
+    alone_seconds = Interval(mean=alone * ratio.mean, low=alone * ratio.low, high=alone * ratio.high, level=ratio.level)
     served = Interval(mean=capacity(ratio.mean), low=capacity(ratio.high), high=capacity(ratio.low), level=ratio.level)
     return Reading(
         model=timed.name,
         capacity_rps=served.mean,
         capacity_interval=served,
         latency_ms=waits,
-        cost_usd_per_1k=cost_interval(served, model),
+        cost_usd_per_1k=serving_cost(served, alone_seconds, model),
         noisy=relative_half_width(ratio) > WIDTH,
         batch_size=batch,
         rounds=rounds,
+        alone_seconds=alone_seconds,
     )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from autokd.config import SearchConfig
-from autokd.cost.price_table import Price, default_price, given_price, price_of, table_price
+from autokd.cost.price_choice import chosen_price, price_on
+from autokd.cost.price_table import Price, given_price, price_of, prices
 from autokd.errors import ConfigError
-from autokd.machine import usable_cores
+from autokd.machine import processor_name, usable_cores
 from autokd.naming import set_to
 from autokd.precision import precision_of
-from autokd.records import CostModel
+from autokd.records import CostModel, Hardware, HourlyPrice, PayPerUse
 
 BATCH_SIZE = {"cuda": 32}
 CPU_BATCH_SIZE = 8
@@ -22,12 +23,19 @@ def cost_model_for(config: SearchConfig, image_size: int) -> CostModel:
     Raises ConfigError for a device that is not there, an unknown instance, or hardware without a price.
     """
     device = config.serve_device or config.device or _default_device()
-    accelerator = _accelerator(device, "serve_device" if config.serve_device else "device")
-    kind = device.partition(":")[0]
+    hardware = _hardware(device, "serve_device" if config.serve_device else "device")
+    kind, rows = device.partition(":")[0], prices(config.prices)
+    price, train = _price(config, rows, hardware, device), config.train_price_per_hour
+    pay_per_use = pay_per_use_of(config)
+    usual_batch = BATCH_SIZE.get(kind, CPU_BATCH_SIZE) if pay_per_use is None else 1
     return CostModel(
+        **dict(price),
         model=config.cost_model,
         usd_per_1k_per_billion=config.price_per_billion,
-        **_price_fields(config, device, accelerator),
+        measured_on=hardware,
+        teacher_price=_teacher_price(config, rows, hardware),
+        pay_per_use=pay_per_use,
+        train_price_usd_per_hour=price.price_usd_per_hour if train is None else train,
         utilization=config.utilization,
         accelerators_per_replica=config.accelerators_per_replica,
         requests_per_month=config.requests_per_month,
@@ -37,25 +45,40 @@ def cost_model_for(config: SearchConfig, image_size: int) -> CostModel:
         device=device,
         runtime=config.serve_runtime,
         precision=config.serve_precision or (precision_of(device) if kind == "cuda" else "fp32"),
-        batch_size=config.serve_batch_size or BATCH_SIZE.get(kind, CPU_BATCH_SIZE),
+        batch_size=config.serve_batch_size or usual_batch,
         image_size=image_size,
     )
 
 
-def _price_fields(config: SearchConfig, device: str, accelerator: str | None) -> dict[str, Any]:
-    """The price with its source and date; a price from the user takes precedence over the table."""
+def pay_per_use_of(config: SearchConfig) -> PayPerUse | None:
+    """How requests are billed by the second; None where replicas are billed by the hour."""
+    if config.price_per_second is None:
+        return None
+    return PayPerUse(
+        usd_per_second=config.price_per_second,
+        usd_per_request=config.price_per_request,
+        increment_ms=config.billing_increment_ms,
+        minimum_ms=config.billing_minimum_ms,
+    )
+
+
+def _price(config: SearchConfig, rows: Sequence[Price], hardware: Hardware, device: str) -> HourlyPrice:
+    """Of an hour of serving; a price from the user takes precedence over the table."""
     if config.price_per_hour is not None:
-        fields = {**given_price(config.price_per_hour), "instance": accelerator or f"{device}, {usable_cores()} cores"}
-    else:
-        fields = table_price(_row(config, device, accelerator))
-    train = config.train_price_per_hour
-    return {**fields, "train_price_usd_per_hour": fields["price_usd_per_hour"] if train is None else train}
-
-
-def _row(config: SearchConfig, device: str, accelerator: str | None) -> Price:
+        return given_price(config.price_per_hour, hardware.label)
     if config.instance is not None:
-        return price_of(config.instance)
-    return default_price(device, accelerator, usable_cores())
+        return price_on(price_of(config.instance, rows), hardware, rows)
+    if config.price_per_second is not None and config.train_price_per_hour is not None:
+        return given_price(config.train_price_per_hour, hardware.label)  # only training is paid by the hour
+    return chosen_price(rows, hardware, device)
+
+
+def _teacher_price(config: SearchConfig, rows: Sequence[Price], hardware: Hardware) -> HourlyPrice | None:
+    if config.teacher_price_per_hour is not None:
+        return given_price(config.teacher_price_per_hour, "the teacher's machine")
+    if config.teacher_instance is not None:
+        return price_on(price_of(config.teacher_instance, rows, "teacher_instance"), hardware, rows)
+    return None
 
 
 def _default_device() -> str:
@@ -64,12 +87,12 @@ def _default_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _accelerator(device: str, setting: str) -> str | None:
-    """The name of a CUDA device; None for every other kind of device. `setting`: which one named the device."""
+def _hardware(device: str, setting: str) -> Hardware:
+    """What is measured on: a CUDA device, else the processor. `setting`: which one named the device."""
     if device.partition(":")[0] != "cuda":
-        return None
+        return Hardware(name=processor_name(), cores=usable_cores())
     import torch
 
     if not torch.cuda.is_available():
         raise ConfigError(f"{set_to(setting, device)}: this machine has no CUDA device; choose cpu")
-    return str(torch.cuda.get_device_name(device))
+    return Hardware(name=str(torch.cuda.get_device_name(device)), cores=None)

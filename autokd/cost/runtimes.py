@@ -18,6 +18,7 @@ from autokd.progress import Listener
 from autokd.records import CostModel
 
 WARM_UP = {"cpu": 2, "cuda": 5}
+PASSES = 5  # of a smaller batch
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 Builder = Callable[[], nn.Module]
 
@@ -56,7 +57,7 @@ class Bench:
         self._precision = model.precision
         self._batch = model.batch_size
         self._inputs = self._made(model.image_size)
-        self._sizes = batch_sizes(model.batch_size) if with_sizes else []
+        self._sizes = batch_sizes(model.batch_size) if with_sizes else sorted({1, model.batch_size})
         if self._runtime == "compile":
             raise_recompile_limits()  # every model compiles the same forward functions again, for each batch size
 
@@ -90,7 +91,7 @@ class Bench:
                 timed.run(self._batch)
             for size in self._sizes:
                 timed.run(size)
-                timed.by_batch[size] = percentile([timed.run(size) for _ in range(3)], 50)
+                timed.by_batch[size] = percentile([timed.run(size) for _ in range(PASSES)], 50)
         except (RuntimeError, TypeError, ValueError, AssertionError, MemoryError) as error:
             if is_memory(error):
                 raise _DoesNotFit(

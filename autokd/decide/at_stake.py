@@ -12,11 +12,12 @@ from math import isfinite
 
 from autokd import formatting as fmt
 from autokd.decide.comparisons import Offer, Student
+from autokd.decide.dials import at_volume
 from autokd.decide.economics import DIFFERENT, cheaper
 from autokd.decide.explain import wording as say
 from autokd.decide.policy import Judgement, could_be_ahead, could_gain, half_priced, judge
 from autokd.decide.policy_limits import QUALITY, affordable, could_be_good_enough
-from autokd.decide.sensitivity import Change, at_volume, volume_changes
+from autokd.decide.sensitivity import Change, volume_changes
 from autokd.decide.statistics.intervals import Estimate
 from autokd.naming import named
 from autokd.records import AtStake, Policy, Verdict

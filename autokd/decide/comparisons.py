@@ -149,7 +149,10 @@ class Comparison:
 
     def priced(self, model: CostModel) -> Comparison:
         """The same comparison under another cost model."""
-        return self.at_costs(lambda offer: repriced(offer.reading, self.evidence.cost_model, model))
+        old = self.evidence.cost_model
+        return self.at_costs(
+            lambda offer: repriced(offer.reading, old, model.for_teacher if offer.number is None else model)
+        )
 
 
 def compare(evidence: Evidence) -> Comparison:

@@ -73,7 +73,7 @@ def _condition(judged: Judgement) -> str | None:
     if judged.pick is None or not judged.teacher_eligible or judged.policy.requests_per_month is not None:
         return None
     requests, model = judged.break_even(judged.pick), judged.comparison.evidence.cost_model
-    at = f" at a utilization of {fmt.clean(model.utilization * 100)} %" if model.model == "measured" else ""
+    at = f" at a utilization of {fmt.clean(model.utilization * 100)} %" if model.has_load else ""
     return f"above {fmt.requests(requests)} requests{at}" if requests else None
 
 

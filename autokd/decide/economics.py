@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import inf, isfinite
 
-from autokd.cost.dollars import cost_interval
+from autokd.cost.dollars import serving_cost
 from autokd.records import CostModel, Economics, Interval, Policy, Reading, SearchSummary
 
 DIFFERENT = 0.10  # of the larger: costs closer than this are the same cost
@@ -100,11 +100,11 @@ def monthly_usd(cost: float, requests_per_month: float | None) -> float | None:
 
 
 def repriced(reading: Reading, old: CostModel, new: CostModel) -> Interval:
-    """A reading's cost under another price, utilization or volume.
+    """A reading's cost under another price, utilization, volume or way of billing; the teacher's under `for_teacher`.
 
     With a capacity the formula is asked again, at its mean and both ends; without one (priced by parameters) the cost
     follows the price per parameter alone.
     """
     if reading.capacity_interval is None:
         return _scaled(reading.cost_usd_per_1k, new.usd_per_1k_per_billion / old.usd_per_1k_per_billion)
-    return cost_interval(reading.capacity_interval, new)
+    return serving_cost(reading.capacity_interval, reading.alone_seconds, new)

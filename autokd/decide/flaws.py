@@ -9,7 +9,8 @@ from autokd.decide.comparisons import Student
 from autokd.decide.economics import within
 from autokd.decide.policy import Judgement
 from autokd.decide.policy_limits import affordable
-from autokd.naming import set_to
+from autokd.decide.sensitivity import flips_within
+from autokd.naming import named, set_to
 
 LEAST_LOOKED_AT = 0.5  # share of the candidates that have to be looked at
 MOST_COPIES = 0.001  # of the test images; the accuracies that are compared are no closer than that
@@ -17,7 +18,7 @@ MOST_COPIES = 0.001  # of the test images; the accuracies that are compared are 
 
 def flaws(judged: Judgement) -> tuple[str, ...]:
     """A sentence each, with what is needed."""
-    sources = (_trouble, _test_seen, _copies, _untried, _not_looked_at, _few_seeds, _unfinished)
+    sources = (_trouble, _test_seen, _copies, _untried, _not_looked_at, _few_seeds, _unfinished, _borrowed)
     return tuple(sentence for source in sources for sentence in source(judged))
 
 
@@ -92,6 +93,30 @@ def _unfinished(judged: Judgement) -> Iterator[str]:
     if how:
         twice = set_to("epochs", 2 * best.record.recipe.epochs)
         yield f"The most accurate student, {best.name}, {how}, so it may yet be enough. Needed: a search with {twice}."
+
+
+def _borrowed(judged: Judgement) -> Iterator[str]:
+    """A price of another machine than was measured, where the right one may flip the verdict.
+
+    The right one is taken to lie in the range of the table's prices for machines of that kind and size: which of them
+    was measured is not known, but it is one of them.
+    """
+    model = judged.comparison.evidence.cost_model
+    if not model.has_load:
+        return
+    for name, price, setting in (
+        ("price", model, "price_per_hour"),
+        ("teacher_price", model.teacher_price, "teacher_price_per_hour"),
+    ):
+        if price is None or price.price_origin != "borrowed" or price.price_range is None:
+            continue
+        if flips := flips_within(judged, name, price.price_range):
+            nearest = min(flips, key=lambda change: change.effort)
+            yield (
+                f"The price is that of another machine than was measured, and machines of that kind and size cost "
+                f"{fmt.usd(price.price_range.low)} to {fmt.usd(price.price_range.high)} an hour: "
+                f"{nearest.clause}. Needed: {named(setting)}."
+            )
 
 
 def _still_improving(judged: Judgement, student: Student) -> str | None:

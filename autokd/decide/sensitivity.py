@@ -9,22 +9,19 @@ that giving them does what the sentence says.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from math import log
 
 from autokd import formatting as fmt
-from autokd.cost.dollars import unrounded_replicas
 from autokd.decide.comparisons import Comparison
+from autokd.decide.dials import VOLUMES, Dial, dials, price_dials, volume_dial
 from autokd.decide.policy import Judgement, judge
-from autokd.decide.policy_limits import COST, LIMITS, Limit
-from autokd.records import CostModel, Policy, Verdict
+from autokd.records import Policy, PriceRange, Verdict
 
 STEPS = 64  # of a dial's walk in one direction
 NEAREST = 3  # changes that a short answer names
 REGIONS = 2  # in one direction; what lies beyond needs no sentence
-VOLUMES = (1.0, 1e11)  # requests a month
-REPLICAS = range(1, 65)  # of one model, at whose coming a walk looks; beyond, one more changes a cost by less than 2 %
 CLOSE, SLIVER = 1e-9, 1e-3  # relative
 
 
@@ -35,22 +32,6 @@ class Region:
     near: float
     far: float | None
     verdict: Verdict
-
-
-@dataclass(frozen=True)
-class Dial:
-    """One number of the conditions, with what the verdict would be at any value of it."""
-
-    name: str
-    current: float
-    low: float
-    high: float
-    verdict: Callable[[float], Verdict]
-    phrase: Callable[[str], str]  # a value, or a range of values, in words
-    value: Callable[[float], str]
-    breaks: tuple[float, ...] = ()  # values at which a fleet gains or loses a replica
-    less: str = "less"
-    aside: str = ""  # what to know about values above the current one
 
 
 @dataclass(frozen=True)
@@ -76,7 +57,7 @@ class Change:
 def changes(judged: Judgement) -> tuple[Change, ...]:
     """Every flip of the verdict within a sensible range of each dial, dial by dial; nearest first within one."""
     comparison, policy = judged.comparison, judged.policy
-    found = [change for dial in _dials(comparison, policy) for change in _turned(dial)]
+    found = [change for dial in dials(comparison, policy) for change in _turned(dial)]
     return (*found, *volume_changes(comparison, policy))
 
 
@@ -88,127 +69,30 @@ def nearest_changes(judged: Judgement, found: Sequence[Change]) -> tuple[Change,
     return tuple(change for change in by_effort if nearest[change.dial] is change)[:NEAREST]
 
 
-def at_volume(comparison: Comparison, policy: Policy, volume: float, admitted: Collection[int] = ()) -> Judgement:
-    """The verdict at so many requests a month, billed as a fleet is where costs can be; `admitted` as for `judge`."""
-    model = comparison.evidence.cost_model
-    known = policy.model_copy(update={"requests_per_month": volume})
-    billed = (
-        comparison.priced(model.model_copy(update={"requests_per_month": volume}))
-        if _fleet(comparison, policy)
-        else comparison
-    )
-    return judge(billed, known, admitted)
-
-
-def _fleet(comparison: Comparison, policy: Policy) -> bool:
-    """Whether a volume is billed by whole replicas."""
-    model = comparison.evidence.cost_model
-    return model.model == "measured" and (policy.requests_per_month is None or model.requests_per_month is not None)
-
-
-# ---- the dials -------------------------------------------------------------------------------------------------
-
-
-def _dials(comparison: Comparison, policy: Policy) -> Iterator[Dial]:
-    for limit in LIMITS:
-        if current := limit.asked(policy):
-            yield _limit(comparison, policy, limit, current)
-    yield _price(comparison, policy)
-    if comparison.evidence.cost_model.model == "measured":
-        yield _utilization(comparison, policy)
-
-
-def _asked(comparison: Comparison, policy: Policy, field: str) -> Callable[[float], Verdict]:
-    return lambda value: judge(comparison, policy.model_copy(update={field: value})).verdict
-
-
-def _priced(comparison: Comparison, policy: Policy, field: str) -> Callable[[float], Verdict]:
-    model = comparison.evidence.cost_model
-    return lambda value: judge(comparison.priced(model.model_copy(update={field: value})), policy).verdict
-
-
-def _limit(comparison: Comparison, policy: Policy, limit: Limit, current: float) -> Dial:
-    low, high = limit.reach(current)
-    tried = comparison.evidence.budget if limit is COST else None
-    return Dial(
-        name=limit.name if limit is COST else limit.field,
-        current=current,
-        low=low,
-        high=high,
-        verdict=_asked(comparison, policy, limit.field),
-        phrase=lambda value: f"With {limit.noun.format(value)}",
-        value=limit.value,
-        aside="" if tried is None else f" (the search tried no student above {fmt.usd(tried)})",
-    )
-
-
-def _price(comparison: Comparison, policy: Policy) -> Dial:
-    model = comparison.evidence.cost_model
-    measured = model.model == "measured"
-    field = "price_usd_per_hour" if measured else "usd_per_1k_per_billion"
-    unit = "an hour of serving" if measured else "per 1,000 requests and billion parameters"
-    current = float(getattr(model, field))
-    return Dial(
-        name="price",
-        current=current,
-        low=current / 100,
-        high=current * 100,
-        verdict=_priced(comparison, policy, field),
-        phrase=lambda value: f"At a price of {value} {unit} instead of {fmt.usd(current)}",
-        value=fmt.usd_exact,
-    )
-
-
-def _utilization(comparison: Comparison, policy: Policy) -> Dial:
-    model = comparison.evidence.cost_model
-    field = "utilization" if model.requests_per_month is None else "target_utilization"
-    current, name = float(getattr(model, field)), field.replace("_", " ")
-    return Dial(
-        name="utilization",
-        current=current,
-        low=min(0.01, current),
-        high=1.0,
-        verdict=_priced(comparison, policy, field),
-        breaks=tuple(current * size / k for size in _sizes(comparison, model) for k in REPLICAS),
-        phrase=lambda value: f"At a {name} of {value} instead of {fmt.clean(current * 100)} %",
-        value=lambda value: f"{fmt.clean(value * 100)} %",
-    )
-
-
-def _volume(comparison: Comparison, policy: Policy, current: float, admitted: Collection[int]) -> Dial:
-    billed = " (whole replicas)" if _fleet(comparison, policy) else ""
-    for_one = comparison.evidence.cost_model.model_copy(update={"requests_per_month": 1.0})
-    return Dial(
-        name="volume",
-        current=current,
-        low=min(VOLUMES[0], current),
-        high=max(VOLUMES[1], current),
-        verdict=lambda volume: at_volume(comparison, policy, volume, admitted).verdict,
-        breaks=tuple(k / size for size in _sizes(comparison, for_one) for k in REPLICAS) if billed else (),
-        phrase=lambda value: f"With {value} requests a month{billed}",
-        value=fmt.short_count,
-        less="fewer",
-    )
-
-
-def _sizes(comparison: Comparison, model: CostModel) -> list[float]:
-    """Replicas, not rounded, that each model needs; none where there is no volume."""
-    capacities = {offer.reading.capacity_rps for offer in (comparison.teacher, *comparison.students)}
-    return [unrounded_replicas(rps, model) for rps in capacities if rps] if model.requests_per_month else []
-
-
 def volume_changes(comparison: Comparison, policy: Policy, admitted: Collection[int] = ()) -> Iterator[Change]:
     """Along the volume; where none was given, seen from a very large one downwards. `admitted` as for `judge`."""
     if policy.requests_per_month is not None:
-        yield from _turned(_volume(comparison, policy, policy.requests_per_month, admitted))
+        yield from _turned(volume_dial(comparison, policy, policy.requests_per_month, admitted))
         return
-    today, dial = judge(comparison, policy, admitted).verdict, _volume(comparison, policy, VOLUMES[1], admitted)
+    today, dial = judge(comparison, policy, admitted).verdict, volume_dial(comparison, policy, VOLUMES[1], admitted)
     edges = list(_edges(dial, dial.low))
     if (top := dial.verdict(dial.current)) != today:
         edge = rounded(dial, _boundary(dial, edges[0][0], top), top, up=True) if edges else dial.low
         yield _change(dial, Region(edge, None, top), up=True)
     below = [region for region in _regions(dial, edges, up=False) if region.verdict != today]
     yield from (_change(dial, region, up=False) for region in below[:REGIONS])
+
+
+def flips_within(judged: Judgement, name: str, span: PriceRange) -> tuple[Change, ...]:
+    """Flips of the verdict within a range of one price: `price`, or `teacher_price`; nearest first in each direction.
+
+    The range is taken to hold today's price.
+    """
+    for dial in price_dials(judged.comparison, judged.policy):
+        if dial.name == name:
+            low, high = min(span.low, dial.current), max(span.high, dial.current)
+            return tuple(_turned(replace(dial, low=low, high=high)))
+    return ()
 
 
 # ---- the walk along a dial -------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ REQUESTS = tuple(float(f"{start}e{power}") for power in range(4, 10) for start i
 
 
 def verdict_map(judged: Judgement) -> VerdictMap | None:
-    """Every verdict of the grid; None where models are priced by their parameters, whatever their load."""
+    """Every verdict of the grid; None where costs do not depend on load: priced by parameters, or billed by use."""
     model = judged.comparison.evidence.cost_model
-    if model.model != "measured":
+    if not model.has_load:
         return None
 
     def verdict(utilization: float, requests: float) -> Verdict:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from math import inf
 
-from autokd.cost.dollars import capacity_for, cost_usd_per_1k
+from autokd.cost.dollars import capacity_for, cost_usd_per_1k, pay_per_use_usd_per_1k, seconds_for
 from autokd.cost.repricing import SERVING
 from autokd.decide.economics import repriced
 from autokd.decide.evidence import Evidence
@@ -29,7 +30,8 @@ def under(evidence: Evidence, model: CostModel) -> Evidence:
     def priced(reading: Reading) -> Reading:
         if serves_alike:
             return reading
-        return reading.model_copy(update={"cost_usd_per_1k": repriced(reading, old, model)})
+        new = model.for_teacher if reading.model == evidence.teacher.name else model
+        return reading.model_copy(update={"cost_usd_per_1k": repriced(reading, old, new)})
 
     nearest = left_out_under(evidence.nearest, evidence, model)
     search = evidence.search
@@ -43,7 +45,7 @@ def under(evidence: Evidence, model: CostModel) -> Evidence:
         readings={name: priced(reading) for name, reading in evidence.readings.items()},
         nearest=tuple(left for left in nearest if left.cost_usd_per_1k is not None),
         search=search.model_copy(update={"usd": search.usd * factor}),
-        budget=None if evidence.budget is None else _translated(evidence.budget, old, model),
+        budget=None if evidence.budget is None else _translated(evidence.budget, evidence, model),
     )
 
 
@@ -53,7 +55,7 @@ def trials_under(trials: Iterable[TrialRecord], evidence: Evidence, model: CostM
 
     def cost(trial: TrialRecord) -> float:
         reading = evidence.readings.get(trial.student)
-        return repriced(reading, old, model).mean if reading else _translated(trial.cost_usd_per_1k, old, model)
+        return repriced(reading, old, model).mean if reading else _translated(trial.cost_usd_per_1k, evidence, model)
 
     return tuple(trial.model_copy(update={"cost_usd_per_1k": cost(trial)}) for trial in trials)
 
@@ -62,7 +64,7 @@ def left_out_under(left_out: Iterable[LeftOut], evidence: Evidence, model: CostM
     """The students that were not trained, at what they cost under another cost model, as far as that is known."""
     old = evidence.cost_model
     readings = {name: repriced(reading, old, model) for name, reading in evidence.readings.items()}
-    return tuple(_left_out(left, readings.get(left.student), old, model) for left in left_out)
+    return tuple(_left_out(left, readings.get(left.student), evidence, model) for left in left_out)
 
 
 def with_latency(evidence: Evidence, measured: float | None, asked: float | None) -> Evidence:
@@ -84,18 +86,32 @@ def with_latency(evidence: Evidence, measured: float | None, asked: float | None
     return replace(evidence, search=search)
 
 
-def _left_out(left: LeftOut, measured: Interval | None, old: CostModel, new: CostModel) -> LeftOut:
+def _left_out(left: LeftOut, measured: Interval | None, evidence: Evidence, new: CostModel) -> LeftOut:
     """A student that was not trained; its cost is dropped where it was predicted and a fleet rounds it."""
     cost: float | None = None
     if measured is not None:
         cost = measured.mean
-    elif left.cost_usd_per_1k is not None and old.requests_per_month is None:
-        cost = _translated(left.cost_usd_per_1k, old, new)
+    elif left.cost_usd_per_1k is not None and evidence.cost_model.requests_per_month is None:
+        cost = _translated(left.cost_usd_per_1k, evidence, new)
     return left.model_copy(update={"cost_usd_per_1k": cost})
 
 
-def _translated(cost: float, old: CostModel, new: CostModel) -> float:
-    """What the slowest model within `cost` under the old cost model costs under the new one."""
+def _translated(cost: float, evidence: Evidence, new: CostModel) -> float:
+    """What the slowest model within `cost` under the evidence's cost model costs under the new one.
+
+    Between replicas and billing by use, that model takes as much longer or shorter alone than the teacher as it serves
+    fewer or more requests in full batches.
+    """
+    old, teacher = evidence.cost_model, evidence.teacher_reading
     if old.model == "params":
         return cost * new.usd_per_1k_per_billion / old.usd_per_1k_per_billion
-    return cost_usd_per_1k(capacity_for(cost, old), new)
+    rps, alone = teacher.capacity_rps or 0.0, teacher.alone_seconds.mean if teacher.alone_seconds else 0.0
+    if old.pay_per_use is None:
+        capacity = capacity_for(cost, old)
+        if new.pay_per_use is None:
+            return cost_usd_per_1k(capacity, new)
+        return pay_per_use_usd_per_1k(alone * rps / capacity, new.pay_per_use) if capacity > 0 else inf
+    seconds = seconds_for(cost, old.pay_per_use)
+    if new.pay_per_use is None:
+        return cost_usd_per_1k(alone * rps / seconds if seconds > 0 else inf, new)
+    return pay_per_use_usd_per_1k(seconds, new.pay_per_use)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
+from autokd.cost.price_remarks import remarks
 from autokd.data.copies import copy_remarks
 from autokd.data.hidden_labels import label_remarks
 from autokd.decide import decide, read_evidence
@@ -39,6 +40,7 @@ from autokd.records import (
     TrialRecord,
 )
 from autokd.report import assemble, write_reports
+from autokd.report.sections.cost_assumptions import serving_price
 from autokd.runs.arrays import EVIDENCE, write_evidence
 from autokd.runs.folder import Run
 from autokd.runs.manifest import Stage
@@ -148,7 +150,9 @@ def candidates_of(
         CANDIDATES.write(run.path, listed)
         run.keep_checksums(COSTS.path(run.path), CANDIDATES.path(run.path))
     teacher_cost = usd(costs.readings[prepared.teacher.name].cost_usd_per_1k.mean)
-    listener.note(f"{_price_note(costs.cost_model)} The teacher costs {teacher_cost} per 1,000 requests.")
+    listener.note(f"{serving_price(costs.cost_model)} The teacher costs {teacher_cost} per 1,000 requests.")
+    for remark in remarks(costs.cost_model, date.today()):
+        listener.note(remark)
     count = {arm: sum(1 for c in listed.candidates if arm in c.arms) for arm in ARMS}
     listener.note(f"{count['distill']} students may be distilled, {count['direct']} trained directly.")
     return costs.cost_model, listed.candidates
@@ -170,15 +174,6 @@ def _found(config: SearchConfig, parts: Parts, prepared: Prepared, listener: Lis
         prediction=found.prediction,
     )
     return Costs(cost_model=model, readings=found.readings, decoding=parts.decoding(prepared)), listed
-
-
-def _price_note(model: CostModel) -> str:
-    if model.model == "params":
-        return f"Priced by parameters: ${model.usd_per_1k_per_billion:g} per 1,000 requests and billion parameters."
-    return (
-        f"Priced as {model.instance}: ${model.price_usd_per_hour:g} an hour "
-        f"({model.price_source}, {model.price_date}), {model.utilization:.0%} utilized."
-    )
 
 
 def soft_labels(state: State) -> tuple[SoftLabelSet, WorkshopFactory]:

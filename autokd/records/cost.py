@@ -22,6 +22,7 @@ class Reading(Record):
     noisy: bool
     batch_size: int | None
     rounds: int
+    alone_seconds: Interval | None = None  # of a request that is served alone; None when priced by parameters
 
 
 class Decoding(Record):
@@ -64,17 +65,58 @@ class CostPrediction(Record):
     checked_largest_error: float | None
 
 
-class CostModel(Record):
+PriceOrigin = Literal[
+    "table", "borrowed", "given"
+]  # borrowed: of another machine than was measured; given: by the user
+
+
+class Hardware(Record):
+    """What speeds were measured on."""
+
+    name: str  # as the processor or the accelerator reports itself
+    cores: int | None  # that the process may use; None for an accelerator
+
+    @property
+    def label(self) -> str:
+        """In words: `AMD EPYC, 2 cores`, `NVIDIA L4`."""
+        return self.name if self.cores is None else f"{self.name}, {self.cores} core{'s' if self.cores > 1 else ''}"
+
+
+class PriceRange(Record):
+    """US dollars an hour that machines of one kind and size cost in the price table."""
+
+    low: float
+    high: float
+
+
+class HourlyPrice(Record):
+    """What an hour of one replica's accelerator, or of its machine without one, costs."""
+
+    price_usd_per_hour: float
+    price_origin: PriceOrigin = "table"
+    price_source: str
+    price_date: str  # ISO 8601; `undated` where the user gave the price
+    instance: str  # that is priced; the hardware at hand where the user gave a price
+    price_range: PriceRange | None = None  # of a borrowed price: what the right one may be
+
+
+class PayPerUse(Record):
+    """Billing by the time that a request takes, without replicas: serverless functions and containers."""
+
+    usd_per_second: float
+    usd_per_request: float = 0.0
+    increment_ms: float = 1.0  # billed time is rounded up to a multiple of it
+    minimum_ms: float = 0.0  # that is billed at least
+
+
+class CostModel(HourlyPrice):
     """How seconds become dollars."""
 
     model: Literal["measured", "params"]
     usd_per_1k_per_billion: float = 0.10
-    price_usd_per_hour: float
-    price_origin: Literal["table", "given"] = "table"  # given: by the user
-    price_source: str
-    price_date: str
-    instance: str  # that is priced; the hardware at hand where the user gave a price
-    measured_on: str | None = None  # the instance whose speeds are priced, where it is another
+    measured_on: Hardware | None = None
+    teacher_price: HourlyPrice | None = None  # where the teacher is served on another machine than a student would be
+    pay_per_use: PayPerUse | None = None  # instead of replicas
     train_price_usd_per_hour: float
     utilization: float = 0.3
     accelerators_per_replica: int = 1
@@ -87,3 +129,15 @@ class CostModel(Record):
     precision: Precision = "fp32"
     batch_size: int = 1
     image_size: int
+
+    @property
+    def for_teacher(self) -> CostModel:
+        """The same at the price of the teacher's machine."""
+        if self.teacher_price is None:
+            return self
+        return self.model_copy(update={**dict(self.teacher_price), "teacher_price": None})
+
+    @property
+    def has_load(self) -> bool:
+        """Whether costs depend on how busy replicas are."""
+        return self.model == "measured" and self.pay_per_use is None

@@ -10,7 +10,7 @@ from autokd.formatting import VERDICTS
 from autokd.records import FinalistRecord, Option, Report, Screening, TrialRecord
 from autokd.report import format as fmt
 from autokd.report.sections.comparison import Comparison, CostRatio, Finding, against_teacher, comparison, findings
-from autokd.report.sections.cost_assumptions import assumptions, decoding, other_machine
+from autokd.report.sections.cost_assumptions import assumptions, decoding, price_remarks
 from autokd.report.sections.edge_probes import Beyond, beyond, spent_beyond
 from autokd.report.sections.finalists_and_trials import finalists_table, left_out_table, recipes_table, trials_table
 from autokd.report.sections.method import Group, groups, importance, spending
@@ -45,8 +45,8 @@ class Page:
     summary: str
     condition: str | None
     asked: str
-    other_machine: str | None
     decoding: str | None
+    price_remarks: tuple[str, ...]
     assumptions: str
     tiles: tuple[Tile, ...]
     sure: str
@@ -101,8 +101,8 @@ def build_page(
         summary=report.summary,
         condition=report.condition,
         asked=asked(report.policy),
-        other_machine=other_machine(report),
         decoding=decoding(report),
+        price_remarks=price_remarks(report),
         assumptions=assumptions(report),
         tiles=_tiles(report),
         sure=how_sure(report.repeatability, report.at_stake),

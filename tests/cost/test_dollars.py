@@ -3,8 +3,18 @@ import math
 
 import pytest
 
-from autokd.cost.dollars import capacity_for, cost_usd_per_1k, monthly_usd, params_cost, replicas
-from autokd.records import CostModel
+from autokd.cost.dollars import (
+    capacity_for,
+    cost_interval,
+    cost_usd_per_1k,
+    monthly_usd,
+    params_cost,
+    pay_per_use_usd_per_1k,
+    replicas,
+    seconds_for,
+    serving_cost,
+)
+from autokd.records import CostModel, Interval, PayPerUse
 
 
 def cost_model(**fields):
@@ -78,3 +88,34 @@ def test_a_model_that_can_serve_nothing_costs_without_end(volume):
 def test_a_bill_needs_a_volume():
     with pytest.raises(ValueError, match="requests_per_month"):
         monthly_usd(10, cost_model())
+
+
+def test_billed_by_use_the_seconds_of_a_request_are_rounded_up():
+    """A dollar for 1,000 seconds."""
+    rate = PayPerUse(usd_per_second=0.001, increment_ms=100.0)
+    assert pay_per_use_usd_per_1k(0.2, rate) == pytest.approx(0.2)
+    assert pay_per_use_usd_per_1k(0.2001, rate) == pytest.approx(0.3)
+    assert pay_per_use_usd_per_1k(0.01, rate.model_copy(update={"minimum_ms": 250.0})) == pytest.approx(0.25)
+    assert pay_per_use_usd_per_1k(0.2, rate.model_copy(update={"usd_per_request": 0.0002})) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("increment", [0.001, 1.0, 100.0])
+@pytest.mark.parametrize("minimum", [0.0, 250.0])
+@pytest.mark.parametrize("cost", [0.05, 0.21, 0.3, 7.0])
+def test_the_seconds_for_a_cost_are_the_most_that_keep_to_it(increment, minimum, cost):
+    rate = PayPerUse(usd_per_second=0.001, increment_ms=increment, minimum_ms=minimum, usd_per_request=1e-5)
+    seconds = seconds_for(cost, rate)
+    assert seconds == 0 or pay_per_use_usd_per_1k(seconds, rate) <= cost * (1 + 1e-9)
+    assert pay_per_use_usd_per_1k(max(seconds, 1e-6) + increment / 1000, rate) > cost
+
+
+def test_billed_by_use_a_cost_follows_the_seconds_alone_and_not_the_capacity():
+    capacity, alone = Interval(mean=100, low=90, high=110), Interval(mean=0.02, low=0.018, high=0.022)
+    model = cost_model(pay_per_use=PayPerUse(usd_per_second=0.001), requests_per_month=1e9)
+    cost = serving_cost(capacity, alone, model)
+    assert (cost.mean, cost.low, cost.high) == pytest.approx((0.02, 0.018, 0.022))
+    assert serving_cost(capacity, alone, cost_model()) == cost_interval(capacity, cost_model())
+    nothing = Interval(mean=0, low=0, high=0)  # within the latency limit
+    assert math.isinf(serving_cost(nothing, alone, model).mean)
+    with pytest.raises(ValueError, match="served alone"):
+        serving_cost(capacity, None, model)

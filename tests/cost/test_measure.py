@@ -6,7 +6,7 @@ from autokd.cost.measure import MIN_ROUNDS, TEACHER_SAMPLES, measure
 from autokd.cost.runtimes import batch_sizes
 from autokd.errors import ConfigError, UsageError
 from autokd.progress import Silent
-from autokd.records import CostModel
+from autokd.records import CostModel, HourlyPrice, PayPerUse
 from autokd.zoo.build import build
 
 
@@ -203,3 +203,21 @@ def test_under_a_latency_limit_the_server_takes_the_batch_it_answers_in_time():
     assert (batch, waits.p95) == (4, 6.0)
     batch, waits = _within(1.0, timed, full)
     assert (batch, round(waits.p95, 9)) == (1, 2.4)
+
+
+def test_a_request_alone_is_timed_and_billed_by_use():
+    rate = PayPerUse(usd_per_second=0.001, increment_ms=0.001)
+    found = measure(builders("test_vit", "test_resnet"), "test_vit", cost_model(pay_per_use=rate))
+    for reading in found.values():
+        alone = reading.alone_seconds
+        assert alone.low <= alone.mean <= alone.high
+        assert 0.2 / reading.capacity_rps < alone.mean < 4.5 / reading.capacity_rps, "between an image and a batch"
+        assert reading.cost_usd_per_1k.mean == pytest.approx(alone.mean, rel=0.01)
+
+
+def test_the_teacher_is_priced_on_its_own_machine():
+    own = HourlyPrice(price_usd_per_hour=10.0, price_source="t", price_date="undated", instance="large")
+    found = measure(builders("test_vit", "test_resnet"), "test_vit", cost_model(teacher_price=own))
+    for name, price in (("test_vit", 10.0), ("test_resnet", 1.0)):
+        cost = 1000 * price / (3600 * found[name].capacity_rps * 0.3)
+        assert found[name].cost_usd_per_1k.mean == pytest.approx(cost)

@@ -7,7 +7,9 @@ from autokd.config import SearchConfig
 from autokd.cost.meter import MeasuredMeter, Meter, ParamsMeter
 from autokd.cost.pricing import cost_model_for
 from autokd.errors import ConfigError
+from autokd.machine import processor_name, usable_cores
 from autokd.progress import Silent
+from autokd.records import Hardware, PayPerUse
 from autokd.testing.fake_meter import FakeMeter
 from autokd.zoo.build import build
 
@@ -21,8 +23,7 @@ def test_defaults_of_a_cpu():
     assert (model.device, model.precision, model.batch_size, model.image_size) == ("cpu", "fp32", 8, 32)
     assert model.price_usd_per_hour == model.train_price_usd_per_hour > 0
     assert model.price_source.startswith("https://")
-    assert (model.price_origin, model.measured_on) == ("table", None)
-    assert "AWS c7i" in model.instance
+    assert model.measured_on == Hardware(name=processor_name(), cores=usable_cores())
     assert model.utilization == 0.3
 
 
@@ -55,6 +56,37 @@ def test_an_instance_is_looked_up():
     assert model.price_usd_per_hour == pytest.approx(21.957642 / 8)
     with pytest.raises(ConfigError, match="not in the price table"):
         cost_model_for(config(instance="x9.huge"), 32)
+
+
+def test_an_instance_that_is_not_this_hardware_has_a_borrowed_price(monkeypatch):
+    monkeypatch.setattr("autokd.cost.pricing.processor_name", lambda: "AMD EPYC 9R14")
+    monkeypatch.setattr("autokd.cost.pricing.usable_cores", lambda: 2)
+    assert cost_model_for(config(), 32).instance == "AWS c7a.large (2 vCPUs, AMD EPYC 9R14), us-east-1"
+    assert cost_model_for(config(), 32).price_origin == "table"
+    assert cost_model_for(config(instance="c7a.large"), 32).price_origin == "table"
+    assert cost_model_for(config(instance="c7i.large"), 32).price_origin == "borrowed"
+
+
+def test_billed_by_use_models_are_measured_at_batch_size_1():
+    model = cost_model_for(config(price_per_second=2e-5, billing_increment_ms=100.0), 32)
+    assert model.pay_per_use == PayPerUse(usd_per_second=2e-5, increment_ms=100.0)
+    assert model.batch_size == 1
+    assert model.train_price_usd_per_hour == cost_model_for(config(), 32).train_price_usd_per_hour
+    assert cost_model_for(config(price_per_second=2e-5, train_price_per_hour=0.7), 32).train_price_usd_per_hour == 0.7
+    readings = FakeMeter({"teacher": 16_000_000}, model).read([], Silent())
+    assert readings["teacher"].cost_usd_per_1k.mean == pytest.approx(1000 * 0.1 * 2e-5)
+
+
+def test_the_teacher_can_be_priced_on_another_instance():
+    model = cost_model_for(config(price_per_hour=1.0, teacher_instance="p5.4xlarge"), 32)
+    assert (model.price_usd_per_hour, model.for_teacher.price_usd_per_hour) == (1.0, 6.88)
+    assert model.for_teacher.price_origin == "borrowed"
+    given = cost_model_for(config(price_per_hour=1.0, teacher_price_per_hour=3.0), 32)
+    assert (given.for_teacher.price_usd_per_hour, given.for_teacher.price_origin) == (3.0, "given")
+    sizes = {"teacher": 16_000_000, "student": 1_000_000}
+    readings = FakeMeter(sizes, given).read(["student"], Silent())
+    ratio = readings["teacher"].cost_usd_per_1k.mean / readings["student"].cost_usd_per_1k.mean
+    assert ratio == pytest.approx(3 * 4)
 
 
 def test_a_device_that_is_not_there_is_refused(monkeypatch):

@@ -1,77 +1,114 @@
+"""The rows that come with autokd, and files of one's own."""
+
+from __future__ import annotations
+
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from autokd.cost.price_table import default_price, price_of, prices
+from autokd.cost.price_table import of_provider, price_of, prices
+from autokd.cost.processors import processor
 from autokd.errors import ConfigError
 
+GOOD = """
+[[price]]
+provider = "Rack"
+cpu = "AMD EPYC 9654"
+source = "invoice 17"
+date = "2026-11-01"
+instances = [{ name = "blade", vcpus = 96, usd_per_hour = 1.5 }]
+"""
 
-def test_every_row_has_a_source_and_a_date_that_has_passed():
+
+def test_every_row_has_a_source_and_a_date_that_has_passed() -> None:
     for price in prices():
         assert price.source.startswith("https://")
         assert price.seen
+        assert price.region
         assert date(2025, 1, 1) < date.fromisoformat(price.date) <= date.today()
         assert 0.01 < price.usd_per_hour < 200
         assert price.instance in price.label
+        assert (price.cpu is None) != (price.accelerator is None)
 
 
-def test_instances_are_unique():
+def test_there_are_cpus_of_three_vendors_and_gpus_at_three_providers() -> None:
+    cpus = {(row.provider, processor(row.cpu).vendor) for row in prices() if row.cpu}
+    places = {"AWS", "Google Cloud", "Azure"}
+    assert cpus == {(provider, vendor) for provider in places for vendor in ("Intel", "AMD", "Arm")}
+    assert {row.provider for row in prices() if row.accelerator} == places
+    assert len(prices()) >= 40
+
+
+def test_instances_are_unique() -> None:
     names = [price.instance for price in prices()]
     assert len(names) == len(set(names))
 
 
-def test_cpu_rows_cost_the_same_for_every_core():
-    per_core = {round(p.usd_per_hour / p.vcpus, 6) for p in prices() if p.accelerator is None}
-    assert len(per_core) == 1
+def test_machines_of_one_series_cost_about_the_same_for_every_vcpu() -> None:
+    by_series: dict[str, list[float]] = {}
+    for row in prices():
+        if row.accelerator is None:
+            by_series.setdefault(f"{row.provider} {row.cpu}", []).append(row.usd_per_hour / row.vcpus)
+    assert all(max(each) < 1.05 * min(each) for each in by_series.values())
 
 
-def test_an_accelerator_has_its_share_of_a_larger_machine():
-    price = price_of("p4d.24xlarge")
+def test_an_accelerator_has_its_share_of_a_larger_machine() -> None:
+    price = price_of("p4d.24xlarge", prices())
     assert price.share_usd_per_hour == pytest.approx(price.usd_per_hour / 8)
     assert "one of its 8 A100" in price.label
-    assert price_of("g4dn.xlarge").share_usd_per_hour == price_of("g4dn.xlarge").usd_per_hour
+    alone = price_of("g4dn.xlarge", prices())
+    assert alone.share_usd_per_hour == alone.usd_per_hour
+
+
+def test_an_unknown_instance_is_answered_with_those_that_are_like_it() -> None:
+    with pytest.raises(ConfigError, match=r"x9\.huge' is not in the price table; `autokd prices list` shows all"):
+        price_of("x9.huge", prices())
+    with pytest.raises(ConfigError, match=r"table; did you mean c7i\.large"):
+        price_of("c7i.larg", prices())
+
+
+def test_rows_can_be_taken_of_one_provider() -> None:
+    assert {row.provider for row in of_provider(prices(), "azure")} == {"Azure"}
+    with pytest.raises(ConfigError, match="has no prices; choose AWS or Google Cloud or Azure"):
+        of_provider(prices(), "Nimbus")
+
+
+def test_a_file_of_ones_own_comes_first(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD + GOOD.replace("blade", "c7i.large"))
+    first, second, *rest = prices(path)
+    assert (first.instance, first.label, first.own) == ("blade", "Rack blade (96 vCPUs, AMD EPYC 9654)", True)
+    assert price_of("c7i.large", prices(path)) == second
+    assert tuple(rest) == prices()
 
 
 @pytest.mark.parametrize(
-    ("name", "instance"),
+    ("text", "said"),
     [
-        ("Tesla T4", "g4dn.xlarge"),
-        ("NVIDIA A10G", "g5.xlarge"),
-        ("NVIDIA L4", "g6.xlarge"),
-        ("NVIDIA A100-SXM4-40GB", "p4d.24xlarge"),
-        ("NVIDIA A100-SXM4-80GB", "p4de.24xlarge"),
-        ("NVIDIA A100 80GB PCIe", "p4de.24xlarge"),
-        ("NVIDIA H100 80GB HBM3", "p5.4xlarge"),
-        ("NVIDIA H200", "p5en.48xlarge"),
+        ("[[price", "is not valid TOML"),
+        ("", "cannot be used: price is missing; docs/cost.md shows the format"),
+        (GOOD.replace("provider", "provide"), "price number 1 provider is missing"),
+        (GOOD + "cost = 1", "price number 1 cost is not known"),
+        (GOOD.replace("vcpus", "vcpu"), "instances number 1 vcpus is missing"),
+        (GOOD.replace("96,", "0,"), "vcpus: input should be greater than or equal to 1"),
+        (GOOD.replace("1.5", "-1"), "usd_per_hour: input should be greater than 0"),
+        (GOOD.replace("2026-11-01", "last week"), "date: it must be a day such as 2026-10-05"),
+        (GOOD.replace("cpu =", "region ="), "cpu or accelerator has to say which hardware it is"),
+        (GOOD.replace("cpu =", "accelerator ="), "blade needs accelerators"),
+        (GOOD.replace("1.5", "1.5, accelerators = 2"), "blade needs accelerators"),
     ],
 )
-def test_gpu_names_find_their_row(name, instance):
-    assert default_price("cuda:0", name, cores=16).instance == instance
+def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        prices(path)
+    assert said in str(caught.value)
+    assert "bad.toml" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["NVIDIA L40S", "NVIDIA GeForce RTX 4090", "NVIDIA A100-SXM4-40GB MIG 1g.5gb", "NVIDIA GH200 480GB"],
-)
-def test_gpus_without_a_row_ask_for_a_price(name):
-    with pytest.raises(ConfigError, match="price_per_hour"):
-        default_price("cuda", name, cores=16)
-
-
-@pytest.mark.parametrize(("cores", "vcpus"), [(1, 2), (2, 2), (3, 4), (12, 16), (64, 64), (96, 192)])
-def test_cpus_take_the_smallest_machine_that_has_their_cores(cores, vcpus):
-    assert default_price("cpu", None, cores).vcpus == vcpus
-
-
-def test_hardware_that_is_not_in_the_table_asks_for_a_price():
-    with pytest.raises(ConfigError, match="1000 cores; give price_per_hour"):
-        default_price("cpu", None, 1000)
-    with pytest.raises(ConfigError, match="known for mps; give price_per_hour"):
-        default_price("mps", None, 8)
-
-
-def test_an_unknown_instance_is_answered_with_the_known_ones():
-    with pytest.raises(ConfigError, match=r"x9\.huge' is not in the price table \(c7i\.large, "):
-        price_of("x9.huge")
-    with pytest.raises(ConfigError, match=r"\); did you mean c7i\.large"):
-        price_of("c7i.larg")
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be read .*name an existing TOML file"):
+        prices(tmp_path / "none.toml")

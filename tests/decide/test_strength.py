@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_evidence import Made, direct, distilled, made_evidence, published, twin
+from made_evidence import Made, direct, distilled, made_cost_model, made_evidence, published, twin
 
 from autokd.decide import decide
 from autokd.decide.comparisons import compare
-from autokd.decide.sensitivity import at_volume
-from autokd.records import Copies, Decision, Policy
+from autokd.decide.dials import at_volume
+from autokd.records import Copies, Decision, HourlyPrice, PayPerUse, Policy, PriceRange
 
 BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925), twin(accuracy=0.92))
 
@@ -262,3 +262,37 @@ def test_the_gain_over_the_best_direct_training_of_the_student_is_told() -> None
     assert found.gain_over_best is not None
     assert found.gain_over_best.mean == pytest.approx(0.015, abs=0.002)  # over direct at 0.925, not the twin at 0.92
     assert found.gain.mean > found.gain_over_best.mean
+
+
+def borrowed(low: float, high: float, **changes: Any) -> dict[str, Any]:
+    span = PriceRange(low=low, high=high)
+    return {"model": made_cost_model(price_origin="borrowed", price_range=span, **changes)}
+
+
+def test_a_borrowed_price_is_a_weakness_only_where_the_right_one_may_flip_the_verdict() -> None:
+    assert decided(*BETTER, **borrowed(0.6, 3.0)).strength == "strong"
+    decision = decided(*BETTER, **borrowed(0.6, 6.0))
+    assert decision.verdict == "distill"
+    assert only(decision) == (
+        "The price is that of another machine than was measured, and machines of that kind and size cost $0.60 to "
+        "$6.00 an hour: at a price of $4.01 or more an hour of serving instead of $1.20 the verdict is none. Needed: "
+        "price_per_hour."
+    )
+
+
+def test_a_borrowed_price_is_no_weakness_where_costs_do_not_follow_it() -> None:
+    assert decided(*BETTER, **borrowed(0.6, 6.0, pay_per_use=PayPerUse(usd_per_second=1e-4))).strength == "strong"
+
+
+def test_a_borrowed_price_of_the_teacher_is_a_weakness_of_its_own() -> None:
+    theirs = HourlyPrice(
+        price_usd_per_hour=1.2,
+        price_origin="borrowed",
+        price_source="made up",
+        price_date="undated",
+        instance="two",
+        price_range=PriceRange(low=0.1, high=2.0),
+    )
+    decision = decided(*BETTER, model=made_cost_model(teacher_price=theirs))
+    assert "an hour of serving the teacher instead of $1.20 the verdict is keep_teacher" in only(decision)
+    assert "Needed: teacher_price_per_hour." in only(decision)

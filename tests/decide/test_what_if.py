@@ -159,3 +159,57 @@ def test_there_is_no_map_where_cost_follows_parameters_alone() -> None:
     made = evidence()
     by_size = replace(made, cost_model=made_cost_model(model="params"))
     assert decide(by_size, Policy(max_cost=0.01)).verdict_map is None
+
+
+RATE = {"price_per_second": 1.2 / 3600 * 4}
+
+
+def test_billed_by_use_a_request_costs_the_seconds_that_it_takes_alone() -> None:
+    made = evidence()
+    billed = under(made, changed_model(made.cost_model, {**RATE, "billing_increment_ms": 0.001}))
+    alone = made.teacher_reading.alone_seconds
+    assert alone is not None
+    assert billed.teacher_reading.cost_usd_per_1k.mean == pytest.approx(
+        1000 * alone.mean * RATE["price_per_second"], rel=1e-3
+    )
+    assert billed.budget == pytest.approx(0.001 * 4 * 0.3, rel=1e-3)  # at the teacher's ratio of the two costs
+    assert billed.nearest[0].cost_usd_per_1k == pytest.approx(0.002 * 4 * 0.3, rel=1e-3)
+    back = under(billed, changed_model(billed.cost_model, {"price_per_hour": 1.2}))
+    assert back.teacher_reading.cost_usd_per_1k.mean == pytest.approx(made.teacher_reading.cost_usd_per_1k.mean)
+    assert back.budget == pytest.approx(0.001, rel=1e-2)
+
+
+@pytest.mark.parametrize("volume", [{}, {"requests_per_month": 1e5}, {"requests_per_month": 1e9}])
+def test_billed_by_use_the_cost_of_a_request_does_not_depend_on_the_volume(volume: dict[str, float]) -> None:
+    made = evidence()
+    billed = under(made, changed_model(made.cost_model, {**RATE, **volume}))
+    decision = decide(billed, Policy(max_cost=10.0, **volume))
+    unknown = decide(under(made, changed_model(made.cost_model, RATE)), Policy(max_cost=10.0))
+    assert decision.options.teacher.cost_usd_per_1k == unknown.options.teacher.cost_usd_per_1k
+    assert (decision.options.teacher.monthly_usd is None) is (not volume)
+    assert decision.verdict_map is None
+    assert not any("utilization" in change for change in decision.would_change)
+    assert "utilization" not in (decision.condition or "")
+
+
+def test_billed_by_use_the_price_that_flips_the_verdict_is_that_of_a_second() -> None:
+    made = evidence()
+    decision = decide(under(made, changed_model(made.cost_model, RATE)), Policy(max_cost=0.001))
+    assert any("a second of serving instead of $0.00133" in change for change in decision.would_change)
+
+
+def test_the_teacher_is_priced_on_its_own_machine() -> None:
+    made = evidence()
+    apart = under(made, changed_model(made.cost_model, {"teacher_price_per_hour": 0.12}))
+    assert apart.teacher_reading.cost_usd_per_1k.mean == pytest.approx(made.teacher_reading.cost_usd_per_1k.mean / 10)
+    assert [f.reading.cost_usd_per_1k.mean for f in apart.finalists] == pytest.approx(
+        [f.reading.cost_usd_per_1k.mean for f in made.finalists]
+    )
+    assert apart.readings["big_net"] == apart.teacher_reading
+    assert apart.budget == pytest.approx(made.budget)
+    decision = decide(apart, Policy(max_cost=0.001))
+    assert decision.verdict == "keep_teacher", "the student costs more than the teacher does now"
+    dials = " ".join(decision.would_change)
+    assert "an hour of serving a student instead of $1.20" in dials
+    assert "an hour of serving the teacher instead of $0.12" in dials
+    assert decision.options.teacher.cost_usd_per_1k == pytest.approx(0.00025)

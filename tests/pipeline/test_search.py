@@ -14,6 +14,7 @@ import autokd
 from autokd.config import SearchConfig
 from autokd.errors import ConfigError, InterruptedRun, RunError, TeacherError
 from autokd.pipeline.search import run_search
+from autokd.records import CostModel, Hardware, PriceRange
 from autokd.result import SearchResult
 from autokd.runs.folder import Run
 from autokd.runs.tables import read_trials
@@ -316,6 +317,12 @@ def test_settings_are_validated_in_one_sentence() -> None:
         ({"max_cost": -1}, "max_cost=-1 cannot"),
         ({"min_ratio": 20, "max_ratio": 5}, "min_ratio=20 is not below max_ratio=5"),
         ({"price_per_hour": 1, "instance": "x"}, "exclude each other"),
+        ({"price_per_second": 1, "instance": "x"}, "instance and price_per_second exclude each other"),
+        ({"price_per_second": 1, "teacher_price_per_hour": 1}, "exclude each other"),
+        ({"teacher_instance": "x", "teacher_price_per_hour": 1}, "exclude each other"),
+        ({"price_per_second": 1, "cost_model": "params"}, "price_per_second needs cost_model='measured'"),
+        ({"teacher_instance": "x", "cost_model": "params"}, "teacher_instance needs cost_model='measured'"),
+        ({"price_per_second": 1, "serve_batch_size": 8}, "price_per_second needs serve_batch_size=1"),
         ({"colours": "blue"}, "unknown setting 'colours'"),
         ({"engine": "slurm"}, "engine='slurm' cannot be used: it must be 'local' or 'ray'"),
         ({"max_cost": float("inf")}, "max_cost=inf cannot be used: it must be a finite number (budget in US"),
@@ -330,3 +337,37 @@ def test_settings_are_validated_in_one_sentence() -> None:
             SearchConfig.of(**{"teacher": "resnet18", "max_cost": 0.01, **settings})
         assert says in str(error.value)
         assert "\n" not in str(error.value)
+
+
+class Borrowing(FakeParts):
+    """Prices the fake hardware as another machine, which costs a thousandth to a thousand times as much."""
+
+    def cost_model(self, config: SearchConfig, image_size: int) -> CostModel:
+        model = super().cost_model(config, image_size)
+        span = PriceRange(low=model.price_usd_per_hour / 1000, high=model.price_usd_per_hour * 1000)
+        measured = Hardware(name="AMD EPYC", cores=2)
+        return model.model_copy(
+            update={
+                "price_origin": "borrowed",
+                "price_range": span,
+                "measured_on": measured,
+                "price_date": "2020-01-01",
+            }
+        )
+
+
+def test_a_borrowed_and_old_price_is_said_and_weakens_a_verdict_that_it_may_flip(
+    space_file: Path, tmp_path: Path
+) -> None:
+    hearing = Hearing()
+    config = make_config(space_file, tmp_path, max_cost=0.01)
+    report = search(config, tmp_path / "run", Borrowing(), listener=hearing).report
+    said = "\n".join(hearing.notes)
+    assert "Priced at $1.00 an hour for made up (borrowed, a test, 2020-01-01), 30 % utilized." in said
+    assert (
+        "The price is borrowed: it is that of made up, of 2020-01-01, but the speeds were measured on AMD EPYC" in said
+    )
+    assert "The price of made up is " in said and " days old (2020-01-01); give today's." in said
+    assert report.cost_model.price_origin == "borrowed"
+    assert any(weakness.startswith("The price is that of another machine") for weakness in report.weaknesses)
+    assert not any("days old" in weakness for weakness in report.weaknesses)

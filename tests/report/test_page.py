@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from believable_run import (
+    PRICE_DATE,
     make_decision,
     make_finalists,
     make_left_out,
@@ -119,8 +120,8 @@ def test_the_numbers_are_there_without_javascript(reading: Reading) -> None:
         "ratio 2.7 is below 5: direct arm only",
         "CUDA out of memory",
         "KL(teacher_T || student_T)",
-        "$0.0832 an hour, c7i.large",
-        "AWS on-demand list price, us-east-1, 2026-05-04",
+        "$0.0832 an hour for c7i.large",
+        f"AWS on-demand list price, us-east-1, {PRICE_DATE}",
         "autokd search --teacher resnet152 --max-cost 0.002",
         'teacher = "resnet152"',
         "Seed 7.",

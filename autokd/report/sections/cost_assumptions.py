@@ -1,12 +1,15 @@
-"""What the costs of a report assume, in one sentence, and a remark where price and speed are of different machines."""
+"""What the costs of a report assume, in one sentence, and remarks on the prices."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from autokd.cost.dollars import replicas
+from autokd.cost.price_remarks import remarks
 from autokd.cost.with_decoding import capacity_with_decoding
-from autokd.records import CostModel, Option, Report
+from autokd.formatting import clean
+from autokd.records import CostModel, HourlyPrice, Option, PayPerUse, Report
 from autokd.report import format as fmt
 
 
@@ -22,29 +25,57 @@ def short_assumptions(report: Report) -> str:
     model = report.cost_model
     if model.model == "params":
         return f"{fmt.usd(model.usd_per_1k_per_billion)} per 1,000 requests and billion parameters."
-    of = "as given" if model.price_origin == "given" else f"{model.instance}, {model.price_date}"
-    volume = model.requests_per_month
-    load = f"{fmt.share(model.utilization)} utilized" if volume is None else f"{fmt.large(volume)} requests a month"
-    return f"{fmt.usd(model.price_usd_per_hour)} an hour ({of}), {load}."
+    if model.pay_per_use is not None:
+        return f"{rate(model.pay_per_use)}{_load(model)}."
+    teacher = f"; the teacher's {_short(model.teacher_price)}" if model.teacher_price else ""
+    return f"{_short(model)}{teacher}{_load(model)}."
 
 
-def price(model: CostModel) -> str:
+def _load(model: CostModel) -> str:
+    """The volume, else of replicas their utilization; in words that go on after a price."""
+    if model.requests_per_month is not None:
+        return f", {fmt.large(model.requests_per_month)} requests a month"
+    return f", {clean(model.utilization * 100)} % utilized" if model.has_load else ""
+
+
+def _short(price: HourlyPrice) -> str:
+    origin = {"given": "as given", "borrowed": "borrowed", "table": f"{price.instance}, {price.price_date}"}
+    return f"{fmt.usd(price.price_usd_per_hour)} an hour ({origin[price.price_origin]})"
+
+
+def price(hourly: HourlyPrice) -> str:
     """Dollars an hour, of what, and where the figure is from."""
-    amount = f"{fmt.usd(model.price_usd_per_hour)} an hour"
-    if model.price_origin == "given":
+    amount = f"{fmt.usd(hourly.price_usd_per_hour)} an hour"
+    if hourly.price_origin == "given":
         return f"{amount} (as given)"
-    return f"{amount} for {model.instance} ({model.price_source}, {model.price_date})"
+    borrowed = "borrowed, " if hourly.price_origin == "borrowed" else ""
+    return f"{amount} for {hourly.instance} ({borrowed}{hourly.price_source}, {hourly.price_date})"
 
 
-def other_machine(report: Report) -> str | None:
-    """What has to be known where an instance is priced at the speed of another; None where it is not."""
-    model = report.cost_model
-    if model.model == "params" or model.measured_on is None:
-        return None
-    return (
-        f"The price is of {model.instance}, but the speeds were measured on {model.measured_on}. The costs are right "
-        "only if both are equally fast."
-    )
+def serving_price(model: CostModel) -> str:
+    """What serving is priced at, and its load, in a sentence."""
+    if model.model == "params":
+        return (
+            f"Priced by parameters: {fmt.usd(model.usd_per_1k_per_billion)} per 1,000 requests and billion parameters."
+        )
+    if model.pay_per_use is not None:
+        return f"Billed by use: {rate(model.pay_per_use)}{_load(model)}."
+    teacher = f", for the teacher {price(model.teacher_price)}" if model.teacher_price else ""
+    return f"Priced at {price(model)}{teacher}{_load(model)}."
+
+
+def rate(found: PayPerUse) -> str:
+    """What a second and a request cost where they are billed by use."""
+    parts = [f"{fmt.usd(found.usd_per_second)} a billed second"]
+    parts += [f"{fmt.usd(found.usd_per_request)} a request"] if found.usd_per_request else []
+    parts += [f"rounded up to {clean(found.increment_ms)} ms"]
+    parts += [f"at least {clean(found.minimum_ms)} ms"] if found.minimum_ms else []
+    return ", ".join(parts)
+
+
+def price_remarks(report: Report) -> tuple[str, ...]:
+    """What has to be known of the prices: whose they are where they are borrowed, and that they are old."""
+    return tuple(remarks(report.cost_model, datetime.fromisoformat(report.created).date()))
 
 
 def decoding(report: Report) -> str | None:
@@ -74,8 +105,17 @@ def _by_parameters(model: CostModel) -> Iterator[str]:
 
 def _measured(report: Report) -> Iterator[str]:
     model = report.cost_model
+    if model.pay_per_use is not None:
+        yield rate(model.pay_per_use)
+        if model.requests_per_month is not None:
+            yield f"{fmt.count(model.requests_per_month)} requests a month"
+        yield f"every request served alone, as fast as measured on {model.device}"
+        yield _training(model)
+        return
     several = model.accelerators_per_replica
     yield price(model) + (f", {several} of them per replica" if several > 1 else "")
+    if model.teacher_price is not None:
+        yield f"for the teacher {price(model.teacher_price)}"
     if model.requests_per_month is None:
         yield f"utilization {model.utilization:g}"
     else:

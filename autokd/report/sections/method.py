@@ -8,6 +8,7 @@ from typing import Any
 
 from autokd.records import CostModel, Report, Teacher
 from autokd.report import format as fmt
+from autokd.report.sections.cost_assumptions import price, rate
 from autokd.report.sections.policy import Pair, policy_pairs
 from autokd.report.table import Column, Table
 
@@ -126,26 +127,37 @@ def _cost(model: CostModel, teacher: Teacher) -> Iterable[Pair]:
             "Cost model",
             "measured on the serving device, teacher and student timed in turn after a warm-up",
         )
-        given = model.price_origin == "given"
-        yield "Price", f"{fmt.usd(model.price_usd_per_hour)} an hour{'' if given else f', {model.instance}'}"
-        yield "Source of the price", f"{model.price_source}, {model.price_date}"
+        yield from _prices(model)
         yield "How dollars follow", _dollars(model)
-        yield (
-            "Utilization",
-            f"{model.utilization:g}" if model.requests_per_month is None else "follows from the volume",
-        )
-        yield "Device", model.device
+        if model.has_load:
+            yield (
+                "Utilization",
+                f"{model.utilization:g}" if model.requests_per_month is None else "follows from the volume",
+            )
+        yield "Device", model.device if model.measured_on is None else f"{model.device} ({model.measured_on.label})"
         own = teacher.preprocessing
         aside = f" (the teacher: {own.image_size} px)" if own and own.image_size != model.image_size else ""
         yield (
             "Serving",
             f"{model.runtime}, {model.precision}, batch of {model.batch_size}, {model.image_size} px{aside}",
         )
-    yield "Accelerators per replica", str(model.accelerators_per_replica)
+    if model.pay_per_use is None:
+        yield "Accelerators per replica", str(model.accelerators_per_replica)
     yield "Price of training", f"{fmt.usd(model.train_price_usd_per_hour)} an hour"
 
 
+def _prices(model: CostModel) -> Iterable[Pair]:
+    if model.pay_per_use is not None:
+        yield "Price", rate(model.pay_per_use)
+        return
+    yield "Price", price(model)
+    if model.teacher_price is not None:
+        yield "Price for the teacher", price(model.teacher_price)
+
+
 def _dollars(model: CostModel) -> str:
+    if model.pay_per_use is not None:
+        return "1,000 \u00d7 (billed seconds of a request that is served alone \u00d7 price a second + price a request)"
     if model.requests_per_month is None:
         return "price an hour \u00d7 1,000 / (3,600 \u00d7 capacity \u00d7 utilization)"
     return (

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from believable_run import make_cost_model, make_decision, make_policy, make_run
+from believable_run import PRICE_DATE, make_cost_model, make_decision, make_policy, make_run
 from test_page import Reading
 
 from autokd.cli.verdict import print_verdict
@@ -14,9 +14,9 @@ from autokd.cost.repricing import changed_model
 from autokd.records import Report
 from autokd.report import assemble
 from autokd.report.html import render_html
-from autokd.report.sections.cost_assumptions import assumptions, other_machine
+from autokd.report.sections.cost_assumptions import assumptions, price_remarks
 
-PRICE = "$0.0832 an hour for c7i.large (AWS on-demand list price, us-east-1, 2026-05-04)"
+PRICE = f"$0.0832 an hour for c7i.large (AWS on-demand list price, us-east-1, {PRICE_DATE})"
 
 
 def report_of(path: Path, given: dict[str, Any] | None = None, **changes: Any) -> Report:
@@ -64,10 +64,10 @@ def test_a_cost_by_parameters_says_its_rate(tmp_path: Path) -> None:
 def test_another_instance_at_the_measured_speed_is_remarked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = report_of(tmp_path / "run", {"instance": "g5.xlarge"})
     remark = (
-        "The price is of AWS g5.xlarge (A10G), us-east-1, but the speeds were measured on c7i.large. The costs are "
-        "right only if both are equally fast."
+        "The price is borrowed: it is that of AWS g5.xlarge (A10G), us-east-1, of 2026-08-26, but the speeds were "
+        "measured on Intel Xeon Platinum 8488C, 2 cores. Machines of that kind and size cost $0.526 to $14.24 an hour."
     )
-    assert "for AWS g5.xlarge (A10G), us-east-1 (https" in said(report)
+    assert "for AWS g5.xlarge (A10G), us-east-1 (borrowed, https" in said(report)
     words = Reading(render_html(report)).words
     assert words.index("Asked for") < words.index(remark) < words.index("What the verdict rests on")
     print_verdict(report, tmp_path / "run")
@@ -75,13 +75,41 @@ def test_another_instance_at_the_measured_speed_is_remarked(tmp_path: Path, caps
 
 
 def test_the_same_instance_needs_no_remark(tmp_path: Path) -> None:
-    label = "AWS g5.xlarge (A10G), us-east-1"
-    assert other_machine(report_of(tmp_path / "run", {"instance": "g5.xlarge"}, instance=label)) is None
-    assert other_machine(report_of(tmp_path / "other")) is None
+    assert price_remarks(report_of(tmp_path / "run", {"instance": "c7i.large"})) == ()
+    assert price_remarks(report_of(tmp_path / "other")) == ()
+
+
+def test_an_old_price_is_remarked(tmp_path: Path) -> None:
+    report = report_of(tmp_path / "run", price_date="2026-01-01")
+    later = report.model_copy(update={"created": "2026-07-01T10:00:00+00:00"})
+    assert price_remarks(later) == ("The price of c7i.large is 181 days old (2026-01-01); give today's.",)
+    assert price_remarks(later.model_copy(update={"created": "2026-06-30T10:00:00+00:00"})) == ()
+
+
+def test_billing_by_use_is_said_without_replicas(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = {"price_per_second": 2e-5, "price_per_request": 2e-7, "billing_increment_ms": 100.0}
+    report = report_of(tmp_path / "run", {**given, "requests_per_month": 1e6})
+    rate = "$0.00002 a billed second, $0.0000002 a request, rounded up to 100 ms"
+    assert said(report) == (
+        f"Costs assume {rate}; 1,000,000 requests a month; every request served alone, as fast as measured on "
+        "cpu (2 cores); training $0.0832 an hour."
+    )
+    print_verdict(report, tmp_path / "run")
+    assert f"{rate}, 1 M requests a month." in capsys.readouterr().out
+    words = Reading(render_html(report)).words
+    assert "billed seconds of a request that is served alone" in words
+    assert "Accelerators per replica" not in words
+
+
+def test_the_teachers_own_price_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = report_of(tmp_path / "run", {"teacher_price_per_hour": 2.0})
+    assert f"{PRICE}; for the teacher $2.00 an hour (as given);" in said(report)
+    print_verdict(report, tmp_path / "run")
+    assert "; the teacher's $2.00 an hour (as given), 30 % utilized." in capsys.readouterr().out
 
 
 def test_terminal_and_page_print_the_assumptions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = report_of(tmp_path / "run", {"requests_per_month": 1e9})
     print_verdict(report, tmp_path / "run")
-    assert "an hour (c7i.large, 2026-05-04), 1 G requests a month." in capsys.readouterr().out
+    assert f"an hour (c7i.large, {PRICE_DATE}), 1 G requests a month." in capsys.readouterr().out
     assert said(report) in Reading(render_html(report)).words

@@ -1,0 +1,48 @@
+"""What has to be known of a price: whose it is where it is borrowed, and how old it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from autokd.formatting import usd
+from autokd.records import CostModel, HourlyPrice
+
+OLDEST = 180  # days after which a price may no longer be that of today
+
+
+def remarks(model: CostModel, today: date) -> Iterator[str]:
+    """A sentence each about the prices of a cost model; nothing where models are priced by their parameters."""
+    if not model.has_load:
+        return
+    for whose, price in _prices(model):
+        if (text := borrowed(model, price, whose)) is not None:
+            yield text
+    for _, price in _prices(model):
+        if (days := age(price.price_date, today)) > OLDEST:
+            yield f"The price of {price.instance} is {days} days old ({price.price_date}); give today's."
+
+
+def borrowed(model: CostModel, price: HourlyPrice, whose: str = "") -> str | None:
+    """Whose speed is priced as whose machine, and what the price may be; None where the price is not borrowed."""
+    if price.price_origin != "borrowed" or model.measured_on is None or price.price_range is None:
+        return None
+    low, high = usd(price.price_range.low), usd(price.price_range.high)
+    return (
+        f"The {whose}price is borrowed: it is that of {price.instance}, of {price.price_date}, but the speeds were "
+        f"measured on {model.measured_on.label}. Machines of that kind and size cost {low} to {high} an hour."
+    )
+
+
+def age(day: str, today: date) -> int:
+    """Days since a price was valid; 0 for one without a date."""
+    try:
+        return (today - date.fromisoformat(day)).days
+    except ValueError:
+        return 0
+
+
+def _prices(model: CostModel) -> Iterator[tuple[str, HourlyPrice]]:
+    yield "", model
+    if model.teacher_price is not None:
+        yield "teacher's ", model.teacher_price
