@@ -135,13 +135,13 @@ def _teacher_model(config: SearchConfig, parts: Parts, task: Task, size: int) ->
 def _untrained_teacher(config: SearchConfig, model: nn.Module, size: int, own: Preprocessing | None) -> Teacher:
     """The teacher's size; what only its weights could tell stays not a number."""
     from autokd.zoo.count import module_macs
-    from autokd.zoo.served_form import served_parameters
+    from autokd.zoo.served_form import parameters_of
 
     return Teacher(
         name=config.teacher,
         weights="not loaded for an estimate",
         fingerprint="",
-        parameters=served_parameters(model),
+        parameters=parameters_of(model),
         macs=module_macs(model, size),
         val_accuracy=float("nan"),
         test_accuracy=float("nan"),

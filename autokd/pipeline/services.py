@@ -141,8 +141,9 @@ class Parts:
             if name == teacher and self.teacher is not None:
                 import copy
 
-                return served_form(copy.deepcopy(self.teacher))
-            return served_form(build(name, classes, prepared.teacher_size if name == teacher else model.image_size))
+                return served_form(copy.deepcopy(self.teacher), prepared.teacher_size)
+            size = prepared.teacher_size if name == teacher else model.image_size
+            return served_form(build(name, classes, size), size)
 
         return MeasuredMeter(teacher, builder, model, config.max_latency_ms, prepared.teacher_size)
 

@@ -127,7 +127,7 @@ def test_labels_hidden_from_students_make_no_other_teacher(config, data):
 
 
 def test_a_teacher_that_fails_at_the_image_size_is_refused_before_it_is_trained(config, data):
-    with pytest.raises(UsageError, match="dla34 cannot be used at 28 px: its forward pass fails.*it works at 32"):
+    with pytest.raises(UsageError, match=r"dla34 cannot be used at 28 px: its forward pass fails.*it works at 32"):
         prepare(config.model_copy(update={"teacher": "dla34"}), dataclasses.replace(data, size=28))
 
 
