@@ -13,7 +13,7 @@ from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("autokd", "torch", "torchvision", "timm", "optuna", "ray", "numpy")
+PACKAGES = ("autokd", "torch", "torchvision", "timm", "onnxruntime", "optuna", "ray", "numpy")
 
 
 def versions() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The cost model of a search: price, device and batch size for the hardware at hand."""
+"""The cost model of a search: price, device and precision for the hardware at hand."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from autokd.errors import ConfigError
 from autokd.machine import usable_cores
 from autokd.naming import set_to
 from autokd.precision import precision_of
-from autokd.records import CostModel
-
-BATCH_SIZE = {"cuda": 32}
-CPU_BATCH_SIZE = 8
+from autokd.records import CostModel, RuntimeName
 
 
 def cost_model_for(config: SearchConfig, image_size: int) -> CostModel:
-    """The cost model of a search: device, price, precision and batch size resolved for the hardware at hand.
+    """The cost model of a search: device, price and precision resolved for the hardware at hand.
 
-    Raises ConfigError for a device that is not there, an unknown instance, or hardware without a price.
+    Raises ConfigError for a device that is not there, an unknown instance, hardware without a price, or a runtime that
+    does not serve on this device in this precision.
     """
     device = config.serve_device or config.device or _default_device()
     accelerator = _accelerator(device, "serve_device" if config.serve_device else "device")
     kind = device.partition(":")[0]
+    precision = config.serve_precision or (precision_of(device) if kind == "cuda" else "fp32")
     return CostModel(
         model=config.cost_model,
         usd_per_1k_per_billion=config.price_per_billion,
@@ -35,11 +34,22 @@ def cost_model_for(config: SearchConfig, image_size: int) -> CostModel:
         peak_to_mean=config.peak_to_mean,
         target_utilization=config.target_utilization,
         device=device,
-        runtime=config.serve_runtime,
-        precision=config.serve_precision or (precision_of(device) if kind == "cuda" else "fp32"),
-        batch_size=config.serve_batch_size or BATCH_SIZE.get(kind, CPU_BATCH_SIZE),
+        runtime=_runtime(config, kind, precision),
+        precision=precision,
+        batch_size=config.serve_batch_size,
         image_size=image_size,
     )
+
+
+def _runtime(config: SearchConfig, kind: str, precision: str) -> RuntimeName | None:
+    """The runtime that was asked for; None where measuring has to choose it."""
+    if config.serve_runtime == "onnxruntime" and (kind != "cpu" or precision != "fp32"):
+        given = set_to("serve_device", kind) if kind != "cpu" else set_to("serve_precision", precision)
+        raise ConfigError(
+            f"{set_to('serve_runtime', 'onnxruntime')} serves in fp32 on CPUs only, not with {given}; "
+            f"choose {set_to('serve_runtime', 'eager')} or {set_to('serve_runtime', 'compile')}"
+        )
+    return None if config.serve_runtime == "auto" else config.serve_runtime
 
 
 def _price_fields(config: SearchConfig, device: str, accelerator: str | None) -> dict[str, Any]:

@@ -83,6 +83,7 @@ def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = 
     cost_model = parts.cost_model(config, task.transform.image_size)
     prepared = Prepared(task, folder, teacher, {})
     found = find_candidates(prepared, config, parts, cost_model, listener)
+    cost_model = found.cost_model
     listener.stage("Timing")
     given = parts.teacher is not None or _is_given(config, task)
     work = _Work(data, found, cost_model, given, *_step_seconds(config, task, model, size, found))

@@ -167,7 +167,7 @@ def _found(config: SearchConfig, parts: Parts, prepared: Prepared, listener: Lis
         left_out=(*found.left_out, *(entry for entry in unavailable if entry.student in known)),
         prediction=found.prediction,
     )
-    return Costs(cost_model=model, readings=found.readings), listed
+    return Costs(cost_model=found.cost_model, readings=found.readings), listed
 
 
 def _price_note(model: CostModel) -> str:

@@ -26,7 +26,7 @@ from autokd.records.base import (
     TrialState,
     Verdict,
 )
-from autokd.records.cost import CostModel, CostPrediction, Reading
+from autokd.records.cost import RUNTIMES, CostModel, CostPrediction, Reading, RuntimeName
 from autokd.records.decision import (
     Advantage,
     AtStake,
@@ -76,6 +76,7 @@ __all__ = [
     "ARMS",
     "ARM_OF",
     "LEVEL",
+    "RUNTIMES",
     "SCHEMA_VERSION",
     "Advantage",
     "Ambiguity",
@@ -118,6 +119,7 @@ __all__ = [
     "Report",
     "Role",
     "Rung",
+    "RuntimeName",
     "Schedule",
     "ScreenedStudent",
     "Screening",

@@ -6,6 +6,13 @@ from typing import Literal
 
 from autokd.records.base import Interval, Latency, Record
 
+RuntimeName = Literal["eager", "compile", "onnxruntime"]
+RUNTIMES: dict[RuntimeName, str] = {
+    "eager": "torch (eager)",
+    "compile": "torch.compile",
+    "onnxruntime": "ONNX Runtime",
+}
+
 
 class Reading(Record):
     """One model's serving cost: measured in turn with the teacher, or priced by its parameters."""
@@ -18,6 +25,9 @@ class Reading(Record):
     noisy: bool
     batch_size: int | None
     rounds: int
+    load_seconds: float | None = None  # from the model in memory to its first answer
+    peak_memory_bytes: int | None = None  # of weights and activations at the batch size
+    logit_difference: float | None = None  # from the model as it is trained, as a share of the largest logit
 
 
 class CostPrediction(Record):
@@ -52,7 +62,8 @@ class CostModel(Record):
     peak_to_mean: float = 3.0
     target_utilization: float = 0.7
     device: str
-    runtime: Literal["eager", "compile"] = "eager"
+    runtime: RuntimeName | None = None  # None: not chosen yet, and never where parameters are priced
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    batch_size: int = 1
+    batch_size: int | None = None  # None: every model has its own, see Reading
+    threads: int | None = None  # of the processor that answer a request; None where a GPU does
     image_size: int

@@ -21,7 +21,7 @@ class FakeMeter:
 
     def __init__(self, parameters: Mapping[str, int], cost_model: CostModel) -> None:
         self._parameters = parameters
-        self._cost_model = cost_model
+        self.cost_model = cost_model
         self._readings = {name: self._reading(name) for name in list(parameters)[:1]}
 
     def read(self, names: Sequence[str], listener: Listener) -> dict[str, Reading]:
@@ -34,14 +34,14 @@ class FakeMeter:
     def _reading(self, name: str) -> Reading:
         mean = RPS_AT_A_MILLION / math.sqrt(self._parameters[name] / 1e6)
         capacity = Interval(mean=mean, low=mean * (1 - SPREAD), high=mean * (1 + SPREAD))
-        milliseconds = self._cost_model.batch_size / mean * 1000
+        milliseconds = (self.cost_model.batch_size or 1) / mean * 1000
         return Reading(
             model=name,
             capacity_rps=mean,
             capacity_interval=capacity,
             latency_ms=Latency(p50=milliseconds, p95=1.1 * milliseconds, p99=1.2 * milliseconds),
-            cost_usd_per_1k=cost_interval(capacity, self._cost_model),
+            cost_usd_per_1k=cost_interval(capacity, self.cost_model),
             noisy=False,
-            batch_size=self._cost_model.batch_size,
+            batch_size=self.cost_model.batch_size or 1,
             rounds=1,
         )
