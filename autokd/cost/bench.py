@@ -100,10 +100,8 @@ class Bench:
             with torch.inference_mode():
                 trained = built(images[:checked])
             served = served_form(built, images.shape[-1])
-            watch = Stopwatch()
             loaded = self._runtime.load(served, images)
-            loaded.seconds(checked)
-            load_seconds = watch.seconds
+            load_seconds = loaded.load_seconds + loaded.seconds(checked)
             difference = self._checked(trained, loaded.logits(checked))
             batch, by_batch = self._batch(loaded)
         except FAILURES as error:

@@ -25,7 +25,7 @@ class Reading(Record):
     noisy: bool
     batch_size: int | None
     rounds: int
-    load_seconds: float | None = None  # from the model in memory to its first answer
+    load_seconds: float | None = None  # from the model in memory, converted if need be, to its first answer
     peak_memory_bytes: int | None = None  # of weights and activations at the batch size
     logit_difference: float | None = None  # from the model as it is trained, as a share of the largest logit
 

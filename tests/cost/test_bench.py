@@ -13,7 +13,7 @@ class Formula:
     """A model whose pass takes `fixed` seconds and `each` for an image."""
 
     def __init__(self, fixed: float, each: float, room: int = 1_000) -> None:
-        self.fixed, self.each, self.room = fixed, each, room
+        self.fixed, self.each, self.room, self.load_seconds = fixed, each, room, 0.0
         self.seen: list[int] = []
 
     def seconds(self, batch: int) -> float:

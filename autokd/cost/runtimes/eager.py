@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from autokd.machine import Stopwatch
+
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 Forward = Callable[[torch.Tensor], torch.Tensor]
 
@@ -20,9 +22,10 @@ class Eager:
 
     def load(self, model: nn.Module, images: torch.Tensor) -> TorchLoaded:
         """See Runtime."""
-        placed = model.to(self._device, self._dtype).to(memory_format=torch.channels_last)
         moved = images.to(self._device, self._dtype).to(memory_format=torch.channels_last)
-        return TorchLoaded(self._forward(placed), moved)
+        watch = Stopwatch()
+        placed = model.to(self._device, self._dtype).to(memory_format=torch.channels_last)
+        return TorchLoaded(self._forward(placed), moved, watch.seconds)
 
     def _forward(self, placed: nn.Module) -> Forward:
         return placed
@@ -31,8 +34,8 @@ class Eager:
 class TorchLoaded:
     """See Loaded."""
 
-    def __init__(self, forward: Forward, images: torch.Tensor) -> None:
-        self._forward, self._images = forward, images
+    def __init__(self, forward: Forward, images: torch.Tensor, load_seconds: float) -> None:
+        self._forward, self._images, self.load_seconds = forward, images, load_seconds
 
     def seconds(self, batch: int) -> float:
         """See Loaded."""

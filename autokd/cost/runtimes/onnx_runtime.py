@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from autokd.machine import Stopwatch
 from autokd.zoo.onnx_model import INPUT, convert
 
 
@@ -17,14 +18,16 @@ class OnnxRuntime:
 
     def load(self, model: nn.Module, images: torch.Tensor) -> OnnxLoaded:
         """See Runtime."""
-        return OnnxLoaded(session(convert(model, images.shape[-1]).SerializeToString()), images.numpy())
+        converted = convert(model, images.shape[-1]).SerializeToString()
+        watch = Stopwatch()
+        return OnnxLoaded(session(converted), images.numpy(), watch.seconds)
 
 
 class OnnxLoaded:
     """See Loaded."""
 
-    def __init__(self, session: Any, images: np.ndarray[Any, Any]) -> None:
-        self._session, self._images = session, images
+    def __init__(self, session: Any, images: np.ndarray[Any, Any], load_seconds: float) -> None:
+        self._session, self._images, self.load_seconds = session, images, load_seconds
 
     def seconds(self, batch: int) -> float:
         """See Loaded."""

@@ -9,7 +9,12 @@ from torch import nn
 
 
 class Loaded(Protocol):
-    """A model that is ready to answer, with images that are already where it reads them."""
+    """A model that is ready to answer, with images that are already where it reads them.
+
+    load_seconds: what a server that starts would have waited for it; converting is done before.
+    """
+
+    load_seconds: float
 
     def seconds(self, batch: int) -> float:
         """Wall clock of one forward pass of so many of the images, until the device has finished."""
