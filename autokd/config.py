@@ -171,10 +171,12 @@ class SearchConfig(BaseModel):
         None, gt=0, le=1_000_000, description="US dollars per hour of training"
     )
     utilization: float = Field(0.3, gt=0, le=1, description="average load of a replica, as a share of its capacity")
-    serve_batch_size: Annotated[int | None, ShownDefault("32 on a GPU, 8 on a CPU")] = Field(
+    serve_batch_size: Annotated[int | None, ShownDefault("each model's own, by measuring")] = Field(
         None, ge=1, le=65_536, description="requests per forward pass in serving"
     )
-    serve_runtime: Literal["eager", "compile"] = Field("eager", description="runtime that serves the model")
+    serve_runtime: Literal["auto", "eager", "compile", "onnxruntime"] = Field(
+        "auto", description="runtime that serves the models; auto: on CPUs the faster one of eager and onnxruntime"
+    )
     serve_precision: Annotated[
         Literal["fp32", "bf16", "fp16"] | None, ShownDefault("bf16 or fp16 on a GPU, else fp32")
     ] = Field(None, description="precision in serving")

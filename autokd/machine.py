@@ -17,7 +17,7 @@ from pathlib import Path
 SPINS = "1000"  # of GNU's OpenMP before a waiting thread sleeps; its default is 300,000
 ARM = "0x41"  # CPU implementer in /proc/cpuinfo
 NEOVERSE = {"0xd0c": "Neoverse N1", "0xd40": "Neoverse V1", "0xd49": "Neoverse N2", "0xd4f": "Neoverse V2"}  # CPU part
-PACKAGES = ("autokd", "torch", "torchvision", "timm", "optuna", "ray", "numpy")
+PACKAGES = ("autokd", "torch", "torchvision", "timm", "onnxruntime", "optuna", "ray", "numpy")
 
 
 def versions() -> dict[str, str]:

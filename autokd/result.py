@@ -102,7 +102,7 @@ class SearchResult:
     def student(self, *, trainable: bool = False) -> nn.Module:
         """The recommended student with its weights, in evaluation mode and in the form that was timed.
 
-        trainable: in the form that is trained instead, where the two differ (RepViT, FastViT, MobileOne, ...).
+        trainable: in the form that is trained instead, with all branches and batch norms.
 
         Raises RunError where the verdict recommends none, or where its folder is not there.
         """
@@ -118,7 +118,7 @@ class SearchResult:
         from autokd.zoo.served_form import served_form
 
         model: nn.Module = timm.create_model(f"local-dir:{self._run.student_path.resolve()}", pretrained=True)
-        return model.eval() if trainable else served_form(model)
+        return model.eval() if trainable else served_form(model, self.report.task["image_size"])
 
     def __repr__(self) -> str:
         return f"<SearchResult {self.verdict} ({self.strength}): {self.summary} [{self.path}]>"

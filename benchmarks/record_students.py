@@ -158,7 +158,7 @@ def _trained(asked: argparse.Namespace, row: Row, data: TaskData, teacher: SoftL
         "family": family(base_name(row.student)),
         "parameters": sum(p.numel() for p in model.parameters()),
         "macs": module_macs(model, asked.image_size),
-        "serving_ms": f"{_serving_ms(served_form(copy.deepcopy(model)), asked.image_size):.3f}",
+        "serving_ms": f"{_serving_ms(served_form(copy.deepcopy(model), asked.image_size), asked.image_size):.3f}",
     }
     recipe = Recipe(learning_rate=row.learning_rate, epochs=asked.epochs, batch_size=asked.batch_size)
     if row.arm == "distill":

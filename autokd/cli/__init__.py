@@ -23,6 +23,7 @@ COMMANDS = {
     "decide": "Decide again from a run's evidence, under other conditions.",
     "confirm": "Add seeds to the finalists of a run and decide again.",
     "report": "Render the report of a run again.",
+    "export": "Write a student of a run as a timm folder or an ONNX file.",
     "cache": "List, verify or prune the cache.",
     "doctor": "Look at this machine: versions, devices, memory, disk, a tiny training.",
 }

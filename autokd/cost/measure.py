@@ -6,24 +6,27 @@ of its time to the mean of these two blocks is kept, and
 
     student's throughput = teacher's pooled throughput / median ratio
 
+Times are those of an image, because every model is served at a batch size of its own.
+
 The interval of a student's cost is that of the median ratio, the teacher's that of its own pooled times.
 Drift that affects teacher and students alike is not part of a student's interval, because it cancels in
 every comparison that the verdict makes.
 
-Models run in evaluation and inference mode, channels last, with weights and inputs converted to the serving
-precision (as a server would load them), not under autocast. A time is the wall clock of one forward pass of
-a batch that is already on the device, until the device has finished.
+Models are timed in their served form. A time is the wall clock of one forward pass of a batch that is already
+on the device, until the device has finished.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from autokd.cost.bench import Builder, Timed
 from autokd.cost.dollars import serving_cost
+from autokd.cost.fastest_runtime import serve_teacher
 from autokd.cost.queueing import capacity_within
-from autokd.cost.runtimes import Bench, Builder, Timed
-from autokd.cost.timing_stats import latency, median_interval, percentile, relative_half_width
+from autokd.cost.timing_stats import P99_SAMPLES, latency, median_interval, relative_half_width
 from autokd.machine import Stopwatch
 from autokd.progress import Listener, Silent
 from autokd.records import CostModel, Interval, Latency, Reading
@@ -35,6 +38,7 @@ GROUP = 4  # students that share the teacher's passes; the teacher's are the exp
 PASSES = 4  # of a student in one round, so that MIN_ROUNDS give its latency 24 samples
 BLOCK_SECONDS = 0.02  # more passes where they are shorter than this together, up to MAX_PASSES
 MAX_PASSES = 30
+P99_PASSES = math.ceil(P99_SAMPLES / MIN_ROUNDS)  # of a student in one round, where there is time for so many
 STUDENT_SECONDS = 3.0  # time for one student, after which it gets fewer passes and no more than MIN_ROUNDS
 TEACHER_SAMPLES = 20
 
@@ -48,9 +52,10 @@ def measure(
     max_rounds: int = MAX_ROUNDS,
 ) -> dict[str, Reading]:
     """Readings by name, the teacher's first; see Measurement."""
-    measurement = Measurement(teacher, models[teacher], model, max_latency_ms, max_rounds)
+    listener = listener or Silent()
+    measurement = Measurement(teacher, models[teacher], model, listener, max_latency_ms, max_rounds)
     students = {name: build for name, build in models.items() if name != teacher}
-    return measurement.read(students, listener or Silent())
+    return measurement.read(students, listener)
 
 
 class Measurement:
@@ -66,14 +71,15 @@ class Measurement:
         teacher: str,
         builder: Builder,
         model: CostModel,
+        listener: Listener,
         max_latency_ms: float | None = None,
         max_rounds: int = MAX_ROUNDS,
         teacher_size: int | None = None,
     ) -> None:
-        self._model, self._max_latency_ms = model, max_latency_ms
+        self._max_latency_ms = max_latency_ms
         self._max_rounds = max(max_rounds, MIN_ROUNDS)
-        self._bench = Bench(model, with_sizes=max_latency_ms is not None)
-        self._reference = self._bench.load(teacher, builder, teacher_size)
+        served = serve_teacher(teacher, builder, model, max_latency_ms is not None, teacher_size, listener)
+        self._reference, self._bench, self.cost_model = served.teacher, served.bench, served.model
         self._compared: list[_Comparison] = []
 
     def read(self, students: Mapping[str, Builder], listener: Listener) -> dict[str, Reading]:
@@ -95,15 +101,16 @@ class Measurement:
 
     def _readings(self) -> dict[str, Reading]:
         reference = self._reference
-        reference.block(max(0, TEACHER_SAMPLES - len(reference.seconds)))
-        pooled = percentile(reference.seconds, 50)
+        reference.block(max(0, _samples(reference) - len(reference.seconds)))
         own = median_interval(reference.seconds)
-        relative = Interval(mean=1.0, low=own.low / pooled, high=own.high / pooled)
+        pooled = own.mean / reference.batch
+        relative = Interval(mean=1.0, low=own.low / own.mean, high=own.high / own.mean)
         timed = [(reference, relative, len(reference.seconds))]
         timed += [(one.student, one.ratio, len(one.ratios)) for one in self._compared]
         limit = self._max_latency_ms
+        model = self.cost_model
         answers = [
-            _reading(who, pooled, ratio, rounds, self._model.for_teacher if who is reference else self._model, limit)
+            _reading(who, pooled, ratio, rounds, model.for_teacher if who is reference else model, limit)
             for who, ratio, rounds in timed
         ]
         return {answer.model: answer for answer in answers}
@@ -111,7 +118,7 @@ class Measurement:
 
 @dataclass
 class _Comparison:
-    """A student and, for every round, its time divided by the teacher's."""
+    """A student and, for every round, its time of an image divided by the teacher's."""
 
     student: Timed
     passes: int  # in every round
@@ -151,7 +158,15 @@ def _passes(seconds: float) -> int:
     """Passes of a student in one round; one pass takes `seconds`."""
     affordable = int(STUDENT_SECONDS / MIN_ROUNDS / seconds)
     wanted = max(PASSES, min(MAX_PASSES, int(BLOCK_SECONDS / seconds)))
+    if affordable >= P99_PASSES:
+        wanted = max(wanted, P99_PASSES)
     return max(1, min(wanted, affordable))
+
+
+def _samples(teacher: Timed) -> int:
+    """Passes of the teacher altogether: enough for its p99 where there is time for so many."""
+    seconds = teacher.run(teacher.batch)
+    return P99_SAMPLES if P99_SAMPLES * seconds <= STUDENT_SECONDS else TEACHER_SAMPLES
 
 
 def _reading(
@@ -162,7 +177,7 @@ def _reading(
     model: CostModel,
     max_latency_ms: float | None,
 ) -> Reading:
-    """The cost of a model whose batch takes `ratio` times the teacher's pooled seconds.
+    """The cost of a model that takes `ratio` times the teacher's pooled seconds for an image.
 
     Under a latency limit the batch is no larger than the server can answer in time.
     """
@@ -173,12 +188,12 @@ def _reading(
     def capacity(share: float) -> float:
         seconds = teacher_seconds * share
         if max_latency_ms is None:
-            return batch / seconds
-        scale = seconds / timed.by_batch[timed.batch]
+            return 1 / seconds
+        scale = seconds * timed.batch / timed.by_batch[timed.batch]
         sizes = {size: s * scale for size, s in timed.by_batch.items() if size <= batch}
         return capacity_within(sizes, max_latency_ms)
 
-    alone = teacher_seconds * timed.by_batch[1] / timed.by_batch[timed.batch]
+    alone = teacher_seconds * timed.batch * timed.by_batch[1] / timed.by_batch[timed.batch]
     alone_seconds = Interval(mean=alone * ratio.mean, low=alone * ratio.low, high=alone * ratio.high, level=ratio.level)
     served = Interval(mean=capacity(ratio.mean), low=capacity(ratio.high), high=capacity(ratio.low), level=ratio.level)
     return Reading(
@@ -191,6 +206,9 @@ def _reading(
         batch_size=batch,
         rounds=rounds,
         alone_seconds=alone_seconds,
+        load_seconds=timed.load_seconds,
+        peak_memory_bytes=timed.peak_memory_bytes,
+        logit_difference=timed.logit_difference,
     )
 
 
@@ -198,7 +216,8 @@ def _within(limit_ms: float, timed: Timed, full: Latency) -> tuple[int, Latency]
     """The largest batch whose p95 meets the limit, else the smallest; and its latency, scaled from the full batch's."""
     for size in sorted(timed.by_batch, reverse=True):
         share = timed.by_batch[size] / timed.by_batch[timed.batch]
-        waits = Latency(p50=full.p50 * share, p95=full.p95 * share, p99=full.p99 * share)
+        p99 = None if full.p99 is None else full.p99 * share
+        waits = Latency(p50=full.p50 * share, p95=full.p95 * share, p99=p99)
         if waits.p95 <= limit_ms:
             break
     return size, waits

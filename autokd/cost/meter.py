@@ -28,10 +28,15 @@ class Meter(Protocol):
         A student without a reading is named to the listener.
         """
 
+    @property
+    def cost_model(self) -> CostModel:
+        """How seconds became dollars; with the runtime that was chosen, once something was measured."""
+
 
 class MeasuredMeter:
-    """Measures on the serving device, students in turn with the teacher; `builders` gives a model by its name.
+    """Measures on the serving device, students in turn with the teacher.
 
+    builders: gives a model as it is trained, by its name.
     teacher_size: pixels a side of the teacher's images, where they are not those of the cost model.
     """
 
@@ -44,7 +49,7 @@ class MeasuredMeter:
         teacher_size: int | None = None,
     ) -> None:
         self._teacher, self._builders, self._teacher_size = teacher, builders, teacher_size
-        self._cost_model, self._max_latency_ms = cost_model, max_latency_ms
+        self.cost_model, self._max_latency_ms = cost_model, max_latency_ms
         self._measurement: Measurement | None = None
 
     def read(self, names: Sequence[str], listener: Listener) -> dict[str, Reading]:
@@ -54,8 +59,14 @@ class MeasuredMeter:
         if self._measurement is None:
             builder = partial(self._builders, self._teacher)
             self._measurement = Measurement(
-                self._teacher, builder, self._cost_model, self._max_latency_ms, teacher_size=self._teacher_size
+                self._teacher,
+                builder,
+                self.cost_model,
+                listener,
+                self._max_latency_ms,
+                teacher_size=self._teacher_size,
             )
+            self.cost_model = self._measurement.cost_model
         return self._measurement.read({name: partial(self._builders, name) for name in names}, listener)
 
 
@@ -64,14 +75,14 @@ class ParamsMeter:
 
     def __init__(self, parameters: Mapping[str, int], cost_model: CostModel) -> None:
         self._parameters = parameters
-        self._cost_model = cost_model
+        self.cost_model = cost_model
 
     def read(self, names: Sequence[str], listener: Listener) -> dict[str, Reading]:  # noqa: ARG002 - Meter
         """See Meter; gives the readings of all models, since they cost nothing."""
         return {name: self._reading(name) for name in self._parameters}
 
     def _reading(self, name: str) -> Reading:
-        cost = params_cost(self._parameters[name], self._cost_model)
+        cost = params_cost(self._parameters[name], self.cost_model)
         return Reading(
             model=name,
             capacity_rps=None,

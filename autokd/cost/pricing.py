@@ -1,4 +1,4 @@
-"""The cost model of a search: price, device and batch size for the hardware at hand."""
+"""The cost model of a search: price, device and precision for the hardware at hand."""
 
 from __future__ import annotations
 
@@ -11,23 +11,21 @@ from autokd.errors import ConfigError
 from autokd.machine import processor_name, usable_cores
 from autokd.naming import set_to
 from autokd.precision import precision_of
-from autokd.records import CostModel, Hardware, HourlyPrice, PayPerUse
-
-BATCH_SIZE = {"cuda": 32}
-CPU_BATCH_SIZE = 8
+from autokd.records import CostModel, Hardware, HourlyPrice, PayPerUse, RuntimeName
 
 
 def cost_model_for(config: SearchConfig, image_size: int) -> CostModel:
-    """The cost model of a search: device, price, precision and batch size resolved for the hardware at hand.
+    """The cost model of a search: device, price and precision resolved for the hardware at hand.
 
-    Raises ConfigError for a device that is not there, an unknown instance, or hardware without a price.
+    Raises ConfigError for a device that is not there, an unknown instance, hardware without a price, or a runtime that
+    does not serve on this device in this precision.
     """
     device = config.serve_device or config.device or _default_device()
     hardware = _hardware(device, "serve_device" if config.serve_device else "device")
     kind, rows = device.partition(":")[0], prices(config.prices)
     price, train = _price(config, rows, hardware, device), config.train_price_per_hour
     pay_per_use = pay_per_use_of(config)
-    usual_batch = BATCH_SIZE.get(kind, CPU_BATCH_SIZE) if pay_per_use is None else 1
+    precision = config.serve_precision or (precision_of(device) if kind == "cuda" else "fp32")
     return CostModel(
         **dict(price),
         model=config.cost_model,
@@ -43,11 +41,22 @@ def cost_model_for(config: SearchConfig, image_size: int) -> CostModel:
         peak_to_mean=config.peak_to_mean,
         target_utilization=config.target_utilization,
         device=device,
-        runtime=config.serve_runtime,
-        precision=config.serve_precision or (precision_of(device) if kind == "cuda" else "fp32"),
-        batch_size=config.serve_batch_size or usual_batch,
+        runtime=_runtime(config, kind, precision),
+        precision=precision,
+        batch_size=config.serve_batch_size or (None if pay_per_use is None else 1),
         image_size=image_size,
     )
+
+
+def _runtime(config: SearchConfig, kind: str, precision: str) -> RuntimeName | None:
+    """The runtime that was asked for; None where measuring has to choose it."""
+    if config.serve_runtime == "onnxruntime" and (kind != "cpu" or precision != "fp32"):
+        given = set_to("serve_device", kind) if kind != "cpu" else set_to("serve_precision", precision)
+        raise ConfigError(
+            f"{set_to('serve_runtime', 'onnxruntime')} serves in fp32 on CPUs only, not with {given}; "
+            f"choose {set_to('serve_runtime', 'eager')} or {set_to('serve_runtime', 'compile')}"
+        )
+    return None if config.serve_runtime == "auto" else config.serve_runtime
 
 
 def pay_per_use_of(config: SearchConfig) -> PayPerUse | None:

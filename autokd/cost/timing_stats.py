@@ -9,6 +9,8 @@ import numpy as np
 
 from autokd.records import Interval, Latency
 
+P99_SAMPLES = 100  # with fewer the 99th percentile is the largest value
+
 
 def median_interval(values: Sequence[float]) -> Interval:
     """The median, between the two order statistics that hold it in at least 95 % of samples.
@@ -38,9 +40,9 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def latency(seconds: Sequence[float]) -> Latency:
-    """Percentiles in milliseconds of timings in seconds."""
+    """Percentiles in milliseconds of timings in seconds; no p99 of fewer than 100."""
     p50, p95, p99 = (np.percentile(seconds, (50, 95, 99)) * 1000).tolist()
-    return Latency(p50=p50, p95=p95, p99=p99)
+    return Latency(p50=p50, p95=p95, p99=p99 if len(seconds) >= P99_SAMPLES else None)
 
 
 def _rank(n: int) -> int:

@@ -40,6 +40,7 @@ class Found:
     candidates: tuple[Candidate, ...]
     left_out: tuple[LeftOut, ...]
     readings: dict[str, Reading]
+    cost_model: CostModel  # with the runtime that serves
     edges: tuple[Candidate, ...]  # just beyond the range of ratios, where they are asked for
     prediction: CostPrediction | None  # None where every student was measured or priced by its parameters
 
@@ -132,6 +133,7 @@ def find_candidates(
             *expensive,
         ),
         readings=readings,
+        cost_model=meter.cost_model,
         edges=tuple(listed.candidate(edge, readings[edge]) for edge in edges if edge),
         prediction=measured.prediction,
     )

@@ -83,6 +83,7 @@ def plan_search(config: SearchConfig, parts: Parts, listener: Listener | None = 
     cost_model = parts.cost_model(config, task.transform.image_size)
     prepared = Prepared(task, folder, teacher, {})
     found = find_candidates(prepared, config, parts, cost_model, listener)
+    cost_model = found.cost_model
     listener.stage("Timing")
     given = parts.teacher is not None or _is_given(config, task)
     work = _Work(data, found, cost_model, given, *_step_seconds(config, task, model, size, found))
@@ -135,13 +136,13 @@ def _teacher_model(config: SearchConfig, parts: Parts, task: Task, size: int) ->
 def _untrained_teacher(config: SearchConfig, model: nn.Module, size: int, own: Preprocessing | None) -> Teacher:
     """The teacher's size; what only its weights could tell stays not a number."""
     from autokd.zoo.count import module_macs
-    from autokd.zoo.served_form import served_parameters
+    from autokd.zoo.served_form import parameters_of
 
     return Teacher(
         name=config.teacher,
         weights="not loaded for an estimate",
         fingerprint="",
-        parameters=served_parameters(model),
+        parameters=parameters_of(model),
         macs=module_macs(model, size),
         val_accuracy=float("nan"),
         test_accuracy=float("nan"),

@@ -139,7 +139,6 @@ class Parts:
         """What tells the serving cost of teacher and students."""
         from autokd.cost.meter import MeasuredMeter, ParamsMeter
         from autokd.zoo.build import build
-        from autokd.zoo.served_form import served_form
 
         if model.model == "params":
             return ParamsMeter(parameters, model)
@@ -149,8 +148,8 @@ class Parts:
             if name == teacher and self.teacher is not None:
                 import copy
 
-                return served_form(copy.deepcopy(self.teacher))
-            return served_form(build(name, classes, prepared.teacher_size if name == teacher else model.image_size))
+                return copy.deepcopy(self.teacher)
+            return build(name, classes, prepared.teacher_size if name == teacher else model.image_size)
 
         return MeasuredMeter(teacher, builder, model, config.max_latency_ms, prepared.teacher_size)
 

@@ -80,6 +80,7 @@ class _Works:
             teacher=TEACHER,
             max_cost=1,
             price_per_hour=1,
+            serve_runtime="eager",
             image_size=PIXELS,
             device=device,
             cache_dir=folder,

@@ -18,7 +18,7 @@ from autokd.data.hidden_labels import label_remarks
 from autokd.decide import decide, read_evidence
 from autokd.decide.audit.audit import audit
 from autokd.errors import InterruptedRun, RunError
-from autokd.export.model_card import model_card
+from autokd.export.model_card import Card, model_card
 from autokd.formatting import usd
 from autokd.naming import named, set_to
 from autokd.pipeline.candidates import find_candidates
@@ -173,7 +173,7 @@ def _found(config: SearchConfig, parts: Parts, prepared: Prepared, listener: Lis
         left_out=(*found.left_out, *(entry for entry in unavailable if entry.student in known)),
         prediction=found.prediction,
     )
-    return Costs(cost_model=model, readings=found.readings, decoding=parts.decoding(prepared)), listed
+    return Costs(cost_model=found.cost_model, readings=found.readings, decoding=parts.decoding(prepared)), listed
 
 
 def soft_labels(state: State) -> tuple[SoftLabelSet, WorkshopFactory]:
@@ -290,6 +290,6 @@ def _export(state: State, decision: Decision) -> SeedResult | None:
     finalist = next(record for record in read_finalists(state.run.path) if record.number == chosen.finalist)
     best = finalist.shipped
     weights = state.run.finalist_path(finalist.number, best.seed) / WEIGHTS
-    card = model_card(decision, finalist, best, state.prepared.task)
-    state.parts.export(state.run, finalist, weights, state.prepared.task, card)
+    card = Card(decision, finalist, state.prepared.task, state.prepared.teacher, state.cost_model)
+    state.parts.export(state.run, finalist, weights, state.prepared.task, model_card(card))
     return best

@@ -27,7 +27,7 @@ from autokd.records.base import (
     Verdict,
 )
 from autokd.records.cost import (
-    RUNTIME_WORDS,
+    RUNTIMES,
     CostModel,
     CostPrediction,
     Decoding,
@@ -38,7 +38,7 @@ from autokd.records.cost import (
     PriceOrigin,
     PriceRange,
     Reading,
-    Runtime,
+    RuntimeName,
     TeacherForm,
 )
 from autokd.records.decision import (
@@ -90,7 +90,7 @@ __all__ = [
     "ARMS",
     "ARM_OF",
     "LEVEL",
-    "RUNTIME_WORDS",
+    "RUNTIMES",
     "SCHEMA_VERSION",
     "Advantage",
     "Ambiguity",
@@ -140,7 +140,7 @@ __all__ = [
     "Report",
     "Role",
     "Rung",
-    "Runtime",
+    "RuntimeName",
     "Schedule",
     "ScreenedStudent",
     "Screening",

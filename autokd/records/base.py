@@ -50,11 +50,11 @@ class Difference(Interval):
 
 
 class Latency(Record):
-    """Milliseconds for one batch at the serving batch size."""
+    """Milliseconds for one batch at the batch size that is served."""
 
     p50: float
     p95: float
-    p99: float
+    p99: float | None  # None where too few passes were timed
 
 
 class SeededInterval(Interval):

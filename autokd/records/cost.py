@@ -6,9 +6,13 @@ from typing import Literal
 
 from autokd.records.base import Interval, Latency, Record
 
-Runtime = Literal["eager", "compile", "onnxruntime"]
+RuntimeName = Literal["eager", "compile", "onnxruntime"]
+RUNTIMES: dict[RuntimeName, str] = {
+    "eager": "torch (eager)",
+    "compile": "torch.compile",
+    "onnxruntime": "ONNX Runtime",
+}
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
-RUNTIME_WORDS: dict[Runtime, str] = {"eager": "PyTorch", "compile": "torch.compile", "onnxruntime": "ONNX Runtime"}
 
 
 class Reading(Record):
@@ -23,6 +27,9 @@ class Reading(Record):
     batch_size: int | None
     rounds: int
     alone_seconds: Interval | None = None  # of a request that is served alone; None when priced by parameters
+    load_seconds: float | None = None  # from the model in memory, converted if need be, to its first answer
+    peak_memory_bytes: int | None = None  # of weights and activations at the batch size
+    logit_difference: float | None = None  # from the model as it is trained, as a share of the largest logit
 
 
 class Decoding(Record):
@@ -35,7 +42,7 @@ class Decoding(Record):
 class TeacherForm(Record):
     """The teacher as it would be served in another runtime or precision than the run's."""
 
-    runtime: Runtime
+    runtime: RuntimeName
     precision: Precision
     reading: Reading
     val_accuracy: float
@@ -49,7 +56,7 @@ class TeacherForm(Record):
     @property
     def words(self) -> str:
         """Such as `int8 in ONNX Runtime`."""
-        return f"{self.precision} in {RUNTIME_WORDS[self.runtime]}"
+        return f"{self.precision} in {RUNTIMES[self.runtime]}"
 
 
 class CostPrediction(Record):
@@ -125,9 +132,10 @@ class CostModel(HourlyPrice):
     peak_to_mean: float = 3.0
     target_utilization: float = 0.7
     device: str
-    runtime: Runtime = "eager"
+    runtime: RuntimeName | None = None  # None: not chosen yet, and never where parameters are priced
     precision: Precision = "fp32"
-    batch_size: int = 1
+    batch_size: int | None = None  # None: every model has its own, see Reading
+    threads: int | None = None  # of the processor that answer a request; None where a GPU does
     image_size: int
 
     @property

@@ -59,6 +59,9 @@ class Option(Record):
     monthly_usd: float | None
     latency_ms: Latency | None
     capacity_rps: float | None
+    batch_size: int | None = None  # this and what follows: None where cost was not measured, memory on CPUs too
+    load_seconds: float | None = None
+    peak_memory_bytes: int | None = None
     one_time_usd: float
     eligible: bool
     worthwhile: bool

@@ -103,7 +103,9 @@ def latency(value: Latency | None) -> str:
     """Median, 95th and 99th percentile of one batch's milliseconds."""
     if value is None:
         return NOTHING
-    return typeset(" / ".join(f"{part:.3g}" for part in (value.p50, value.p95, value.p99)) + " ms")
+    return typeset(
+        " / ".join(NOTHING if part is None else f"{part:.3g}" for part in (value.p50, value.p95, value.p99)) + " ms"
+    )
 
 
 def rate(value: float | None) -> str:

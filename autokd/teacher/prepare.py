@@ -32,7 +32,7 @@ from autokd.weights.loading import fit_state, read_class_names, read_state, weig
 from autokd.weights.save import save_state
 from autokd.zoo.build import REFUSALS, build, check_name, head_names, normalisation, reason
 from autokd.zoo.count import count, module_macs
-from autokd.zoo.served_form import served_parameters
+from autokd.zoo.served_form import parameters_of
 
 FORMAT = 2
 KEPT = "teacher.json"
@@ -114,7 +114,7 @@ def prepare_teacher(
         name=config.teacher,
         weights=origin.weights,
         fingerprint=weights_fingerprint(model),
-        parameters=served_parameters(model),
+        parameters=parameters_of(model),
         macs=module_macs(model, data.shown_size),
         val_accuracy=val_accuracy,
         test_accuracy=accuracy(test_logits, data.labels[data.test]),

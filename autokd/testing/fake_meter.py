@@ -23,13 +23,13 @@ class FakeMeter:
 
     def __init__(self, parameters: Mapping[str, int], cost_model: CostModel) -> None:
         self._parameters = parameters
-        self._cost_model = cost_model
+        self.cost_model = cost_model
         self._readings = {name: self._reading(name, cost_model.for_teacher) for name in list(parameters)[:1]}
 
     def read(self, names: Sequence[str], listener: Listener) -> dict[str, Reading]:
         """See Meter."""
         for done, name in enumerate(names, start=1):
-            self._readings[name] = self._reading(name, self._cost_model)
+            self._readings[name] = self._reading(name, self.cost_model)
             listener.advance("measuring serving cost", done, len(names), 0.0)
         return dict(self._readings)
 
@@ -37,7 +37,8 @@ class FakeMeter:
         mean = RPS_AT_A_MILLION / math.sqrt(self._parameters[name] / 1e6)
         capacity = Interval(mean=mean, low=mean * (1 - SPREAD), high=mean * (1 + SPREAD))
         alone = Interval(mean=1 / mean, low=1 / capacity.high, high=1 / capacity.low)
-        milliseconds = cost_model.batch_size / mean * 1000
+        batch = cost_model.batch_size or 1
+        milliseconds = batch / mean * 1000
         return Reading(
             model=name,
             capacity_rps=mean,
@@ -45,7 +46,7 @@ class FakeMeter:
             latency_ms=Latency(p50=milliseconds, p95=1.1 * milliseconds, p99=1.2 * milliseconds),
             cost_usd_per_1k=serving_cost(capacity, alone, cost_model),
             noisy=False,
-            batch_size=cost_model.batch_size,
+            batch_size=batch,
             rounds=1,
             alone_seconds=alone,
         )

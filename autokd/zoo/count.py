@@ -28,7 +28,7 @@ from autokd.machine import Stopwatch
 from autokd.progress import Listener, Silent
 from autokd.zoo.build import REFUSALS, check_name, reason
 from autokd.zoo.catalogue import Count, catalogue, lookup
-from autokd.zoo.served_form import build_served_on_meta, served_form
+from autokd.zoo.served_form import build_merged_on_meta, reparameterised
 from autokd.zoo.student_name import base_name, parse
 
 FLUSH_EVERY = 50  # models between two writes of the cache
@@ -90,7 +90,7 @@ def _say_why(missing: list[str], listener: Listener) -> None:
 
 def module_macs(model: nn.Module, image_size: int) -> int:
     """MACs of any image model's served form for one RGB image; the model itself is left in evaluation mode."""
-    shapes = copy.deepcopy(served_form(model)).to("meta").requires_grad_(False)
+    shapes = copy.deepcopy(reparameterised(model)).to("meta").requires_grad_(False)
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:  # its module tracker stumbles over inference mode
         shapes(torch.zeros(1, 3, image_size, image_size, device="meta"))
@@ -106,7 +106,7 @@ def family(name: str) -> str:
 def counted(name: str, classes: int, image_size: int) -> Count | str:
     """A model built and counted now, or why it cannot be used at this size."""
     try:
-        model = build_served_on_meta(name, classes, image_size)
+        model = build_merged_on_meta(name, classes, image_size)
     except UsageError as error:
         return reason(error.__cause__ or error)
     return counted_model(model, classes, image_size, family(name))

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 import autokd.cost.measure
+from autokd.cost.bench import batch_sizes
 from autokd.cost.measure import MIN_ROUNDS, TEACHER_SAMPLES, measure
-from autokd.cost.runtimes import batch_sizes
 from autokd.errors import ConfigError, UsageError
 from autokd.progress import Silent
 from autokd.records import CostModel, HourlyPrice, PayPerUse
@@ -20,6 +20,7 @@ def cost_model(**fields):
             "instance": "test",
             "train_price_usd_per_hour": 1.0,
             "device": "cpu",
+            "runtime": "eager",
             "batch_size": 4,
             "image_size": 64,
             **fields,
@@ -76,7 +77,10 @@ def test_readings_are_complete(readings):
         assert reading.batch_size == 4
         assert reading.rounds >= MIN_ROUNDS
         latency, cost = reading.latency_ms, reading.cost_usd_per_1k
-        assert 0 < latency.p50 <= latency.p95 <= latency.p99
+        assert 0 < latency.p50 <= latency.p95 <= (latency.p99 or latency.p95)
+        assert reading.load_seconds > 0
+        assert reading.logit_difference < 1e-4
+        assert reading.peak_memory_bytes is None  # of a GPU only
         assert 0 < cost.low <= cost.mean <= cost.high < float("inf")
     assert found["resnet18"].rounds >= TEACHER_SAMPLES
 
@@ -141,7 +145,7 @@ class Crowded(torch.nn.Module):
 
 def test_students_that_do_not_fit_beside_each_other_are_timed_in_smaller_groups(monkeypatch):
     ear, groups = Ear(), []
-    monkeypatch.setattr("autokd.cost.runtimes.Timed.drop", lambda timed: setattr(Crowded, "loaded", 0))
+    monkeypatch.setattr("autokd.cost.bench.Timed.drop", lambda timed: setattr(Crowded, "loaded", 0))
     compare = autokd.cost.measure._compare
     monkeypatch.setattr(
         autokd.cost.measure,
@@ -192,8 +196,8 @@ def test_on_a_gpu(runtime):
 
 
 def test_under_a_latency_limit_the_server_takes_the_batch_it_answers_in_time():
+    from autokd.cost.bench import Timed
     from autokd.cost.measure import _within
-    from autokd.cost.runtimes import Timed
     from autokd.records import Latency
 
     timed = Timed("a", run=lambda size: 0.0, batch=8, by_batch={1: 0.002, 2: 0.003, 4: 0.005, 8: 0.010})

@@ -20,7 +20,8 @@ def config(**settings):
 
 def test_defaults_of_a_cpu():
     model = cost_model_for(config(), 32)
-    assert (model.device, model.precision, model.batch_size, model.image_size) == ("cpu", "fp32", 8, 32)
+    assert (model.device, model.precision, model.image_size) == ("cpu", "fp32", 32)
+    assert (model.runtime, model.batch_size) == (None, None)  # found by measuring
     assert model.price_usd_per_hour == model.train_price_usd_per_hour > 0
     assert model.price_source.startswith("https://")
     assert model.measured_on == Hardware(name=processor_name(), cores=usable_cores())
@@ -100,7 +101,7 @@ def test_a_gpu_brings_its_price_precision_and_batch(monkeypatch):
     monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "NVIDIA L4")
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (8, 9))
     model = cost_model_for(config(serve_device="cuda:0"), 32)
-    assert (model.precision, model.batch_size) == ("bf16", 32)
+    assert model.precision == "bf16"
     assert "g6.xlarge" in model.instance
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (7, 5))  # of a T4
     assert cost_model_for(config(serve_device="cuda:0"), 32).precision == "fp16"
@@ -130,7 +131,7 @@ def test_fake_meter_is_a_formula():
 
 
 def test_measured_meter_measures():
-    model = cost_model_for(config(serve_batch_size=2), 32)
+    model = cost_model_for(config(serve_batch_size=2, serve_runtime="eager"), 32)
     meter: Meter = MeasuredMeter("test_resnet", lambda name: build(name, 10, 32), model)
     readings = meter.read(["test_vit"], Silent())
     assert list(readings) == ["test_resnet", "test_vit"]
@@ -138,7 +139,7 @@ def test_measured_meter_measures():
 
 
 def test_measured_meter_remembers_what_it_has_measured_against_one_teacher():
-    model = cost_model_for(config(serve_batch_size=2), 32)
+    model = cost_model_for(config(serve_batch_size=2, serve_runtime="eager"), 32)
     meter: Meter = MeasuredMeter("test_resnet", lambda name: build(name, 10, 32), model)
     first = meter.read(["test_vit"], Silent())
     both = meter.read(["test_vit2"], Silent())

@@ -13,7 +13,12 @@ def test_percentiles_interpolate():
 
 
 def test_latency_is_in_milliseconds():
-    assert latency([0.010] * 20).p99 == pytest.approx(10)
+    assert latency([0.010] * 20).p95 == pytest.approx(10)
+
+
+def test_a_p99_needs_a_hundred_passes():
+    assert latency([0.010] * 100).p99 == pytest.approx(10)
+    assert latency([0.010] * 99).p99 is None
 
 
 @pytest.mark.parametrize(("n", "rank"), [(6, 1), (8, 1), (9, 2), (12, 3), (15, 4), (20, 6)])

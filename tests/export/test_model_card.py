@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import re
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
+from believable_run import make_cost_model, make_teacher
 from PIL import Image
 from safetensors.torch import save_file
 
-from autokd.export.model_card import model_card
+from autokd.export.model_card import Card, model_card
 from autokd.export.timm_folder import export_timm
-from autokd.records import FinalistRecord, Interval, Reading, Recipe, SeedResult, StartWeights, Task, Transform
+from autokd.records import (
+    FinalistRecord,
+    Interval,
+    Reading,
+    Recipe,
+    SeededInterval,
+    SeedResult,
+    StartWeights,
+    Task,
+    Transform,
+)
 from autokd.zoo.build import build
 
 TASK = Task(
@@ -64,15 +76,23 @@ def finalist(arm: str) -> FinalistRecord:
     )
 
 
-def card(arm: str) -> str:
-    return model_card(SimpleNamespace(summary="Distill test_resnet."), finalist(arm), SEEDS[0], TASK)
+def card(shown: FinalistRecord) -> str:
+    accuracy = SeededInterval(mean=0.88, low=0.86, high=0.9, seeds=2)
+    chosen: Any = SimpleNamespace(recommended=lambda verdict: SimpleNamespace(finalist=4))
+    decision: Any = SimpleNamespace(
+        summary="Distill test_resnet.",
+        verdict="distill",
+        options=chosen,
+        finalists=[SimpleNamespace(number=4, accuracy=accuracy)],
+    )
+    return model_card(Card(decision, shown, TASK, make_teacher(), make_cost_model()))
 
 
 @pytest.mark.parametrize(
     ("arm", "how"), [("distill", "distilled (T 4, alpha 0.9, loss kl)"), ("direct", "trained directly on the labels")]
 )
 def test_it_says_what_how_and_how_good(arm, how):
-    text = card(arm)
+    text = card(finalist(arm))
     for part in (
         f"# test_resnet, {how}",
         "Distill test_resnet.",
@@ -82,7 +102,10 @@ def test_it_says_what_how_and_how_good(arm, how):
         "6 epochs, learning rate 0.0012, batch 64",
         "5, the best of 2 on validation",
         "starts from | random weights",
-        "87.65%",
+        "test accuracy of these weights | 87.65 %",
+        "test accuracy over all seeds | 88.00 %, 95 % interval 86.00 % to 90.00 % (2 seeds)",
+        "teacher | resnet152 (",
+        "cost | $0.001 per 1,000 requests ($0.001 to $0.001)",
     ):
         assert part in text
     assert text.startswith("---\nlibrary_name: timm\n")
@@ -94,10 +117,11 @@ def test_a_model_that_was_not_trained_says_so_and_under_which_licence():
     untrained = trained.model_copy(
         update={"recipe": trained.recipe.model_copy(update={"epochs": 0}), "seeds": SEEDS[:1], "weights": weights}
     )
-    text = model_card(SimpleNamespace(summary="Use it."), untrained, SEEDS[0], TASK)
+    text = card(untrained)
     for part in (
         "# test_resnet, used as it is",
-        "starts from | r160_in1k, apache-2.0",
+        "starts from | r160_in1k |",
+        "licence of these weights | apache-2.0",
         "training | none",
         "seed | none",
     ):
@@ -107,7 +131,7 @@ def test_a_model_that_was_not_trained_says_so_and_under_which_licence():
 def test_its_code_runs(tmp_path):
     model = build("test_resnet", 3, 32)
     save_file({key: value.contiguous() for key, value in model.state_dict().items()}, tmp_path / "w.safetensors")
-    export_timm(tmp_path / "student", finalist("direct"), tmp_path / "w.safetensors", TASK, card("direct"))
+    export_timm(tmp_path / "student", finalist("direct"), tmp_path / "w.safetensors", TASK, card(finalist("direct")))
     text = (tmp_path / "student" / "README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     made: dict = {"image": Image.new("RGB", (48, 40), (200, 10, 10))}

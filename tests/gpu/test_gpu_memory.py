@@ -86,6 +86,7 @@ def test_cost_says_what_does_not_fit(with_room: Room) -> None:
         instance="test",
         train_price_usd_per_hour=1,
         device="cuda",
+        runtime="eager",
         batch_size=64,
         image_size=32,
     )

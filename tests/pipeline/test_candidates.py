@@ -90,6 +90,7 @@ def found(
     prepared = parts.prepare(config, Silent())
     teacher = prepared.teacher.model_copy(update={"name": "resnet152", "parameters": TEACHER})
     model: CostModel = parts.cost_model(config, 32).model_copy(update={"model": cost_model})
+    meter.cost_model = model
     return find_candidates(
         SimpleNamespace(task=prepared.task, teacher=teacher),
         config,

@@ -81,7 +81,7 @@ def test_models_that_fail_at_this_size_are_refused_with_a_reason():
 def test_counts_are_kept(tmp_path, monkeypatch):
     names = ["test_resnet", "inception_v3"]
     first = count_all(names, 10, NOT_TRIED, tmp_path)
-    monkeypatch.setattr(count_module, "build_served_on_meta", None)  # nothing may be built again
+    monkeypatch.setattr(count_module, "build_merged_on_meta", None)  # nothing may be built again
     assert count_all(names, 10, NOT_TRIED, tmp_path) == first
 
 

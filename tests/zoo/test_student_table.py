@@ -15,7 +15,7 @@ from autokd.progress import Silent
 from autokd.zoo import catalogue as catalogue_module
 from autokd.zoo import timm_names as names_module
 from autokd.zoo.catalogue import FILE, Catalogue
-from autokd.zoo.served_form import build_served_on_meta
+from autokd.zoo.served_form import build_merged_on_meta
 from autokd.zoo.student_table import Row, native_size, sorted_rows, students, why_left_out
 
 NAMES = ["resnet50", "mobilenetv3_small_050", "regnety_004", "inception_v3", "resnet18"]
@@ -123,7 +123,7 @@ def test_without_a_size_every_model_is_counted_at_its_own():
 
 
 def parameters(name: str) -> int:
-    return sum(p.numel() for p in build_served_on_meta(name, 10, native_size(name)).parameters())
+    return sum(p.numel() for p in build_merged_on_meta(name, 10, native_size(name)).parameters())
 
 
 def test_a_size_that_was_not_tried_is_counted_for_those_alone_that_may_be_students():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf
 
 from autokd.decide.economics import costs_differ
+from autokd.formatting import file_size
 from autokd.records import Difference, Option, Report
 from autokd.report import format as fmt
 from autokd.report.sections.start_weights import is_untrained
@@ -135,8 +136,9 @@ def _rows(report: Report) -> tuple[tuple[str, Callable[[Option], Cell]], ...]:
         ("Cost per month", lambda o: _monthly(o, report)),
         ("One-time cost", lambda o: Cell(fmt.usd(o.one_time_usd))),
         ("Parameters", lambda o: Cell(fmt.large(o.parameters), f"ratio {fmt.ratio(o.ratio)}")),
-        ("Latency p50 / p95 / p99", lambda o: Cell(fmt.latency(o.latency_ms))),
+        ("Latency p50 / p95 / p99", lambda o: Cell(fmt.latency(o.latency_ms), _batch(o))),
         ("Capacity of a replica", lambda o: Cell(fmt.rate(o.capacity_rps))),
+        ("Load time", _load_time),
         ("Eligible", lambda o: Cell(fmt.yes(o.eligible))),
         ("Worthwhile", lambda o: _worthwhile(o, report.options.teacher)),
         ("Why not", lambda o: Cell("; ".join(o.why_not) or fmt.NOTHING)),
@@ -176,6 +178,16 @@ def _monthly(option: Option, report: Report) -> Cell:
     if option.monthly_usd is None or volume is None:
         return Cell(fmt.usd(option.monthly_usd), "no volume given" if volume is None else "")
     return Cell(fmt.usd(option.monthly_usd), f"for {fmt.large(volume)} requests")
+
+
+def _batch(option: Option) -> str:
+    return "" if option.batch_size is None else f"of a batch of {option.batch_size}"
+
+
+def _load_time(option: Option) -> Cell:
+    memory = option.peak_memory_bytes
+    time = fmt.NOTHING if option.load_seconds is None else f"{option.load_seconds:.2g} s"
+    return Cell(time, "" if memory is None else f"{file_size(memory)} of memory at most")
 
 
 def _worthwhile(option: Option, teacher: Option) -> Cell:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from autokd.records import CostModel, Report, Teacher
+from autokd.records import RUNTIMES, CostModel, Report, Teacher
 from autokd.report import format as fmt
 from autokd.report.sections.cost_assumptions import price, rate
 from autokd.report.sections.policy import Pair, policy_pairs
@@ -137,10 +137,7 @@ def _cost(model: CostModel, teacher: Teacher) -> Iterable[Pair]:
         yield "Device", model.device if model.measured_on is None else f"{model.device} ({model.measured_on.label})"
         own = teacher.preprocessing
         aside = f" (the teacher: {own.image_size} px)" if own and own.image_size != model.image_size else ""
-        yield (
-            "Serving",
-            f"{model.runtime}, {model.precision}, batch of {model.batch_size}, {model.image_size} px{aside}",
-        )
+        yield "Serving", f"{_served_with(model)}, {model.image_size} px{aside}"
     if model.pay_per_use is None:
         yield "Accelerators per replica", str(model.accelerators_per_replica)
     yield "Price of training", f"{fmt.usd(model.train_price_usd_per_hour)} an hour"
@@ -153,6 +150,12 @@ def _prices(model: CostModel) -> Iterable[Pair]:
     yield "Price", price(model)
     if model.teacher_price is not None:
         yield "Price for the teacher", price(model.teacher_price)
+
+
+def _served_with(model: CostModel) -> str:
+    batch = f"batch of {model.batch_size}" if model.batch_size else "each model in batches of its own size"
+    threads = f", {model.threads} threads" if model.threads else ""
+    return f"{RUNTIMES[model.runtime] if model.runtime else fmt.NOTHING}, {model.precision}{threads}, {batch}"
 
 
 def _dollars(model: CostModel) -> str:

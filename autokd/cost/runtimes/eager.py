@@ -1,0 +1,53 @@
+"""torch as it is: models and images channels last, converted to the serving precision as a server would load them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from autokd.machine import Stopwatch
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+Forward = Callable[[torch.Tensor], torch.Tensor]
+
+
+class Eager:
+    """See Runtime."""
+
+    def __init__(self, device: str, precision: str) -> None:
+        self._device, self._dtype = torch.device(device), PRECISIONS[precision]
+
+    def load(self, model: nn.Module, images: torch.Tensor) -> TorchLoaded:
+        """See Runtime."""
+        moved = images.to(self._device, self._dtype).to(memory_format=torch.channels_last)
+        watch = Stopwatch()
+        placed = model.to(self._device, self._dtype).to(memory_format=torch.channels_last)
+        return TorchLoaded(self._forward(placed), moved, watch.seconds)
+
+    def _forward(self, placed: nn.Module) -> Forward:
+        return placed
+
+
+class TorchLoaded:
+    """See Loaded."""
+
+    def __init__(self, forward: Forward, images: torch.Tensor, load_seconds: float) -> None:
+        self._forward, self._images, self.load_seconds = forward, images, load_seconds
+
+    def seconds(self, batch: int) -> float:
+        """See Loaded."""
+        inputs = self._images[:batch]
+        with torch.inference_mode():
+            start = time.perf_counter()
+            self._forward(inputs)
+            if inputs.is_cuda:
+                torch.cuda.synchronize(inputs.device)
+            return time.perf_counter() - start
+
+    def logits(self, batch: int) -> torch.Tensor:
+        """See Loaded."""
+        with torch.inference_mode():
+            return self._forward(self._images[:batch]).float().cpu()

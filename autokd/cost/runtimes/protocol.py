@@ -1,0 +1,38 @@
+"""What a serving runtime has to do: make a model ready to answer, and answer."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import nn
+
+
+class Loaded(Protocol):
+    """A model that is ready to answer, with images that are already where it reads them.
+
+    load_seconds: what a server that starts would have waited for it; converting is done before.
+    """
+
+    load_seconds: float
+
+    def seconds(self, batch: int) -> float:
+        """Wall clock of one forward pass of so many of the images, until the device has finished."""
+
+    def logits(self, batch: int) -> torch.Tensor:
+        """Logits of the first images, [batch, classes], fp32 on the CPU."""
+
+
+class Runtime(Protocol):
+    """One way to serve models on one device in one precision."""
+
+    def load(self, model: nn.Module, images: torch.Tensor) -> Loaded:
+        """Make a model ready for up to so many images.
+
+        model: its served form on the CPU. images: [largest batch, 3, height, width], fp32 on the CPU. What cannot be
+        served raises one of FAILURES.
+        """
+
+
+# What torch and ONNX Runtime raise for a model, precision or size that they cannot serve.
+FAILURES = (RuntimeError, TypeError, ValueError, AssertionError, MemoryError, LookupError, AttributeError)

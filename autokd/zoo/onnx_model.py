@@ -1,0 +1,54 @@
+"""A model converted to ONNX: any number of images in, logits out."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    import onnx
+
+INPUT, OUTPUT, BATCH = "images", "logits", "batch"
+
+
+def convert(model: nn.Module, image_size: int) -> onnx.ModelProto:
+    """The model, on the CPU and in evaluation mode, as ONNX with weights inside.
+
+    Its input `images` is [batch, 3, image_size, image_size], fp32; its output `logits` is [batch, classes], fp32.
+    Raises RuntimeError for a model that cannot be converted, or not for any number of images.
+    """
+    images = torch.zeros(2, 3, image_size, image_size)
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            model,
+            (images,),
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim(BATCH)},),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            verbose=False,
+        )
+    assert program is not None  # noqa: S101 - it is where nothing is written to a file
+    return program.model_proto
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's remarks on itself."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
