@@ -122,6 +122,9 @@ class FakeParts(Parts):
     def decoding(self, prepared: Prepared) -> Decoding | None:
         return None
 
+    def teacher_forms(self, *_: object) -> tuple[()]:
+        return ()
+
     def soft_labels(
         self, prepared: Prepared, config: SearchConfig, listener: Listener, since: float, settled: Any = None
     ) -> SoftLabelSet:

@@ -22,14 +22,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from autokd.cost.bench import Builder, Timed
+from autokd.cost.bench import Bench, Builder, Timed
 from autokd.cost.dollars import serving_cost
 from autokd.cost.fastest_runtime import serve_teacher
 from autokd.cost.queueing import capacity_within
 from autokd.cost.timing_stats import P99_SAMPLES, latency, median_interval, relative_half_width
 from autokd.machine import Stopwatch
 from autokd.progress import Listener, Silent
-from autokd.records import CostModel, Interval, Latency, Reading
+from autokd.records import CostModel, Interval, Latency, Precision, Reading, RuntimeName
 
 WIDTH = 0.10  # half-width of an interval, relative, at which timing stops and above which a reading is noisy
 MIN_ROUNDS = 6  # with fewer the median has no 95 % interval
@@ -76,7 +76,7 @@ class Measurement:
         max_rounds: int = MAX_ROUNDS,
         teacher_size: int | None = None,
     ) -> None:
-        self._max_latency_ms = max_latency_ms
+        self._max_latency_ms, self._builder, self._teacher_size = max_latency_ms, builder, teacher_size
         self._max_rounds = max(max_rounds, MIN_ROUNDS)
         served = serve_teacher(teacher, builder, model, max_latency_ms is not None, teacher_size, listener)
         self._reference, self._bench, self.cost_model = served.teacher, served.bench, served.model
@@ -98,6 +98,16 @@ class Measurement:
             left = watch.seconds / done * (len(names) - done)
             listener.advance("measuring serving cost", done, len(names), left)
         return self._readings()
+
+    def read_form(self, runtime: RuntimeName, precision: Precision) -> Reading:
+        """The teacher in another runtime and precision, timed in turn with itself; raises ConfigError if it cannot."""
+        model = self.cost_model.model_copy(update={"runtime": runtime, "precision": precision})
+        bench = Bench(model, runtime, self._max_latency_ms is not None)
+        form = bench.load(self._reference.name, self._builder, self._teacher_size)
+        (compared,) = _compare([form], self._reference, self._max_rounds)
+        pooled = median_interval(self._reference.seconds).mean / self._reference.batch
+        rounds, limit = len(compared.ratios), self._max_latency_ms
+        return _reading(form, pooled, compared.ratio, rounds, model.for_teacher, limit)
 
     def _readings(self) -> dict[str, Reading]:
         reference = self._reference

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from autokd.cost.dollars import params_cost
 from autokd.progress import Listener
-from autokd.records import CostModel, Interval, Reading
+from autokd.records import CostModel, Interval, Precision, Reading, RuntimeName
 
 if TYPE_CHECKING:
     from torch import nn
@@ -68,6 +68,11 @@ class MeasuredMeter:
             )
             self.cost_model = self._measurement.cost_model
         return self._measurement.read({name: partial(self._builders, name) for name in names}, listener)
+
+    def read_form(self, runtime: RuntimeName, precision: Precision) -> Reading:
+        """The teacher in another form, once it was read; raises ConfigError where it cannot be served so."""
+        assert self._measurement is not None  # noqa: S101 - `read` comes first
+        return self._measurement.read_form(runtime, precision)
 
 
 class ParamsMeter:

@@ -24,6 +24,7 @@ from autokd.records import Arm, Candidate, CostModel, CostPrediction, LeftOut, R
 
 if TYPE_CHECKING:
     from autokd.cost.meter import Meter
+    from autokd.pipeline.teacher_forms import Form
     from autokd.zoo.catalogue import Count
 
 SAMPLE = 12  # students that a prediction is fitted on
@@ -43,6 +44,7 @@ class Found:
     cost_model: CostModel  # with the runtime that serves
     edges: tuple[Candidate, ...]  # just beyond the range of ratios, where they are asked for
     prediction: CostPrediction | None  # None where every student was measured or priced by its parameters
+    forms: tuple[Form, ...] = ()  # of the teacher, cheaper ones than was measured for all models
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ def find_candidates(
         cost_model=meter.cost_model,
         edges=tuple(listed.candidate(edge, readings[edge]) for edge in edges if edge),
         prediction=measured.prediction,
+        forms=parts.teacher_forms(prepared, readings[teacher.name], config, meter, listener),
     )
 
 

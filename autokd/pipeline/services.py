@@ -18,7 +18,7 @@ from autokd.pipeline.workers import (
     worker_count,
 )
 from autokd.progress import Listener
-from autokd.records import Candidate, CostModel, Decoding, FinalistRecord, SoftLabelSet, Task, Teacher
+from autokd.records import Candidate, CostModel, Decoding, FinalistRecord, Reading, SoftLabelSet, Task, Teacher
 from autokd.runs.folder import Run
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from autokd.cache.locks import Hold
     from autokd.cost.meter import Meter
     from autokd.data.sources.python_pair import Pair
+    from autokd.pipeline.teacher_forms import Form
     from autokd.teacher.prepare import ReadyTeacher
     from autokd.tune.engines.protocol import Engine, WorkshopFactory
     from autokd.weights.start import Supply
@@ -152,6 +153,17 @@ class Parts:
             return build(name, classes, prepared.teacher_size if name == teacher else model.image_size)
 
         return MeasuredMeter(teacher, builder, model, config.max_latency_ms, prepared.teacher_size)
+
+    def teacher_forms(
+        self, prepared: Prepared, own: Reading, config: SearchConfig, meter: Meter, listener: Listener
+    ) -> tuple[Form, ...]:
+        """The teacher in cheaper forms; none where nothing is measured, or there is no trained teacher yet."""
+        from autokd.cost.meter import MeasuredMeter
+        from autokd.pipeline.teacher_forms import cheaper_forms
+
+        if not isinstance(meter, MeasuredMeter) or prepared.ready is None or not config.teacher_forms:
+            return ()
+        return cheaper_forms(prepared, own, config, meter, listener)
 
     def soft_labels(
         self,

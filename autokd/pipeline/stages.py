@@ -41,7 +41,7 @@ from autokd.records import (
 )
 from autokd.report import assemble, write_reports
 from autokd.report.sections.cost_assumptions import serving_price
-from autokd.runs.arrays import EVIDENCE, write_evidence
+from autokd.runs.arrays import EVIDENCE, FORMS, write_evidence, write_forms_correct
 from autokd.runs.folder import Run
 from autokd.runs.manifest import Stage
 from autokd.runs.store import CANDIDATES, COSTS, TASK, TEACHER, WEIGHTS, CandidateList, Costs, read_finalists
@@ -50,6 +50,7 @@ from autokd.tune.finalists import most_trainings
 from autokd.weights.assign import check_weights_again, give_weights
 
 if TYPE_CHECKING:
+    from autokd.pipeline.teacher_forms import Form
     from autokd.tune.engines.protocol import WorkshopFactory
     from autokd.tune.limits import Limits
 
@@ -145,10 +146,13 @@ def candidates_of(
             listener,
         )
     else:
-        costs, listed = _found(config, parts, prepared, listener)
+        costs, listed, forms = _found(config, parts, prepared, listener)
+        if forms:
+            write_forms_correct(run.path, {form.form.key: form.correct for form in forms})
         COSTS.write(run.path, costs)
         CANDIDATES.write(run.path, listed)
-        run.keep_checksums(COSTS.path(run.path), CANDIDATES.path(run.path))
+        outcomes = [run.path / FORMS] if forms else []
+        run.keep_checksums(COSTS.path(run.path), CANDIDATES.path(run.path), *outcomes)
     teacher_cost = usd(costs.readings[prepared.teacher.name].cost_usd_per_1k.mean)
     listener.note(f"{serving_price(costs.cost_model)} The teacher costs {teacher_cost} per 1,000 requests.")
     for remark in remarks(costs.cost_model, date.today()):
@@ -158,8 +162,10 @@ def candidates_of(
     return costs.cost_model, listed.candidates
 
 
-def _found(config: SearchConfig, parts: Parts, prepared: Prepared, listener: Listener) -> tuple[Costs, CandidateList]:
-    """Students of the space, measured, each with the weights that it starts from."""
+def _found(
+    config: SearchConfig, parts: Parts, prepared: Prepared, listener: Listener
+) -> tuple[Costs, CandidateList, tuple[Form, ...]]:
+    """Students of the space, measured, each with the weights that it starts from; the teacher's cheaper forms."""
     model = parts.cost_model(config, prepared.task.transform.image_size)
     found = find_candidates(prepared, config, parts, model, listener)
     known, beyond = ({student.student for student in listed} for listed in (found.candidates, found.edges))
@@ -173,7 +179,13 @@ def _found(config: SearchConfig, parts: Parts, prepared: Prepared, listener: Lis
         left_out=(*found.left_out, *(entry for entry in unavailable if entry.student in known)),
         prediction=found.prediction,
     )
-    return Costs(cost_model=found.cost_model, readings=found.readings, decoding=parts.decoding(prepared)), listed
+    costs = Costs(
+        cost_model=found.cost_model,
+        readings=found.readings,
+        teacher_forms=tuple(form.form for form in found.forms),
+        decoding=parts.decoding(prepared),
+    )
+    return costs, listed, found.forms
 
 
 def soft_labels(state: State) -> tuple[SoftLabelSet, WorkshopFactory]:

@@ -51,3 +51,9 @@ class TorchLoaded:
         """See Loaded."""
         with torch.inference_mode():
             return self._forward(self._images[:batch]).float().cpu()
+
+    def answer(self, images: torch.Tensor) -> torch.Tensor:
+        """See Loaded."""
+        with torch.inference_mode():
+            moved = images.to(self._images.device, self._images.dtype).to(memory_format=torch.channels_last)
+            return self._forward(moved).float().cpu()

@@ -1,4 +1,4 @@
-"""ONNX Runtime on CPUs: a model converted to ONNX, in fp32."""
+"""ONNX Runtime on CPUs: a model converted to ONNX, in fp32 or int8."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ import numpy as np
 import torch
 from torch import nn
 
+from autokd.cost.runtimes.int8 import quantised
 from autokd.machine import Stopwatch
+from autokd.records import Precision
 from autokd.zoo.onnx_model import INPUT, convert
 
 
 class OnnxRuntime:
     """See Runtime. It uses as many threads as torch does."""
 
+    def __init__(self, precision: Precision) -> None:
+        self._precision = precision
+
     def load(self, model: nn.Module, images: torch.Tensor) -> OnnxLoaded:
         """See Runtime."""
-        converted = convert(model, images.shape[-1]).SerializeToString()
+        converted, pixels = convert(model, images.shape[-1]), images.numpy()
+        serialised = quantised(converted, pixels) if self._precision == "int8" else converted.SerializeToString()
         watch = Stopwatch()
-        return OnnxLoaded(session(converted), images.numpy(), watch.seconds)
+        return OnnxLoaded(session(serialised), pixels, watch.seconds)
 
 
 class OnnxLoaded:
@@ -39,9 +45,16 @@ class OnnxLoaded:
         """See Loaded."""
         return torch.from_numpy(self._run(batch))
 
+    def answer(self, images: torch.Tensor) -> torch.Tensor:
+        """See Loaded."""
+        return torch.from_numpy(self._run_on(images.numpy()))
+
     def _run(self, batch: int) -> np.ndarray[Any, Any]:
+        return self._run_on(self._images[:batch])
+
+    def _run_on(self, images: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         try:
-            return self._session.run(None, {INPUT: self._images[:batch]})[0]  # type: ignore[no-any-return]
+            return self._session.run(None, {INPUT: images})[0]  # type: ignore[no-any-return]
         except Exception as error:
             raise RuntimeError(str(error)) from error
 

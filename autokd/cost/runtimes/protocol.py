@@ -22,6 +22,9 @@ class Loaded(Protocol):
     def logits(self, batch: int) -> torch.Tensor:
         """Logits of the first images, [batch, classes], fp32 on the CPU."""
 
+    def answer(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits of any images, no more than there were; both fp32 on the CPU."""
+
 
 class Runtime(Protocol):
     """One way to serve models on one device in one precision."""
@@ -29,8 +32,8 @@ class Runtime(Protocol):
     def load(self, model: nn.Module, images: torch.Tensor) -> Loaded:
         """Make a model ready for up to so many images.
 
-        model: its served form on the CPU. images: [largest batch, 3, height, width], fp32 on the CPU. What cannot be
-        served raises one of FAILURES.
+        model: its served form on the CPU. images: [largest batch, 3, height, width], fp32 on the CPU; a precision that
+        has to be calibrated is calibrated on them. What cannot be served raises one of FAILURES.
         """
 
 
