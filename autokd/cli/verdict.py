@@ -60,14 +60,18 @@ def _files(folder: Path, *others: str) -> str:
 
 def _parts(report: Report, path: Path, files: str | None, reasons: int, width: int) -> list[RenderableType]:
     from autokd.decide.explain.wording import how_sure
-    from autokd.report.sections.cost_assumptions import decoding, price_remarks, short_assumptions
+    from autokd.report.sections.cost_assumptions import decoding, price_remarks, short_assumptions, teacher_forms
 
     headline = f"{VERDICTS[report.verdict].upper()} ({report.strength})"
     confirm = [f"autokd confirm {path} --seeds {report.settling_seeds}"] if report.settling_seeds else []
     lines = {
         "Sure": [how_sure(report.repeatability, report.at_stake)],
         "Holds": [f"{report.condition}."] if report.condition else [],
-        "Costs": [short_assumptions(report), *price_remarks(report), *filter(None, [decoding(report)])],
+        "Costs": [
+            short_assumptions(report),
+            *price_remarks(report),
+            *filter(None, [teacher_forms(report), decoding(report)]),
+        ],
         "Search": [f"{tried[0].upper()}{tried[1:]}."] if (tried := report.search.looked_at_of) else [],
         "Why": report.key_reasons[:reasons],
         "Weak": [*report.weaknesses, *filter(None, [report.settles]), *confirm],

@@ -153,7 +153,8 @@ def _form(comparison: Comparison) -> Iterator[str]:
     kept = fmt.percent(teacher.retention.mean)
     yield (
         f"Everything is compared with {own.name} as {teacher.form.words}, which costs {fmt.times(factor)} times less "
-        f"than the form that was measured for all models and keeps {kept} of its accuracy."
+        f"than the form that was measured for all models and keeps {kept} of its accuracy. Students were measured in "
+        f"the latter ({comparison.evidence.cost_model.precision}) only; this form may make them cheaper too."
     )
 
 

@@ -78,6 +78,18 @@ def price_remarks(report: Report) -> tuple[str, ...]:
     return tuple(remarks(report.cost_model, datetime.fromisoformat(report.created).date()))
 
 
+def teacher_forms(report: Report) -> str | None:
+    """What the teacher would cost in its other forms, and keep; None where none was cheaper."""
+    own, *others = report.options.teacher_forms or (report.options.teacher,)
+    if not others:
+        return None
+    told = [
+        f"{form.student} costs {fmt.usd(form.cost_usd_per_1k)}, with {fmt.percent(form.retention.mean)} of its accuracy"
+        for form in others
+    ]
+    return f"{own.student} costs {fmt.usd(own.cost_usd_per_1k)} per 1,000 requests as measured; {fmt.listed(told)}."
+
+
 def decoding(report: Report) -> str | None:
     """What decoding the images on the serving machine would leave of the factor; None where it was not measured."""
     told, options, model = report.decoding, report.options, report.cost_model
