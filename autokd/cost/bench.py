@@ -16,7 +16,7 @@ from autokd.machine import Stopwatch
 from autokd.memory import is_memory
 from autokd.naming import named, set_to
 from autokd.progress import Listener
-from autokd.records import CostModel, RuntimeName
+from autokd.records import CostModel
 from autokd.zoo.batch_norms import largest_difference
 from autokd.zoo.served_form import served_form
 
@@ -64,9 +64,8 @@ class Bench:
     with_sizes: the times of smaller batches are needed too.
     """
 
-    def __init__(self, model: CostModel, runtime: RuntimeName, with_sizes: bool) -> None:
-        self._model, self._name = model, runtime
-        self._runtime = open_runtime(runtime, model)
+    def __init__(self, model: CostModel, with_sizes: bool) -> None:
+        self._model, self._runtime = model, open_runtime(model)
         self._kind = model.device.partition(":")[0]
         self._with_sizes = with_sizes
         self._largest = model.batch_size or LARGEST_BATCH.get(self._kind, LARGEST_BATCH["cpu"])
@@ -169,7 +168,7 @@ class Bench:
             )
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         return ConfigError(
-            f"{name} cannot be served with {set_to('serve_runtime', self._name)} and "
+            f"{name} cannot be served with {set_to('serve_runtime', self._model.runtime)} and "
             f"{set_to('serve_precision', self._model.precision)} on {device} ({line}); choose eager and fp32"
         )
 

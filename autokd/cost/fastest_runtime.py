@@ -42,7 +42,7 @@ def serve_teacher(
     refused: dict[RuntimeName, ConfigError] = {}
     for runtime in asked:
         known = model.model_copy(update={"runtime": runtime, "threads": threads})
-        bench = Bench(known, runtime, with_sizes)
+        bench = Bench(known, with_sizes)
         try:
             served.append(Served(bench.load(name, builder, image_size), bench, known))
         except ConfigError as error:
