@@ -35,5 +35,5 @@ def test_a_model_that_decides_by_its_images_cannot_be_converted() -> None:
 
 def test_a_model_too_large_for_a_file_is_said_with_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autokd.zoo.onnx_model.LARGEST", 1_000_000)
-    with pytest.raises(RuntimeError, match="an ONNX file holds .* of weights at most, and these are"):
+    with pytest.raises(RuntimeError, match=r"an ONNX file holds .* of weights at most, and these are"):
         convert(build("test_resnet", 5, 32).eval(), 32)
