@@ -133,4 +133,4 @@ def test_memory_of_the_machine_is_not_that_of_a_device() -> None:
         RuntimeError("std::bad_alloc"),
         RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED"),
     ]
-    assert [(is_memory(error), is_device_memory(error)) for error in errors] == [(True, False)] * 2
+    assert [(is_memory(error), is_device_memory(error)) for error in errors] == [(True, False)] * 3
