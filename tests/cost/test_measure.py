@@ -159,7 +159,7 @@ def test_students_that_do_not_fit_beside_each_other_are_timed_in_smaller_groups(
         lambda loaded, *rest: groups.append([one.name for one in loaded]) or compare(loaded, *rest),
     )
     monkeypatch.setattr(Crowded, "loaded", 0)
-    models = builders("test_resnet") | {name: lambda: Crowded(room=4) for name in "abc"}  # placing takes two steps
+    models = builders("test_resnet") | {name: lambda: Crowded(room=6) for name in "abc"}  # placing takes three steps
     found = measure(models, "test_resnet", cost_model(), ear)
     assert groups == [["a", "b"], ["c"]]
     assert set(found) == {"test_resnet", *"abc"}
