@@ -10,7 +10,6 @@ from torch import nn
 
 from autokd.cost.runtimes.open import open_runtime
 from autokd.cost.runtimes.protocol import FAILURES, Loaded
-from autokd.cost.timing_stats import percentile
 from autokd.errors import ConfigError, UsageError
 from autokd.machine import Stopwatch
 from autokd.memory import is_memory
@@ -25,7 +24,8 @@ LARGEST_BATCH = {"cpu": 32, "cuda": 256}  # that a sweep tries
 NEAR_BEST = 0.10  # the smallest batch whose throughput is within this share of the best is served
 GAIN = 0.02  # of throughput, below which a larger batch has brought nothing
 SWEEP_SECONDS = 3.0  # of one model, after which no larger batch is tried
-SWEEP_PASSES = 3  # at every batch size
+SWEEP_PASSES = (3, 9)  # at every batch size: at least, and at most where they take less than ENOUGH seconds together
+ENOUGH = 0.1
 CHECKED = 2  # images whose logits are compared with those of the trained form
 ALIKE = 1e-3  # logits that differ by more of the largest one are not those of the model, in fp32 on a CPU
 Builder = Callable[[], nn.Module]  # of a model as it is trained
@@ -42,7 +42,7 @@ class Timed:
     name: str
     run: Callable[[int], float]  # seconds of one pass at a batch size
     batch: int
-    by_batch: dict[int, float] = field(default_factory=dict)  # median seconds at sizes up to that one
+    by_batch: dict[int, float] = field(default_factory=dict)  # seconds of a pass at sizes up to that one
     seconds: list[float] = field(default_factory=list)
     load_seconds: float | None = None
     peak_memory_bytes: int | None = None
@@ -110,22 +110,22 @@ class Bench:
         return Timed(name, loaded.seconds, batch, by_batch, [], load_seconds, peak, difference)
 
     def _batch(self, loaded: Loaded) -> tuple[int, dict[int, float]]:
-        """The batch size to serve with, and the median seconds at the sizes up to it that were timed."""
+        """The batch size to serve with, and the seconds at the sizes up to it that were timed."""
         if (given := self._model.batch_size) is not None:
-            _timed(loaded, given, 0, WARM_UP.get(self._kind, 1))
+            self._warm_up(loaded, given)
             sizes = batch_sizes(given) if self._with_sizes else []
-            return given, {size: _timed(loaded, size, SWEEP_PASSES, WARM_UP.get(self._kind, 1)) for size in sizes}
+            return given, {size: self._fastest(loaded, size) for size in sizes}
         by_batch = self._sweep(loaded)
         batch = smallest_near_best(by_batch)
         return batch, {size: seconds for size, seconds in by_batch.items() if size <= batch}
 
     def _sweep(self, loaded: Loaded) -> dict[int, float]:
-        """Median seconds at batch sizes that double, until two in a row bring nothing, or time or memory is up."""
+        """Seconds at batch sizes that double, until two in a row bring nothing, or time or memory is up."""
         watch, by_batch = Stopwatch(), dict[int, float]()
         best, idle = 0.0, 0
         for size in batch_sizes(self._largest):
             try:
-                by_batch[size] = _timed(loaded, size, SWEEP_PASSES, WARM_UP.get(self._kind, 1))
+                by_batch[size] = self._fastest(loaded, size)
             except FAILURES as error:
                 if by_batch and is_memory(error):
                     break
@@ -136,6 +136,19 @@ class Bench:
             if idle == 2 or watch.seconds > SWEEP_SECONDS:
                 break
         return by_batch
+
+    def _warm_up(self, loaded: Loaded, size: int) -> None:
+        for _ in range(WARM_UP.get(self._kind, 1)):
+            loaded.seconds(size)
+
+    def _fastest(self, loaded: Loaded, size: int) -> float:
+        """Seconds of the fastest of some passes: of so few, other work on the machine would change the median."""
+        self._warm_up(loaded, size)
+        least, most = SWEEP_PASSES
+        taken: list[float] = []
+        while len(taken) < least or (len(taken) < most and sum(taken) < ENOUGH):
+            taken.append(loaded.seconds(size))
+        return min(taken)
 
     def _checked(self, trained: torch.Tensor, served: torch.Tensor) -> float | None:
         """How far the logits are apart; raises RuntimeError where they are those of another model.
@@ -191,13 +204,6 @@ def batch_sizes(largest: int) -> list[int]:
         sizes.append(size)
         size *= 2
     return [*sizes, largest]
-
-
-def _timed(loaded: Loaded, size: int, passes: int, warm_up: int) -> float:
-    """Median seconds of some passes after a warm-up; 0 for none."""
-    for _ in range(warm_up):
-        loaded.seconds(size)
-    return percentile([loaded.seconds(size) for _ in range(passes)], 50) if passes else 0.0
 
 
 def _dropped(_: int) -> float:
