@@ -9,8 +9,15 @@ from autokd.formatting import file_size
 from autokd.naming import named
 
 _ASKED = re.compile(r"(?:tried to allocate|allocate) ([\d.]+) ?(bytes|[KMGTP]iB)", re.IGNORECASE)
-# torch has no class for this error of the processor's memory, so its words have to do
-_OF_THE_MACHINE = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "HOST_ALLOCATION_FAILED")
+# torch and ONNX Runtime have no class for this error of the processor's memory, so their words have to do
+_OF_THE_MACHINE = (
+    "can't allocate memory",
+    "not enough memory",
+    "Cannot allocate memory",
+    "HOST_ALLOCATION_FAILED",
+    "bad_alloc",
+    "Failed to allocate memory",
+)
 # CUDA's own, and those of its libraries, which ask for memory of theirs: cuBLAS and cuSOLVER, then cuDNN
 _OF_A_DEVICE = ("out of memory", "_STATUS_ALLOC_FAILED", "DEVICE_ALLOCATION_FAILED")
 _UNITS = {"bytes": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "pib": 1 << 50}

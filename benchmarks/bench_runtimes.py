@@ -64,11 +64,12 @@ def _loaded(case: Case, size: int, batch: int) -> Callable[[], float]:
         instance="none",
         train_price_usd_per_hour=1.0,
         device="cpu",
+        runtime=runtime,
         batch_size=batch,
         image_size=size,
     )
     images = torch.randn(batch, 3, size, size, generator=torch.Generator().manual_seed(0))
-    loaded = open_runtime(runtime, served).load(served_form(model, size) if form == "served" else model, images)
+    loaded = open_runtime(served).load(served_form(model, size) if form == "served" else model, images)
     return lambda: loaded.seconds(batch)
 
 

@@ -188,3 +188,13 @@ def test_a_whole_search_is_compared_with_the_peers(options: list[str], capsys: p
     assert all(0 <= float(side["best validation accuracy"]) <= 1 for side in sides)
     if options:
         assert [(side["pruned"], side["images trained"]) for side in sides] == [("0", "768"), ("0", "768")]
+
+
+def test_runtimes_and_forms_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--models", "test_resnet", "test_byobnet", "--size", "32", "--rounds", "2"]
+    bench("bench_runtimes").main([*sizes, "--runtimes", "eager", "onnxruntime"])
+    against_first, against_itself = tables(capsys.readouterr().out)
+    columns = [f"{runtime}, {form}" for runtime in ("eager", "onnxruntime") for form in ("trained", "served")]
+    assert [row["model"] for row in against_first] == ["test_resnet", "test_byobnet"]
+    assert all(against_first[0][column] == "1.000" and is_ratio(against_first[1][column]) for column in columns)
+    assert all(is_ratio(row[column].split()[0]) for row in against_itself for column in columns)

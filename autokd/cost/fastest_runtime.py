@@ -12,6 +12,7 @@ from autokd.cost.timing_stats import percentile
 from autokd.errors import ConfigError
 from autokd.progress import Listener
 from autokd.records import RUNTIMES, CostModel, RuntimeName
+from autokd.zoo.build import reason
 
 ROUNDS = 5  # in which the runtimes take turns
 
@@ -37,18 +38,20 @@ def serve_teacher(
         (model.runtime,) if model.runtime else usable_runtimes(model.device, model.precision)
     )
     threads = torch.get_num_threads() if model.device == "cpu" else None
-    served, refused = [], []
+    served: list[Served] = []
+    refused: dict[RuntimeName, ConfigError] = {}
     for runtime in asked:
         known = model.model_copy(update={"runtime": runtime, "threads": threads})
-        bench = Bench(known, runtime, with_sizes)
+        bench = Bench(known, with_sizes)
         try:
             served.append(Served(bench.load(name, builder, image_size), bench, known))
         except ConfigError as error:
-            refused.append(error)
+            refused[runtime] = error
     if not served:
-        raise refused[0]
-    for reason in refused:
-        listener.note(str(reason))
+        raise refused[asked[0]]
+    for runtime, failure in refused.items():
+        why = reason(failure.__cause__ or failure)
+        listener.note(f"{RUNTIMES[runtime]} is left out, because it cannot serve {name}: {why}.")
     return _fastest(served, listener) if len(served) > 1 else served[0]
 
 

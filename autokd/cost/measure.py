@@ -36,7 +36,7 @@ MIN_ROUNDS = 6  # with fewer the median has no 95 % interval
 MAX_ROUNDS = 12
 GROUP = 4  # students that share the teacher's passes; the teacher's are the expensive ones
 PASSES = 4  # of a student in one round, so that MIN_ROUNDS give its latency 24 samples
-BLOCK_SECONDS = 0.02  # more passes where they are shorter than this together, up to MAX_PASSES
+BLOCK_SECONDS = 0.02  # more passes, of the teacher too, where they are shorter than this together, up to MAX_PASSES
 MAX_PASSES = 30
 P99_PASSES = math.ceil(P99_SAMPLES / MIN_ROUNDS)  # of a student in one round, where there is time for so many
 STUDENT_SECONDS = 3.0  # time for one student, after which it gets fewer passes and no more than MIN_ROUNDS
@@ -102,7 +102,7 @@ class Measurement:
     def read_form(self, runtime: RuntimeName, precision: Precision) -> Reading:
         """The teacher in another runtime and precision, timed in turn with itself; raises ConfigError if it cannot."""
         model = self.cost_model.model_copy(update={"runtime": runtime, "precision": precision})
-        bench = Bench(model, runtime, self._max_latency_ms is not None)
+        bench = Bench(model, self._max_latency_ms is not None)
         form = bench.load(self._reference.name, self._builder, self._teacher_size)
         (compared,) = _compare([form], self._reference, self._max_rounds)
         pooled = median_interval(self._reference.seconds).mean / self._reference.batch
@@ -145,10 +145,11 @@ def _compare(students: list[Timed], teacher: Timed, max_rounds: int) -> list[_Co
     group = [_Comparison(student, _passes(student.run(student.batch))) for student in students]
     pending = list(group)
     watch = Stopwatch()
-    before = teacher.block(1)
+    teachers = max(1, _many(teacher.run(teacher.batch)))
+    before = teacher.block(teachers)
     while pending:
         own = [one.student.block(one.passes) for one in pending]
-        after = teacher.block(1)
+        after = teacher.block(teachers)
         for one, seconds in zip(pending, own, strict=True):
             one.ratios.append(2 * seconds / (before + after))
         before = after
@@ -167,10 +168,15 @@ def _settled(one: _Comparison, rounds: int) -> bool:
 def _passes(seconds: float) -> int:
     """Passes of a student in one round; one pass takes `seconds`."""
     affordable = int(STUDENT_SECONDS / MIN_ROUNDS / seconds)
-    wanted = max(PASSES, min(MAX_PASSES, int(BLOCK_SECONDS / seconds)))
+    wanted = max(PASSES, _many(seconds))
     if affordable >= P99_PASSES:
         wanted = max(wanted, P99_PASSES)
     return max(1, min(wanted, affordable))
+
+
+def _many(seconds: float) -> int:
+    """Passes that fill a block; 0 where one alone is longer."""
+    return min(MAX_PASSES, int(BLOCK_SECONDS / seconds))
 
 
 def _samples(teacher: Timed) -> int:

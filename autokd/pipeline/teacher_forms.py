@@ -61,8 +61,8 @@ def cheaper_forms(
                 listener.note(f"{ready.record.name} costs no less, or hardly less, as {form.words}.")
                 continue
             served = served_form(copy.deepcopy(ready.model).cpu().eval(), data.shown_size)
-            opened = open_runtime(runtime, meter.cost_model.model_copy(update={"precision": precision}))
-            loaded = opened.load(served, _calibration(data, ready.normalisation))
+            served_as = meter.cost_model.model_copy(update={"runtime": runtime, "precision": precision})
+            loaded = open_runtime(served_as).load(served, _calibration(data, ready.normalisation))
             told = f"evaluating {ready.record.name} as {form.words}"
             val, test = (
                 _correct(data, part, ready.normalisation, loaded, told, listener) for part in (data.val, data.test)

@@ -11,20 +11,27 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from autokd.formatting import file_size
+
 if TYPE_CHECKING:
     import onnx
 
 INPUT, OUTPUT, BATCH = "images", "logits", "batch"
+LARGEST = 2_000_000_000  # bytes of weights; protobuf writes no message of 2 GiB
 
 
 def convert(model: nn.Module, image_size: int) -> onnx.ModelProto:
     """The model, on the CPU and in evaluation mode, as ONNX with weights inside.
 
     Its input `images` is [batch, 3, image_size, image_size], fp32; its output `logits` is [batch, classes], fp32.
-    Raises RuntimeError for a model that cannot be converted, or not for any number of images.
+    Raises RuntimeError for a model that cannot be converted, or not for any number of images, or is too large.
     """
+    if (size := sum(weight.numel() * weight.element_size() for weight in model.parameters())) > LARGEST:
+        raise RuntimeError(
+            f"an ONNX file holds {file_size(LARGEST)} of weights at most, and these are {file_size(size)}"
+        )
     images = torch.zeros(2, 3, image_size, image_size)
-    with _quiet(), torch.no_grad():
+    with _quiet(), _not_in_place(model), torch.no_grad():
         program = torch.onnx.export(
             model,
             (images,),
@@ -36,6 +43,19 @@ def convert(model: nn.Module, image_size: int) -> onnx.ModelProto:
         )
     assert program is not None  # noqa: S101 - it is where nothing is written to a file
     return program.model_proto
+
+
+@contextmanager
+def _not_in_place(model: nn.Module) -> Iterator[None]:
+    """With activations that leave their input alone: the same graph, for up to 40 % less of the exporter's time."""
+    changed = [module for module in model.modules() if getattr(module, "inplace", False) is True]
+    for module in changed:
+        module.inplace = False  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for module in changed:
+            module.inplace = True  # type: ignore[assignment]
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def bench(batch_size: int | None = None, with_sizes: bool = False) -> Bench:
         batch_size=batch_size,
         image_size=32,
     )
-    return Bench(model, "eager", with_sizes)
+    return Bench(model, with_sizes)
 
 
 def test_the_smallest_batch_near_the_best_throughput() -> None:

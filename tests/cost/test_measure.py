@@ -101,6 +101,12 @@ def test_a_latency_limit_lowers_the_capacity():
     assert loose["test_vit"].capacity_rps > 0
 
 
+def test_every_model_has_its_own_batch_also_under_a_limit():
+    found = measure(builders("test_vit", "test_resnet"), "test_vit", cost_model(batch_size=None), max_latency_ms=1e4)
+    assert all(reading.capacity_rps > 0 for reading in found.values())
+    assert all(reading.batch_size in (1, 2, 4, 8, 16, 32) for reading in found.values())
+
+
 def test_half_precision_is_served_in_that_precision():
     found = measure(builders("test_resnet"), "test_resnet", cost_model(precision="bf16"))
     assert found["test_resnet"].capacity_rps > 0
@@ -153,7 +159,7 @@ def test_students_that_do_not_fit_beside_each_other_are_timed_in_smaller_groups(
         lambda loaded, *rest: groups.append([one.name for one in loaded]) or compare(loaded, *rest),
     )
     monkeypatch.setattr(Crowded, "loaded", 0)
-    models = builders("test_resnet") | {name: lambda: Crowded(room=4) for name in "abc"}  # placing takes two steps
+    models = builders("test_resnet") | {name: lambda: Crowded(room=6) for name in "abc"}  # placing takes three steps
     found = measure(models, "test_resnet", cost_model(), ear)
     assert groups == [["a", "b"], ["c"]]
     assert set(found) == {"test_resnet", *"abc"}

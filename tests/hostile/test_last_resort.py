@@ -128,5 +128,9 @@ def test_other_errors_of_a_gpu_are_not_about_memory(text: str) -> None:
 
 
 def test_memory_of_the_machine_is_not_that_of_a_device() -> None:
-    errors = [MemoryError(), RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED")]
-    assert [(is_memory(error), is_device_memory(error)) for error in errors] == [(True, False)] * 2
+    errors = [
+        MemoryError(),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED"),
+    ]
+    assert [(is_memory(error), is_device_memory(error)) for error in errors] == [(True, False)] * 3

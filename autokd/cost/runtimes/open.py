@@ -1,4 +1,4 @@
-"""A runtime by its name, for a device and a precision."""
+"""The runtime of a cost model, and those that may be chosen for it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from autokd.records import CostModel, Precision, RuntimeName
 Form = tuple[RuntimeName, Precision]
 
 
-def open_runtime(name: RuntimeName, model: CostModel) -> Runtime:
-    """The runtime on the cost model's device, in its precision."""
-    if name == "onnxruntime":
+def open_runtime(model: CostModel) -> Runtime:
+    """The cost model's runtime on its device, in its precision; eager torch where it names none."""
+    if model.runtime == "onnxruntime":
         return OnnxRuntime(model.precision)
-    if name == "compile":
+    if model.runtime == "compile":
         return Compiled(model.device, model.precision, fixed=model.batch_size is not None)
     return Eager(model.device, model.precision)
 
