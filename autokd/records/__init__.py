@@ -33,6 +33,7 @@ from autokd.records.cost import (
     Decoding,
     Hardware,
     HourlyPrice,
+    MeasuredCosts,
     PayPerUse,
     Precision,
     PriceOrigin,
@@ -40,6 +41,7 @@ from autokd.records.cost import (
     Reading,
     RuntimeName,
     TeacherForm,
+    architecture,
 )
 from autokd.records.decision import (
     Advantage,
@@ -122,6 +124,7 @@ __all__ = [
     "Latency",
     "LeftOut",
     "Loss",
+    "MeasuredCosts",
     "Note",
     "NoteKind",
     "Option",
@@ -161,5 +164,6 @@ __all__ = [
     "TrialState",
     "Verdict",
     "VerdictMap",
+    "architecture",
     "beyond_range",
 ]
