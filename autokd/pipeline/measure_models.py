@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CLASSES = 1000  # where nothing says how many
 NO_BUDGET = 1.0  # settings need one; nothing is compared with it here
 CONFIG = "config.json"  # of a timm folder
+# Arguments that timm keeps there and that a model built by its name alone has too, or that cost nothing in serving.
+USUAL = {"num_classes", "img_size", "in_chans", "global_pool", "drop_rate", "drop_path_rate"}
 
 
 @dataclass(frozen=True)
@@ -138,9 +140,9 @@ def _of_folder(folder: Path) -> Source:
         raise RunError(
             f"{folder / CONFIG} is not that of a timm model; name its folder, or the model by its name"
         ) from None
-    if STUDENT not in content and arguments.keys() - {"img_size", "num_classes"}:
+    if STUDENT not in content and (own := sorted(arguments.keys() - USUAL)):
         raise ConfigError(
-            f"{folder} holds a {plain} with settings of its own ({', '.join(sorted(arguments))}); "
+            f"{folder} holds a {plain} with settings of its own ({', '.join(own)}); "
             f"name the model as `autokd students` does, with {named('image_size')} and {named('classes')}"
         )
     return Source((str(name),), image_size=size, classes=classes)
