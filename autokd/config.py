@@ -188,8 +188,8 @@ class SearchConfig(BaseModel):
     serve_precision: Annotated[
         Literal["fp32", "bf16", "fp16"] | None, ShownDefault("bf16 or fp16 on a GPU, else fp32")
     ] = Field(None, description="precision in serving")
-    serve_device: Annotated[str | None, ShownDefault("the training device")] = Field(
-        None, description="device that stands for the serving hardware"
+    serve_device: Annotated[str | None, ShownDefault("the training device, by default cuda if available, else cpu")] = (
+        Field(None, description="device that stands for the serving hardware")
     )
     max_latency_ms: Annotated[float | None, _NO_LIMIT] = Field(
         None, gt=0, le=86_400_000, description="largest p95 latency of a request, in milliseconds"

@@ -298,7 +298,7 @@ def test_the_budget_goes_with_the_teachers_speed(done: SearchResult, tmp_path: P
 def test_a_finalist_that_the_file_lacks_is_named_with_the_command(done: SearchResult, tmp_path: Path) -> None:
     path = tmp_path / "costs.json"
     write_costs(path, made_costs({"resnet10t": 50.0}))
-    with pytest.raises(UsageError, match=f"no reading of .*autokd measure resnet10t .* --output {path}"):
+    with pytest.raises(UsageError, match=f"no reading of .*autokd measure resnet10t .* --classes 10 --output {path}"):
         done.decide(costs=path)
 
 

@@ -138,7 +138,7 @@ def test_a_file_and_the_command_line_together_are_told_apart(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("max_costs", "did you mean max_cost?"), ("zzz", "`autokd search --help` lists all settings")]
+    ("name", "hint"), [("min_gains", "did you mean min_gain?"), ("zzz", "`autokd search --help` lists all settings")]
 )
 def test_an_unknown_setting_gets_the_nearest_names(name: str, hint: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"^unknown setting '{name}'; {hint[:12]}") as caught:
@@ -147,7 +147,7 @@ def test_an_unknown_setting_gets_the_nearest_names(name: str, hint: str, tmp_pat
     file = tmp_path / "search.toml"
     file.write_text(f'teacher = "resnet18"\n{name} = 1\n')
     assert refusal("search", "--config", str(file)) == f"{file}: unknown setting '{name}'; {hint}"
-    if name == "max_costs":
+    if name == "min_gains":
         assert "Did you mean" in CliRunner().invoke(cli, ["search", "--max-costs", "1"]).output
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from autokd.cost.dollars import serving_cost
 from autokd.errors import AutokdError, ConfigError, PathError
 from autokd.files import is_file, read_json, write_json
+from autokd.formatting import escaped
 from autokd.naming import named, set_to
 from autokd.records import SCHEMA_VERSION, CostModel, MeasuredCosts, Reading
 
@@ -53,7 +54,7 @@ def read_costs(path: Path) -> MeasuredCosts:
 
 def check_fits(costs: MeasuredCosts, path: Path, teacher: str, teacher_size: int, image_size: int) -> None:
     """Raises ConfigError where the file lacks the teacher, or has other image sizes than these, pixels a side."""
-    check_has(costs, path, [teacher])
+    check_has(costs, path, teacher)
     own = costs.cost_model.image_size
     if own != image_size:
         raise ConfigError(
@@ -67,14 +68,15 @@ def check_fits(costs: MeasuredCosts, path: Path, teacher: str, teacher_size: int
         )
 
 
-def check_has(costs: MeasuredCosts, path: Path, models: list[str]) -> None:
-    """Raises ConfigError where the file lacks one of these models."""
-    missing = [name for name in models if costs.reading(name) is None]
+def check_has(costs: MeasuredCosts, path: Path, teacher: str, students: Iterable[str] = ()) -> None:
+    """Raises ConfigError, with the command that adds them, where the file lacks the teacher or one of the students."""
+    missing = [name for name in (teacher, *students) if costs.reading(name) is None]
     if missing:
-        again = " ".join(dict.fromkeys((*costs.readings, *missing)))
+        models = dict.fromkeys((teacher, *costs.readings, *missing))
+        asked = f"--image-size {costs.cost_model.image_size} --classes {costs.classes} --output {path}"
         raise ConfigError(
             f"{set_to('costs', path)} has no reading of {', '.join(missing)}; measure again on the serving host: "
-            f"autokd measure {again} --output {path}"
+            f"autokd measure {escaped(' '.join(models))} {asked}"
         )
 
 

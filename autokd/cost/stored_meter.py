@@ -42,24 +42,24 @@ class StoredMeter:
     def _tell_once(self, listener: Listener) -> None:
         if not self._told and self._costs.classes != self._classes:
             listener.note(
-                f"The models of {named('costs')} have {self._costs.classes} classes and the task has {self._classes}; "
-                "their costs differ by that of the head."
+                f"The models in the file of {named('costs')} have {self._costs.classes} classes and the task has "
+                f"{self._classes}; their costs differ by that of the head."
             )
         self._told = True
 
     def _predict(self, names: list[str], listener: Listener) -> None:
         why = self._cannot_predict()
         if why:
-            listener.note(f"{_many(names)} not in {named('costs')} and left out: {why}.")
+            listener.note(f"{_many(names)} not in the file of {named('costs')}, and left out: {why}.")
             return
         assert self._fitted is not None  # noqa: S101 - else there is a reason
         whole, alone = self._fitted
         sizes = self._sizes(names, self._classes)
         self._readings |= {name: self._predicted(name, size, whole, alone) for name, size in sizes.items()}
         listener.note(
-            f"{_many(names)} not in {named('costs')}; their costs are predicted from {len(whole.errors)} measured "
-            f"students, each of which is predicted from the others to {whole.median_error:.0%} (median) and "
-            f"{whole.largest_error:.0%} (at most)."
+            f"{_many(names)} not in the file of {named('costs')}; their costs are predicted from {len(whole.errors)} "
+            f"measured students. Predicted from the others, each was off by {whole.median_error:.0%} (median), "
+            f"{whole.largest_error:.0%} at most."
         )
 
     def _cannot_predict(self) -> str | None:

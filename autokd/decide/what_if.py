@@ -61,7 +61,7 @@ def on_host(evidence: Evidence, costs: MeasuredCosts, path: Path, model: CostMod
     teacher, size = evidence.teacher, evidence.task.transform.image_size
     check_fits(costs, path, teacher.name, teacher.preprocessing.image_size if teacher.preprocessing else size, size)
     students = dict.fromkeys(finalist.student for finalist in evidence.finalists)
-    check_has(costs, path, [teacher.name, *students])
+    check_has(costs, path, teacher.name, students)
     known = {name: found for name in (*evidence.readings, *students, teacher.name) if (found := costs.reading(name))}
     readings = priced(known, teacher.name, model)
     changed = replace(

@@ -78,7 +78,7 @@ def measure_models(
     first_size = config.teacher_size or sources[0].first_size or size
     count = classes or known.classes or CLASSES
     listener.stage("Measuring")
-    listener.note(f"{reference} and {len(students)} others at {size} px with {count} classes.")
+    listener.note(f"{len(names)} models at {size} px with {count} classes, timed in turn with {reference}.")
 
     def builder(name: str) -> nn.Module:
         return build(name, count, first_size if name == reference else size)

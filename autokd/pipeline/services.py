@@ -87,6 +87,7 @@ class Parts:
         import numpy as np
 
         from autokd.cache.locks import Hold
+        from autokd.cost.costs_file import check_fits, read_costs
         from autokd.data.task import cache_folders, open_task, prepare_task
         from autokd.data.teacher_views import look_as_teacher, teacher_arrays
         from autokd.teacher.prepare import input_size, prepare_teacher
@@ -100,6 +101,9 @@ class Parts:
         data = open_task(folder, device, config.loader_workers)
         sized = config.sized(len(data.train))
         own = own_preprocessing(config, source, data.task)
+        if config.costs is not None:  # before a teacher is trained for nothing
+            size = data.task.transform.image_size
+            check_fits(read_costs(config.costs), config.costs, config.teacher, own.image_size if own else size, size)
         look_as_teacher(config, folder, own, listener, self.pair)
         for array in teacher_arrays(folder, own):
             hold.add(array.parent)
@@ -130,7 +134,7 @@ class Parts:
         if config.costs is None:
             return cost_model_for(config, image_size)
         costs = read_costs(config.costs)
-        check_has(costs, config.costs, [config.teacher])
+        check_has(costs, config.costs, config.teacher)
         check_latency(costs, config.costs, config.max_latency_ms)
         return cost_model_elsewhere(config, costs.cost_model)
 

@@ -91,6 +91,8 @@ def prepare(run: Run, config: SearchConfig, parts: Parts, listener: Listener) ->
     known_task, known_teacher = TASK.read_if_there(run.path), TEACHER.read_if_there(run.path)
     if known_teacher and known_teacher.epochs is not None:  # as the first session planned it, whatever its time limit
         config = config.model_copy(update={"teacher_epochs": known_teacher.epochs, "time_limit": None})
+    if COSTS.exists(run.path):  # what the run needs of a file of costs it has
+        config = config.model_copy(update={"costs": None})
     prepared = parts.prepare(config, listener)
     task, teacher = prepared.task, prepared.teacher
     if known_task and known_task.fingerprint != task.fingerprint:

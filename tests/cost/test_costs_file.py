@@ -56,7 +56,9 @@ def test_only_an_older_file_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_teacher_that_is_missing_is_named_with_the_command_that_adds_it() -> None:
-    with pytest.raises(ConfigError, match=r"no reading of resnet50.*autokd measure resnet10t test_resnet resnet50"):
+    with pytest.raises(
+        ConfigError, match=r"no reading of resnet50.*autokd measure resnet50 resnet10t test_resnet --image-size 32"
+    ):
         check_fits(COSTS, Path("c.json"), "resnet50", 32, 32)
 
 

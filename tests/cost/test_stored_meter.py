@@ -74,7 +74,10 @@ def test_a_student_that_the_file_lacks_is_predicted_with_an_interval_and_marked(
     cost = reading.cost_usd_per_1k
     assert cost.low <= cost.mean <= cost.high
     assert reading.alone_seconds is not None
-    assert any("1 student (net 5) is not in costs; their costs are predicted from 9" in note for note in heard.notes)
+    assert any(
+        "1 student (net 5) is not in the file of costs; their costs are predicted from 9" in note
+        for note in heard.notes
+    )
 
 
 def test_what_the_prediction_was_off_by_is_the_interval() -> None:
@@ -109,5 +112,5 @@ def test_another_number_of_classes_is_said_once() -> None:
     for _ in range(2):
         meter.read(["net 1"], heard)
     assert heard.notes == [
-        "The models of costs have 10 classes and the task has 100; their costs differ by that of the head."
+        "The models in the file of costs have 10 classes and the task has 100; their costs differ by that of the head."
     ]
