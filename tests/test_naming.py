@@ -148,7 +148,7 @@ def test_an_unknown_setting_gets_the_nearest_names(name: str, hint: str, tmp_pat
     file.write_text(f'teacher = "resnet18"\n{name} = 1\n')
     assert refusal("search", "--config", str(file)) == f"{file}: unknown setting '{name}'; {hint}"
     if name == "min_gains":
-        assert "Did you mean" in CliRunner().invoke(cli, ["search", "--max-costs", "1"]).output
+        assert "Did you mean" in CliRunner().invoke(cli, ["search", "--min-gains", "1"]).output
 
 
 def test_keywords_of_the_calls_are_known_too() -> None:
