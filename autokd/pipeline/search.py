@@ -13,6 +13,7 @@ from autokd.errors import AutokdError, InterruptedRun, RunError
 from autokd.machine import Stopwatch
 from autokd.naming import named
 from autokd.pipeline import confirmation, more_seeds, stages
+from autokd.pipeline.cost_drift import read_cost_again
 from autokd.pipeline.screening import screen
 from autokd.pipeline.search_summary import train_nothing
 from autokd.pipeline.services import Parts
@@ -128,6 +129,7 @@ def _search(run: Run, config: SearchConfig, parts: Parts, listener: Listener, st
         trials = stages.search_trials(state, factory, screening, notes)
         listener.stage("Confirmation")
         confirmation.confirm(state, factory, trials, labels.total_seconds)
+        read_cost_again(state)
     else:
         train_nothing(state)
     listener.stage("Verdict")

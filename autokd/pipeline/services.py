@@ -154,6 +154,15 @@ class Parts:
 
         return MeasuredMeter(teacher, builder, model, config.max_latency_ms, prepared.teacher_size)
 
+    def teacher_again(self, prepared: Prepared, config: SearchConfig, model: CostModel) -> Reading | None:
+        """The teacher's cost once more; None where it is not measured here."""
+        from autokd.progress import Silent
+
+        if model.model == "params":
+            return None
+        meter = self.meter(prepared, {prepared.teacher.name: prepared.teacher.parameters}, config, model)
+        return meter.read([], Silent())[prepared.teacher.name]
+
     def teacher_forms(
         self, prepared: Prepared, own: Reading, config: SearchConfig, meter: Meter, listener: Listener
     ) -> tuple[Form, ...]:

@@ -114,6 +114,7 @@ NoteKind = Literal[
     "time_limit",  # too short for a verdict with evidence
     "seeds_left_out",  # by the time limit, as finalists
     "finalists_left_out",
+    "cost_drift",  # the machine's speed at the end of the run is another than at its begin
     "capacity_unknown",  # a latency limit that capacities were not measured for
     "first_proposal_left_out",
     "loss_replaced",  # by one that works with two classes
