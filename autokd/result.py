@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from autokd.errors import ConfigError, RunError
 from autokd.naming import did_you_mean
 from autokd.records import Decision, Options, Report, Strength, Verdict
 from autokd.report import assemble, write_copy
+from autokd.report.compare_runs import compare_runs
 from autokd.runs.folder import Run
 from autokd.runs.store import REPORT
 from autokd.runs.tables import TRIALS, stored_trials
@@ -128,6 +130,18 @@ def recommended(report: Report) -> int | None:
     """The number of the finalist that a verdict recommends, where it recommends one."""
     option = report.options.recommended(report.verdict)
     return option.finalist if option else None
+
+
+def compare(runs: Sequence[str | Path | SearchResult]) -> pd.DataFrame:
+    """Finished runs side by side: one row for each option of each run, and a column for whatever differs.
+
+    Columns as in the table of `autokd compare --output FILE.csv`. Raises RunError for fewer than two runs, for one that
+    is named twice, or for one that has no verdict yet.
+    """
+    import pandas as pd
+
+    found = compare_runs([run.path if isinstance(run, SearchResult) else Path(run) for run in runs])
+    return pd.DataFrame(found.rows, columns=list(found.columns))
 
 
 def load_run(path: str | Path) -> SearchResult:

@@ -22,6 +22,7 @@ COMMANDS = {
     "prices": "List or show the prices of machines.",
     "decide": "Decide again from a run's evidence, under other conditions.",
     "confirm": "Add seeds to the finalists of a run and decide again.",
+    "compare": "Show finished runs side by side.",
     "report": "Render the report of a run again.",
     "cache": "List, verify or prune the cache.",
     "doctor": "Look at this machine: versions, devices, memory, disk, a tiny training.",
