@@ -12,9 +12,9 @@ from typing import Any, Literal
 from autokd.config import SearchConfig
 from autokd.errors import ConfigError, RunError
 from autokd.files import write_text
-from autokd.formatting import VERDICTS, clean, level, percent, usd
+from autokd.formatting import VERDICTS, clean
 from autokd.naming import named, set_to
-from autokd.records import Interval, Option, Report
+from autokd.records import Report, known_options, option_cells, option_heads
 from autokd.report.table import Column, Table
 from autokd.report.tables_page import tables_page
 from autokd.runs.folder import Run
@@ -178,41 +178,20 @@ def _verdicts(runs: Sequence[ComparedRun]) -> Table:
 
 def _options(runs: Sequence[ComparedRun]) -> Table:
     """The recommended rows are marked with a star, so that a reader without colours sees them."""
-    labels = ("Accuracy %", "Keeps %", "$ per 1,000", "$ a month")
-    columns = (Column("#"), Column("Option"), Column("Model", wraps="name"), *(Column(x, numeric=True) for x in labels))
-    rows, marked = [], []
+    heads = [head.capitalize() for head in option_heads(runs[0].report.options.teacher.accuracy.level)]
+    text, numbers = (
+        (Column(heads[0]), Column(heads[1], wraps="name")),
+        [Column(head, numeric=True) for head in heads[2:]],
+    )
+    rows: list[tuple[str, ...]] = []
+    marked = []
     for number, run in enumerate(runs, start=1):
-        options = run.report.options
-        known = {"teacher": options.teacher, "direct": options.direct, "distilled": options.distilled}
-        taken = options.teacher if run.report.verdict == "keep_teacher" else options.recommended(run.report.verdict)
-        for name, option in known.items():
-            if option is None:
-                continue
+        taken = run.report.taken
+        for name, option in known_options(run.report.options).items():
             if option is taken:
                 marked.append(len(rows))
-            rows.append((str(number), f"{name} *" if option is taken else name, *_option_cells(option)))
-    return Table(f"Options ({_levels(runs)}; * recommended)", columns, tuple(rows), frozenset(marked))
-
-
-def _levels(runs: Sequence[ComparedRun]) -> str:
-    """What the intervals are, such as `95 % intervals`."""
-    known = sorted({level(run.report.options.teacher.accuracy.level) for run in runs})
-    return f"{' and '.join(known)} intervals"
-
-
-def _option_cells(option: Option) -> tuple[str, ...]:
-    monthly = "-" if option.monthly_usd is None else usd(option.monthly_usd).removeprefix("$")
-    retention = _bare(option.retention.mean)
-    cost = usd(option.cost_usd_per_1k).removeprefix("$")
-    return option.student, _with_ends(option.accuracy), retention, cost, monthly
-
-
-def _with_ends(interval: Interval) -> str:
-    return f"{_bare(interval.mean)} ({_bare(interval.low)}\u2013{_bare(interval.high)})"
-
-
-def _bare(fraction: float) -> str:
-    return percent(fraction).removesuffix(" %")
+            rows.append((str(number), *option_cells(f"{name} *" if option is taken else name, option)))
+    return Table("Options (* recommended)", (Column("#"), *text, *numbers), tuple(rows), frozenset(marked))
 
 
 def _differing(differing: Sequence[Differing], runs: int) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autokd.files import write_text
-from autokd.records import Option, Report
+from autokd.records import Option, Report, known_options
 from autokd.runs.tables import table_text
 
 OPTIONS = "options.csv"
@@ -24,10 +24,8 @@ def write_options(folder: Path, report: Report) -> None:
 
 def option_rows(report: Report) -> list[dict[str, object]]:
     """The options that there are, teacher first, with the columns of options.csv."""
-    options = report.options
-    rows = {"teacher": options.teacher, "direct": options.direct, "distilled": options.distilled}
-    taken = {"keep_teacher": "teacher", "use_small_model": "direct", "distill": "distilled"}.get(report.verdict)
-    return [_row(report, name, option, name == taken) for name, option in rows.items() if option is not None]
+    options = known_options(report.options)
+    return [_row(report, name, option, option is report.taken) for name, option in options.items()]
 
 
 def _row(report: Report, name: str, option: Option, recommended: bool) -> dict[str, object]:
