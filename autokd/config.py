@@ -23,7 +23,7 @@ from autokd.records import Policy
 
 # What may differ between a run and its resumption: where the work is placed and when it stops, never what is computed.
 ENGINE = ("engine", "ray_address", "workers", "gpus_per_trial", "loader_workers")
-PLACEMENT = frozenset({*ENGINE, "time_limit", "max_spend", "resident_gb"})
+PLACEMENT = frozenset({*ENGINE, "time_limit", "max_spend", "resident_gb", "tracker"})
 # Ways of saying one price, of which one can be given.
 PRICES = (
     ("price_per_hour", "instance", "price_per_second"),
@@ -242,6 +242,9 @@ class SearchConfig(BaseModel):
     )
     device: Annotated[str | None, ShownDefault("cuda if available, else cpu")] = Field(
         None, description="training device"
+    )
+    tracker: Annotated[Literal["tensorboard", "mlflow"] | None, ShownDefault("none")] = Field(
+        None, description="where trainings and verdict can be followed, beside the run folder"
     )
     seed: int = Field(0, ge=0, lt=2**31, description="seed of views, proposals and trainings")
     cache_dir: Annotated[Path, ShownDefault("autokd in the user's cache folder")] = Field(

@@ -22,6 +22,7 @@ COMMANDS = {
     "prices": "List or show the prices of machines.",
     "decide": "Decide again from a run's evidence, under other conditions.",
     "confirm": "Add seeds to the finalists of a run and decide again.",
+    "compare": "Show finished runs side by side.",
     "report": "Render the report of a run again.",
     "export": "Write a student of a run as a timm folder or an ONNX file.",
     "cache": "List, verify or prune the cache.",

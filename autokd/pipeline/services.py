@@ -66,8 +66,10 @@ class Parts:
         """Whatever can be refused before data are read: names, weights, the space, hardware and price."""
         from autokd.cost.pricing import cost_model_for
         from autokd.teacher.prepare import check_weights, input_size
+        from autokd.tracking.open import check_tracker
         from autokd.tune.space.files import read_space
 
+        check_tracker(config.tracker)
         input_size(self.teacher if self.teacher is not None else config.teacher)
         read_space(config.space).names()
         cost_model_for(config, config.image_size or 32)

@@ -54,6 +54,7 @@ from autokd.records.decision import (
     Policy,
     VerdictMap,
 )
+from autokd.records.option_cells import known_options, option_cells, option_heads
 from autokd.records.report import (
     Ambiguity,
     Audit,
@@ -162,4 +163,7 @@ __all__ = [
     "Verdict",
     "VerdictMap",
     "beyond_range",
+    "known_options",
+    "option_cells",
+    "option_heads",
 ]

@@ -104,7 +104,7 @@ def test_the_options_have_a_row_each_under_the_verdict(finished: Run) -> None:
     assert [row["recommended"] for row in rows].count("True") == 1
     assert {row["verdict"] for row in rows} == {report.verdict}
     assert {float(row["repeatability"]) for row in rows} == {report.repeatability}
-    assert {float(row["at_stake_points"]) for row in rows} == {report.at_stake.points}
+    assert {float(row["at_stake_accuracy"]) for row in rows} == {report.at_stake.points}
     assert float(rows[0]["accuracy"]) == report.options.teacher.accuracy.mean
 
 
