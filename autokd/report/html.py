@@ -17,6 +17,7 @@ from autokd.report.charts.learning_curves import Histories, curve_numbers
 from autokd.report.page import Page, build_page
 from autokd.report.sections.glossary import GLOSSARY, explained
 from autokd.report.sections.provenance import Provenance, copied_page, own_page
+from autokd.report.sections.what_if import what_if
 from autokd.report.table import ROWS_ON_PAGE
 from autokd.runs.folder import Run
 from autokd.runs.store import SCREENING
@@ -46,6 +47,7 @@ def write_html(
         screening=SCREENING.read_if_there(run.path),
         config=run.config_path.read_text(encoding="utf-8", errors="replace") if run.config_path.is_file() else "",
         seed=run.manifest.seed,
+        evidence=what_if(run, report, str(run.path.resolve() if folder else run.path)),
     )
     write_text(path, text)
     return path
@@ -66,8 +68,9 @@ def render_html(
     screening: Screening | None = None,
     config: str = "",
     seed: int | None = None,
+    evidence: Mapping[str, Any] | None = None,
 ) -> str:
-    """The page as text. Pure: nothing is read but the page's own templates."""
+    """The page as text; `evidence`: what its own policy needs. Pure: nothing is read but the page's own templates."""
     page = build_page(
         report,
         trials,
@@ -77,10 +80,10 @@ def render_html(
         config=config,
         seed=seed,
     )
-    return _fill(page, charts(report, trials, histories or {}, screening))
+    return _fill(page, charts(report, trials, histories or {}, screening), evidence)
 
 
-def _fill(page: Page, drawn: Mapping[str, Chart]) -> str:
+def _fill(page: Page, drawn: Mapping[str, Chart], evidence: Mapping[str, Any] | None) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -92,7 +95,8 @@ def _fill(page: Page, drawn: Mapping[str, Chart]) -> str:
     )
     environment.filters |= {"json_script": json_script, "breakable": breakable, "explained": explained, "drawn": _drawn}
     template = environment.get_template("report.html.j2")
-    return printable(template.render(page=page, charts=drawn, glossary=GLOSSARY, rows_on_page=ROWS_ON_PAGE))
+    known = {"charts": drawn, "evidence": evidence, "glossary": GLOSSARY, "rows_on_page": ROWS_ON_PAGE}
+    return printable(template.render(page=page, **known))
 
 
 def _drawn(svg: str) -> Any:

@@ -206,6 +206,6 @@ def _months(report: Report) -> str:
     if months >= 1:
         return f"requests, {months:.1f} months"
     days = months * 365 / 12
-    return (
-        f"requests, {days:.0f} days" if days >= 1.5 else "requests, about a day" if days >= 0.5 else "requests, hours"
-    )
+    if days >= 1.5:
+        return f"requests, {days:.0f} days"
+    return "requests, about a day" if days >= 0.5 else "requests, a few hours"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -43,12 +44,13 @@ def accuracy_against_cost(
     ordered = sorted(finalists, key=lambda f: f.number in picks)
     named = [(f"s:{f.number}", f.student, f.cost_usd_per_1k, f.accuracy.mean) for f in finalists if f.number in picks]
     named += [(f"t:{k}", t.student, t.cost_usd_per_1k, t.accuracy.mean) for k, t in enumerate(_teachers(report))]
+    taken = report.options.recommended(report.verdict)
     names = _names(frame, [row for row in named if drawable(row[2])])
     drawn = (
         _asked(frame, report.policy.max_cost, needed)
         + frame.axes("cost, $ per 1,000 requests (log scale)", "accuracy")
         + "".join(_small(frame, found) for found in looked)
-        + "".join(_finalist(frame, f, names.get(f"s:{f.number}", "")) for f in ordered)
+        + "".join(_finalist(frame, f, names.get(f"s:{f.number}", ""), taken) for f in ordered)
         + "".join(
             _teacher(frame, report, k, form, names[f"t:{k}"])
             for k, form in enumerate(_teachers(report))
@@ -56,13 +58,12 @@ def accuracy_against_cost(
         )
         + _lines(frame, report.policy.max_cost, needed)
     )
-    area = {"data_low": frame.x.low, "data_high": frame.x.high} if isinstance(frame.x, Log) else {}
     below = sum(found.accuracy < frame.y.low for found in looked) if isinstance(frame.y, svg.Linear) else 0
     return Chart(
         name="cost",
         title="Accuracy against cost",
         description=_description(report, len(looked), below),
-        svg=frame.picture(drawn, **area),
+        svg=frame.picture(drawn, data_area=_area(frame)),
         legend=_legend(report, looked, finalists),
         columns=(
             "kind", "number", "arm", "student", "cost_usd_per_1k_requests", "accuracy", "accuracy_low", "accuracy_high",
@@ -109,6 +110,13 @@ def _frame(
     return Frame(Log.over([report.policy.max_cost, *costs], fmt.usd), svg.percents(core), height=400)
 
 
+def _area(frame: Frame) -> str:
+    """What templates/picture.js has to know to move the marks."""
+    ends = {"low": frame.y.low, "high": frame.y.high} if isinstance(frame.y, svg.Linear) else {}
+    edges = {"left": frame.left, "right": frame.width - frame.right, "top": frame.top, "floor": frame.floor}
+    return json.dumps({**edges, **ends})
+
+
 def _asked(frame: Frame, budget: float, needed: float) -> str:
     """The ground on which an option is within budget and keeps enough."""
     return element(
@@ -140,9 +148,9 @@ def _shift(arm: Arm) -> float:
     return -APART if arm == "distill" else APART
 
 
-def _finalist(frame: Frame, found: FinalistSummary, name: str) -> str:
-    """A finalist; a pick is large, and has its name and its interval."""
-    y, pick = frame.py(found.accuracy.mean), bool(name)
+def _finalist(frame: Frame, found: FinalistSummary, name: str, taken: Option | None) -> str:
+    """A finalist; a pick is large, and has its name and its interval; what is recommended is ringed."""
+    y, pick, chosen = frame.py(found.accuracy.mean), bool(name), taken.finalist if taken else None
     tip = (
         f"finalist {found.number}, {fmt.ROLES[found.role]}: {at_cost(found.student, found.cost_usd_per_1k)}: "
         f"{fmt.percent(found.accuracy.mean, 2)} on test ({fmt.percent_interval(found.accuracy, 2)})"
@@ -152,7 +160,7 @@ def _finalist(frame: Frame, found: FinalistSummary, name: str) -> str:
     x = frame.px(found.cost_usd_per_1k)
     return element(
         "g", bar if pick else "", shape, name,
-        class_=f"{'pick' if pick else 'finalist'} {found.arm}",
+        class_=f"{'pick' if pick else 'finalist'} {found.arm}{_ring(found.number == chosen)}",
         transform=f"translate({svg.number(x + _shift(found.arm))} {svg.number(y)})",
         data_tip=tip, data_key=f"s:{found.number}", data_shift=_shift(found.arm),
     )  # fmt: skip
@@ -164,9 +172,14 @@ def _teacher(frame: Frame, report: Report, k: int, form: Option, name: str) -> s
     x = frame.px(form.cost_usd_per_1k)
     return element(
         "g", mark("star", 0, 0, 10 if kept else 7, "dot", ""), name,
-        class_="pick teacher", transform=f"translate({svg.number(x)} {svg.number(frame.py(form.accuracy.mean))})",
+        class_=f"pick teacher{_ring(kept and report.verdict == 'keep_teacher')}",
+        transform=f"translate({svg.number(x)} {svg.number(frame.py(form.accuracy.mean))})",
         data_tip=tip, data_key=f"t:{k}", data_shift=0,
     )  # fmt: skip
+
+
+def _ring(taken: bool) -> str:
+    return " taken" if taken else ""
 
 
 def _names(frame: Frame, rows: list[tuple[str, str, float, float]]) -> dict[str, str]:
