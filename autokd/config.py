@@ -24,6 +24,8 @@ from autokd.records import Policy
 # What may differ between a run and its resumption: where the work is placed and when it stops, never what is computed.
 ENGINE = ("engine", "ray_address", "workers", "gpus_per_trial", "loader_workers")
 PLACEMENT = frozenset({*ENGINE, "time_limit", "max_spend", "resident_gb", "tracker"})
+# How models are served; measured elsewhere, the file of costs says it.
+SERVED = ("serve_device", "serve_runtime", "serve_precision", "serve_batch_size")
 # Ways of saying one price, of which one can be given.
 PRICES = (
     ("price_per_hour", "instance", "price_per_second"),
@@ -133,6 +135,9 @@ class SearchConfig(BaseModel):
 
     cost_model: Literal["measured", "params"] = Field(
         "measured", description="measure on this hardware, or price parameters"
+    )
+    costs: Annotated[Path | None, ShownDefault("measured here")] = Field(
+        None, description="file of `autokd measure`, written where models are served, with what they cost there"
     )
     price_per_billion: float = Field(
         0.10,
@@ -290,15 +295,27 @@ class SearchConfig(BaseModel):
             raise ValueError(
                 f"{named('price_per_second')} needs {alone}: a request that is billed by use is served alone"
             )
+        if self.costs is not None:
+            self._check_costs()
         if self.ray_address is not None and self.engine != "ray":
             raise ValueError(f"{named('ray_address')} needs {set_to('engine', 'ray')}")
         return self
+
+    def _check_costs(self) -> None:
+        if self.cost_model == "params":
+            raise ValueError(f"{named('costs')} needs {set_to('cost_model', 'measured')}: the file has measured costs")
+        for name in SERVED:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"{named('costs')} and {named(name)} exclude each other: the file says how models are served; "
+                    f"leave {named(name)} out, or measure again with it"
+                )
 
     def changed(self, given: Mapping[str, Any]) -> Self:
         """These settings with some of them changed; raises ConfigError for a value that cannot be used.
 
         A change also resets the settings that it makes invalid: another engine resets the address of the Ray cluster,
-        and one way of saying a price resets the others.
+        one way of saying a price resets the others, and a file of costs resets how models are served.
         """
         stored = self.model_dump()
         if given.get("engine", "ray") != "ray":
@@ -308,6 +325,8 @@ class SearchConfig(BaseModel):
                 stored.update({name: None for name in names if name not in given})
         if "price_per_second" in given:
             stored["serve_batch_size"] = None
+        if given.get("costs") is not None:
+            stored.update({name: type(self).model_fields[name].default for name in SERVED})
         return type(self).of(**{**stored, **given})
 
     def sized(self, train_images: int) -> SearchConfig:

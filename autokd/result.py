@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autokd.cost.repricing import changed_model
-from autokd.decide import decide, read_evidence
+from autokd.cost.costs_file import read_costs
+from autokd.cost.repricing import changed_model, model_elsewhere
+from autokd.decide import Evidence, decide, read_evidence
 from autokd.decide.audit.audit import audit
 from autokd.decide.explain.wording import how_sure
-from autokd.decide.what_if import CONDITIONS, left_out_under, trials_under, under, with_latency
+from autokd.decide.what_if import CONDITIONS, left_out_under, on_host, trials_under, under, with_latency
 from autokd.errors import ConfigError, RunError
 from autokd.formatting import VERDICTS
 from autokd.naming import did_you_mean
 from autokd.plain_tables import html_table
-from autokd.records import Decision, Options, Report, Strength, Verdict, known_options, option_heads
+from autokd.records import Decision, Options, Policy, Report, Strength, Verdict, known_options, option_heads
 from autokd.report import assemble, write_copy
 from autokd.report.compare_runs import compare_runs
 from autokd.runs.folder import Run
@@ -71,27 +72,39 @@ class SearchResult:
         """The verdict under other conditions, from the stored evidence; nothing is trained, measured or written.
 
         conditions: options of `autokd decide` as keywords (max_cost, min_retention, requests_per_month, utilization,
-        price_per_hour, ...); what is not given stays as the run had it. Raises UsageError for one that cannot be used.
+        price_per_hour, costs, ...); what is not given stays as the run had it. Raises UsageError for one that cannot
+        be used.
         """
         if unknown := sorted(set(conditions) - set(CONDITIONS)):
             near = did_you_mean(unknown[0], CONDITIONS) or f"; there are {', '.join(CONDITIONS)}"
             raise ConfigError(f"{unknown[0]!r} is not a condition of a verdict{near}")
         given = {name: value for name, value in conditions.items() if value is not None}
-        settings = self._run.settings
-        policy = settings.changed(given).policy()
+        policy = self._run.settings.changed(given).policy()
         stored = read_evidence(self._run)
-        evidence = under(stored, changed_model(stored.cost_model, given, settings.prices))
-        evidence = with_latency(evidence, settings.max_latency_ms, policy.max_latency_ms)
+        evidence = self._under(stored, given, policy)
         report = assemble(
             self._run, decide(evidence, policy), policy, cost_model=evidence.cost_model, search=evidence.search
         )
-        left_out = left_out_under(report.left_out, stored, evidence.cost_model)
+        left_out = left_out_under(report.left_out, stored, evidence)
+        if "costs" in given:  # what decoding takes there was not measured
+            report = report.model_copy(update={"decoding": None})
         shown = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
         report = report.model_copy(update={"conditions": shown, "left_out": left_out})
         if recommended(report) != recommended(self.report):
             return report
         shipped = {name: getattr(self.report, name) for name in ("student_path", "student_test_accuracy")}
         return report.model_copy(update=shipped)
+
+    def _under(self, stored: Evidence, given: Mapping[str, Any], policy: Policy) -> Evidence:
+        """The stored evidence under other conditions, on the host of a file of costs where one is given."""
+        settings, old = self._run.settings, stored.cost_model
+        if "costs" not in given:
+            evidence = under(stored, changed_model(old, given, settings.prices))
+            return with_latency(evidence, settings.max_latency_ms, policy.max_latency_ms)
+        path = Path(given["costs"])
+        costs = read_costs(path)
+        model = model_elsewhere(old, costs.cost_model, given, settings.prices, settings.teacher_instance)
+        return with_latency(on_host(stored, costs, path, model), costs.max_latency_ms, policy.max_latency_ms)
 
     def write(self, report: Report, folder: Path) -> None:
         """Write report.json and report.html of a verdict that `decide` gave into a folder of their own.
@@ -100,9 +113,10 @@ class SearchResult:
         anything.
         """
         decision = Decision(**{name: getattr(report, name) for name in Decision.model_fields})
-        evidence = read_evidence(self._run)
-        trials = trials_under(stored_trials(self.path), evidence, report.cost_model)
-        audited = report.model_copy(update={"audit": audit(self._run, evidence, decision)})
+        stored = read_evidence(self._run)
+        evidence = self._under(stored, report.conditions, report.policy)
+        trials = trials_under(stored_trials(self.path), stored, evidence)
+        audited = report.model_copy(update={"audit": audit(self._run, stored, decision)})
         write_copy(self._run, audited, trials, folder)
 
     def student(self, *, trainable: bool = False) -> nn.Module:

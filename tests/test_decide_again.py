@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from fakes import FakeParts, Hearing
+from made_costs import made_costs
 
 from autokd.cli import cli
 from autokd.config import SearchConfig
+from autokd.cost.costs_file import write_costs
 from autokd.errors import InterruptedRun, RunError, UsageError
 from autokd.pipeline import more_seeds
 from autokd.pipeline.search import confirm_run, run_search
@@ -250,3 +252,56 @@ def test_a_run_without_finalists_has_nothing_to_confirm(space_file: Path, tmp_pa
     nothing = run_search(config, output=tmp_path / "run", parts=FakeParts())
     with pytest.raises(RunError, match="there is nothing to confirm"):
         confirm_run(nothing.path, 5, parts=FakeParts())
+
+
+# ---- costs of another host -------------------------------------------------------------------------------------
+
+
+def file_for(done: SearchResult, tmp_path: Path, faster: float = 10.0, **changes: Any) -> Path:
+    """Students ten times as fast as the teacher there, whatever they were here."""
+    students = {finalist.student: 50.0 * faster for finalist in done.report.finalists}
+    path = tmp_path / "costs.json"
+    write_costs(path, made_costs({"resnet10t": 50.0, **students}, **changes))
+    return path
+
+
+def test_costs_of_another_host_replace_speeds_and_price_and_are_a_condition(done: SearchResult, tmp_path: Path) -> None:
+    path = file_for(done, tmp_path)
+    report = done.decide(costs=path)
+    teacher, student = report.options.teacher, report.options.distilled
+    assert (teacher.capacity_rps, student.capacity_rps if student else None) == (50.0, 500.0)
+    assert report.cost_model.price_usd_per_hour == 1.2
+    assert report.cost_model.utilization == done.report.cost_model.utilization
+    assert report.cost_model.train_price_usd_per_hour == done.report.cost_model.train_price_usd_per_hour
+    assert report.conditions == {"costs": str(path)}
+    assert any(note.kind == "costs_elsewhere" for note in report.search.remarks)
+    dear = done.decide(costs=path, price_per_hour=2.4)
+    assert dear.options.teacher.cost_usd_per_1k == pytest.approx(2 * teacher.cost_usd_per_1k)
+    answer = run("decide", done.path, "--costs", path, "--output", tmp_path / "there")
+    assert answer.exit_code == 0
+    assert "Speeds were measured on AMD EPYC 9R14, 2 cores" in answer.stdout
+    page = (tmp_path / "there" / "report.html").read_text()
+    assert html.escape(f"--costs {path}") in page
+    assert "Costs are those of `autokd measure` on another host." in page
+
+
+def test_the_budget_goes_with_the_teachers_speed(done: SearchResult, tmp_path: Path) -> None:
+    """A search that tried all within its budget has tried all within what that buys there."""
+    before = done.options.teacher
+    report = done.decide(costs=file_for(done, tmp_path), max_cost=1.0)
+    assert before.capacity_rps is not None
+    there = 1.0 * 1.2 * before.capacity_rps / 50.0  # price and speed
+    assert there > 1.0
+    assert not any("tried no student" in weakness for weakness in report.weaknesses)
+
+
+def test_a_finalist_that_the_file_lacks_is_named_with_the_command(done: SearchResult, tmp_path: Path) -> None:
+    path = tmp_path / "costs.json"
+    write_costs(path, made_costs({"resnet10t": 50.0}))
+    with pytest.raises(UsageError, match=f"no reading of .*autokd measure resnet10t .* --output {path}"):
+        done.decide(costs=path)
+
+
+def test_another_latency_limit_than_that_of_the_file_weakens(done: SearchResult, tmp_path: Path) -> None:
+    report = done.decide(costs=file_for(done, tmp_path, max_latency_ms=30.0))
+    assert any("measured for a limit of 30 ms" in weakness for weakness in report.weaknesses)

@@ -20,6 +20,7 @@ COMMANDS = {
     "students": "List students of a teacher with ratio, parameters and MACs.",
     "spaces": "List, show or validate search spaces.",
     "prices": "List or show the prices of machines.",
+    "measure": "Measure on the serving host what models cost, for search --costs and decide --costs.",
     "decide": "Decide again from a run's evidence, under other conditions.",
     "confirm": "Add seeds to the finalists of a run and decide again.",
     "compare": "Show finished runs side by side.",

@@ -21,7 +21,8 @@ from autokd.cli.options import condition_options
 def command(ctx: click.Context, /, run: Path, output: Path | None, as_json: bool, **conditions: Any) -> None:
     """Give the verdict that the evidence of RUN supports under other conditions.
 
-    Conditions that are not given stay as they were in the search. Nothing is trained or measured. Nothing is written
+    Conditions that are not given stay as they were in the search. --costs takes speeds and price from a file that
+    `autokd measure RUN` wrote on another host. Nothing is trained or measured. Nothing is written
     without --output. Exit code 0: a verdict; 3: nothing meets the limits.
     """
     from autokd.result import load_run

@@ -12,12 +12,13 @@ import click
 from click.core import ParameterSource
 from pydantic import BeforeValidator
 
-from autokd.config import ENGINE, SearchConfig, shown_default
+from autokd.config import ENGINE, SERVED, SearchConfig, shown_default
 from autokd.config_file import read_config_file
 from autokd.decide.what_if import CONDITIONS
 from autokd.naming import Names, Style, naming
 from autokd.runs.folder import Run
 
+MEASURING = (*SERVED, "max_latency_ms", "price_per_hour", "instance", "prices")
 Command = Callable[..., Any]
 _SOURCES = {
     ParameterSource.COMMANDLINE: "command line",
@@ -49,6 +50,13 @@ def condition_options(command: Command) -> Command:
     """Add an option for every condition of a verdict; its default is the run's own value."""
     for name in reversed(CONDITIONS):
         command = _option(name, of_run=True)(command)
+    return command
+
+
+def measuring_options(command: Command) -> Command:
+    """Add the options that say how models are served and priced where they are measured."""
+    for name in reversed(MEASURING):
+        command = _option(name)(command)
     return command
 
 

@@ -15,13 +15,14 @@ from rich.text import Text
 
 from autokd.cost.price_remarks import OLDEST, age, remarks
 from autokd.formatting import duration, escaped, file_size, usd
+from autokd.records import RUNTIMES
 
 if TYPE_CHECKING:
     from autokd.cache.entries import Entry
     from autokd.config import SearchConfig
     from autokd.cost.price_table import Price
     from autokd.pipeline.estimate import Estimate
-    from autokd.records import CostPrediction
+    from autokd.records import CostPrediction, MeasuredCosts, Reading
     from autokd.soft_labels.verify import SetCheck
     from autokd.tune.space.summary import Outline
     from autokd.zoo.student_table import Row
@@ -74,7 +75,7 @@ def print_estimate(estimate: Estimate) -> None:
     columns = ("candidate", "family", "params", "ratio", "MACs", "$ per 1,000", "predicted", "arms")
     table = Table(*columns, box=None, padding=(0, 2, 0, 0))
     for c in sorted(estimate.candidates, key=lambda c: c.reading.cost_usd_per_1k.mean):
-        cost = _dollars(c.reading.cost_usd_per_1k.mean) + (" noisy" if c.reading.noisy else "")
+        cost = _dollars(c.reading.cost_usd_per_1k.mean) + _marks(c.reading)
         predicted = "" if c.predicted_usd_per_1k is None else _dollars(c.predicted_usd_per_1k)
         size = (f"{c.parameters / 1e6:.2f} M", f"{c.ratio:.1f}x", f"{c.macs / 1e6:.1f} M")
         table.add_row(c.student, c.family, *size, cost, predicted, ", ".join(c.arms))
@@ -91,6 +92,40 @@ def print_estimate(estimate: Estimate) -> None:
     parts = {name.replace("_", " "): count for name, count in estimate.disk.model_dump().items() if count}
     console.print(f"  disk: {', '.join(f'{name} {file_size(count)}' for name, count in parts.items())}")
     _print_presets(estimate)
+
+
+def _marks(reading: Reading) -> str:
+    return (" noisy" if reading.noisy else "") + (" predicted" if reading.predicted else "")
+
+
+def print_measured(costs: MeasuredCosts, path: Path) -> None:
+    """What was measured on what, one line a model, and how the file is used."""
+    from autokd.report.sections.cost_assumptions import serving_price
+
+    console, model = answer_console(), costs.cost_model
+    label = model.measured_on.label if model.measured_on else model.device
+    runtime = RUNTIMES[model.runtime] if model.runtime else "its runtime"
+    limit = "" if costs.max_latency_ms is None else f", p95 within {costs.max_latency_ms:g} ms"
+    console.print(Text(f"{label}, {runtime}, {model.precision}: {model.image_size} px, {costs.classes} classes{limit}"))
+    for sentence in (serving_price(model), *remarks(model, date.today())):
+        console.print(Text(sentence))
+    table = Table("model", box=None, padding=(0, 2, 0, 0))
+    for head in ("$ per 1,000", "low", "high", "images/s", "p95 ms", "batch"):
+        table.add_column(head, justify="right")
+    table.add_column("")
+    for name, reading in costs.readings.items():
+        cost, wait = reading.cost_usd_per_1k, reading.latency_ms
+        table.add_row(
+            name,
+            *(_dollars(amount) for amount in (cost.mean, cost.low, cost.high)),
+            f"{reading.capacity_rps or 0:.4g}",
+            "" if wait is None else f"{wait.p95:.3g}",
+            str(reading.batch_size or ""),
+            _marks(reading).strip(),
+        )
+    _print_table(table)
+    console.print(Text(f"File: {path}"))
+    console.print(Text(f"Use it: autokd search --teacher {costs.reference} --costs {path} ..."))
 
 
 def _print_presets(estimate: Estimate) -> None:

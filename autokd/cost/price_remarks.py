@@ -1,4 +1,4 @@
-"""What has to be known of a price: whose it is where it is borrowed, and how old it is."""
+"""What has to be known of a price and of the speed that it prices: whose either is, and how old the price is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ OLDEST = 180  # days after which a price may no longer be that of today
 
 
 def remarks(model: CostModel, today: date) -> Iterator[str]:
-    """A sentence each about the prices of a cost model; nothing where models are priced by their parameters."""
+    """A sentence each about the speeds and prices of a cost model; nothing where parameters are priced."""
+    if model.measured_elsewhere and model.measured_on is not None:
+        yield (
+            f"Speeds were measured on {model.measured_on.label} by `autokd measure`, the teacher in this form only, "
+            "without decoding."
+        )
     if not model.has_load:
         return
     for whose, price in _prices(model):

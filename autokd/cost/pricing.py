@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from autokd.config import SearchConfig
 from autokd.cost.price_choice import chosen_price, price_on
 from autokd.cost.price_table import Price, given_price, price_of, prices
+from autokd.cost.repricing import SERVED_FORM
 from autokd.errors import ConfigError
 from autokd.machine import processor_name, usable_cores
-from autokd.naming import set_to
+from autokd.naming import named, set_to
 from autokd.precision import precision_of
 from autokd.records import CostModel, Hardware, HourlyPrice, PayPerUse, RuntimeName
 
@@ -23,16 +25,58 @@ def cost_model_for(config: SearchConfig, image_size: int) -> CostModel:
     device = config.serve_device or config.device or _default_device()
     hardware = _hardware(device, "serve_device" if config.serve_device else "device")
     kind, rows = device.partition(":")[0], prices(config.prices)
-    price, train = _price(config, rows, hardware, device), config.train_price_per_hour
-    pay_per_use = pay_per_use_of(config)
     precision = config.serve_precision or (precision_of(device) if kind == "cuda" else "fp32")
+    return _cost_model(
+        config,
+        _price(config, rows, hardware, device),
+        hardware,
+        rows,
+        device=device,
+        runtime=_runtime(config, kind, precision),
+        precision=precision,
+        batch_size=config.serve_batch_size or (None if config.price_per_second is None else 1),
+        image_size=image_size,
+    )
+
+
+def cost_model_elsewhere(config: SearchConfig, measured: CostModel) -> CostModel:
+    """The cost model of a search whose costs come from a file, where `measured` is that of the file.
+
+    Prices that are given are those of the host of the file; without any the file's own price counts. Raises ConfigError
+    as `cost_model_for` does.
+    """
+    hardware, rows = measured.measured_on, prices(config.prices)
+    if hardware is None or measured.model != "measured":
+        raise ConfigError(f"{named('costs')}: the file was not measured; name a file that `autokd measure` wrote")
+    keeps = all(value is None for value in (config.price_per_hour, config.instance, config.prices))
+    return _cost_model(
+        config,
+        hourly_price(measured) if keeps else _price(config, rows, hardware, measured.device),
+        hardware,
+        rows,
+        measured_elsewhere=True,
+        **{name: getattr(measured, name) for name in SERVED_FORM},
+    )
+
+
+def hourly_price(model: CostModel) -> HourlyPrice:
+    """The price alone."""
+    return HourlyPrice(**{name: getattr(model, name) for name in HourlyPrice.model_fields})
+
+
+def _cost_model(
+    config: SearchConfig, price: HourlyPrice, hardware: Hardware, rows: Sequence[Price], **served: Any
+) -> CostModel:
+    """served: how models are served, by names of CostModel."""
+    train = config.train_price_per_hour
     return CostModel(
         **dict(price),
+        **served,
         model=config.cost_model,
         usd_per_1k_per_billion=config.price_per_billion,
         measured_on=hardware,
         teacher_price=_teacher_price(config, rows, hardware),
-        pay_per_use=pay_per_use,
+        pay_per_use=pay_per_use_of(config),
         train_price_usd_per_hour=price.price_usd_per_hour if train is None else train,
         utilization=config.utilization,
         accelerators_per_replica=config.accelerators_per_replica,
@@ -40,11 +84,6 @@ def cost_model_for(config: SearchConfig, image_size: int) -> CostModel:
         min_replicas=config.min_replicas,
         peak_to_mean=config.peak_to_mean,
         target_utilization=config.target_utilization,
-        device=device,
-        runtime=_runtime(config, kind, precision),
-        precision=precision,
-        batch_size=config.serve_batch_size or (None if pay_per_use is None else 1),
-        image_size=image_size,
     )
 
 

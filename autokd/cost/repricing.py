@@ -12,6 +12,8 @@ from autokd.errors import ConfigError
 from autokd.naming import named
 from autokd.records import CostModel, HourlyPrice, PayPerUse
 
+# How models are served, of a cost model.
+SERVED_FORM = ("device", "runtime", "precision", "batch_size", "threads", "image_size")
 FLEET = ("accelerators_per_replica", "requests_per_month", "min_replicas", "peak_to_mean", "target_utilization")
 TEACHER = ("teacher_price_per_hour", "teacher_instance")
 BILLING = {  # settings of a price per second, by their names in PayPerUse
@@ -54,6 +56,26 @@ def changed_model(model: CostModel, given: Mapping[str, Any], own_prices: Path |
     if "train_price_per_hour" in given:
         update |= {"train_price_usd_per_hour": given["train_price_per_hour"]}
     return model.model_copy(update=update)
+
+
+def model_elsewhere(
+    model: CostModel,
+    measured: CostModel,
+    given: Mapping[str, Any],
+    own_prices: Path | None = None,
+    teacher_instance: str | None = None,
+) -> CostModel:
+    """A run's cost model on the host of a file of costs, `measured` being that of the file, with settings changed.
+
+    The price is that of the file unless another is given; utilization, volume, fleet and billing are those of the run.
+    teacher_instance: that of the run. Raises ConfigError as `changed_model` does.
+    """
+    if model.model != "measured":
+        raise ConfigError(f"{named('costs')} changes nothing here: this run was priced by parameters")
+    there = {name: getattr(measured, name) for name in (*HourlyPrice.model_fields, *SERVED_FORM, "measured_on")}
+    moved = model.model_copy(update={**there, "measured_elsewhere": True})
+    again = {} if teacher_instance is None or given.keys() & {*TEACHER, *BILLING} else {TEACHER[1]: teacher_instance}
+    return changed_model(moved, {**again, **given}, own_prices)
 
 
 def refuse_idle(given: Collection[str], requests_per_month: float | None, pay_per_use: bool) -> None:

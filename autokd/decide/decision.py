@@ -175,6 +175,7 @@ def _option(
         eligible=eligible,
         worthwhile=not why_not,
         noisy=offer.reading.noisy,
+        predicted=offer.reading.predicted,
         why_not=why_not,
     )
 
@@ -193,6 +194,7 @@ def _finalist(judged: Judgement, student: Student) -> FinalistSummary:
         cost_usd_per_1k=student.cost.mean,
         latency_ms=student.reading.latency_ms,
         noisy=student.reading.noisy,
+        predicted=student.reading.predicted,
         device_seconds=sum(result.device_seconds for result in record.seeds),
         weights=record.weights,
         eligible=student.number in judged.eligible,

@@ -1,6 +1,7 @@
-"""The same evidence under other conditions of serving: another price, utilization, fleet or volume.
+"""The same evidence under other conditions of serving: another price, utilization, fleet, volume or serving host.
 
-What was measured stays (capacity, latency, accuracy); what it costs is computed anew. Nothing is trained or measured.
+What was measured stays (capacity, latency, accuracy); what it costs is computed anew. On another host capacities and
+latencies are those of a file of `autokd measure`. Nothing is trained or measured.
 """
 
 from __future__ import annotations
@@ -8,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from math import inf
+from pathlib import Path
 
+from autokd.cost.costs_file import check_fits, check_has, priced
 from autokd.cost.dollars import capacity_for, cost_usd_per_1k, pay_per_use_usd_per_1k, seconds_for
 from autokd.cost.repricing import SERVING
 from autokd.decide.economics import repriced
 from autokd.decide.evidence import Evidence
 from autokd.naming import named, set_to
-from autokd.records import CostModel, Interval, LeftOut, Note, Policy, Reading, TrialRecord
+from autokd.records import CostModel, LeftOut, MeasuredCosts, Note, Policy, Reading, TrialRecord
 
-CONDITIONS = tuple(dict.fromkeys((*Policy.model_fields, *SERVING, "price_per_billion", "train_price_per_hour")))
+CONDITIONS = tuple(
+    dict.fromkeys((*Policy.model_fields, *SERVING, "costs", "price_per_billion", "train_price_per_hour"))
+)
 
 
 def under(evidence: Evidence, model: CostModel) -> Evidence:
@@ -27,44 +32,82 @@ def under(evidence: Evidence, model: CostModel) -> Evidence:
 
     serves_alike = model.model_copy(update={"train_price_usd_per_hour": old.train_price_usd_per_hour}) == old
 
-    def priced(reading: Reading) -> Reading:
+    def anew(reading: Reading) -> Reading:
         if serves_alike:
             return reading
         new = model.for_teacher if reading.model == evidence.teacher.name else model
         return reading.model_copy(update={"cost_usd_per_1k": repriced(reading, old, new)})
 
-    nearest = left_out_under(evidence.nearest, evidence, model)
-    search = evidence.search
     factor = model.train_price_usd_per_hour / old.train_price_usd_per_hour
-    return replace(
+    changed = replace(
         evidence,
         cost_model=model,
-        teacher_reading=priced(evidence.teacher_reading),
-        teacher_forms=tuple(f.model_copy(update={"reading": priced(f.reading)}) for f in evidence.teacher_forms),
-        finalists=tuple(f.model_copy(update={"reading": priced(f.reading)}) for f in evidence.finalists),
-        readings={name: priced(reading) for name, reading in evidence.readings.items()},
+        teacher_reading=anew(evidence.teacher_reading),
+        teacher_forms=tuple(f.model_copy(update={"reading": anew(f.reading)}) for f in evidence.teacher_forms),
+        finalists=tuple(f.model_copy(update={"reading": anew(f.reading)}) for f in evidence.finalists),
+        readings={name: anew(reading) for name, reading in evidence.readings.items()},
+        search=evidence.search.model_copy(update={"usd": evidence.search.usd * factor}),
+    )
+    return _carried_over(evidence, changed)
+
+
+def on_host(evidence: Evidence, costs: MeasuredCosts, path: Path, model: CostModel) -> Evidence:
+    """The evidence with teacher and finalists as fast as on the host of a file of costs, under its cost model.
+
+    The teacher's other forms were not measured there and are left out. Costs that the file lacks, of students that are
+    no finalists, are carried over at their ratio to the teacher's. Raises ConfigError where the file lacks the teacher
+    or a finalist, or has other image sizes.
+    """
+    teacher, size = evidence.teacher, evidence.task.transform.image_size
+    check_fits(costs, path, teacher.name, teacher.preprocessing.image_size if teacher.preprocessing else size, size)
+    students = dict.fromkeys(finalist.student for finalist in evidence.finalists)
+    check_has(costs, path, [teacher.name, *students])
+    known = {name: found for name in (*evidence.readings, *students, teacher.name) if (found := costs.reading(name))}
+    readings = priced(known, teacher.name, model)
+    changed = replace(
+        under(evidence, model),
+        teacher_reading=readings[teacher.name],
+        teacher_forms=(),
+        forms_correct={},
+        finalists=tuple(f.model_copy(update={"reading": readings[f.student]}) for f in evidence.finalists),
+        readings=readings,
+    )
+    return _with_remarks(_carried_over(evidence, changed), costs)
+
+
+def _with_remarks(evidence: Evidence, costs: MeasuredCosts) -> Evidence:
+    """What a reader has to know of costs from a file."""
+    classes = len(evidence.task.classes)
+    told = "Costs are those of `autokd measure` on another host. Cheaper forms of the teacher were not measured there."
+    if costs.classes != classes:
+        told += f" The models there have {costs.classes} classes and the task has {classes}: costs differ by the head."
+    remarks = (*evidence.search.remarks, Note(kind="costs_elsewhere", text=told))
+    return replace(evidence, search=evidence.search.model_copy(update={"remarks": remarks}))
+
+
+def _carried_over(stored: Evidence, changed: Evidence) -> Evidence:
+    """The evidence under other conditions, with budget and students that were not trained under the same."""
+    nearest = left_out_under(stored.nearest, stored, changed)
+    return replace(
+        changed,
         nearest=tuple(left for left in nearest if left.cost_usd_per_1k is not None),
-        search=search.model_copy(update={"usd": search.usd * factor}),
-        budget=None if evidence.budget is None else _translated(evidence.budget, evidence, model),
+        budget=None if stored.budget is None else _translated(stored.budget, stored, changed),
     )
 
 
-def trials_under(trials: Iterable[TrialRecord], evidence: Evidence, model: CostModel) -> tuple[TrialRecord, ...]:
-    """A run's trials at what their students cost under another cost model than that of its evidence."""
-    old = evidence.cost_model
+def trials_under(trials: Iterable[TrialRecord], stored: Evidence, changed: Evidence) -> tuple[TrialRecord, ...]:
+    """A run's trials at what their students cost under other conditions than those of its stored evidence."""
 
     def cost(trial: TrialRecord) -> float:
-        reading = evidence.readings.get(trial.student)
-        return repriced(reading, old, model).mean if reading else _translated(trial.cost_usd_per_1k, evidence, model)
+        reading = changed.readings.get(trial.student)
+        return reading.cost_usd_per_1k.mean if reading else _translated(trial.cost_usd_per_1k, stored, changed)
 
     return tuple(trial.model_copy(update={"cost_usd_per_1k": cost(trial)}) for trial in trials)
 
 
-def left_out_under(left_out: Iterable[LeftOut], evidence: Evidence, model: CostModel) -> tuple[LeftOut, ...]:
-    """The students that were not trained, at what they cost under another cost model, as far as that is known."""
-    old = evidence.cost_model
-    readings = {name: repriced(reading, old, model) for name, reading in evidence.readings.items()}
-    return tuple(_left_out(left, readings.get(left.student), evidence, model) for left in left_out)
+def left_out_under(left_out: Iterable[LeftOut], stored: Evidence, changed: Evidence) -> tuple[LeftOut, ...]:
+    """The students that were not trained, at what they cost under other conditions, as far as that is known."""
+    return tuple(_left_out(left, stored, changed) for left in left_out)
 
 
 def with_latency(evidence: Evidence, measured: float | None, asked: float | None) -> Evidence:
@@ -86,32 +129,40 @@ def with_latency(evidence: Evidence, measured: float | None, asked: float | None
     return replace(evidence, search=search)
 
 
-def _left_out(left: LeftOut, measured: Interval | None, evidence: Evidence, new: CostModel) -> LeftOut:
+def _left_out(left: LeftOut, stored: Evidence, changed: Evidence) -> LeftOut:
     """A student that was not trained; its cost is dropped where it was predicted and a fleet rounds it."""
     cost: float | None = None
-    if measured is not None:
-        cost = measured.mean
-    elif left.cost_usd_per_1k is not None and evidence.cost_model.requests_per_month is None:
-        cost = _translated(left.cost_usd_per_1k, evidence, new)
+    if (reading := changed.readings.get(left.student)) is not None:
+        cost = reading.cost_usd_per_1k.mean
+    elif left.cost_usd_per_1k is not None and stored.cost_model.requests_per_month is None:
+        cost = _translated(left.cost_usd_per_1k, stored, changed)
     return left.model_copy(update={"cost_usd_per_1k": cost})
 
 
-def _translated(cost: float, evidence: Evidence, new: CostModel) -> float:
-    """What the slowest model within `cost` under the evidence's cost model costs under the new one.
+def _translated(cost: float, stored: Evidence, changed: Evidence) -> float:
+    """What the slowest model within `cost` under the stored conditions costs under the changed ones.
 
-    Between replicas and billing by use, that model takes as much longer or shorter alone than the teacher as it serves
-    fewer or more requests in full batches.
+    Its speed relative to the teacher's is the same under both, on any host, alone as in full batches.
     """
-    old, teacher = evidence.cost_model, evidence.teacher_reading
+    old, new = stored.cost_model, changed.cost_model
     if old.model == "params":
         return cost * new.usd_per_1k_per_billion / old.usd_per_1k_per_billion
-    rps, alone = teacher.capacity_rps or 0.0, teacher.alone_seconds.mean if teacher.alone_seconds else 0.0
+    (rps, alone), (new_rps, new_alone) = map(_speed, (stored.teacher_reading, changed.teacher_reading))
     if old.pay_per_use is None:
         capacity = capacity_for(cost, old)
         if new.pay_per_use is None:
-            return cost_usd_per_1k(capacity, new)
-        return pay_per_use_usd_per_1k(alone * rps / capacity, new.pay_per_use) if capacity > 0 else inf
+            return cost_usd_per_1k(capacity * _ratio(new_rps, rps), new)
+        return pay_per_use_usd_per_1k(new_alone * rps / capacity, new.pay_per_use) if capacity > 0 else inf
     seconds = seconds_for(cost, old.pay_per_use)
     if new.pay_per_use is None:
-        return cost_usd_per_1k(alone * rps / seconds if seconds > 0 else inf, new)
-    return pay_per_use_usd_per_1k(seconds, new.pay_per_use)
+        return cost_usd_per_1k(alone * new_rps / seconds if seconds > 0 else inf, new)
+    return pay_per_use_usd_per_1k(seconds * _ratio(new_alone, alone), new.pay_per_use)
+
+
+def _speed(teacher: Reading) -> tuple[float, float]:
+    """Requests per second, and seconds of one alone; 0 where unknown."""
+    return teacher.capacity_rps or 0.0, teacher.alone_seconds.mean if teacher.alone_seconds else 0.0
+
+
+def _ratio(new: float, old: float) -> float:
+    return new / old if new > 0 and old > 0 else 1.0

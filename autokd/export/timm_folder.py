@@ -17,6 +17,8 @@ from autokd.naming import named, set_to
 from autokd.records import FinalistRecord, Task
 from autokd.zoo.build import build, build_arguments, normalisation, reason
 
+STUDENT = "student"  # key of config.json: the name by which `autokd students` and `autokd measure` know the model
+
 
 def export_timm(folder: Path, finalist: FinalistRecord, weights: Path, task: Task, card: str) -> None:
     """Write weights, config.json with classes and preprocessing, and a model card; replaces an older export.
@@ -37,7 +39,7 @@ def export_timm(folder: Path, finalist: FinalistRecord, weights: Path, task: Tas
             save_for_hf(
                 model,
                 str(work),
-                model_config={"label_names": list(task.classes)},
+                model_config={"label_names": list(task.classes), STUDENT: finalist.student},
                 model_args=build_arguments(finalist.student, task.transform.image_size),
                 data_config=data_config(finalist.student, task),
                 safe_serialization=True,

@@ -3,7 +3,7 @@
 A long list is not measured as a whole. A few students that cover its sizes are measured first; a prediction fitted on
 them refuses what is above the budget by more than its margin, and of what is left no more are measured than a search
 of this many trials can make use of: the most promising ones of every cost first. A short list is measured from end to
-end.
+end. Where costs come from a file, every student is read, measured or predicted.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def find_candidates(
     named = [*arms, *(name for side in beyond.values() for name in side)]
     parameters = {teacher.name: teacher.parameters} | {name: counts[name].parameters for name in named}
     meter = parts.meter(prepared, parameters, config, model)
-    if model.model == "params" or len(arms) <= SHORT:
+    if model.model == "params" or config.costs is not None or len(arms) <= SHORT:
         measured = Measured(meter.read([*arms], listener))
     else:
         measured = measure_some(inside, promised, config, meter, listener)
@@ -254,6 +254,8 @@ def _summary(
 
 
 def _why_not(reading: Reading | None, config: SearchConfig) -> str:
+    if reading is None and config.costs is not None:
+        return f"it is not in {config.costs}, and its cost cannot be predicted from it"
     if reading is None:
         return "it could not be measured"
     if reading.capacity_rps == 0:

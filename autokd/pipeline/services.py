@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from autokd.teacher.prepare import ReadyTeacher
     from autokd.tune.engines.protocol import Engine, WorkshopFactory
     from autokd.weights.start import Supply
+    from autokd.zoo.catalogue import Count
 
 VIEWS_SALT = 7_919  # the views' seed is its own: neither a training's nor the splits'
 
@@ -64,7 +65,6 @@ class Parts:
 
     def check(self, config: SearchConfig) -> None:
         """Whatever can be refused before data are read: names, weights, the space, hardware and price."""
-        from autokd.cost.pricing import cost_model_for
         from autokd.teacher.prepare import check_weights, input_size
         from autokd.tracking.open import check_tracker
         from autokd.tune.space.files import read_space
@@ -72,7 +72,7 @@ class Parts:
         check_tracker(config.tracker)
         input_size(self.teacher if self.teacher is not None else config.teacher)
         read_space(config.space).names()
-        cost_model_for(config, config.image_size or 32)
+        self.cost_model(config, config.image_size or 32)
         self.supply(config)
         if self.teacher is None:
             check_weights(config)
@@ -125,13 +125,19 @@ class Parts:
         return Supply(config.student_weights)
 
     def cost_model(self, config: SearchConfig, image_size: int) -> CostModel:
-        """How seconds become dollars on this hardware."""
-        from autokd.cost.pricing import cost_model_for
+        """How seconds become dollars on this hardware, or on that of a file of costs."""
+        from autokd.cost.costs_file import check_has, check_latency, read_costs
+        from autokd.cost.pricing import cost_model_elsewhere, cost_model_for
 
-        return cost_model_for(config, image_size)
+        if config.costs is None:
+            return cost_model_for(config, image_size)
+        costs = read_costs(config.costs)
+        check_has(costs, config.costs, [config.teacher])
+        check_latency(costs, config.costs, config.max_latency_ms)
+        return cost_model_elsewhere(config, costs.cost_model)
 
     def decoding(self, prepared: Prepared) -> Decoding | None:
-        """What one of the user's pictures takes to be decoded; None where they come decoded."""
+        """What one of the user's pictures takes to be decoded here; None where they come decoded."""
         from autokd.data.decode_time import kept_decode_time
         from autokd.machine import usable_cores
 
@@ -145,6 +151,8 @@ class Parts:
 
         if model.model == "params":
             return ParamsMeter(parameters, model)
+        if config.costs is not None:
+            return _stored_meter(prepared, config, model, config.costs)
         teacher, classes = prepared.teacher.name, len(prepared.task.classes)
 
         def builder(name: str) -> nn.Module:
@@ -282,6 +290,21 @@ class Parts:
         from autokd.export.timm_folder import export_timm
 
         export_timm(run.student_path, finalist, weights, task, card)
+
+
+def _stored_meter(prepared: Prepared, config: SearchConfig, model: CostModel, path: Path) -> Meter:
+    """Reads a file of costs; raises ConfigError where it is of other image sizes."""
+    from autokd.cost.costs_file import check_fits, read_costs
+    from autokd.cost.stored_meter import StoredMeter
+    from autokd.zoo.count import count_all
+
+    costs, size = read_costs(path), prepared.task.transform.image_size
+    check_fits(costs, path, prepared.teacher.name, prepared.teacher_size, size)
+
+    def sizes(names: Sequence[str], classes: int) -> Mapping[str, Count]:
+        return count_all(names, classes, size, config.cache_dir)[0]
+
+    return StoredMeter(prepared.teacher.name, costs, model, sizes, len(prepared.task.classes))
 
 
 def views_seed(config: SearchConfig) -> int:

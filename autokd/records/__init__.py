@@ -33,6 +33,7 @@ from autokd.records.cost import (
     Decoding,
     Hardware,
     HourlyPrice,
+    MeasuredCosts,
     PayPerUse,
     Precision,
     PriceOrigin,
@@ -40,6 +41,7 @@ from autokd.records.cost import (
     Reading,
     RuntimeName,
     TeacherForm,
+    architecture,
 )
 from autokd.records.decision import (
     Advantage,
@@ -123,6 +125,7 @@ __all__ = [
     "Latency",
     "LeftOut",
     "Loss",
+    "MeasuredCosts",
     "Note",
     "NoteKind",
     "Option",
@@ -162,6 +165,7 @@ __all__ = [
     "TrialState",
     "Verdict",
     "VerdictMap",
+    "architecture",
     "beyond_range",
     "known_options",
     "option_cells",

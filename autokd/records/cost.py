@@ -1,10 +1,10 @@
-"""What serving a model costs: one reading, the model that turns seconds into dollars, a prediction."""
+"""What serving a model costs: readings, their file, the model that turns seconds into dollars, a prediction."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from autokd.records.base import Interval, Latency, Record
+from autokd.records.base import SCHEMA_VERSION, Interval, Latency, Record
 
 RuntimeName = Literal["eager", "compile", "onnxruntime"]
 RUNTIMES: dict[RuntimeName, str] = {
@@ -16,7 +16,7 @@ Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 
 class Reading(Record):
-    """One model's serving cost: measured in turn with the teacher, or priced by its parameters."""
+    """One model's serving cost: measured in turn with the teacher, predicted, or priced by its parameters."""
 
     model: str
     capacity_rps: float | None  # requests per second of one replica; None when priced by parameters
@@ -30,6 +30,7 @@ class Reading(Record):
     load_seconds: float | None = None  # from the model in memory, converted if need be, to its first answer
     peak_memory_bytes: int | None = None  # of weights and activations at the batch size
     logit_difference: float | None = None  # from the model as it is trained, as a share of the largest logit
+    predicted: bool = False  # from the sizes of measured models; the intervals are then those of the prediction
 
 
 class Decoding(Record):
@@ -122,6 +123,7 @@ class CostModel(HourlyPrice):
     model: Literal["measured", "params"]
     usd_per_1k_per_billion: float = 0.10
     measured_on: Hardware | None = None
+    measured_elsewhere: bool = False  # by `autokd measure`, and read from its file
     teacher_price: HourlyPrice | None = None  # where the teacher is served on another machine than a student would be
     pay_per_use: PayPerUse | None = None  # instead of replicas
     train_price_usd_per_hour: float
@@ -149,3 +151,34 @@ class CostModel(HourlyPrice):
     def has_load(self) -> bool:
         """Whether costs depend on how busy replicas are."""
         return self.model == "measured" and self.pay_per_use is None
+
+
+class MeasuredCosts(Record):
+    """The file of `autokd measure`: readings of models on the host that serves them."""
+
+    schema_version: int = SCHEMA_VERSION
+    created: str  # ISO 8601
+    versions: dict[str, str]
+    hardware: dict[str, str]
+    classes: int  # of all models
+    reference: str  # the model that all others were timed in turn with
+    reference_size: int  # pixels a side of its images; `cost_model` has those of the others
+    max_latency_ms: float | None  # that capacities are for
+    cost_model: CostModel
+    readings: dict[str, Reading]  # by the name of the model
+
+    def reading(self, name: str) -> Reading | None:
+        """Of a model by its name, whatever weights the name asks for: speed does not depend on them."""
+        found = next((r for known, r in self.readings.items() if architecture(known) == architecture(name)), None)
+        return found.model_copy(update={"model": name}) if found else None
+
+    def size_of(self, name: str) -> int:
+        """Pixels a side of the images that a model was measured with."""
+        is_reference = architecture(name) == architecture(self.reference)
+        return self.reference_size if is_reference else self.cost_model.image_size
+
+
+def architecture(name: str) -> str:
+    """A student's name without the tag of its weights: `resnet18@width=0.5` of `resnet18.a1_in1k@width=0.5`."""
+    model, mark, settings = name.partition("@")
+    return model.partition(".")[0] + mark + settings

@@ -68,6 +68,7 @@ class Option(Record):
     eligible: bool
     worthwhile: bool
     noisy: bool
+    predicted: bool = False  # the cost, see Reading
     why_not: tuple[str, ...]
 
 
@@ -115,6 +116,7 @@ class FinalistSummary(Record):
     cost_usd_per_1k: Dollars
     latency_ms: Latency | None
     noisy: bool
+    predicted: bool = False  # the cost, see Reading
     device_seconds: float
     eligible: bool
     worthwhile: bool

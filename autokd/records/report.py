@@ -125,6 +125,7 @@ NoteKind = Literal[
     "seeds_left_out",  # by the time limit, as finalists
     "finalists_left_out",
     "cost_drift",  # the machine's speed at the end of the run is another than at its begin
+    "costs_elsewhere",  # measured on another host than the search's
     "capacity_unknown",  # a latency limit that capacities were not measured for
     "first_proposal_left_out",
     "loss_replaced",  # by one that works with two classes

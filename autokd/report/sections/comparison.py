@@ -161,6 +161,8 @@ def _cost(option: Option, teacher: Option) -> Cell:
     notes = [] if option is teacher or found is None else [found.words]
     if option.noisy:
         notes.append("noisy")
+    if option.predicted:
+        notes.append("predicted")
     return Cell(fmt.usd(option.cost_usd_per_1k), ", ".join(notes))
 
 

@@ -74,8 +74,12 @@ def rate(found: PayPerUse) -> str:
 
 
 def price_remarks(report: Report) -> tuple[str, ...]:
-    """What has to be known of the prices: whose they are where they are borrowed, and that they are old."""
-    return tuple(remarks(report.cost_model, datetime.fromisoformat(report.created).date()))
+    """What has to be known of costs: whose prices and speeds they are, how old the prices, and what is predicted."""
+    told = remarks(report.cost_model, datetime.fromisoformat(report.created).date())
+    options = (report.options.direct, report.options.distilled)
+    predicted = list(dict.fromkeys(option.student for option in options if option and option.predicted))
+    lacking = f"The cost of {fmt.listed(predicted)} is predicted, not measured." if predicted else None
+    return tuple(filter(None, [*told, lacking]))
 
 
 def teacher_forms(report: Report) -> str | None:

@@ -166,7 +166,9 @@ def _role(summary: FinalistSummary, pick: bool) -> str:
 
 def _remarks(summary: FinalistSummary) -> str:
     state = "worthwhile" if summary.worthwhile else "eligible" if summary.eligible else "not eligible"
-    return "; ".join([state, *summary.why_not, *(["noisy cost"] if summary.noisy else []), *hints(summary.weights)])
+    marks = {"noisy cost": summary.noisy, "predicted cost": summary.predicted}
+    marked = [mark for mark, holds in marks.items() if holds]
+    return "; ".join([state, *summary.why_not, *marked, *hints(summary.weights)])
 
 
 def _cost(cost: float) -> str:
