@@ -142,7 +142,7 @@ def test_the_page_names_the_files_in_its_folder(finished: Run, tmp_path: Path) -
 def test_reading_a_run_loads_no_machine_room() -> None:
     code = (
         "import sys, autokd.report, autokd.report.page, autokd.report.charts.all\n"
-        "heavy = {'torch', 'timm', 'optuna', 'ray', 'pandas', 'plotly', 'jinja2', 'sklearn', 'scipy'}\n"
+        "heavy = {'torch', 'timm', 'optuna', 'ray', 'pandas', 'jinja2', 'sklearn', 'scipy'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
