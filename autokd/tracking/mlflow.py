@@ -40,6 +40,9 @@ class MLflow:
         from mlflow.entities import Param
 
         run = self._run(training)
+        if training not in self._open:  # paused by the screening, and going on now
+            self._client.update_run(run, "RUNNING")
+            self._open.add(training)
         if training not in self._found:
             params = [Param(name, str(value)[:LONGEST]) for name, value in values.items() if value is not None]
             self._client.log_batch(run, params=params)

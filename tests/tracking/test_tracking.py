@@ -13,6 +13,7 @@ from autokd.config import SearchConfig
 from autokd.errors import ConfigError, InterruptedRun
 from autokd.pipeline.search import run_search
 from autokd.result import SearchResult
+from autokd.tracking.mlflow import MLflow
 from autokd.tracking.open import check_tracker, tracking
 from autokd.tracking.protocol import NoTracker
 
@@ -85,6 +86,14 @@ def test_mlflow_has_one_run_for_a_resumed_search_with_its_trainings_in_it(
     assert {point.step for point in curve} == set(range(1, row.epochs + 1))
     finalist = next(run for run in runs if run.info.run_name.startswith("finalists/"))
     assert "test_accuracy" in finalist.data.metrics
+
+    tracker = MLflow("other", "now")
+    for how in ("stopped", "finished"):
+        tracker.settings("screening/0", {"student": "lcnet_035"})
+        tracker.metrics("screening/0", {"val_accuracy": 0.5}, 1)
+        tracker.end("screening/0", how)
+    paused = client.search_runs([experiment], "attributes.run_name = 'screening/0'")
+    assert [run.info.status for run in paused] == ["FINISHED"], "it went on where it had paused"
 
 
 def test_without_a_tracker_nothing_is_tracked(done: SearchResult) -> None:
