@@ -14,6 +14,7 @@ from autokd.records import EpochReport, FinalistRecord, Report, Screening, Trial
 from autokd.report.charts.all import charts
 from autokd.report.charts.base import Chart
 from autokd.report.charts.learning_curves import Histories, curve_numbers
+from autokd.report.charts.reliability import Reliability, read_reliability
 from autokd.report.page import Page, build_page
 from autokd.report.sections.glossary import GLOSSARY, explained
 from autokd.report.sections.provenance import Provenance, copied_page, own_page
@@ -47,6 +48,7 @@ def write_html(
         screening=SCREENING.read_if_there(run.path),
         config=run.config_path.read_text(encoding="utf-8", errors="replace") if run.config_path.is_file() else "",
         seed=run.manifest.seed,
+        reliability=read_reliability(run, report),
         evidence=what_if(run, report, str(run.path.resolve() if folder else run.path)),
     )
     write_text(path, text)
@@ -68,6 +70,7 @@ def render_html(
     screening: Screening | None = None,
     config: str = "",
     seed: int | None = None,
+    reliability: Sequence[Reliability] = (),
     evidence: Mapping[str, Any] | None = None,
 ) -> str:
     """The page as text; `evidence`: what its own policy needs. Pure: nothing is read but the page's own templates."""
@@ -80,7 +83,7 @@ def render_html(
         config=config,
         seed=seed,
     )
-    return _fill(page, charts(report, trials, histories or {}, screening), evidence)
+    return _fill(page, charts(report, trials, histories or {}, screening, reliability), evidence)
 
 
 def _fill(page: Page, drawn: Mapping[str, Chart], evidence: Mapping[str, Any] | None) -> str:

@@ -33,21 +33,27 @@ pytestmark = pytest.mark.browser
 
 def stored_evidence() -> Iterator[tuple[Evidence, dict[str, Any]]]:
     """Ten different ones, each with the settings of its search."""
-    pair = (distilled(accuracy=0.94, cost=0.0004), twin(accuracy=0.88, cost=0.0004))
-    yield made(*pair, direct(accuracy=0.91, cost=0.0003)), {}
-    yield made(*pair, direct(accuracy=0.93, cost=0.0009)), {"max_cost": 0.01}  # gives way
+    pair = (distilled(accuracy=0.94, cost=0.0004), twin(accuracy=0.86, cost=0.0004))
+    wide: dict[str, Any] = {"max_cost": 0.01, "min_retention": 0.7}
+    yield made(*pair, direct(accuracy=0.93, cost=0.0012)), {"max_cost": 0.01}  # nearly half of the teacher's cost
+    yield made(*pair, direct(accuracy=0.80, cost=0.0009, val=0.97)), wide  # gives way to its arm's next
     volume = {"requests_per_month": 5e6}
     yield priced(made(*pair, direct(accuracy=0.95, cost=0.0011)), volume), {"max_cost": 0.01, **volume}
-    yield made(distilled(accuracy=0.93, cost=0.0002), twin(accuracy=0.93, cost=0.0002)), {"prefer": "savings"}
-    yield made(distilled(accuracy=0.94), twin(accuracy=0.80), twin_less(5)), {"max_cost": 0.01}
+    near = (direct(accuracy=0.92, cost=0.00041), direct(6, accuracy=0.90, cost=0.0004, student="near_net"))
+    yield (
+        made(*near, distilled(accuracy=0.93, cost=0.0004), twin(accuracy=0.91, cost=0.0004)),
+        {**wide, "prefer": "savings"},
+    )
+    yield made(distilled(accuracy=0.94), twin(accuracy=0.80), twin_less(5)), wide
     yield made(direct(accuracy=0.96, cost=0.002), published(accuracy=0.93, cost=0.0001)), {"adoption_usd": 100.0}
     yield with_form(made(*pair, direct(accuracy=0.92)), "int8", 0.0009, lost=0.01), {"min_retention": 0.9}
     yield made(*pair, direct(accuracy=0.92, p95=30.0)), {"max_latency_ms": 10.0}
-    per_use = {"price_per_second": 2e-5, "billing_increment_ms": 1.0}
-    yield priced(made(*pair, direct(accuracy=0.92)), per_use), {"max_cost": 0.01, **per_use}
+    per_use = {"price_per_second": 2e-5, "billing_increment_ms": 1.0, "billing_minimum_ms": 2.0}
+    yield priced(made(*pair, direct(accuracy=0.92)), per_use), {**wide, **per_use}
     own = {"teacher_price_per_hour": 4.0}
-    flips = {"max_cost": 0.01, "max_negative_flips": 0.1}
-    yield priced(made(*pair, direct(accuracy=0.85, cost=0.0001)), own), {**flips, **own}
+    rivals = (direct(accuracy=0.94, cost=0.0009), direct(7, accuracy=0.93, val=0.9, cost=0.0001, student="third_net"))
+    limits = {**wide, "max_negative_flips": 0.12, "min_gain": 0.06}
+    yield priced(made(*pair, *rivals), own), {**limits, **own}
 
 
 def made(*finalists: Any) -> Evidence:
@@ -76,7 +82,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Run, Evidence]]
 
 def grid(base: Evidence) -> list[dict[str, Any]]:
     """Settings that `autokd decide` takes, spread evenly over all combinations."""
-    volumes = (None, 3e4, 2e6, 3e7, 1e9)
+    volumes = (None, 3e4, 2e6, 2e8, 5.464e8, 1e9)  # the last but one: hardly more than two replicas of the teacher
     prices: tuple[dict[str, float], ...] = (
         {}, {"price_per_hour": 0.2}, {"price_per_hour": 6.0}, {"price_per_second": 2e-5}
     )  # fmt: skip

@@ -185,6 +185,80 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Any, finished: Run) -> Non
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+STRANGE = ("\u0634\u0628\u0643\u0629 \u0639\u0631\u0628\u064a\u0629", "a" * 200, "\"'<i>&amp;")
+
+
+@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_strange_name_breaks_no_layout(browser: Any, tmp_path: Path, name: str, width: int) -> None:
+    finalists = [f.model_copy(update={"student": name}) for f in make_finalists()]
+    run = make_run(
+        tmp_path / "run", [t.model_copy(update={"student": name}) for t in make_trials(8)], finalists=finalists
+    )
+    decision = make_decision(summary=f"Distill resnet152 into {name}: it keeps enough.")
+    shown = {
+        arm: option and option.model_copy(update={"student": name})
+        for arm in ("direct", "distilled")
+        if (option := getattr(decision.options, arm))
+    }
+    decision = decision.model_copy(update={"options": decision.options.model_copy(update=shown)})
+    write_reports(run, assemble(run, decision, make_policy()))
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        visit(browser, run.path / "report.html")
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        assert name in browser.execute_script("return document.querySelector('.summary').textContent")
+        outside = """const box = document.querySelector('#chart-cost svg').getBoundingClientRect();
+            return [...document.querySelectorAll('#chart-cost .name')].filter(
+                each => each.getBoundingClientRect().right > box.right + 1).length"""
+        assert browser.execute_script(outside) == 0
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_print_has_the_verdict_on_page_one_and_all_folds(browser: Any, finished: Run) -> None:
+    size = {"width": 718, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        browser.get((finished.path / "report.html").as_uri())
+        end = "return document.querySelector(arguments[0]).getBoundingClientRect().bottom"
+        assert max(browser.execute_script(end, part) for part in ("h1", ".summary", "#chart-cost svg")) < 1000
+        browser.execute_script("window.dispatchEvent(new Event('beforeprint'))")
+        assert browser.execute_script("return [...document.querySelectorAll('details')].every(fold => fold.open)")
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_without_javascript_verdict_and_pictures_are_there(browser: Any, finished: Run) -> None:
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.get((finished.path / "report.html").as_uri())
+        found = browser.execute_cdp_cmd("DOM.getDocument", {"depth": 0})["root"]["nodeId"]
+        for selector in ("h1", "#chart-cost svg .pick", "#fold-words"):
+            node = browser.execute_cdp_cmd("DOM.querySelector", {"nodeId": found, "selector": selector})["nodeId"]
+            assert browser.execute_cdp_cmd("DOM.getBoxModel", {"nodeId": node})["model"]["width"] > 0, selector
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: Any, finished: Run, scheme: str) -> None:
+    axe = pytest.importorskip("axe_core_python", reason="axe-core is not installed")
+    script = (Path(axe.__file__).parent / "axe.min.js").read_text()
+    feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
+    try:
+        visit(browser, finished.path / "report.html")
+        browser.execute_script(script)
+        found = browser.execute_async_script("axe.run(document).then(found => arguments[0](found.violations))")
+        assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
 def test_charts_follow_dark_and_light(browser: Any, finished: Run) -> None:
     colour = "return getComputedStyle(document.querySelector('#chart-cost .title')).fill"
     found = []

@@ -15,7 +15,7 @@ from autokd.report.charts.svg import Frame, Log, element, mark, text
 
 APART = 3.0  # pixels: both arms train the same students, and their marks would cover each other
 NAME = 26  # letters of a name that are written beside a mark
-LINE, LETTER = 17, 8  # pixels between two names, and of a letter
+LINE, LETTER = 17, 12  # pixels between two names, and of a letter on a phone
 
 
 @dataclass(frozen=True)

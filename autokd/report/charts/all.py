@@ -12,20 +12,26 @@ from autokd.report.charts.differences import differences
 from autokd.report.charts.learning_curves import Histories, learning_curves
 from autokd.report.charts.money import money_over_time
 from autokd.report.charts.recipes import recipe_charts
+from autokd.report.charts.reliability import Reliability, reliability_diagram
 from autokd.report.charts.screening import screening_by_cost
 from autokd.report.charts.verdict_map import verdicts_by_load
 
 
 def charts(
-    report: Report, trials: Sequence[TrialRecord], histories: Histories, screening: Screening | None = None
+    report: Report,
+    trials: Sequence[TrialRecord],
+    histories: Histories,
+    screening: Screening | None = None,
+    reliability: Sequence[Reliability] = (),
 ) -> dict[str, Chart]:
-    """In the order of the page: cost, map, money, differences, classes, screening, curves of each arm, recipes."""
+    """In the order of the page, from accuracy against cost to the recipes."""
     measured = report.finalists or any(trial.val_accuracy is not None for trial in trials)
     found = (
         accuracy_against_cost(report, trials, screening) if measured else None,
         verdicts_by_load(report),
         money_over_time(report),
         differences(report),
+        reliability_diagram(reliability),
         class_changes(report),
         screening_by_cost(screening) if screening else None,
         *learning_curves(trials, histories),

@@ -161,7 +161,7 @@ class Frame:
     height: int = 380
     left: int = 74
     right: int = 18
-    top: int = 14
+    top: int = 26
     bottom: int = 62
 
     def px(self, value: float) -> float:
@@ -180,7 +180,7 @@ class Frame:
     def axes(self, across: str, upwards: str) -> str:
         """Grid, ticks and titles."""
         end = self.width - self.right
-        parts = [text(upwards, 4, self.top - 1, class_="title")] if upwards else []
+        parts = [text(upwards, 4, 12, class_="title")] if upwards else []
         for value, label in self.y.ticks:
             y = self.py(value)
             parts.append(path([(self.left, y), (end, y)], "grid"))

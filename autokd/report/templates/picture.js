@@ -31,7 +31,7 @@ var autokdPicture = (function () {
 
   /* A name stands on that side of its mark where there is room. */
   function turn(name, x, width) {
-    var right = x + 15 + 8 * name.textContent.length < width;
+    var right = x + 15 + 12 * name.textContent.length < width;
     name.setAttribute("text-anchor", right ? "start" : "end");
     name.setAttribute("x", right ? 15 : -15);
   }

@@ -15,7 +15,6 @@ var autokdPolicy = (function () {
   function settings(evidence, given) {
     var asked = Object.assign({}, evidence.settings, given);
     if ("price_per_hour" in given) { asked.price_per_second = null; }
-    if ("price_per_second" in given) { asked.teacher_price_per_hour = null; }
     return asked;
   }
 

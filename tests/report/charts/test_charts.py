@@ -9,11 +9,13 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from believable_run import make_decision, make_policy, make_run, make_trials, recipe
 from made_audit import make_audit
 from made_savings import make_economics, make_map
 
+from autokd.metrics import calibration_error, reliability
 from autokd.records import EpochReport, Report, Rung, ScreenedStudent, Screening
 from autokd.report import assemble
 from autokd.report.charts.accuracy_vs_cost import accuracy_against_cost, looked_at
@@ -21,6 +23,7 @@ from autokd.report.charts.all import charts
 from autokd.report.charts.base import Chart
 from autokd.report.charts.learning_curves import CURVES_PER_ARM, POINTS_PER_CURVE, curve_numbers
 from autokd.report.charts.recipes import MOST, recipe_charts
+from autokd.report.charts.reliability import Reliability, read_reliability, reliability_diagram
 from autokd.report.charts.svg import FEW, Linear, Log
 from autokd.report.html import read_histories
 
@@ -194,6 +197,33 @@ def test_money_starts_at_what_was_paid_and_crosses_zero_at_break_even(report: Re
 def test_classes_are_sorted_from_loss_to_gain(report: Report) -> None:
     changes = [float(row["change_in_recall"]) for row in table(charts(with_audit(report), [], {})["classes"])]
     assert changes == sorted(changes)
+
+
+def test_a_reliability_diagram_has_a_mark_for_every_bin_with_images() -> None:
+    logits = np.log(np.array([[0.9, 0.1], [0.92, 0.08], [0.6, 0.4], [0.2, 0.8]]))
+    bins = reliability(logits, np.array([0, 1, 0, 1]))
+    assert [(round(b.confidence, 3), b.accuracy, b.images) for b in bins] == [(0.6, 1, 1), (0.8, 1, 1), (0.91, 0.5, 2)]
+    found = charts_of_reliability((Reliability("teacher", "big", bins), Reliability("direct", "small", bins[:1])))
+    assert len(marks(found, "dot")) == 4
+    assert [row["test_images"] for row in table(found)] == ["1", "1", "2", "1"]
+    assert reliability_diagram(()) is None
+
+
+def test_the_error_of_calibration_is_what_the_diagram_shows() -> None:
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(500, 5)) * 2, rng.integers(0, 5, 500)
+    shown = sum(b.images * abs(b.accuracy - b.confidence) for b in reliability(logits, labels)) / 500
+    assert shown == pytest.approx(calibration_error(logits, labels))
+
+
+def test_a_stored_run_without_logits_has_no_diagram(report: Report, tmp_path: Path) -> None:
+    assert read_reliability(make_run(tmp_path / "run", []), report) == ()
+
+
+def charts_of_reliability(models: tuple[Reliability, ...]) -> Chart:
+    found = reliability_diagram(models)
+    assert found is not None
+    return found
 
 
 def with_audit(report: Report) -> Report:
