@@ -20,6 +20,7 @@ from autokd.plain_tables import html_table
 from autokd.records import Decision, Options, Policy, Report, Strength, Verdict, known_options, option_heads
 from autokd.report import assemble, write_copy
 from autokd.report.compare_runs import compare_runs
+from autokd.report.pictures import Pictures, pictures_of
 from autokd.runs.folder import Run
 from autokd.runs.store import REPORT
 from autokd.runs.tables import TRIALS, stored_trials
@@ -67,6 +68,13 @@ class SearchResult:
 
         path = self.path / TRIALS
         return pd.read_csv(path) if path.exists() else pd.DataFrame()
+
+    def plot(self) -> Pictures:
+        """The pictures of the page by name; a notebook shows them all, or one: `result.plot()["NAME"]`.
+
+        Each has its SVG text in `svg`.
+        """
+        return pictures_of(self._run, self.report)
 
     def decide(self, **conditions: Any) -> Report:
         """The verdict under other conditions, from the stored evidence; nothing is trained, measured or written.

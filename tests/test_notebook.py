@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from believable_run import make_decision, make_policy, make_run
@@ -79,4 +80,15 @@ def test_the_example_notebook_runs(made: tuple[object, Path], monkeypatch: pytes
     shown = json.dumps([cell.outputs for cell in notebook.cells if cell.cell_type == "code"])
     assert "<h3>Distill a smaller model" in shown
     assert "keep_teacher" in shown or "distill" in shown
-    assert shown.count("text/html") == 4
+    assert shown.count("text/html") == 5
+
+
+def test_the_pictures_of_the_page_are_whole_svg_files(done: SearchResult) -> None:
+    pictures = done.plot()
+    assert len(pictures) >= 3
+    for picture in pictures.values():
+        assert ElementTree.fromstring(picture.svg).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - our own
+        assert picture.title and picture.description
+    shown = pictures._repr_html_()
+    assert shown.count("<img") == len(pictures)
+    assert repr(pictures).startswith("<Pictures: ")
