@@ -5,6 +5,7 @@ The public API, loaded when first used:
     result = autokd.search(teacher="resnet152", max_cost=0.01)
     result = autokd.load_run("reports/...")
     result = autokd.confirm("reports/...", seeds=5)
+    table = autokd.compare(["reports/...", "reports/..."])
     plan = autokd.estimate(teacher="resnet152", max_cost=0.01)
 """
 
@@ -16,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from autokd.api import confirm, estimate, search
     from autokd.config import SearchConfig
-    from autokd.result import SearchResult, load_run
+    from autokd.result import SearchResult, compare, load_run
 
-__all__ = ["SearchConfig", "SearchResult", "__version__", "confirm", "estimate", "load_run", "search"]
+__all__ = ["SearchConfig", "SearchResult", "__version__", "compare", "confirm", "estimate", "load_run", "search"]
 
 _HOMES = {
     "SearchConfig": "autokd.config",
     "SearchResult": "autokd.result",
+    "compare": "autokd.result",
     "confirm": "autokd.api",
     "estimate": "autokd.api",
     "load_run": "autokd.result",

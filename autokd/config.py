@@ -14,23 +14,16 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from autokd.config_checks import PRICES, SERVED, inconsistency
 from autokd.config_messages import cannot_be_used, refuse_unknown
 from autokd.config_presets import PresetName, sizes
 from autokd.durations import seconds_of
 from autokd.errors import ConfigError
-from autokd.naming import named, set_to
 from autokd.records import Policy
 
 # What may differ between a run and its resumption: where the work is placed and when it stops, never what is computed.
 ENGINE = ("engine", "ray_address", "workers", "gpus_per_trial", "loader_workers")
-PLACEMENT = frozenset({*ENGINE, "time_limit", "max_spend", "resident_gb"})
-# How models are served; measured elsewhere, the file of costs says it.
-SERVED = ("serve_device", "serve_runtime", "serve_precision", "serve_batch_size")
-# Ways of saying one price, of which one can be given.
-PRICES = (
-    ("price_per_hour", "instance", "price_per_second"),
-    ("teacher_price_per_hour", "teacher_instance", "price_per_second"),
-)
+PLACEMENT = frozenset({*ENGINE, "time_limit", "max_spend", "resident_gb", "tracker"})
 
 
 @dataclass(frozen=True)
@@ -248,6 +241,9 @@ class SearchConfig(BaseModel):
     device: Annotated[str | None, ShownDefault("cuda if available, else cpu")] = Field(
         None, description="training device"
     )
+    tracker: Annotated[Literal["tensorboard", "mlflow"] | None, ShownDefault("none")] = Field(
+        None, description="where trainings and verdict can be followed, beside the run folder"
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="seed of views, proposals and trainings")
     cache_dir: Annotated[Path, ShownDefault("autokd in the user's cache folder")] = Field(
         default_factory=lambda: default_cache_dir(),
@@ -275,38 +271,10 @@ class SearchConfig(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if problem := empty_range(self.min_ratio, self.max_ratio):
+        defaults = {name: field.default for name, field in type(self).model_fields.items()}
+        if problem := inconsistency(self, defaults):
             raise ValueError(problem)
-        for names in PRICES:
-            if len(both := [name for name in names if getattr(self, name) is not None]) > 1:
-                one, other = both[:2]
-                raise ValueError(f"{named(one)} and {named(other)} exclude each other; give one of them")
-        if self.cost_model == "params" and self.max_latency_ms is not None:
-            needed = set_to("cost_model", "measured")
-            raise ValueError(f"{named('max_latency_ms')} needs {needed}: parameters tell no latency")
-        for name in (*PRICES[1][:2], "price_per_second"):
-            if getattr(self, name) is not None and self.cost_model == "params":
-                raise ValueError(f"{named(name)} needs {set_to('cost_model', 'measured')}: parameters tell no speed")
-        if self.price_per_second is not None and self.serve_batch_size not in (None, 1):
-            alone = set_to("serve_batch_size", 1)
-            raise ValueError(
-                f"{named('price_per_second')} needs {alone}: a request that is billed by use is served alone"
-            )
-        if self.costs is not None:
-            self._check_costs()
-        if self.ray_address is not None and self.engine != "ray":
-            raise ValueError(f"{named('ray_address')} needs {set_to('engine', 'ray')}")
         return self
-
-    def _check_costs(self) -> None:
-        if self.cost_model == "params":
-            raise ValueError(f"{named('costs')} needs {set_to('cost_model', 'measured')}: the file has measured costs")
-        for name in SERVED:
-            if getattr(self, name) != type(self).model_fields[name].default:
-                raise ValueError(
-                    f"{named('costs')} and {named(name)} exclude each other: the file says how models are served; "
-                    f"leave {named(name)} out, or measure again with it"
-                )
 
     def changed(self, given: Mapping[str, Any]) -> Self:
         """These settings with some of them changed; raises ConfigError for a value that cannot be used.
@@ -364,11 +332,3 @@ def default_cache_dir() -> Path:
     if named := os.environ.get("AUTOKD_CACHE_DIR"):
         return Path(named)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "autokd"
-
-
-def empty_range(min_ratio: float, max_ratio: float) -> str | None:
-    """The error message for an empty range of compression ratios; None for a valid range."""
-    if min_ratio < max_ratio:
-        return None
-    least, most = set_to("min_ratio", min_ratio), set_to("max_ratio", max_ratio)
-    return f"{least} is not below {most}; give a range such as 5 to 20"

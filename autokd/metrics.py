@@ -5,6 +5,8 @@ Shapes: logits float [n, classes], labels int64 [n]. A temperature divides the l
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -73,6 +75,27 @@ def calibration_error(logits: Logits, labels: Labels, temperature: float = 1.0) 
     gaps = (logits.argmax(1) == labels) - confidence
     bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
     return float(np.abs(np.bincount(bins, weights=gaps, minlength=BINS)).sum() / len(labels))
+
+
+class Bin(NamedTuple):
+    """The images whose confidence falls into one bin."""
+
+    confidence: float  # mean
+    accuracy: float
+    images: int
+
+
+def reliability(logits: Logits, labels: Labels) -> tuple[Bin, ...]:
+    """The bins of the calibration error that hold images, least confident first."""
+    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
+    confidence = 1 / np.exp(shifted).sum(1)
+    right = logits.argmax(1) == labels
+    of = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    return tuple(
+        Bin(float(confidence[mine].mean()), float(right[mine].mean()), int(mine.sum()))
+        for mine in (of == k for k in range(BINS))
+        if mine.any()
+    )
 
 
 def agreement(logits: Logits, teacher: Logits) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,16 @@ from autokd.cost.costs_file import read_costs
 from autokd.cost.repricing import changed_model, model_elsewhere
 from autokd.decide import Evidence, decide, read_evidence
 from autokd.decide.audit.audit import audit
+from autokd.decide.explain.wording import how_sure
 from autokd.decide.what_if import CONDITIONS, left_out_under, on_host, trials_under, under, with_latency
 from autokd.errors import ConfigError, RunError
+from autokd.formatting import VERDICTS
 from autokd.naming import did_you_mean
-from autokd.records import Decision, Options, Policy, Report, Strength, Verdict
+from autokd.plain_tables import html_table
+from autokd.records import Decision, Options, Policy, Report, Strength, Verdict, known_options, option_heads
 from autokd.report import assemble, write_copy
+from autokd.report.compare_runs import compare_runs
+from autokd.report.pictures import Pictures, pictures_of
 from autokd.runs.folder import Run
 from autokd.runs.store import REPORT
 from autokd.runs.tables import TRIALS, stored_trials
@@ -62,6 +68,13 @@ class SearchResult:
 
         path = self.path / TRIALS
         return pd.read_csv(path) if path.exists() else pd.DataFrame()
+
+    def plot(self) -> Pictures:
+        """The pictures of the page by name; a notebook shows them all, or one: `result.plot()["NAME"]`.
+
+        Each has its SVG text in `svg`.
+        """
+        return pictures_of(self._run, self.report)
 
     def decide(self, **conditions: Any) -> Report:
         """The verdict under other conditions, from the stored evidence; nothing is trained, measured or written.
@@ -136,13 +149,44 @@ class SearchResult:
         return model.eval() if trainable else served_form(model, self.report.task["image_size"])
 
     def __repr__(self) -> str:
-        return f"<SearchResult {self.verdict} ({self.strength}): {self.summary} [{self.path}]>"
+        return "\n".join([f"{self._headline} [{self.path}]", *self._sentences, "", repr(self.options)])
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the verdict, how sure it is, and the options."""
+        sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in self._sentences)
+        options = self.report.options
+        heads = option_heads(options.teacher.accuracy.level)
+        taken = [place for place, known in enumerate(known_options(options).values()) if known is self.report.taken]
+        table = html_table(heads, options.rows, ["text"] * 2 + ["number"] * (len(heads) - 2), taken)
+        return f"<h3>{escape(self._headline)}</h3>{sentences}{table}<p><small>{escape(str(self.path))}</small></p>"
+
+    @property
+    def _headline(self) -> str:
+        return f"{VERDICTS[self.verdict].capitalize()} ({self.strength})"
+
+    @property
+    def _sentences(self) -> list[str]:
+        report = self.report
+        holds = [f"It holds {report.condition}."] if report.condition else []
+        return [report.summary, *holds, how_sure(report.repeatability, report.at_stake)]
 
 
 def recommended(report: Report) -> int | None:
     """The number of the finalist that a verdict recommends, where it recommends one."""
     option = report.options.recommended(report.verdict)
     return option.finalist if option else None
+
+
+def compare(runs: Sequence[str | Path | SearchResult]) -> pd.DataFrame:
+    """Finished runs side by side: one row for each option of each run, and a column for whatever differs.
+
+    Columns as in the table of `autokd compare --output FILE.csv`. Raises RunError for fewer than two runs, for one that
+    is named twice, or for one that has no verdict yet.
+    """
+    import pandas as pd
+
+    found = compare_runs([run.path if isinstance(run, SearchResult) else Path(run) for run in runs])
+    return pd.DataFrame(found.rows, columns=list(found.columns))
 
 
 def load_run(path: str | Path) -> SearchResult:

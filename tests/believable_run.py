@@ -38,7 +38,7 @@ from autokd.records import (
 )
 from autokd.runs.folder import Run
 from autokd.runs.store import CANDIDATES, COSTS, FINALISTS, SEARCH, TASK, TEACHER, CandidateList, Costs
-from autokd.runs.tables import HISTORY_COLUMNS, write_trials
+from autokd.runs.tables import HISTORY_COLUMNS, table_text, write_trials
 
 PRICE_DATE = date.today().isoformat()  # an old price is remarked
 TEACHER_PARAMETERS = 58_164_298
@@ -109,16 +109,16 @@ def _trial(number: int, dice: random.Random, students: dict[str, tuple[int, floa
 
 def write_history(run: Run, trial: TrialRecord) -> None:
     """history.csv as the training loop writes it."""
-    lines = [",".join(HISTORY_COLUMNS)]
+    rows = []
     for epoch in range(1, trial.epochs + 1):
         accuracy = (trial.val_accuracy or 0.1) * (1 - 0.5 * math.exp(-epoch / 2))
         report = EpochReport(
             epoch=epoch, train_loss=2 / epoch, val_accuracy=accuracy, val_nll=1 / epoch, learning_rate=1e-3, seconds=3.7
         )
-        lines.append(",".join(repr(getattr(report, name)) for name in HISTORY_COLUMNS))
+        rows.append(dict(report) | {"note": None})
     path = run.trial_path(trial.number) / "history.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text(table_text(HISTORY_COLUMNS, rows), newline="")
 
 
 def make_task(classes: tuple[str, ...] = tuple("0123456789")) -> Task:

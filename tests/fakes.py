@@ -13,7 +13,17 @@ from autokd.config import SearchConfig
 from autokd.files import write_text
 from autokd.pipeline.services import Parts, Prepared
 from autokd.progress import Listener, Tally
-from autokd.records import Candidate, CostModel, Decoding, FinalistRecord, SoftLabelSet, Task, Teacher, Transform
+from autokd.records import (
+    Candidate,
+    CostModel,
+    Decoding,
+    FinalistRecord,
+    Reading,
+    SoftLabelSet,
+    Task,
+    Teacher,
+    Transform,
+)
 from autokd.runs.folder import Run
 from autokd.testing.fake_engine import FakeEngine, FakeFactory, FakeWorkshop
 from autokd.testing.fake_meter import FakeMeter
@@ -124,6 +134,9 @@ class FakeParts(Parts):
 
     def teacher_forms(self, *_: object) -> tuple[()]:
         return ()
+
+    def teacher_again(self, *_: object) -> Reading | None:
+        return None
 
     def soft_labels(
         self, prepared: Prepared, config: SearchConfig, listener: Listener, since: float, settled: Any = None

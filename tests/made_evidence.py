@@ -19,6 +19,7 @@ from autokd.records import (
     Latency,
     LeftOut,
     Note,
+    Precision,
     Reading,
     Recipe,
     Role,
@@ -27,6 +28,7 @@ from autokd.records import (
     StartWeights,
     Task,
     Teacher,
+    TeacherForm,
     Transform,
 )
 
@@ -125,6 +127,25 @@ def made_evidence(
         budget=budget,
     )
     return evidence if model is None else under(evidence, model)
+
+
+def with_form(evidence: Evidence, precision: Precision, cost: float, lost: float = 0.0, noise: float = 0.0) -> Evidence:
+    """Another form of the teacher in ONNX Runtime; lost: share of the images that it gets wrong in addition."""
+    correct = evidence.teacher_correct.copy()
+    right = np.flatnonzero(correct)
+    correct[right[: round(lost * len(correct))]] = False
+    form = TeacherForm(
+        runtime="onnxruntime",
+        precision=precision,
+        reading=made_reading("big_net", cost, 10.0, False, noise),
+        val_accuracy=evidence.teacher.val_accuracy - lost,
+        test_accuracy=float(correct.mean()),
+    )
+    return replace(
+        evidence,
+        teacher_forms=(*evidence.teacher_forms, form),
+        forms_correct={**evidence.forms_correct, form.key: correct},
+    )
 
 
 def _correct(made: Made, hardness: np.ndarray[Any, Any], rng: np.random.Generator) -> np.ndarray[Any, Any]:

@@ -198,3 +198,12 @@ def test_runtimes_and_forms_are_compared(capsys: pytest.CaptureFixture[str]) -> 
     assert [row["model"] for row in against_first] == ["test_resnet", "test_byobnet"]
     assert all(against_first[0][column] == "1.000" and is_ratio(against_first[1][column]) for column in columns)
     assert all(is_ratio(row[column].split()[0]) for row in against_itself for column in columns)
+
+
+def test_latency_under_load_is_simulated_and_served(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--student", "test_resnet", "--image-size", "32", "--batch", "2", "--requests", "20", "--repeats", "1"]
+    rows = bench("bench_queue").main([*sizes, "--runtime", "eager"])
+    assert [row["arrivals / highest throughput"] for row in rows] == ["30%", "60%", "85%"]
+    assert all(float(str(row["simulated p95"])) >= 1 for row in rows)
+    (printed,) = tables(capsys.readouterr().out)
+    assert [row["simulated p95"] for row in printed] == [row["simulated p95"] for row in rows]

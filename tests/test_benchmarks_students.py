@@ -14,6 +14,8 @@ import timm
 import torch
 from helpers_images import one_thread
 
+from autokd.tune.prior_knowledge import prior_knowledge
+
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 STUDENTS = ["test_resnet", "test_convnext", "resnet10t@width=0.25"]
 
@@ -68,10 +70,30 @@ def test_the_shipped_table_is_of_real_students_at_every_learning_rate() -> None:
 
 
 def test_a_search_by_screening_loses_less_than_one_by_chance() -> None:
-    screening, random, *_ = bench("bench_screening").main(["--repeats", "40"])
+    answers = bench("bench_screening").main(["--repeats", "40"])
+    screening, random, _ = (row for row in answers if row["table"] == "images, direct, 51 students")
     lost, dearer = "90 %", "90 % "
     assert float(str(screening[lost])) < float(str(random[lost]))
     assert float(str(screening[dearer])) < float(str(random[dearer]))
+
+
+def test_prior_knowledge_ranks_a_data_set_that_it_was_not_fitted_on(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = bench("fit_prior_knowledge").main([])
+    assert len(rows) == 3
+    assert all(float(str(row["fit on the others"])) > float(str(row["macs"])) for row in rows)
+    assert "fit on the others" in capsys.readouterr().out
+
+
+def test_the_fit_that_ships_is_that_of_the_shipped_table() -> None:
+    script = bench("fit_prior_knowledge")
+    tables = bench("bench_screening").read_tables(FOLDER / "students.csv")
+    fitted = script.fit(tables, script.counts_of(tables))
+    assert fitted.model_copy(update={"rank_correlation": prior_knowledge().rank_correlation}) == prior_knowledge()
+
+
+def test_of_a_part_of_the_candidates_those_that_are_promising_come_first() -> None:
+    answers = bench("bench_screening").main(["--repeats", "5", "--looked-at", "6"])
+    assert [answer["way"] for answer in answers] == ["by prior knowledge", "along the costs", "at random"] * 3
 
 
 def test_small_images_are_compared_in_accuracy_and_time(capsys: pytest.CaptureFixture[str]) -> None:

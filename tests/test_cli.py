@@ -249,6 +249,7 @@ LIGHT = {
     "decide": "import autokd.decide",
     "report": "import autokd.report",
     "load_run": "import autokd; autokd.load_run",
+    "compare": f"{CLI} import autokd; autokd.compare; CliRunner().invoke(cli, ['compare', 'nowhere', 'elsewhere'])",
 }
 
 

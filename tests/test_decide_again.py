@@ -148,7 +148,7 @@ def test_a_copy_says_where_its_evidence_lies_and_how_it_came_about(done: SearchR
     run("decide", done.path, "--min-retention", "0.9", "--adoption-usd", "250", "--output", copy)
     page = html.unescape((copy / "report.html").read_text())
     command = f"autokd decide {done.path.resolve()} --min-retention 0.9 --adoption-usd 250 --output {copy}"
-    assert f"<pre>{done.report.command}\n{command}</pre>" in page
+    assert f"{done.report.command}\n{command}</pre>" in page
     assert f"the evidence in the run's folder, {done.path.resolve()}." in page
     assert "in the same folder: report.json, trials.csv" not in page
     assert f"The recommended student lies in {done.path.resolve() / 'student'}; this very model" in page
@@ -274,6 +274,7 @@ def test_costs_of_another_host_replace_speeds_and_price_and_are_a_condition(done
     assert report.cost_model.utilization == done.report.cost_model.utilization
     assert report.cost_model.train_price_usd_per_hour == done.report.cost_model.train_price_usd_per_hour
     assert report.conditions == {"costs": str(path)}
+    assert report.decoding is None
     assert any(note.kind == "costs_elsewhere" for note in report.search.remarks)
     dear = done.decide(costs=path, price_per_hour=2.4)
     assert dear.options.teacher.cost_usd_per_1k == pytest.approx(2 * teacher.cost_usd_per_1k)

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from autokd.config import SearchConfig
 from autokd.decide import Evidence
-from autokd.runs.arrays import write_correct, write_evidence
+from autokd.runs.arrays import write_correct, write_evidence, write_forms_correct
 from autokd.runs.folder import Run
 from autokd.runs.store import CANDIDATES, COSTS, FINALISTS, SEARCH, TASK, TEACHER, CandidateList, Costs
 
 IMAGES = 200
 
 
-def written(path: Path, evidence: Evidence) -> Run:
+def written(path: Path, evidence: Evidence, **settings: Any) -> Run:
     """A run folder that holds this evidence, as the other rooms leave it."""
-    run = Run.create(path, SearchConfig.of(teacher="big_net", max_cost=0.001))
+    run = Run.create(path, SearchConfig.of(**{"teacher": "big_net", "max_cost": 0.001, **settings}))
     labels = np.random.default_rng(0).integers(0, 2, IMAGES)
     TASK.write(path, evidence.task)
     TEACHER.write(path, evidence.teacher)
     SEARCH.write(path, evidence.search)
-    COSTS.write(path, Costs(cost_model=evidence.cost_model, readings={"big_net": evidence.teacher_reading}))
+    readings = {"big_net": evidence.teacher_reading}
+    COSTS.write(path, Costs(cost_model=evidence.cost_model, readings=readings, teacher_forms=evidence.teacher_forms))
+    write_forms_correct(path, evidence.forms_correct)
     CANDIDATES.write(path, CandidateList(candidates=(), left_out=evidence.nearest))
     FINALISTS.write(path, evidence.finalists)
     teacher = logits(labels, evidence.teacher_correct)

@@ -23,6 +23,7 @@ COMMANDS = {
     "measure": "Measure on the serving host what models cost, for search --costs and decide --costs.",
     "decide": "Decide again from a run's evidence, under other conditions.",
     "confirm": "Add seeds to the finalists of a run and decide again.",
+    "compare": "Show finished runs side by side.",
     "report": "Render the report of a run again.",
     "export": "Write a student of a run as a timm folder or an ONNX file.",
     "cache": "List, verify or prune the cache.",

@@ -12,7 +12,8 @@ import click
 from click.core import ParameterSource
 from pydantic import BeforeValidator
 
-from autokd.config import ENGINE, SERVED, SearchConfig, shown_default
+from autokd.config import ENGINE, SearchConfig, shown_default
+from autokd.config_checks import SERVED
 from autokd.config_file import read_config_file
 from autokd.decide.what_if import CONDITIONS
 from autokd.naming import Names, Style, naming

@@ -55,7 +55,8 @@ def command(
     """List the timm models that can be students of a teacher: ratio, parameters, MACs, published weights."""
     from autokd.cli import output
     from autokd.cli.screen import Screen
-    from autokd.config import default_cache_dir, empty_range
+    from autokd.config import default_cache_dir
+    from autokd.config_checks import empty_range
     from autokd.errors import ConfigError
     from autokd.zoo.student_table import native_size, students
 

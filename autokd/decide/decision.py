@@ -81,7 +81,8 @@ def _economics(judged: Judgement) -> Economics | None:
     if judged.pick is None:
         return None
     comparison = judged.comparison
-    return economics(comparison.evidence.search, judged.policy, comparison.teacher.cost, judged.pick.cost)
+    evidence = comparison.evidence
+    return economics(evidence.search, judged.policy, comparison.teacher.cost, judged.pick.cost, evidence.drift)
 
 
 def _advantages(comparison: Comparison) -> tuple[Advantage, ...]:

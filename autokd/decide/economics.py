@@ -52,11 +52,13 @@ def horizon_saving_usd(teacher_cost: float, student_cost: float, policy: Policy)
     return (teacher_cost - student_cost) / 1000 * policy.requests_per_month * policy.horizon_months
 
 
-def economics(search: SearchSummary, policy: Policy, teacher: Interval, student: Interval) -> Economics:
+def economics(
+    search: SearchSummary, policy: Policy, teacher: Interval, student: Interval, drift: float = 1.0
+) -> Economics:
     """One-time cost by what it was paid for, and what a student saves; costs are dollars per 1,000 requests.
 
     The ends of the saving take teacher and student at opposite ends of their intervals, which is as far apart as they
-    can be.
+    can be; drift: a factor by which both may be off together.
     """
     seconds = sum(search.stages.values())
     once = {name: search.usd * spent / seconds for name, spent in search.stages.items() if spent} if seconds else {}
@@ -70,7 +72,12 @@ def economics(search: SearchSummary, policy: Policy, teacher: Interval, student:
             break_even_requests=None,
             break_even_months=None,
         )
-    saving = Interval(mean=teacher.mean - student.mean, low=teacher.low - student.high, high=teacher.high - student.low)
+    low, high = teacher.low - student.high, teacher.high - student.low
+    saving = Interval(
+        mean=teacher.mean - student.mean,
+        low=min(low, low * drift, low / drift),
+        high=max(high, high * drift, high / drift),
+    )
     total = one_time_usd(search.usd, policy)
     requests = Interval(
         mean=_repaid(total, saving.mean), low=_repaid(total, saving.high), high=_repaid(total, saving.low)

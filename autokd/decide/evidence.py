@@ -36,6 +36,9 @@ class Evidence:
     search: SearchSummary
     nearest: tuple[LeftOut, ...]  # students that were not trained but whose cost is known, cheapest first
     readings: Mapping[str, Reading] = field(default_factory=dict)  # of every model that was measured, by its name
+    drift: float = (
+        1.0  # of the machine's speed over the run: every cost is uncertain by this factor, their ratios are not
+    )
     teacher_forms: tuple[TeacherForm, ...] = ()  # other than that of the run
     forms_correct: Mapping[str, Correct] = field(default_factory=dict)  # by the key of a form: [images]
     budget: float | None = None  # dollars per 1,000 requests, of the search: nothing above it was tried
@@ -69,6 +72,7 @@ def read_evidence(run: Run) -> Evidence:
         search=SEARCH.read(run.path),
         nearest=_nearest(CANDIDATES.read(run.path).left_out),
         readings=costs.readings,
+        drift=costs.drift or 1.0,
         teacher_forms=costs.teacher_forms,
         forms_correct={form.key: read_form_correct(run.path, form.key, len(labels)) for form in costs.teacher_forms},
         budget=manifest.settings.max_cost,

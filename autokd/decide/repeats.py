@@ -6,7 +6,8 @@ distribution under a flat prior). Drawn jointly, because finalists share test im
 
 - by image: the accuracies of teacher and finalists move together as their covariance over test images says;
 - by seed: each finalist moves by what a seed does to it as a whole, on validation as on test;
-- the cost of each model moves within its interval, and is the same for all finalists of that model.
+- the cost of each model moves within its interval, and is the same for all finalists of that model;
+- all costs move together as far as the machine's speed has drifted over the run.
 
 Widths of intervals stay as they are. The policy is asked about every draw.
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import isfinite, sqrt
+from math import isfinite, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,6 +147,8 @@ class Repeats:
         names = sorted(offers)
         spreads = np.array([_relative_spread(offers[name].cost) if self.costs else 0.0 for name in names])
         factors = np.exp(rng.normal(size=(draws, len(names))) * spreads * sqrt(PREDICTIVE))
+        if self.costs and self.comparison.evidence.drift != 1.0:
+            factors *= np.exp(rng.normal(size=(draws, 1)) * abs(log(self.comparison.evidence.drift)))
         return [dict(zip(names, map(float, row), strict=True)) for row in factors]
 
 

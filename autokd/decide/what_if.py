@@ -69,6 +69,7 @@ def on_host(evidence: Evidence, costs: MeasuredCosts, path: Path, model: CostMod
         teacher_reading=readings[teacher.name],
         teacher_forms=(),
         forms_correct={},
+        drift=1.0,  # of that host it is not known
         finalists=tuple(f.model_copy(update={"reading": readings[f.student]}) for f in evidence.finalists),
         readings=readings,
     )

@@ -20,6 +20,7 @@ from autokd.runs.arrays import OUTCOMES
 from autokd.runs.folder import Run
 from autokd.runs.store import FINALISTS, PUBLISHED, SEARCH, read_finalists
 from autokd.runs.tables import write_finalists
+from autokd.tracking.results import track_finalists
 from autokd.tune.finalists import choose_finalists
 from autokd.tune.seed_plan import Plan
 
@@ -92,6 +93,7 @@ def train_finalists(
     FINALISTS.write(state.run.path, tuple(records))
     _keep_checksums(state.run, records)
     write_finalists(state.run.path, records)
+    track_finalists(state.tracker, records)
     for record in records:
         keep_needed_weights(state.run.finalist_path(record.number, 0).parent, record)
     kept = {record.number for record in records}
@@ -142,9 +144,12 @@ def _trained(
 
 
 def _run_round(state: State, factory: WorkshopFactory, source: FinalistSource, watched: Watched) -> None:
+    from autokd.tune.tracked import Tracked
+
     engine = state.parts.engine(state.config, state.run)
+    tracked = Tracked(watched, state.tracker, state.run.path, [*state.edges, *state.candidates])
     while source.waiting and not state.stop() and not watched.ended_by:  # it may stop asking before one comes back
-        engine.run(watched, factory)
+        engine.run(tracked, factory)
     if not state.stop():
         source.check_arms()
 

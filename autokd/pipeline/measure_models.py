@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autokd.config import SERVED, SearchConfig
+from autokd.config import SearchConfig
+from autokd.config_checks import SERVED
 from autokd.errors import ConfigError, RunError
 from autokd.files import is_file, read_json
 from autokd.machine import hardware, now, versions

@@ -31,6 +31,7 @@ def screen(state: State, factory: WorkshopFactory) -> tuple[Screening, list[Note
     from autokd.tune.limits import Watched
     from autokd.tune.screening import ScreeningSource
     from autokd.tune.space.files import read_space
+    from autokd.tune.tracked import Tracked
 
     config = state.config
     space, _ = read_space(config.space).suited(len(state.prepared.task.classes))
@@ -50,7 +51,7 @@ def screen(state: State, factory: WorkshopFactory) -> tuple[Screening, list[Note
     watched.begin(source.over, {})
     state.keep_seconds("screening", source.screening.seconds)
     while source.waiting and not state.stop() and not watched.ended_by:  # an engine may stop asking between two rungs
-        engine.run(watched, factory)
+        engine.run(Tracked(watched, state.tracker, state.run.path, state.candidates), factory)
     state.keep_seconds("screening", source.screening.seconds)
     if state.stop():
         raise InterruptedRun(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from autokd.errors import AutokdError, InterruptedRun, RunError
 from autokd.machine import Stopwatch
 from autokd.naming import named
 from autokd.pipeline import confirmation, more_seeds, stages
+from autokd.pipeline.cost_drift import read_cost_again
 from autokd.pipeline.screening import screen
 from autokd.pipeline.search_summary import train_nothing
 from autokd.pipeline.services import Parts
@@ -22,6 +23,8 @@ from autokd.progress import Both, Interruptible, Listener, Silent
 from autokd.result import SearchResult, load_run
 from autokd.runs.folder import MANIFEST, Run, find_unfinished, new_run_path
 from autokd.runs.store import TASK
+from autokd.tracking.open import tracking
+from autokd.tracking.protocol import Tracker
 
 
 def run_search(
@@ -49,7 +52,8 @@ def run_search(
         heard.note(f"Run folder: {run.path}")
         try:
             run.begin()
-            _search(run, config, parts, heard, stop, watch)
+            with _tracked(run, config, heard) as tracker:
+                _search(run, config, parts, heard, stop, watch, tracker)
         except (InterruptedRun, KeyboardInterrupt):
             run.end("interrupted")
             raise
@@ -86,21 +90,34 @@ def confirm_run(
         heard = Interruptible(Both(RunLog(run), listener or Silent()), stop)
         heard.note(f"Run folder: {run.path}")
         try:
-            _confirm_again(run, config, parts or Parts(), heard, stop, seeds, all_finalists)
+            with _tracked(run, config, heard) as tracker:
+                _confirm_again(run, config, parts or Parts(), heard, stop, seeds, all_finalists, tracker)
         except InterruptedRun:
             raise InterruptedRun("stopped; what was finished is saved, and the same command goes on") from None
     return load_run(run.path)
 
 
+def _tracked(run: Run, config: SearchConfig, listener: Listener) -> AbstractContextManager[Tracker]:
+    settings = config.model_dump(mode="json", exclude={"cache_dir"})
+    return tracking(config.tracker, run.path, run.manifest.started, settings, listener.note)
+
+
 def _confirm_again(
-    run: Run, config: SearchConfig, parts: Parts, listener: Listener, stop: Stop, seeds: int, all_finalists: bool
+    run: Run,
+    config: SearchConfig,
+    parts: Parts,
+    listener: Listener,
+    stop: Stop,
+    seeds: int,
+    all_finalists: bool,
+    tracker: Tracker,
 ) -> None:
     listener.stage("Task and teacher")
     prepared = stages.prepare(run, config, parts, listener)
     config = config.sized(prepared.task.train)
     cost_model, candidates = stages.candidates_of(run, config, parts, prepared, listener)
     config = parts.placed(config, prepared, candidates, listener)
-    state = State(run, config, parts, prepared, cost_model, candidates, listener, stop)
+    state = State(run, config, parts, prepared, cost_model, candidates, listener, stop, tracker=tracker)
     listener.stage("Soft labels")
     _, factory = stages.soft_labels(state)
     listener.stage("Confirmation")
@@ -109,7 +126,15 @@ def _confirm_again(
     stages.conclude(state)
 
 
-def _search(run: Run, config: SearchConfig, parts: Parts, listener: Listener, stop: Stop, watch: Stopwatch) -> None:
+def _search(
+    run: Run,
+    config: SearchConfig,
+    parts: Parts,
+    listener: Listener,
+    stop: Stop,
+    watch: Stopwatch,
+    tracker: Tracker,
+) -> None:
     listener.stage("Task and teacher")
     prepared = stages.prepare(run, config, parts, listener)
     config = config.sized(prepared.task.train)
@@ -117,7 +142,7 @@ def _search(run: Run, config: SearchConfig, parts: Parts, listener: Listener, st
     listener.stage("Cost and candidates")
     cost_model, candidates = stages.candidates_of(run, config, parts, prepared, listener)
     config = parts.placed(config, prepared, candidates, listener)
-    state = State(run, config, parts, prepared, cost_model, candidates, listener, stop)
+    state = State(run, config, parts, prepared, cost_model, candidates, listener, stop, tracker=tracker)
     if candidates:
         listener.stage("Soft labels")
         labels, factory = stages.soft_labels(state)
@@ -128,6 +153,7 @@ def _search(run: Run, config: SearchConfig, parts: Parts, listener: Listener, st
         trials = stages.search_trials(state, factory, screening, notes)
         listener.stage("Confirmation")
         confirmation.confirm(state, factory, trials, labels.total_seconds)
+        read_cost_again(state)
     else:
         train_nothing(state)
     listener.stage("Verdict")

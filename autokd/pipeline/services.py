@@ -66,8 +66,10 @@ class Parts:
     def check(self, config: SearchConfig) -> None:
         """Whatever can be refused before data are read: names, weights, the space, hardware and price."""
         from autokd.teacher.prepare import check_weights, input_size
+        from autokd.tracking.open import check_tracker
         from autokd.tune.space.files import read_space
 
+        check_tracker(config.tracker)
         input_size(self.teacher if self.teacher is not None else config.teacher)
         read_space(config.space).names()
         self.cost_model(config, config.image_size or 32)
@@ -165,6 +167,15 @@ class Parts:
             return build(name, classes, prepared.teacher_size if name == teacher else model.image_size)
 
         return MeasuredMeter(teacher, builder, model, config.max_latency_ms, prepared.teacher_size)
+
+    def teacher_again(self, prepared: Prepared, config: SearchConfig, model: CostModel) -> Reading | None:
+        """The teacher's cost once more; None where it is not measured here."""
+        from autokd.progress import Silent
+
+        if model.model == "params" or model.measured_elsewhere:
+            return None
+        meter = self.meter(prepared, {prepared.teacher.name: prepared.teacher.parameters}, config, model)
+        return meter.read([], Silent())[prepared.teacher.name]
 
     def teacher_forms(
         self, prepared: Prepared, own: Reading, config: SearchConfig, meter: Meter, listener: Listener

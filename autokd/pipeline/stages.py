@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,8 @@ from autokd.runs.folder import Run
 from autokd.runs.manifest import Stage
 from autokd.runs.store import CANDIDATES, COSTS, TASK, TEACHER, WEIGHTS, CandidateList, Costs, read_finalists
 from autokd.runs.tables import write_trials
+from autokd.tracking.protocol import NoTracker, Tracker
+from autokd.tracking.results import track_verdict
 from autokd.tune.finalists import most_trainings
 from autokd.weights.assign import check_weights_again, give_weights
 
@@ -70,6 +72,7 @@ class State:
     listener: Listener
     stop: Stop
     time: TimeLimit | None = None
+    tracker: Tracker = field(default_factory=NoTracker)
 
     def keep_seconds(self, stage: Stage, seconds: float) -> None:
         """Record the device seconds of a stage."""
@@ -225,6 +228,7 @@ def search_trials(
     from autokd.tune.short_list import listed
     from autokd.tune.space.files import read_space
     from autokd.tune.study import Ledger, SearchPlan
+    from autokd.tune.tracked import Tracked
     from autokd.tune.trials import TrialSource
 
     config = state.config
@@ -261,7 +265,7 @@ def search_trials(
     watched = Watched(source, "search", limits, state.listener)
     watched.begin(source.over, best_of_arms(ledger.records()))
     if not watched.ended_by:  # no worker is started for nothing
-        engine.run(watched, factory)
+        engine.run(Tracked(watched, state.tracker, state.run.path, state.candidates), factory)
     if not state.stop():
         source.check_arms()
     trials = ledger.records()
@@ -293,6 +297,7 @@ def conclude(state: State) -> None:
         audit=audit(run, evidence, decision),
     )
     write_reports(run, report)
+    track_verdict(state.tracker, report, run.path)
 
 
 def _export(state: State, decision: Decision) -> SeedResult | None:

@@ -56,6 +56,7 @@ from autokd.records.decision import (
     Policy,
     VerdictMap,
 )
+from autokd.records.option_cells import known_options, option_cells, option_heads
 from autokd.records.report import (
     Ambiguity,
     Audit,
@@ -166,4 +167,7 @@ __all__ = [
     "VerdictMap",
     "architecture",
     "beyond_range",
+    "known_options",
+    "option_cells",
+    "option_heads",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 SCHEMA_VERSION = 1
 LEVEL = 0.95  # of an interval, unless it says another
@@ -27,11 +27,20 @@ Subject = Literal["teacher", "distilled", "direct", "twin"]
 class Record(BaseModel):
     """An immutable value; two records with equal fields are equal."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=True,
+        json_schema_serialization_defaults_required=True,  # what is written has every key
+    )
 
 
 # Infinite where a model cannot serve at all; JSON has no word for that and says null.
-Dollars = Annotated[float, BeforeValidator(lambda value: math.inf if value is None else value)]
+Dollars = Annotated[
+    float,
+    BeforeValidator(lambda value: math.inf if value is None else value),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "null"}]}),
+]
 
 
 class Interval(Record):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from autokd.plain_tables import html_table, text_table
 from autokd.records.base import (
     ARM_OF,
     Arm,
@@ -18,6 +19,7 @@ from autokd.records.base import (
     Strength,
     Verdict,
 )
+from autokd.records.option_cells import known_options, option_cells, option_heads
 from autokd.records.training import StartWeights
 
 
@@ -82,6 +84,22 @@ class Options(Record):
         """The student's option that a verdict recommends; None where it recommends no student."""
         arms = {"distill": self.distilled, "direct": self.direct}
         return arms[ARM_OF[verdict]] if verdict in ARM_OF else None
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """Cells of those that there are."""
+        return [option_cells(name, option) for name, option in known_options(self).items()]
+
+    def __repr__(self) -> str:
+        heads = option_heads(self.teacher.accuracy.level)
+        return text_table(heads, self.rows, right=range(2, len(heads)))
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        """In a notebook."""
+        heads = option_heads(self.teacher.accuracy.level)
+        return html_table(heads, self.rows, ["text"] * 2 + ["number"] * (len(heads) - 2))
 
 
 class FinalistSummary(Record):

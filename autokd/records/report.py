@@ -8,7 +8,17 @@ from pydantic import Field
 
 from autokd.records.base import SCHEMA_VERSION, Difference, Interval, Record, Strength, Subject, Verdict
 from autokd.records.cost import CostModel, Decoding
-from autokd.records.decision import Advantage, AtStake, Economics, Edge, FinalistSummary, Options, Policy, VerdictMap
+from autokd.records.decision import (
+    Advantage,
+    AtStake,
+    Economics,
+    Edge,
+    FinalistSummary,
+    Option,
+    Options,
+    Policy,
+    VerdictMap,
+)
 from autokd.records.task import Teacher
 from autokd.records.training import LeftOut
 
@@ -114,6 +124,7 @@ NoteKind = Literal[
     "time_limit",  # too short for a verdict with evidence
     "seeds_left_out",  # by the time limit, as finalists
     "finalists_left_out",
+    "cost_drift",  # the machine's speed at the end of the run is another than at its begin
     "costs_elsewhere",  # measured on another host than the search's
     "capacity_unknown",  # a latency limit that capacities were not measured for
     "first_proposal_left_out",
@@ -211,3 +222,13 @@ class Report(Record):
     student_path: str | None = None
     student_test_accuracy: float | None = None
     audit: Audit | None = None
+
+    @property
+    def taken(self) -> Option | None:
+        """The option that the verdict is to take; None where nothing meets the limits."""
+        return self.options.teacher if self.verdict == "keep_teacher" else self.options.recommended(self.verdict)
+
+    def __repr__(self) -> str:
+        return f"<Report {self.verdict} ({self.strength}): {self.summary}>"
+
+    __str__ = __repr__

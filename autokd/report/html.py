@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,11 @@ from autokd.records import EpochReport, FinalistRecord, Report, Screening, Trial
 from autokd.report.charts.all import charts
 from autokd.report.charts.base import Chart
 from autokd.report.charts.learning_curves import Histories, curve_numbers
+from autokd.report.charts.reliability import Reliability, read_reliability
 from autokd.report.page import Page, build_page
+from autokd.report.sections.glossary import GLOSSARY, explained
 from autokd.report.sections.provenance import Provenance, copied_page, own_page
+from autokd.report.sections.what_if import what_if
 from autokd.report.table import ROWS_ON_PAGE
 from autokd.runs.folder import Run
 from autokd.runs.store import SCREENING
@@ -45,6 +48,8 @@ def write_html(
         screening=SCREENING.read_if_there(run.path),
         config=run.config_path.read_text(encoding="utf-8", errors="replace") if run.config_path.is_file() else "",
         seed=run.manifest.seed,
+        reliability=read_reliability(run, report),
+        evidence=what_if(run, report, str(run.path.resolve() if folder else run.path)),
     )
     write_text(path, text)
     return path
@@ -65,8 +70,10 @@ def render_html(
     screening: Screening | None = None,
     config: str = "",
     seed: int | None = None,
+    reliability: Sequence[Reliability] = (),
+    evidence: Mapping[str, Any] | None = None,
 ) -> str:
-    """The page as text. Pure: nothing is read but the page's own templates."""
+    """The page as text; `evidence`: what its own policy needs. Pure: nothing is read but the page's own templates."""
     page = build_page(
         report,
         trials,
@@ -76,10 +83,10 @@ def render_html(
         config=config,
         seed=seed,
     )
-    return _fill(page, charts(report, trials, histories or {}, screening))
+    return _fill(page, charts(report, trials, histories or {}, screening, reliability), evidence)
 
 
-def _fill(page: Page, drawn: Sequence[Chart]) -> str:
+def _fill(page: Page, drawn: Mapping[str, Chart], evidence: Mapping[str, Any] | None) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -89,16 +96,17 @@ def _fill(page: Page, drawn: Sequence[Chart]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["json_script"] = json_script
-    environment.filters["breakable"] = breakable
+    environment.filters |= {"json_script": json_script, "breakable": breakable, "explained": explained, "drawn": _drawn}
     template = environment.get_template("report.html.j2")
-    text = template.render(
-        page=page,
-        charts=[{"chart": chart, "data": json.loads(chart.figure.to_json())} for chart in drawn],
-        plotly=_plotly() if drawn else None,
-        rows_on_page=ROWS_ON_PAGE,
-    )
-    return printable(text)
+    known = {"charts": drawn, "evidence": evidence, "glossary": GLOSSARY, "rows_on_page": ROWS_ON_PAGE}
+    return printable(template.render(page=page, **known))
+
+
+def _drawn(svg: str) -> Any:
+    """A picture's markup; every text and attribute in it was escaped when it was made (charts/svg.py)."""
+    from markupsafe import Markup
+
+    return Markup(svg)  # noqa: S704 - escaped where it is made
 
 
 def json_script(value: Any) -> Any:
@@ -114,11 +122,3 @@ def breakable(name: str) -> Any:
     from markupsafe import Markup, escape
 
     return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[@+_/])", name))
-
-
-def _plotly() -> Any:
-    """The one copy of plotly.js; it is plotly's own file, made to be put inside a script element."""
-    from markupsafe import Markup
-    from plotly.offline import get_plotlyjs
-
-    return Markup(get_plotlyjs())  # noqa: S704 - a library's file, no text of a user

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import floor
 
-from autokd.decide.explain.wording import how_sure
 from autokd.formatting import VERDICTS
-from autokd.records import FinalistRecord, Option, Report, Screening, TrialRecord
+from autokd.records import FinalistRecord, Report, Screening, TrialRecord
 from autokd.report import format as fmt
-from autokd.report.sections.comparison import Comparison, CostRatio, Finding, against_teacher, comparison, findings
+from autokd.report.sections.comparison import Comparison, Finding, against_teacher, comparison, findings
 from autokd.report.sections.cost_assumptions import assumptions, decoding, price_remarks
 from autokd.report.sections.edge_probes import Beyond, beyond, spent_beyond
 from autokd.report.sections.finalists_and_trials import finalists_table, left_out_table, recipes_table, trials_table
@@ -17,7 +17,7 @@ from autokd.report.sections.method import Group, groups, importance, spending
 from autokd.report.sections.policy import asked
 from autokd.report.sections.provenance import Provenance
 from autokd.report.sections.quality import OtherMetrics, other_metrics
-from autokd.report.sections.savings import Map, Savings, savings, verdict_map
+from autokd.report.sections.savings import Savings, savings
 from autokd.report.sections.screening import screened, screening_table
 from autokd.report.sections.start_weights import is_untrained
 from autokd.report.table import Table
@@ -49,12 +49,13 @@ class Page:
     price_remarks: tuple[str, ...]
     assumptions: str
     tiles: tuple[Tile, ...]
-    sure: str
+    contents: tuple[tuple[str, str], ...]
     reasons: tuple[str, ...]
+    other_reasons: tuple[str, ...]
     settles: str | None
     weaknesses: tuple[str, ...]
     would_change: tuple[str, ...]
-    verdict_map: Map | None
+    other_changes: tuple[str, ...]
     savings: Savings | None
     comparison: Comparison
     findings: tuple[Finding, ...]
@@ -105,12 +106,13 @@ def build_page(
         price_remarks=price_remarks(report),
         assumptions=assumptions(report),
         tiles=_tiles(report),
-        sure=how_sure(report.repeatability, report.at_stake),
-        reasons=report.reasons,
+        contents=_contents(report, screening),
+        reasons=report.key_reasons or report.reasons,
+        other_reasons=_others(report.reasons, report.key_reasons),
         settles=report.settles,
         weaknesses=report.weaknesses,
-        would_change=report.would_change,
-        verdict_map=verdict_map(report),
+        would_change=report.nearest_changes or report.would_change,
+        other_changes=_others(report.would_change, report.nearest_changes),
         savings=savings(report),
         comparison=comparison(report),
         findings=findings(report),
@@ -134,42 +136,66 @@ def build_page(
     )
 
 
-def chosen(report: Report) -> Option | None:
-    """The option that the verdict recommends."""
-    return report.options.teacher if report.verdict == "keep_teacher" else report.options.recommended(report.verdict)
+def _contents(report: Report, screening: Screening | None) -> tuple[tuple[str, str], ...]:
+    """Anchors and labels of the parts that there are."""
+    money = report.economics is not None or report.verdict_map is not None
+    parts = (
+        ("options", "Options", True),
+        ("reasons", "Why", True),
+        ("change", "What would change it", bool(report.would_change)),
+        ("savings", "Money", money),
+        ("differences", "What the teacher adds", True),
+        ("other-metrics", "Quality", other_metrics(report) is not None),
+        ("finalists-head", "Finalists", True),
+        ("screening-head", "Screening", bool(screening and screening.looked_at)),
+        ("trials-head", "Trials", True),
+        ("method", "Method", True),
+        ("again", "Reproduce", True),
+        ("words", "Words", True),
+    )
+    return tuple((anchor, label) for anchor, label, there in parts if there)
+
+
+def _others(sentences: Sequence[str], first: Sequence[str]) -> tuple[str, ...]:
+    """What is left of the sentences where some are said first; none where these are all."""
+    return tuple(sentence for sentence in sentences if sentence not in first) if first else ()
+
+
+# ---- the figures of the first screen ---------------------------------------------------------------------------
 
 
 def _tiles(report: Report) -> tuple[Tile, ...]:
-    option, teacher = chosen(report), report.options.teacher
+    """How sure it is, in two numbers, and the money of the student that is recommended."""
+    return (
+        Tile("Repeats that would say the same", f"{floor(100 * report.repeatability)} of 100", "90 are asked for"),
+        Tile("At stake at most", _at_stake(report), "if another option is the better one"),
+        *_money(report),
+    )
+
+
+def _at_stake(report: Report) -> str:
+    found = report.at_stake
+    parts = [fmt.points(found.points).removeprefix("+")] if found.points > 0 else []
+    if found.usd_per_month:
+        parts.append(f"{fmt.usd(found.usd_per_month)} a month")
+    elif found.usd_per_1k > 0:
+        parts.append(f"{fmt.usd(found.usd_per_1k)} per 1,000")
+    return " or ".join(parts) or "nothing"
+
+
+def _money(report: Report) -> Iterator[Tile]:
+    """What the recommended student saves, and when it has paid for itself."""
+    option, teacher = report.options.recommended(report.verdict), report.options.teacher
     if option is None:
-        return (
-            Tile("Teacher's cost per 1,000 requests", fmt.usd(teacher.cost_usd_per_1k), _limit(report)),
-            Tile("Teacher's accuracy", fmt.percent(teacher.accuracy.mean), "on the test images"),
-        )
-    kept = option is teacher
-    compared = "on the test images" if kept else f"teacher {fmt.percent(teacher.accuracy.mean)}"
-    tiles = [
-        Tile("Cost per 1,000 requests", fmt.usd(option.cost_usd_per_1k), _limit(report)),
-        Tile("Accuracy", fmt.percent(option.accuracy.mean), compared),
-    ]
-    if kept:
-        return tuple(tiles)
+        return
     if ratio := against_teacher(option, teacher):
-        tiles.append(_cost_ratio(ratio, teacher))
+        volume, saved = report.policy.requests_per_month, teacher.cost_usd_per_1k - option.cost_usd_per_1k
+        amount = saved if volume is None else saved * volume / 1000
+        unit = "per 1,000 requests" if volume is None else f"a month at {fmt.large(volume)} requests"
+        aside = "" if ratio.same else f", {ratio.words}"
+        yield Tile("Saves" if saved >= 0 else "Costs more", fmt.usd(abs(amount)), f"{unit}{aside}")
     if report.break_even_requests is not None:
-        tiles.append(Tile("Pays for itself after", fmt.requests(report.break_even_requests), _months(report)))
-    return tuple(tiles)
-
-
-def _cost_ratio(cost: CostRatio, teacher: Option) -> Tile:
-    detail = f"teacher {fmt.usd(teacher.cost_usd_per_1k)}"
-    if cost.same:
-        return Tile("Cost against the teacher's", cost.words, detail)
-    return Tile("More expensive than the teacher" if cost.higher else "Cheaper than the teacher", cost.factor, detail)
-
-
-def _limit(report: Report) -> str:
-    return f"budget {fmt.usd(report.policy.max_cost)}"
+        yield Tile("Pays for itself after", fmt.requests(report.break_even_requests), _months(report))
 
 
 def _months(report: Report) -> str:
@@ -180,6 +206,6 @@ def _months(report: Report) -> str:
     if months >= 1:
         return f"requests, {months:.1f} months"
     days = months * 365 / 12
-    return (
-        f"requests, {days:.0f} days" if days >= 1.5 else "requests, about a day" if days >= 0.5 else "requests, hours"
-    )
+    if days >= 1.5:
+        return f"requests, {days:.0f} days"
+    return "requests, about a day" if days >= 0.5 else "requests, a few hours"

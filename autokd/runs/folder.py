@@ -20,6 +20,7 @@ from autokd.errors import RunError
 from autokd.files import (
     check_folder,
     check_regular,
+    is_file,
     is_folder,
     is_new,
     make_folder,
@@ -183,6 +184,18 @@ class Run:
         """config.toml: every setting that has a value."""
         settings = {key: value for key, value in json.loads(config.model_dump_json()).items() if value is not None}
         write_text(self.config_path, tomli_w.dumps(settings))
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process works on the run now."""
+        if not is_file(self.lock_path):
+            return False
+        with opened(self.lock_path, os.O_RDONLY) as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return True
+        return False
 
     @contextmanager
     def lock(self) -> Iterator[None]:

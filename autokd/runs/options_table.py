@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from autokd.files import write_text
-from autokd.records import Option, Report
+from autokd.records import Option, Report, known_options
 from autokd.runs.tables import table_text
 
 OPTIONS = "options.csv"
-COLUMNS = (
-    "verdict", "strength", "repeatability", "at_stake_points", "at_stake_usd_per_1k", "at_stake_usd_per_month",
+OPTION_COLUMNS = (
+    "verdict", "strength", "repeatability", "at_stake_accuracy", "at_stake_usd_per_1k", "at_stake_usd_per_month",
     "option", "recommended", "student", "finalist", "parameters", "ratio", "accuracy", "accuracy_low", "accuracy_high",
-    "seeds", "retention", "retention_low", "retention_high", "cost_usd_per_1k", "monthly_usd", "eligible",
-    "worthwhile",
+    "seeds", "retention", "retention_low", "retention_high", "level", "cost_usd_per_1k", "monthly_usd",
+    "one_time_usd", "latency_p95_ms", "capacity_rps", "eligible", "worthwhile",
 )  # fmt: skip
 
 
 def write_options(folder: Path, report: Report) -> None:
-    """Write options.csv into a folder; accuracies, points and retention are shares of 1."""
-    options = report.options
-    rows = {"teacher": options.teacher, "direct": options.direct, "distilled": options.distilled}
-    taken = {"keep_teacher": "teacher", "use_small_model": "direct", "distill": "distilled"}.get(report.verdict)
-    written = (_row(report, name, option, name == taken) for name, option in rows.items() if option is not None)
-    write_text(folder / OPTIONS, table_text(COLUMNS, written))
+    """Write options.csv into a folder; accuracies, what is at stake of them, and retention are shares of 1."""
+    write_text(folder / OPTIONS, table_text(OPTION_COLUMNS, option_rows(report)))
 
 
-def _row(report: Report, name: str, option: Option, recommended: bool) -> Mapping[str, object]:
+def option_rows(report: Report) -> list[dict[str, object]]:
+    """The options that there are, teacher first, with the columns of options.csv."""
+    options = known_options(report.options)
+    return [_row(report, name, option, option is report.taken) for name, option in options.items()]
+
+
+def _row(report: Report, name: str, option: Option, recommended: bool) -> dict[str, object]:
     stake = report.at_stake
     return {
         "verdict": report.verdict,
         "strength": report.strength,
         "repeatability": report.repeatability,
-        "at_stake_points": stake.points,
+        "at_stake_accuracy": stake.points,
         "at_stake_usd_per_1k": stake.usd_per_1k,
         "at_stake_usd_per_month": stake.usd_per_month,
         "option": name,
@@ -49,8 +50,12 @@ def _row(report: Report, name: str, option: Option, recommended: bool) -> Mappin
         "retention": option.retention.mean,
         "retention_low": option.retention.low,
         "retention_high": option.retention.high,
+        "level": option.accuracy.level,
         "cost_usd_per_1k": option.cost_usd_per_1k,
         "monthly_usd": option.monthly_usd,
+        "one_time_usd": option.one_time_usd,
+        "latency_p95_ms": option.latency_ms.p95 if option.latency_ms else None,
+        "capacity_rps": option.capacity_rps,
         "eligible": option.eligible,
         "worthwhile": option.worthwhile,
     }

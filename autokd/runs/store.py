@@ -50,6 +50,7 @@ class Costs(Record):
     readings: dict[str, Reading]
     teacher_forms: tuple[TeacherForm, ...] = ()
     decoding: Decoding | None = None  # None where images come decoded
+    drift: float | None = None  # the teacher's cost at the end of the run / at its begin; None: not read again
 
 
 class CandidateList(Record):

@@ -1,7 +1,8 @@
 """screening.csv, trials.csv, finalists.csv, history.csv: one row a student, a trial, a finalist's seed, an epoch.
 
-Numbers are written so that reading gives back the same float. Text comes from users: a cell that a spreadsheet could
-take for a formula gets an apostrophe in front, which reading takes away again.
+Tables are those of RFC 4180: commas, CR LF, quotes around a cell that holds either. Numbers are written so that reading
+gives back the same float. Text comes from users: what a spreadsheet could take for a formula gets an apostrophe in
+front, which reading takes away again.
 """
 
 from __future__ import annotations
@@ -48,13 +49,14 @@ FINALIST_COLUMNS = (
     "drop_path", "ema", "batch_size", "epochs", "parameters", "ratio", "cost_usd_per_1k", "val_accuracy",
     "test_accuracy", "device_seconds", "accumulate", *_SHARES, "weights", "weights_fingerprint", "contender",
 )  # fmt: skip
-HISTORY_COLUMNS = ("epoch", "train_loss", "val_accuracy", "val_nll", "learning_rate", "seconds")
+HISTORY_COLUMNS = (
+    "epoch", "train_loss", "val_accuracy", "val_nll", "learning_rate", "seconds", "accumulate", "note",
+)  # fmt: skip
 
 _RECIPE = (
     "loss", "temperature", "alpha", "beta", "learning_rate", "fine_tuning", "schedule", "weight_decay",
     "label_smoothing", "mixup", "cutmix", "drop_path", "ema", "batch_size",
 )  # fmt: skip
-_TEXT = ("student", "error", "note", "weights")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
 
@@ -101,11 +103,8 @@ def write_finalists(folder: Path, finalists: Sequence[FinalistRecord]) -> None:
 
 def write_history(folder: Path, history: Sequence[EpochReport]) -> None:
     """Write the epochs so far."""
-    buffer = io.StringIO()
-    rows = csv.writer(buffer, lineterminator="\n")
-    rows.writerow(EpochReport.model_fields)
-    rows.writerows(report.model_dump().values() for report in history)
-    write_text(folder / HISTORY, buffer.getvalue())
+    rows = ({**dict(report), "note": report.note or None} for report in history)
+    write_text(folder / HISTORY, table_text(HISTORY_COLUMNS, rows))
 
 
 def read_history(folder: Path) -> tuple[EpochReport, ...]:
@@ -115,11 +114,11 @@ def read_history(folder: Path) -> tuple[EpochReport, ...]:
     last report of an epoch counts.
     """
     try:
-        content = (folder / HISTORY).read_text(encoding="utf-8", errors="replace")
+        content = (folder / HISTORY).read_bytes().decode("utf-8", errors="replace")
     except OSError:
         return ()
     whole = content[: content.rfind("\n") + 1]
-    reports = (_epoch(row) for row in csv.DictReader(io.StringIO(whole)))
+    reports = (_epoch(row) for row in csv.DictReader(io.StringIO(whole, newline="")))
     latest = {report.epoch: report for report in reports if report is not None}
     return tuple(latest[epoch] for epoch in sorted(latest))
 
@@ -160,7 +159,7 @@ def _screened_row(student: ScreenedStudent) -> dict[str, object]:
         "planned_epochs": student.recipe.epochs,
         "epochs": student.epochs,
         "val_accuracy": student.val_accuracy,
-        "val_accuracies": " ".join(map(repr, student.val_accuracies)),
+        "val_accuracies": " ".join(map(repr, student.val_accuracies)) or None,
         "seconds": sum(student.epoch_seconds),
     }
 
@@ -168,7 +167,7 @@ def _screened_row(student: ScreenedStudent) -> dict[str, object]:
 def _finalist_rows(finalist: FinalistRecord) -> Iterable[dict[str, object]]:
     shared: dict[str, object] = {
         **dict(finalist),
-        "twin_of": " ".join(map(str, finalist.twin_of)),
+        "twin_of": " ".join(map(str, finalist.twin_of)) or None,
         **{name: getattr(finalist.recipe, name) for name in (*_RECIPE, "epochs")},
         "cost_usd_per_1k": finalist.reading.cost_usd_per_1k.mean,
         "weights": finalist.weights.label if finalist.weights else None,
@@ -187,7 +186,8 @@ def _evaluated(evaluation: Evaluation | None) -> dict[str, object]:
 
 def _epoch(row: Mapping[str, str]) -> EpochReport | None:
     try:
-        return EpochReport.model_validate({name: row[name] for name in HISTORY_COLUMNS})
+        cells = {name: row[name] for name in HISTORY_COLUMNS}
+        return EpochReport.model_validate(cells | {"note": _unguarded(row["note"]) or ""})
     except (KeyError, ValidationError):
         return None
 
@@ -200,7 +200,7 @@ def table_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> 
     buffer = io.StringIO()
     table = csv.writer(buffer)  # ends rows with CR LF, as RFC 4180 has it, and quotes either in a cell
     table.writerow(columns)
-    table.writerows([_cell(name, row[name]) for name in columns] for row in rows)
+    table.writerows([_cell(row[name]) for name in columns] for row in rows)
     return buffer.getvalue()
 
 
@@ -211,12 +211,12 @@ def _rows(path: Path) -> list[dict[str, str]]:
         raise RunError(f"{path} cannot be read ({error}); finish the run with {set_to('resume', True)}") from None
 
 
-def _cell(name: str, value: object) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
         return repr(value)
-    return _guarded(str(value)) if name in _TEXT else str(value)
+    return _guarded(value) if isinstance(value, str) else str(value)
 
 
 def _guarded(text: str) -> str:

@@ -10,7 +10,7 @@ from autokd.files import make_folder, write_text
 from autokd.naming import named, set_to
 from autokd.records import ARMS, Arm, EpochReport, Proposal, Screening
 from autokd.runs.folder import Run
-from autokd.runs.store import CHECKPOINT, ERROR
+from autokd.runs.store import CHECKPOINT, ERROR, PROPOSAL
 from autokd.tune.engines.failures import Failure
 from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
 from autokd.tune.memory_splits import BatchParts
@@ -61,6 +61,8 @@ class TrialSource:
         self._students[proposal.number] = proposal.student
         self._arms[proposal.number] = proposal.arm
         folder = self._run.trial_path(proposal.number)
+        if not PROPOSAL.exists(folder):
+            PROPOSAL.write(folder, proposal)
         self._take_over(proposal, folder)
         return Job(
             key=f"trial-{proposal.number}",

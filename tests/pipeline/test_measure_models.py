@@ -20,6 +20,7 @@ from autokd.pipeline.measure_models import measure_models, source_of
 from autokd.pipeline.services import Parts
 from autokd.progress import Silent
 from autokd.result import SearchResult
+from autokd.runs.store import COSTS
 from autokd.zoo.build import build
 
 QUICKLY = ("--serve-runtime", "eager", "--serve-batch-size", "2", "--price-per-hour", "0.5")
@@ -84,6 +85,7 @@ class FileParts(FakeParts):
 
     cost_model = Parts.cost_model
     meter = Parts.meter
+    teacher_again = Parts.teacher_again
 
 
 def searched(tmp_path: Path, space_file: Path, capacities: dict[str, float], **settings: Any) -> SearchResult:
@@ -103,6 +105,7 @@ def test_a_search_takes_costs_from_the_file(tmp_path: Path, space_file: Path) ->
     assert result.options.teacher.capacity_rps == 100.0
     assert result.report.cost_model.measured_elsewhere
     assert result.report.cost_model.requests_per_month == 1e9
+    assert COSTS.read(result.path).drift is None  # of that host it is not known
     left_out = {left.student: left.reason for left in result.report.left_out}
     assert "its cost cannot be predicted from it" in left_out["lcnet_050"]
     assert "Speeds were measured on AMD EPYC 9R14, 2 cores by" in (result.path / "report.html").read_text()

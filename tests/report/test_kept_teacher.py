@@ -46,9 +46,3 @@ def test_the_finalist_that_comes_nearest_has_the_remark(tmp_path: Path) -> None:
     remarks = {row[0]: note for row, note in zip(table.rows, table.notes, strict=True)}
     assert remarks["100"] == f"eligible; {WHY_NOT}"
     assert [number for number, remark in remarks.items() if WHY_NOT in remark] == ["100"]
-
-
-def test_the_tile_of_a_kept_teacher_does_not_compare_it_with_itself(tmp_path: Path) -> None:
-    words = Reading(render_html(report_of(tmp_path / "run"))).words
-    assert "97.5 % on the test images" in words
-    assert "teacher 97.5 %" not in words

@@ -43,7 +43,7 @@ def at_level(record: Any) -> Any:
 
 def heads(page: str, table: str) -> list[str]:
     head = page.split(f'id="{table}"')[1].split("</thead>")[0]
-    return re.findall(r"<th[^>]*>([^<]*)</th>", head)
+    return [re.sub("<[^>]*>", "", cell) for cell in re.findall(r"<th[^>]*>(.*?)</th>", head)]
 
 
 def test_a_second_look_is_named_wherever_there_is_an_interval(tmp_path: Path) -> None:

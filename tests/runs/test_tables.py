@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,13 @@ from autokd.errors import RunError
 from autokd.records import EpochReport, TrialRecord
 from autokd.runs.tables import (
     FINALIST_COLUMNS,
+    HISTORY_COLUMNS,
     TRIAL_COLUMNS,
     read_history,
     read_trials,
+    table_text,
     write_finalists,
+    write_history,
     write_trials,
 )
 
@@ -118,7 +122,8 @@ def test_finalists_have_one_row_a_seed(tmp_path: Path) -> None:
     assert float(rows[0]["cost_usd_per_1k"]) == finalists[0].reading.cost_usd_per_1k.mean
 
 
-HEAD = "epoch,train_loss,val_accuracy,val_nll,learning_rate,seconds\n"
+HEAD = ",".join(HISTORY_COLUMNS) + "\n"
+ROW = "1,1.25,0.5,0.75,0.001,3.5,1,\n"
 
 
 def epoch(number: int, accuracy: float = 0.5) -> EpochReport:
@@ -127,17 +132,33 @@ def epoch(number: int, accuracy: float = 0.5) -> EpochReport:
     )
 
 
-@pytest.mark.parametrize("torn", ["", "3,1.25,0.5,0.75,0.001,3.", "3,1.2", "3", ",,,,,\n"])
+@pytest.mark.parametrize(
+    "torn", ["", "3,1.25,0.5,0.75,0.001,3.", "3,1.2", "3", ",,,,,\n", "3,1,1,1,1,1,1,,more\n", "3,1\n"]
+)
 def test_a_torn_last_line_is_passed_over(tmp_path: Path, torn: str) -> None:
     path = tmp_path / "history.csv"
-    path.write_text(HEAD + "1,1.25,0.5,0.75,0.001,3.5\n2,1.25,0.6,0.75,0.001,3.5\n" + torn)
-    assert read_history(tmp_path) == (epoch(1), epoch(2, 0.6))
+    path.write_text(HEAD + ROW + "2,1.25,0.6,0.75,0.001,3.5,1,\n" + torn)
+    assert read_history(tmp_path)[:2] == (epoch(1), epoch(2, 0.6))
+    assert len(read_history(tmp_path)) == (3 if torn.endswith("more\n") else 2)
 
 
 def test_the_last_report_of_an_epoch_counts(tmp_path: Path) -> None:
     path = tmp_path / "history.csv"
-    path.write_text(HEAD + "1,1.25,0.5,0.75,0.001,3.5\n2,1.25,0.6,0.75,0.001,3.5\n1,1.25,0.7,0.75,0.001,3.5\n")
+    path.write_text(HEAD + ROW + "2,1.25,0.6,0.75,0.001,3.5,1,\n" + ROW.replace("0.5", "0.7"))
     assert read_history(tmp_path) == (epoch(1, 0.7), epoch(2, 0.6))
+
+
+def test_a_history_comes_back_equal_with_its_note(tmp_path: Path) -> None:
+    written = epoch(1), epoch(2).model_copy(update={"accumulate": 2, "note": '=batches in "2" parts,\r\nfor memory'})
+    write_history(tmp_path, written)
+    assert read_history(tmp_path) == written
+    assert "\r\n2," in (tmp_path / "history.csv").read_bytes().decode()
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
+def test_text_of_any_column_is_defused_and_numbers_stay_numbers(text: str) -> None:
+    written = table_text(("text", "float", "whole", "none"), [{"text": text, "float": -1.5, "whole": -2, "none": None}])
+    assert list(csv.reader(io.StringIO(written, newline="")))[1] == ["'" + text, "-1.5", "-2", ""]
 
 
 def test_no_history(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""The charts of the page, as plotly figures."""
+"""The charts of the page: SVG text, made without a browser."""

@@ -1,182 +1,230 @@
-"""Accuracy against cost: every trial, the finalists with their intervals, the teacher and the budget."""
+"""Accuracy against cost: every student that was looked at, the finalists, the teacher, and what was asked of them."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10
-from typing import Any
+from math import inf
 
-from autokd.formatting import printable
-from autokd.records import Arm, FinalistSummary, Report, TrialRecord
+from autokd.records import ARMS, Arm, FinalistSummary, Option, Report, Screening, TrialRecord
 from autokd.report import format as fmt
-from autokd.report.charts.base import COLOURS, Chart, drawable, finish, short
+from autokd.report.charts import svg
+from autokd.report.charts.base import DONE, SHAPE_OF, Cell, Chart, Mark, at_cost, drawable
+from autokd.report.charts.svg import Frame, Log, element, mark, text
 
-SYMBOLS: dict[Arm, str] = {"distill": "circle", "direct": "diamond"}
-FINALIST_SYMBOLS: dict[Arm, str] = {"distill": "square", "direct": "triangle-up"}
-TEACHER_COLOUR = "#9a6fd0"
-BUDGET_COLOUR = "#d0504a"
-APART = 0.004  # of the axis: both arms train the same students, and their marks would cover each other
+APART = 3.0  # pixels: both arms train the same students, and their marks would cover each other
+NAME = 26  # letters of a name that are written beside a mark
+LINE, LETTER = 17, 12  # pixels between two names, and of a letter on a phone
 
 
 @dataclass(frozen=True)
-class Axis:
-    """The logarithmic cost axis; its ends are powers of ten."""
+class Looked:
+    """The best that an arm reached with a student, on validation; arm None: screened by one recipe for both."""
 
-    low: float
-    high: float
-
-    @classmethod
-    def over(cls, costs: Sequence[float]) -> Axis:
-        """An axis that holds all costs with some room; all of them have to be above 0."""
-        low, high = log10(min(costs)), log10(max(costs))
-        margin = max(0.05 * (high - low), 0.1)
-        return cls(low - margin, high + margin)
-
-    def place(self, cost: float, arm: Arm) -> float:
-        """Where a cost is drawn: distill a little to the left, direct a little to the right."""
-        shift = (self.high - self.low) * APART * (-1 if arm == "distill" else 1)
-        return short(cost * 10**shift)
-
-    def layout(self) -> dict[str, Any]:
-        """Range, and ticks at 1, 2 and 5 of every decade, labelled as money."""
-        steps = (1,) if self.high - self.low > 3 else (1, 3) if self.high - self.low > 1.5 else (1, 2, 5)
-        decades = range(floor(self.low), ceil(self.high) + 1)
-        ticks = [float(f"{step * 10.0**decade:.6g}") for decade in decades for step in steps]
-        return {
-            "type": "log",
-            "title": "cost, $ per 1,000 requests (log scale)",
-            "range": [self.low, self.high],
-            "tickvals": ticks,
-            "ticktext": [fmt.usd(tick) for tick in ticks],
-        }
+    student: str
+    arm: Arm | None
+    cost: float
+    accuracy: float
 
 
-def accuracy_against_cost(report: Report, trials: Sequence[TrialRecord]) -> Chart:
-    """Every trial that has an accuracy (validation), the finalists and the teacher (test), and the budget."""
-    import plotly.graph_objects as go
+def accuracy_against_cost(
+    report: Report, trials: Sequence[TrialRecord] = (), screening: Screening | None = None
+) -> Chart:
+    """Students by validation, finalists and teacher by test accuracy; budget and required accuracy as lines.
 
-    drawn = [t for t in trials if t.val_accuracy is not None and drawable(t.cost_usd_per_1k)]
+    Marks carry the key under which the page's what-if knows their cost.
+    """
+    looked = [found for found in looked_at(trials, screening) if drawable(found.cost)]
     finalists = [f for f in report.finalists if drawable(f.cost_usd_per_1k)]
+    teachers = [t for t in _teachers(report) if drawable(t.cost_usd_per_1k)]
+    needed = report.policy.min_retention * report.teacher.test_accuracy
+    frame = _frame(report, looked, finalists, teachers, needed)
+    picks = {o.finalist for o in (report.options.direct, report.options.distilled) if o is not None and o.worthwhile}
+    ordered = sorted(finalists, key=lambda f: f.number in picks)
+    named = [(f"s:{f.number}", f.student, f.cost_usd_per_1k, f.accuracy.mean) for f in finalists if f.number in picks]
+    named += [(f"t:{k}", t.student, t.cost_usd_per_1k, t.accuracy.mean) for k, t in enumerate(_teachers(report))]
+    taken = report.options.recommended(report.verdict)
+    names = _names(frame, [row for row in named if drawable(row[2])])
+    drawn = (
+        _asked(frame, report.policy.max_cost, needed)
+        + frame.axes("cost, $ per 1,000 requests (log scale)", "accuracy")
+        + "".join(_small(frame, found) for found in looked)
+        + "".join(_finalist(frame, f, names.get(f"s:{f.number}", ""), taken) for f in ordered)
+        + "".join(
+            _teacher(frame, report, k, form, names[f"t:{k}"])
+            for k, form in enumerate(_teachers(report))
+            if form in teachers
+        )
+        + _lines(frame, report.policy.max_cost, needed)
+    )
+    below = sum(found.accuracy < frame.y.low for found in looked) if isinstance(frame.y, svg.Linear) else 0
+    return Chart(
+        name="cost",
+        title="Accuracy against cost",
+        description=_description(report, len(looked), below),
+        svg=frame.picture(drawn, data_area=_area(frame)),
+        legend=_legend(report, looked, finalists),
+        columns=(
+            "kind", "number", "arm", "student", "cost_usd_per_1k_requests", "accuracy", "accuracy_low", "accuracy_high",
+            "measured_on",
+        ),
+        rows=tuple(_rows(report, looked)),
+    )  # fmt: skip
+
+
+def looked_at(trials: Sequence[TrialRecord], screening: Screening | None) -> list[Looked]:
+    """The best validation accuracy of every student by arm; of a screened student without a trial, that."""
+    best: dict[tuple[str, Arm], Looked] = {}
+    for trial in trials:
+        if trial.val_accuracy is None:
+            continue
+        key = trial.student, trial.arm
+        if key not in best or best[key].accuracy < trial.val_accuracy:
+            best[key] = Looked(trial.student, trial.arm, trial.cost_usd_per_1k, trial.val_accuracy)
+    tried = {student for student, _ in best}
+    screened = screening.students if screening else ()
+    others = [
+        Looked(s.student, None, s.cost_usd_per_1k, max(s.val_accuracies))
+        for s in screened
+        if s.val_accuracies and s.student not in tried
+    ]
+    return [*others, *best.values()]
+
+
+def _teachers(report: Report) -> tuple[Option, ...]:
+    return report.options.teacher_forms or (report.options.teacher,)
+
+
+def _frame(
+    report: Report, looked: list[Looked], finalists: list[FinalistSummary], teachers: list[Option], needed: float
+) -> Frame:
+    costs = [f.cost_usd_per_1k for f in finalists] + [t.cost_usd_per_1k for t in teachers]
+    costs += [found.cost for found in looked]
+    core = [needed, *(t.accuracy.mean for t in teachers)]
+    core += [end for f in finalists for end in (f.accuracy.mean, f.accuracy.low, f.accuracy.high)]
+    core += [found.accuracy for found in looked if found.accuracy >= needed]
+    seen = [found.accuracy for found in looked]
+    lowest = min(core) - max(max(core) - min(core), 0.01)  # what lies deeper is drawn at the lower edge
+    core.append(max(min([*seen, min(core)]), lowest))
+    return Frame(Log.over([report.policy.max_cost, *costs], fmt.usd), svg.percents(core), height=400)
+
+
+def _area(frame: Frame) -> str:
+    """What templates/picture.js has to know to move the marks."""
+    ends = {"low": frame.y.low, "high": frame.y.high} if isinstance(frame.y, svg.Linear) else {}
+    edges = {"left": frame.left, "right": frame.width - frame.right, "top": frame.top, "floor": frame.floor}
+    return json.dumps({**edges, **ends})
+
+
+def _asked(frame: Frame, budget: float, needed: float) -> str:
+    """The ground on which an option is within budget and keeps enough."""
+    return element(
+        "rect", class_="allowed", x=frame.left, y=frame.top, width=svg.number(max(frame.px(budget) - frame.left, 0)),
+        height=svg.number(max(frame.py(needed) - frame.top, 0)),
+    )  # fmt: skip
+
+
+def _lines(frame: Frame, budget: float, needed: float) -> str:
+    x, y, end = frame.px(budget), frame.py(needed), frame.width - frame.right
+    return svg.path(
+        [(0, frame.top), (0, frame.floor)], "limit budget", transform=f"translate({svg.number(x)} 0)"
+    ) + svg.path([(frame.left, 0), (end, 0)], "limit needed", transform=f"translate(0 {svg.number(y)})")
+
+
+def _small(frame: Frame, found: Looked) -> str:
+    where = "in the screening" if found.arm is None else f"best {DONE[found.arm]} trial"
+    tip = f"{at_cost(found.student, found.cost)}: {fmt.percent(found.accuracy, 2)} on validation ({where})"
+    y, below = frame.py(found.accuracy), frame.y.place(found.accuracy) < 0
+    shift = 0.0 if found.arm is None else _shift(found.arm)
+    return mark(
+        "down" if below else SHAPE_OF[found.arm or "distill"], frame.px(found.cost) + shift,
+        frame.floor - 5 if below else y, 4, f"small {found.arm or 'screened'}", tip,
+        data_key=f"m:{found.student}", data_shift=shift,
+    )  # fmt: skip
+
+
+def _shift(arm: Arm) -> float:
+    return -APART if arm == "distill" else APART
+
+
+def _finalist(frame: Frame, found: FinalistSummary, name: str, taken: Option | None) -> str:
+    """A finalist; a pick is large, and has its name and its interval; what is recommended is ringed."""
+    y, pick, chosen = frame.py(found.accuracy.mean), bool(name), taken.finalist if taken else None
+    tip = (
+        f"finalist {found.number}, {fmt.ROLES[found.role]}: {at_cost(found.student, found.cost_usd_per_1k)}: "
+        f"{fmt.percent(found.accuracy.mean, 2)} on test ({fmt.percent_interval(found.accuracy, 2)})"
+    )
+    bar = svg.path([(0, frame.py(found.accuracy.low) - y), (0, frame.py(found.accuracy.high) - y)], "bar")
+    shape = mark(SHAPE_OF[found.arm], 0, 0, 8.0 if pick else 5.5, "dot", "")
+    x = frame.px(found.cost_usd_per_1k)
+    return element(
+        "g", bar if pick else "", shape, name,
+        class_=f"{'pick' if pick else 'finalist'} {found.arm}{_ring(found.number == chosen)}",
+        transform=f"translate({svg.number(x + _shift(found.arm))} {svg.number(y)})",
+        data_tip=tip, data_key=f"s:{found.number}", data_shift=_shift(found.arm),
+    )  # fmt: skip
+
+
+def _teacher(frame: Frame, report: Report, k: int, form: Option, name: str) -> str:
+    kept = form.student == report.options.teacher.student
+    tip = f"teacher {at_cost(form.student, form.cost_usd_per_1k)}: {fmt.percent(form.accuracy.mean, 2)} on test"
+    x = frame.px(form.cost_usd_per_1k)
+    return element(
+        "g", mark("star", 0, 0, 10 if kept else 7, "dot", ""), name,
+        class_=f"pick teacher{_ring(kept and report.verdict == 'keep_teacher')}",
+        transform=f"translate({svg.number(x)} {svg.number(frame.py(form.accuracy.mean))})",
+        data_tip=tip, data_key=f"t:{k}", data_shift=0,
+    )  # fmt: skip
+
+
+def _ring(taken: bool) -> str:
+    return " taken" if taken else ""
+
+
+def _names(frame: Frame, rows: list[tuple[str, str, float, float]]) -> dict[str, str]:
+    """Names beside their marks by key; rows: key, name, cost, accuracy. None covers another or leaves the picture."""
+    written, last = {}, -inf
+    for key, name, cost, accuracy in sorted(rows, key=lambda row: -row[3]):
+        x, y = frame.px(cost), frame.py(accuracy)
+        last = max(last + LINE, y - 7, frame.top + 10)
+        short = name if len(name) <= NAME else f"{name[: NAME - 1]}…"
+        right = x + 15 + LETTER * len(short) < frame.width
+        away = 15 if right else -15
+        written[key] = text(short, away, last - y, class_="name", text_anchor="start" if right else "end")
+    return written
+
+
+def _legend(report: Report, looked: list[Looked], finalists: list[FinalistSummary]) -> tuple[Mark, ...]:
+    marks = [Mark("★", "teacher", "teacher")]
+    arms = [arm for arm in ARMS if any(f.arm == arm for f in finalists)]
+    marks += [Mark("●" if arm == "distill" else "◆", arm, f"{DONE[arm]}, large: the pick") for arm in arms]
+    if any(found.arm for found in looked):
+        marks.append(Mark("○", "quiet", "pale: looked at"))
+    marks += [
+        Mark("┄", "budget", f"budget {fmt.usd(report.policy.max_cost)}"),
+        Mark("┄", "needed", f"{fmt.share(report.policy.min_retention)} of the teacher's accuracy"),
+    ]
+    return tuple(marks)
+
+
+def _rows(report: Report, looked: list[Looked]) -> Iterable[tuple[Cell, ...]]:
+    for form in _teachers(report):
+        ends = form.accuracy
+        yield ("teacher", None, None, form.student, form.cost_usd_per_1k, ends.mean, ends.low, ends.high, "test")
+    for f in report.finalists:
+        a = f.accuracy
+        yield ("finalist", f.number, f.arm, f.student, f.cost_usd_per_1k, a.mean, a.low, a.high, "test")
+    for s in looked:
+        yield ("looked at", None, s.arm, s.student, s.cost, s.accuracy, None, None, "validation")
+
+
+def _description(report: Report, looked: int, below: int) -> str:
     teacher = report.options.teacher
-    costs = [t.cost_usd_per_1k for t in drawn] + [f.cost_usd_per_1k for f in finalists] + [teacher.cost_usd_per_1k]
-    axis = Axis.over([report.policy.max_cost, *filter(drawable, costs)])
-
-    figure = go.Figure()
-    for arm in fmt.ARMS:
-        for hollow in (True, False):
-            if mine := [t for t in drawn if t.arm == arm and (t.state != "complete") == hollow]:
-                figure.add_trace(_trials(arm, mine, axis, hollow=hollow))
-    for arm in fmt.ARMS:
-        if confirmed := [f for f in finalists if f.arm == arm]:
-            figure.add_trace(_finalists(arm, confirmed, axis))
-    if drawable(teacher.cost_usd_per_1k):
-        figure.add_trace(_teacher(report))
-    heights = [t.val_accuracy or 0 for t in drawn] + [f.accuracy.mean for f in finalists] + [teacher.accuracy.mean]
-    figure.add_trace(_budget(report.policy.max_cost, heights))
-    figure.update_xaxes(**axis.layout())
-    figure.update_yaxes(title="accuracy", tickformat=".2~%")
-    finish(figure)
-    return Chart("cost", "Accuracy against cost", _description(report, trials, drawn), figure)
-
-
-def _trials(arm: Arm, trials: Sequence[TrialRecord], axis: Axis, *, hollow: bool) -> Any:
-    import plotly.graph_objects as go
-
-    few = len(trials) <= 1_000
-    return go.Scatter(
-        name=f"{arm}, {' or '.join(sorted({t.state for t in trials}))}",
-        mode="markers",
-        x=[axis.place(t.cost_usd_per_1k, arm) for t in trials],
-        y=[short(t.val_accuracy or 0) for t in trials],
-        customdata=[[t.number, hover(t.student, t.cost_usd_per_1k), t.epochs] for t in trials],
-        hovertemplate="trial %{customdata[0]}<br>%{customdata[1]}<br>%{y:.2%} on validation, "
-        "%{customdata[2]} epochs<extra></extra>",
-        marker={
-            "color": COLOURS[arm],
-            "symbol": f"{SYMBOLS[arm]}-open" if hollow else SYMBOLS[arm],
-            "size": 8 if few else 5,
-            "opacity": 0.75 if few else 0.4,
-        },
-    )
-
-
-def _finalists(arm: Arm, finalists: Sequence[FinalistSummary], axis: Axis) -> Any:
-    import plotly.graph_objects as go
-
-    return go.Scatter(
-        name=f"{arm}, finalists (test)",
-        mode="markers",
-        x=[axis.place(f.cost_usd_per_1k, arm) for f in finalists],
-        y=[short(f.accuracy.mean) for f in finalists],
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [short(f.accuracy.high - f.accuracy.mean) for f in finalists],
-            "arrayminus": [short(f.accuracy.mean - f.accuracy.low) for f in finalists],
-            "thickness": 1.5,
-            "width": 5,
-        },
-        customdata=[[f.number, fmt.ROLES[f.role], hover(f.student, f.cost_usd_per_1k)] for f in finalists],
-        hovertemplate="finalist %{customdata[0]}, %{customdata[1]}<br>%{customdata[2]}<br>%{y:.2%} on test"
-        "<extra></extra>",
-        marker={
-            "color": COLOURS[arm],
-            "symbol": FINALIST_SYMBOLS[arm],
-            "size": 12,
-            "line": {"width": 1.5, "color": "#ffffff"},
-        },
-    )
-
-
-def _teacher(report: Report) -> Any:
-    import plotly.graph_objects as go
-
-    teacher = report.options.teacher
-    return go.Scatter(
-        name="teacher (test)",
-        mode="markers",
-        x=[short(teacher.cost_usd_per_1k)],
-        y=[short(teacher.accuracy.mean)],
-        customdata=[hover(teacher.student, teacher.cost_usd_per_1k)],
-        hovertemplate="teacher<br>%{customdata}<br>%{y:.2%} on test<extra></extra>",
-        marker={
-            "color": TEACHER_COLOUR,
-            "symbol": "star",
-            "size": 17,
-            "line": {"width": 1, "color": "#ffffff"},
-        },
-    )
-
-
-def _budget(budget: float, heights: Sequence[float]) -> Any:
-    import plotly.graph_objects as go
-
-    return go.Scatter(
-        name=f"budget {fmt.usd(budget)}",
-        mode="lines",
-        x=[budget, budget],
-        y=[short(min(heights) - 0.01), short(max(heights) + 0.01)],
-        hovertemplate="budget<extra></extra>",
-        line={"color": BUDGET_COLOUR, "dash": "dash", "width": 2},
-    )
-
-
-def hover(student: str, cost: float) -> str:
-    """Name and cost; plotly reads some markup in labels, so the name is escaped here too."""
-    return f"{html.escape(printable(student))}, {fmt.usd(cost)}"
-
-
-def _description(report: Report, trials: Sequence[TrialRecord], drawn: Sequence[TrialRecord]) -> str:
-    missing = len(trials) - len(drawn)
-    teacher = report.options.teacher
+    models = "1 model" if looked == 1 else f"{fmt.count(looked)} models"
+    deeper = f", {fmt.count(below)} of them below the picture" if below else ""
     return (
-        f"{fmt.count(len(drawn))} trials by their accuracy on validation images, {len(report.finalists)} finalists and "
-        "the teacher by their accuracy on test images. Bars are "
-        f"{fmt.share(teacher.accuracy.level)} intervals, hollow marks were not trained to the end, and the arms are "
-        "set slightly apart. "
-        f"The teacher stands at {fmt.usd(teacher.cost_usd_per_1k)} and {fmt.percent(teacher.accuracy.mean)}, the "
-        f"budget at {fmt.usd(report.policy.max_cost)}."
-        + (f" {fmt.count(missing)} more trials cannot be drawn: they have no accuracy." if missing else "")
+        "Left is cheaper, higher is better; the tinted corner is what was asked for. Bars are "
+        f"{fmt.share(teacher.accuracy.level)} intervals on test images. Pale: best validation accuracy of "
+        f"{models} looked at{deeper}."
     )

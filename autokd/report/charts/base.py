@@ -1,72 +1,68 @@
-"""What the charts have in common: tones, the legend that the page writes as text, and a frame without colours."""
+"""What the charts have in common: a picture with its legend, its words for who cannot see it, and its numbers."""
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Literal
+from urllib.parse import quote
 
+from autokd.formatting import printable
 from autokd.records import Arm
+from autokd.report import format as fmt
+from autokd.report.charts.svg import Shape
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
-# Tones that stand out from white and from near-black alike, and from each other for the colour-blind.
-COLOURS: dict[Arm, str] = {"distill": "#2b83c9", "direct": "#e0802b"}
-GLYPHS = {
-    "circle": "\u25cf",
-    "circle-open": "\u25cb",
-    "diamond": "\u25c6",
-    "diamond-open": "\u25c7",
-    "square": "\u25a0",
-    "triangle-up": "\u25b2",
-    "star": "\u2605",
-}
+Cell = str | float | None
+SHAPE_OF: dict[Arm, Shape] = {"distill": "circle", "direct": "diamond"}  # arms differ by shape and by colour
+DONE: dict[Arm, str] = {"distill": "distilled", "direct": "direct"}
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One entry of a legend; its place is that of the trace it explains."""
+    """One entry of a legend; `tone` is a class of chart.css."""
 
-    glyph: str
-    colour: str
+    glyph: Literal["●", "○", "◆", "◇", "■", "▲", "★", "━", "─", "┄", "▾"]
+    tone: str
     label: str
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure with what a reader who cannot see it needs."""
+    """A picture with what a reader who cannot see it needs, and its numbers as a table."""
 
     name: str
     title: str
     description: str
-    figure: Figure
+    svg: str
+    legend: tuple[Mark, ...]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
 
     @property
-    def legend(self) -> tuple[Mark, ...]:
-        """One mark for each trace that has a name."""
-        return tuple(_mark(trace) for trace in self.figure.data if trace.name)
+    def csv(self) -> str:
+        """The numbers as RFC 4180; a cell of text never begins as a formula."""
+        buffer = io.StringIO()
+        table = csv.writer(buffer)
+        table.writerow(self.columns)
+        table.writerows([_cell(cell) for cell in row] for row in self.rows)
+        return buffer.getvalue()
+
+    @property
+    def csv_link(self) -> str:
+        """The same as an address that needs no network."""
+        return f"data:text/csv;charset=utf-8,{quote(self.csv)}"
 
 
-def _mark(trace: Any) -> Mark:
-    if trace.mode == "markers":
-        return Mark(GLYPHS[trace.marker.symbol], trace.marker.color, trace.name)
-    line = "\u2504" if trace.line.dash else "\u2501" if trace.line.width > 2 else "\u2500"
-    return Mark(line, trace.line.color, trace.name)
-
-
-def finish(figure: Figure) -> None:
-    """Frame and margins. The page gives size, legend and the colours of text and grid, which follow light and dark."""
-    figure.update_layout(
-        template="none",
-        margin={"l": 60, "r": 16, "t": 10, "b": 52},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        hovermode="closest",
-        showlegend=False,
-    )
-    figure.update_xaxes(automargin=True, zeroline=False, tickangle=0)
-    figure.update_yaxes(automargin=True, zeroline=False)
+def _cell(cell: Cell) -> Cell:
+    if isinstance(cell, float):
+        return float(f"{cell:.8g}") if isfinite(cell) else ""
+    if isinstance(cell, str):
+        shown = printable(cell)
+        return f"'{shown}" if shown.startswith(("=", "+", "-", "@", "\t", "\r")) else shown
+    return cell
 
 
 def drawable(cost: float) -> bool:
@@ -74,6 +70,18 @@ def drawable(cost: float) -> bool:
     return isfinite(cost) and cost > 0
 
 
-def short(number: float) -> float:
-    """Five significant digits: more than a chart can show, and a third of the bytes."""
-    return float(f"{number:.5g}")
+def at_cost(name: str, cost: float) -> str:
+    """A model and what it costs, as a mark says it."""
+    return f"{name}, {fmt.usd(cost)} per 1,000"
+
+
+def of_trials(number: int) -> str:
+    """1 trial, 2 trials."""
+    return "1 trial" if number == 1 else f"{fmt.count(number)} trials"
+
+
+def spread(values: Sequence[float], room: float) -> tuple[float, float]:
+    """The two ends of values with some room."""
+    low, high = min(values), max(values)
+    margin = room * (high - low) or room
+    return low - margin, high + margin

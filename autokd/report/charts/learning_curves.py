@@ -1,13 +1,14 @@
-"""Learning curves, one chart an arm; of many trials the best and an even sample of the others."""
+"""Learning curves, one chart an arm, with what was stopped; of many trials the best and a sample of the others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from autokd.records import Arm, EpochReport, TrialRecord
 from autokd.report import format as fmt
-from autokd.report.charts.base import COLOURS, Chart, finish, short
+from autokd.report.charts import svg
+from autokd.report.charts.base import DONE, Chart, Mark, of_trials
+from autokd.report.charts.svg import Frame, Linear, mark, percents
 
 CURVES_PER_ARM = 120
 BEST_CURVES = 30
@@ -30,9 +31,14 @@ def curve_numbers(trials: Sequence[TrialRecord]) -> frozenset[int]:
 def learning_curves(trials: Sequence[TrialRecord], histories: Histories) -> tuple[Chart, ...]:
     """A chart for each arm of which a trial has a history, on one vertical range."""
     drawn = {arm: [t for t in _trained(trials, arm) if histories.get(t.number)] for arm in fmt.ARMS}
-    ends = [report.val_accuracy for mine in drawn.values() for t in mine for report in histories[t.number]]
+    reports = [report for mine in drawn.values() for t in mine for report in histories[t.number]]
+    if not reports:
+        return ()
+    last = max(report.epoch for report in reports)
+    epochs = Linear(0.5, max(last, 2) + 0.5, lambda value: f"{value:.0f}")
+    frame = Frame(epochs, percents([report.val_accuracy for report in reports]), height=340)
     return tuple(
-        _chart(arm, mine, histories, ends, of=len(_trained(trials, arm))) for arm, mine in drawn.items() if mine
+        _chart(frame, arm, mine, histories, of=len(_trained(trials, arm))) for arm, mine in drawn.items() if mine
     )
 
 
@@ -40,53 +46,46 @@ def _trained(trials: Sequence[TrialRecord], arm: Arm) -> list[TrialRecord]:
     return [trial for trial in trials if trial.arm == arm and trial.val_accuracy is not None]
 
 
-def _chart(arm: Arm, trials: Sequence[TrialRecord], histories: Histories, ends: Sequence[float], *, of: int) -> Chart:
-    import plotly.graph_objects as go
-
+def _chart(frame: Frame, arm: Arm, trials: Sequence[TrialRecord], histories: Histories, *, of: int) -> Chart:
     best = max(trials, key=lambda t: (t.val_accuracy or 0, -t.number))
-    others = [trial for trial in trials if trial is not best]
-    figure = go.Figure()
-    if others:
-        figure.add_trace(_lines("other trials", others, histories, COLOURS[arm], bold=False))
-    figure.add_trace(_lines("best trial", [best], histories, COLOURS[arm], bold=True))
-    margin = 0.05 * (max(ends) - min(ends)) + 0.005
-    figure.update_yaxes(
-        title="validation accuracy", tickformat=".2~%", range=[short(min(ends) - margin), short(max(ends) + margin)]
+    ordered = [*(trial for trial in trials if trial is not best), best]
+    shown = f"{fmt.count(len(trials))} of {of_trials(of)}" if len(trials) < of else of_trials(of)
+    stopped = sum(trial.state == "pruned" for trial in trials)
+    return Chart(
+        name=f"curves-{arm}",
+        title=f"The {fmt.ARMS[arm]} arm",
+        description=(
+            f"{shown}, {stopped} of them stopped early; the best, trial {best.number} with {best.student}, ends at "
+            f"{fmt.percent(best.val_accuracy)}."
+        ),
+        svg=frame.picture(
+            frame.axes("epoch", "validation accuracy"),
+            *(_curve(frame, arm, t, histories[t.number], t is best) for t in ordered),
+        ),
+        legend=(
+            Mark("━", arm, "best trial"),
+            Mark("─", arm, "trained to the end"),
+            Mark("○", arm, "stopped at a comparison"),
+        ),
+        columns=("trial", "arm", "student", "state", "epoch", "val_accuracy"),
+        rows=tuple(
+            (t.number, t.arm, t.student, t.state, report.epoch, report.val_accuracy)
+            for t in trials
+            for report in _thinned(histories[t.number])
+        ),
     )
-    figure.update_xaxes(title="epoch", tickformat="d")
-    finish(figure)
-    whole = "1 trial" if of == 1 else f"{fmt.count(of)} trials"
-    shown = f"{fmt.count(len(trials))} of {whole}" if len(trials) < of else whole
-    winner = f"trial {best.number} with {best.student}"
-    description = f"{shown}; the best, {winner}, ends at {fmt.percent(best.val_accuracy)}."
-    return Chart(f"curves-{arm}", f"The {fmt.ARMS[arm]} arm", description, figure)
 
 
-def _lines(name: str, trials: Iterable[TrialRecord], histories: Histories, colour: str, *, bold: bool) -> Any:
-    """All curves as one line with gaps: a trace each would make the page slow."""
-    import plotly.graph_objects as go
-
-    epochs: list[int | None] = []
-    heights: list[float | None] = []
-    numbers: list[int | None] = []
-    for trial in trials:
-        for point in _thinned(histories[trial.number]):
-            epochs.append(point.epoch)
-            heights.append(short(point.val_accuracy))
-            numbers.append(trial.number)
-        for column in (epochs, heights, numbers):
-            column.append(None)
-    return go.Scatter(
-        name=name,
-        mode="lines+markers",
-        x=epochs,
-        y=heights,
-        customdata=numbers,
-        hovertemplate="trial %{customdata}<br>epoch %{x}: %{y:.2%}<extra></extra>",
-        line={"color": colour, "width": 3.5 if bold else 1.2},
-        marker={"size": 6 if bold else 3},
-        opacity=1.0 if bold else 0.45,
+def _curve(frame: Frame, arm: Arm, trial: TrialRecord, history: Sequence[EpochReport], best: bool) -> str:
+    points = [(frame.px(report.epoch), frame.py(report.val_accuracy)) for report in _thinned(history)]
+    stopped = trial.state != "complete"
+    state = {"pruned": "stopped", "failed": "failed"}.get(trial.state, "ended")
+    tip = (
+        f"trial {trial.number}, {DONE[arm]} {trial.student}: {state} after {trial.epochs} epochs at "
+        f"{fmt.percent(trial.val_accuracy, 2)}"
     )
+    line = svg.path(points, f"curve {arm}{' best' if best else ''}{' stopped' if stopped else ''}", data_tip=tip)
+    return line + mark("circle", *points[-1], 3.5, f"end {arm}{' hollow' if stopped else ''}", tip)
 
 
 def _thinned(history: Sequence[EpochReport]) -> Sequence[EpochReport]:

@@ -54,8 +54,13 @@ def _looks(run: Run, path: Path) -> list[str]:
 
 
 def _decide(report: Report, source: Path, folder: Path) -> str:
-    flags = [part for name, value in report.conditions.items() for part in (_flag(name), _written(value))]
+    flags = [part for name, value in conditions_given(report).items() for part in (_flag(name), value)]
     return shlex.join(["autokd", "decide", str(source), *flags, "--output", str(folder)])
+
+
+def conditions_given(report: Report) -> dict[str, str]:
+    """The conditions that a verdict was asked for under, as a command line writes them."""
+    return {name: _written(value) for name, value in report.conditions.items()}
 
 
 def _flag(name: str) -> str:

@@ -1,25 +1,17 @@
-"""What the recommended student costs once, what it saves, and where in volume and utilization the verdict holds."""
+"""What the recommended student costs once, and what it saves."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
-from math import isfinite, log
+from math import isfinite
 
 from autokd.cost.dollars import HOURS_PER_MONTH
-from autokd.records import Economics, Interval, Report, Verdict, VerdictMap
+from autokd.records import Economics, Interval, Report
 from autokd.report import format as fmt
 from autokd.report.sections.method import STAGES
 from autokd.report.table import Column, Table
-
-WORDS: dict[Verdict, str] = {
-    "distill": "distill",
-    "use_small_model": "small",
-    "keep_teacher": "teacher",
-    "none": "none",
-}
 
 
 @dataclass(frozen=True)
@@ -28,24 +20,6 @@ class Savings:
 
     once: Table
     saving: Table
-
-
-@dataclass(frozen=True)
-class Square:
-    """One cell of the map; `here` marks the one nearest to what was asked."""
-
-    verdict: Verdict
-    text: str
-    here: bool
-
-
-@dataclass(frozen=True)
-class Map:
-    """Verdicts by monthly requests (columns) and utilization (rows)."""
-
-    seen: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Square, ...]], ...]
 
 
 def savings(report: Report) -> Savings | None:
@@ -95,49 +69,3 @@ def _or_never(write: Callable[[float], str]) -> Callable[[float], str]:
 
 def _months(value: float) -> str:
     return f"{value:.1f}" if value >= 0.1 else "below 0.1"
-
-
-# ---- the map ---------------------------------------------------------------------------------------------------
-
-
-def verdict_map(report: Report) -> Map | None:
-    """The map of verdicts, high utilization on top; None where cost does not depend on load."""
-    found = report.verdict_map
-    if found is None:
-        return None
-    here = _nearest(found, report)
-    rows = [
-        (
-            fmt.share(share),
-            tuple(Square(verdict, WORDS[verdict], here == (i, j)) for j, verdict in enumerate(found.verdicts[i])),
-        )
-        for i, share in enumerate(found.utilization)
-    ]
-    return Map(
-        seen=_seen(found, report, here is not None),
-        columns=tuple(fmt.large(requests) for requests in found.requests_per_month),
-        rows=tuple(reversed(rows)),
-    )
-
-
-def _nearest(found: VerdictMap, report: Report) -> tuple[int, int] | None:
-    """Indices of the cell nearest to the volume that was given and the load that replicas are planned for."""
-    volume = report.policy.requests_per_month
-    if not volume:
-        return None
-    target = report.cost_model.target_utilization
-    i = min(range(len(found.utilization)), key=lambda k: abs(found.utilization[k] - target))
-    j = min(range(len(found.requests_per_month)), key=lambda k: abs(log(found.requests_per_month[k] / volume)))
-    return i, j
-
-
-def _seen(found: VerdictMap, report: Report, marked: bool) -> str:
-    cells = [*chain.from_iterable(found.verdicts)]
-    same = cells.count(report.verdict)
-    often = f"all {len(cells)}" if same == len(cells) else f"{same} of {len(cells)}"
-    place = " The cell nearest to what was asked is outlined." if marked else ""
-    return (
-        "The verdict by requests a month and by the share of a replica's capacity that is used at the peak, billed by "
-        f"whole replicas, all else as it is; small stands for using a small model. In {often} cells it is that of this "
-        f"report.{place}"
-    )

@@ -82,6 +82,7 @@
       var button = document.createElement("button");
       button.type = "button";
       button.textContent = head.textContent;
+      button.title = head.querySelector("abbr") ? head.querySelector("abbr").title : "";
       head.replaceChildren(button);
       button.addEventListener("click", function () {
         var ascending = head.getAttribute("aria-sort") !== "ascending";
@@ -102,58 +103,40 @@
     }
   }
 
-  /* ---- charts: colours of text and grid follow the page, in print always the light ones ---- */
+  /* ---- charts: what a mark says when it is pointed at ---- */
 
-  function theme() {
-    var style = getComputedStyle(document.documentElement);
-    function colour(name) { return style.getPropertyValue(name).trim(); }
-    var axis = { gridcolor: colour("--rule"), linecolor: colour("--quiet") };
-    return {
-      "font.color": colour("--text"),
-      "font.family": getComputedStyle(document.body).fontFamily,
-      "xaxis.gridcolor": axis.gridcolor, "xaxis.linecolor": axis.linecolor,
-      "yaxis.gridcolor": axis.gridcolor, "yaxis.linecolor": axis.linecolor,
-      "hoverlabel.bgcolor": colour("--raised"),
-      "hoverlabel.bordercolor": colour("--quiet"),
-      "hoverlabel.font.color": colour("--text")
-    };
+  function tips() {
+    var tip = document.getElementById("tip");
+    document.addEventListener("pointerover", function (event) {
+      var mark = event.target.closest("[data-tip]");
+      tip.hidden = !mark || !mark.dataset.tip;
+      if (tip.hidden) { return; }
+      tip.textContent = mark.dataset.tip;
+      var box = mark.getBoundingClientRect();
+      var left = Math.min(box.left + box.width / 2, window.innerWidth - tip.offsetWidth - 8);
+      tip.style.left = Math.max(8, left) + "px";
+      tip.style.top = (box.top > tip.offsetHeight + 12 ? box.top - tip.offsetHeight - 8 : box.bottom + 8) + "px";
+    });
+    document.addEventListener("scroll", function () { tip.hidden = true; }, { passive: true });
   }
 
-  function repaint() {
-    document.querySelectorAll(".chart.js-plotly-plot").forEach(function (chart) { window.Plotly.relayout(chart, theme()); });
-  }
+  /* ---- folds: a link into one opens it, and print shows all ---- */
 
-  /* an entry of the legend shows and hides its trace */
-  function switchable(chart, entry, trace) {
-    entry.tabIndex = 0;
-    entry.setAttribute("role", "button");
-    entry.setAttribute("aria-pressed", "true");
-    function flip() {
-      var visible = entry.getAttribute("aria-pressed") !== "true";
-      entry.setAttribute("aria-pressed", String(visible));
-      window.Plotly.restyle(chart, { visible: visible }, [trace]);
+  function folds() {
+    function reveal() {
+      var target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+      var fold = target && target.closest("details");
+      if (fold) { fold.open = true; target.scrollIntoView(); }
     }
-    entry.addEventListener("click", flip);
-    entry.addEventListener("keydown", function (event) {
-      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); flip(); }
+    window.addEventListener("hashchange", reveal);
+    document.querySelector("nav").addEventListener("click", function () { setTimeout(reveal); });
+    window.addEventListener("beforeprint", function () {
+      document.querySelectorAll("details").forEach(function (fold) { fold.open = true; });
     });
-  }
-
-  function drawCharts() {
-    document.querySelectorAll(".chart").forEach(function (chart) {
-      var figure = data(chart.id + "-data");
-      var options = { responsive: true, displaylogo: false, displayModeBar: false };
-      chart.parentElement.querySelectorAll(".legend li").forEach(function (entry, trace) {
-        switchable(chart, entry, trace);
-      });
-      window.Plotly.newPlot(chart, figure.data, figure.layout, options).then(function () {
-        return window.Plotly.relayout(chart, theme());
-      });
-    });
-    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
-    window.matchMedia("print").addEventListener("change", repaint);
+    reveal();
   }
 
   document.querySelectorAll("table.sortable").forEach(sortable);
-  if (window.Plotly) { drawCharts(); }
+  tips();
+  folds();
 })();

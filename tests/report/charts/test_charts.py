@@ -1,18 +1,33 @@
-"""The charts hold every trial, and curves are thinned where there are too many to see."""
+"""The charts hold every student that was looked at, and curves are thinned where there are too many to see."""
 
 from __future__ import annotations
 
+import csv
+import io
+import itertools
+import re
 from pathlib import Path
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
-from believable_run import make_decision, make_policy, make_run, make_trials
+from believable_run import make_decision, make_policy, make_run, make_trials, recipe
+from made_audit import make_audit
+from made_savings import make_economics, make_map
 
-from autokd.records import EpochReport, Report
+from autokd.metrics import calibration_error, reliability
+from autokd.records import EpochReport, Report, Rung, ScreenedStudent, Screening
 from autokd.report import assemble
-from autokd.report.charts.accuracy_vs_cost import accuracy_against_cost
+from autokd.report.charts.accuracy_vs_cost import accuracy_against_cost, looked_at
 from autokd.report.charts.all import charts
+from autokd.report.charts.base import Chart
 from autokd.report.charts.learning_curves import CURVES_PER_ARM, POINTS_PER_CURVE, curve_numbers
+from autokd.report.charts.recipes import MOST, recipe_charts
+from autokd.report.charts.reliability import Reliability, read_reliability, reliability_diagram
+from autokd.report.charts.svg import FEW, Linear, Log
 from autokd.report.html import read_histories
+
+EVIL = "<script>&\"'"
 
 
 @pytest.fixture(scope="module")
@@ -21,82 +36,216 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     return assemble(run, make_decision(), make_policy())
 
 
-def traces(report: Report, number: int = 60) -> dict[str, object]:
-    return {trace.name: trace for trace in accuracy_against_cost(report, make_trials(number)).figure.data}
+def marks(chart: Chart, class_: str = "") -> list[ElementTree.Element]:
+    """The elements of a picture that say something when they are pointed at."""
+    found = ElementTree.fromstring(chart.svg).iter()  # noqa: S314 - made here
+    return [e for e in found if e.get("data-tip") and class_ in ("", *str(e.get("class")).split())]
 
 
-def test_every_trial_with_an_accuracy_is_a_point(report: Report) -> None:
-    drawn = [t for name, t in traces(report).items() if name.endswith(("complete", "pruned", "failed"))]
-    numbers = sorted(int(row[0]) for trace in drawn for row in trace.customdata)
-    assert numbers == [t.number for t in make_trials(60) if t.val_accuracy is not None]
+def place(mark: ElementTree.Element) -> tuple[float, float]:
+    found = re.match(r"translate\(([-\d.]+) ([-\d.]+)\)", str(mark.get("transform")))
+    assert found
+    return float(found[1]), float(found[2])
 
 
-def test_arms_differ_by_colour_and_symbol_and_pruned_trials_are_hollow(report: Report) -> None:
-    found = traces(report)
-    symbols = {name: trace.marker.symbol for name, trace in found.items() if ", " in name}
-    assert symbols["distill, complete"] + "-open" == symbols["distill, pruned"]
-    assert symbols["direct, complete"] + "-open" == symbols["direct, pruned"]
-    assert symbols["distill, complete"] != symbols["direct, complete"]
-    assert found["distill, complete"].marker.color != found["direct, complete"].marker.color
+def table(chart: Chart) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(chart.csv)))
 
 
-def test_finalists_carry_their_interval_and_the_teacher_is_a_star(report: Report) -> None:
-    found = traces(report)
+def test_every_student_is_a_mark_by_its_best_trial_in_each_arm(report: Report) -> None:
+    trials = make_trials(60)
+    measured = [t for t in trials if t.val_accuracy is not None]
+    chart = accuracy_against_cost(report, trials)
+    assert len(marks(chart, "small")) == len({(t.student, t.arm) for t in measured})
+    best = {(t.student, t.arm): 0.0 for t in measured}
+    for trial in measured:
+        best[trial.student, trial.arm] = max(best[trial.student, trial.arm], trial.val_accuracy or 0)
+    assert {(f.student, f.arm): f.accuracy for f in looked_at(trials, None)} == best
+
+
+def test_a_screened_student_without_a_trial_is_a_mark_too(report: Report) -> None:
+    chart = accuracy_against_cost(report, [], make_screening())
+    assert len(marks(chart, "screened")) == 2
+
+
+def test_picks_carry_their_interval_and_the_teacher_is_a_star(report: Report) -> None:
+    chart = accuracy_against_cost(report)
     pick = next(f for f in report.finalists if f.number == 100)
-    bars = found["distill, finalists (test)"].error_y
-    assert bars.array[0] == pytest.approx(pick.accuracy.high - pick.accuracy.mean, rel=1e-3)
-    assert bars.arrayminus[0] == pytest.approx(pick.accuracy.mean - pick.accuracy.low, rel=1e-3)
-    assert found["teacher (test)"].marker.symbol == "star"
-    assert list(found["budget $0.002"].x) == [0.002, 0.002]
+    (drawn,) = (mark for mark in marks(chart, "pick") if mark.get("data-key") == "s:100")
+    bar = next(e for e in drawn.iter() if e.get("class") == "bar")
+    ends = [float(y) for y in re.findall(r"0 (-?[\d.]+)", str(bar.get("d")))]
+    higher, lower = pick.accuracy.high - pick.accuracy.mean, pick.accuracy.mean - pick.accuracy.low
+    assert ends[0] / -ends[1] == pytest.approx(lower / higher, rel=0.05)
+    assert [mark.get("data-key") for mark in marks(chart, "teacher")] == ["t:0"]
+    assert "★" in [mark.glyph for mark in chart.legend]
+    assert len(marks(chart, "pick")) == 3 and len(marks(chart, "finalist")) == 3
 
 
-def test_the_legend_explains_every_trace(report: Report) -> None:
-    chart = accuracy_against_cost(report, make_trials(60))
-    assert [mark.label for mark in chart.legend] == [trace.name for trace in chart.figure.data]
-    glyphs = {mark.label: mark.glyph for mark in chart.legend}
-    assert (glyphs["distill, complete"], glyphs["distill, pruned"], glyphs["teacher (test)"]) == ("●", "○", "★")
+def test_budget_and_required_accuracy_are_lines_around_what_was_asked(report: Report) -> None:
+    root = ElementTree.fromstring(accuracy_against_cost(report).svg)  # noqa: S314 - made here
+    classes = [str(e.get("class")) for e in root.iter()]
+    assert {"allowed", "limit budget", "limit needed"} <= set(classes)
+    assert "budget $0.002" in [mark.label for mark in accuracy_against_cost(report).legend]
+
+
+def test_dearer_is_further_right_and_better_is_higher(report: Report) -> None:
+    by_key = {str(mark.get("data-key")): place(mark) for mark in marks(accuracy_against_cost(report))}
+    assert by_key["s:100"][0] < by_key["t:0"][0]  # $0.000164, $0.00138
+    assert by_key["t:0"][1] < by_key["s:100"][1]  # 97.5 %, 96.3 %
 
 
 def test_both_arms_of_one_student_are_set_apart(report: Report) -> None:
     student = make_trials(1)[0].student
-    pair = [t.model_copy(update={"student": student, "cost_usd_per_1k": 1e-4}) for t in make_trials(2)]
-    xs = [trace.x[0] for trace in accuracy_against_cost(report, pair).figure.data[:2]]
-    assert xs[0] < 1e-4 < xs[1]
+    pair = [
+        t.model_copy(update={"student": student, "cost_usd_per_1k": 1e-4, "val_accuracy": 0.9}) for t in make_trials(2)
+    ]
+    xs = [place(mark)[0] for mark in marks(accuracy_against_cost(report, pair), "small")]
+    assert xs[1] - xs[0] == pytest.approx(6)
 
 
-def test_the_cost_axis_is_logarithmic_and_shows_everything(report: Report) -> None:
-    figure = accuracy_against_cost(report, make_trials(60)).figure
-    assert figure.layout.xaxis.type == "log"
-    low, high = (10**end for end in figure.layout.xaxis.range)
-    assert all(low < x < high for trace in figure.data for x in trace.x)
+def test_names_of_marks_never_cover_each_other(report: Report) -> None:
+    same = tuple(
+        f.model_copy(update={"accuracy": report.options.teacher.accuracy, "cost_usd_per_1k": 0.00138})
+        for f in report.finalists
+    )
+    picture = accuracy_against_cost(report.model_copy(update={"finalists": same})).svg
+    heights = sorted(float(y) for y in re.findall(r'<text x="-?15" y="(-?[\d.]+)"', picture))
+    assert len(heights) == 3
+    assert all(b - a >= 16 for a, b in itertools.pairwise(heights))
 
 
-def test_a_narrow_axis_has_no_two_ticks_of_one_name(report: Report, tmp_path: Path) -> None:
-    trials = make_trials(8)
-    histories = read_histories(make_run(tmp_path / "run", trials), trials)
-    assert {chart.figure.layout.yaxis.tickformat for chart in charts(report, trials, histories)} == {".2~%"}
+def test_a_student_without_a_cost_has_no_place(report: Report) -> None:
+    trials = [
+        t.model_copy(update={"cost_usd_per_1k": cost})
+        for t, cost in zip(make_trials(2), (0.0, float("inf")), strict=True)
+    ]
+    assert not marks(accuracy_against_cost(report, trials), "small")
 
 
-def test_a_free_student_does_not_break_the_logarithm(report: Report) -> None:
-    trials = [make_trials(1)[0].model_copy(update={"cost_usd_per_1k": cost}) for cost in (0.0, float("inf"))]
-    assert "2 more ended" not in accuracy_against_cost(report, []).description
-    assert len(accuracy_against_cost(report, trials).figure.data) > 0
+@pytest.mark.parametrize(("low", "high"), [(1e-5, 1e2), (0.0011, 0.0013), (3e-4, 2e-3), (0.9, 1.1)])
+def test_ticks_of_a_log_scale_are_few_and_inside(low: float, high: float) -> None:
+    ticks = Log.over([low, high], str).ticks
+    assert 1 <= len(ticks) <= FEW
+    assert all(0 <= Log.over([low, high], str).place(value) <= 1 for value, _ in ticks)
 
 
-def test_names_cannot_become_markup_in_a_hover_label(report: Report) -> None:
-    trial = make_trials(1)[0].model_copy(update={"student": "<a href='http://x'>y</a>"})
-    figure = accuracy_against_cost(report, [trial]).figure
-    assert "<a" not in figure.to_json()
+@pytest.mark.parametrize(("low", "high"), [(0.9, 0.99), (0.0, 12.0), (-0.4, 0.5), (0.9510, 0.9531), (-3.0, 8e6)])
+def test_ticks_of_a_linear_scale_are_few_inside_and_told_apart(low: float, high: float) -> None:
+    ticks = Linear(low, high, lambda value: f"{value:.6g}").ticks
+    assert 2 <= len(ticks) <= FEW + 2
+    assert len({label for _, label in ticks}) == len(ticks)
+    assert all(low - 1e-6 * (high - low) <= value <= high + 1e-6 * (high - low) for value, _ in ticks)
 
 
-def test_curves_are_drawn_by_arm_with_the_best_in_bold(report: Report, tmp_path: Path) -> None:
+def test_every_chart_is_well_formed_and_has_words_and_numbers(report: Report, tmp_path: Path) -> None:
+    trials = [t.model_copy(update={"student": EVIL}) for t in make_trials(20)]
+    run = make_run(tmp_path / "run", trials)
+    changes = {"economics": make_economics(), "verdict_map": make_map(), "audit": make_audit()}
+    whole = report.model_copy(update=changes)
+    found = charts(whole, trials, read_histories(run, trials), make_screening())
+    assert list(found) == [
+        "cost", "map", "money", "differences", "classes", "screening", "curves-distill", "curves-direct",
+        "temperature", "alpha",
+    ]  # fmt: skip
+    for chart in found.values():
+        ElementTree.fromstring(chart.svg)  # noqa: S314 - made here
+        assert "<script" not in chart.svg and len(chart.description) > 40 and chart.legend
+        assert table(chart), chart.name
+        assert chart.csv_link.startswith("data:text/csv") and '"' not in chart.csv_link
+
+
+def test_the_numbers_of_a_chart_never_begin_a_formula() -> None:
+    chart = Chart(
+        "x", "x", "x", "<svg/>", (), ("name", "value", "gap"), (("=1+1", -0.5, None), ("a\r\nb", 1.0, float("inf")))
+    )
+    assert chart.csv == 'name,value,gap\r\n\'=1+1,-0.5,\r\n"a\r\nb",1.0,\r\n'
+
+
+def make_screening() -> Screening:
+    students = tuple(
+        ScreenedStudent(
+            number=k, student=name, parameters=10, ratio=9.0, macs=10, cost_usd_per_1k=cost, arms=("distill",),
+            recipe=recipe(), state="stopped", val_accuracies=(0.5, 0.6)[: 1 + k],
+        )
+        for k, (name, cost) in enumerate((("alone_a", 1e-4), ("alone_b", 2e-4)))
+    )  # fmt: skip
+    return Screening(students=students, rungs=(Rung(epoch=1, staying=1),), short_list=("alone_b",))
+
+
+def test_the_map_marks_what_was_asked(report: Report) -> None:
+    asked = report.model_copy(update={"verdict_map": make_map(), "policy": make_policy(requests_per_month=1e6)})
+    found = charts(asked, [], {})["map"]
+    assert len(marks(found, "square")) == 40 and len(marks(found, "here")) == 1
+    assert "15 of 40 squares" in found.description
+    squares = {(row["used_at_peak"], row["requests_per_month"]): row["verdict"] for row in table(found)}
+    assert squares["0.9", "1000000000.0"] == "distill" and squares["0.1", "10000.0"] == "none"
+    nowhere = report.model_copy(update={"verdict_map": make_map(), "policy": make_policy(requests_per_month=None)})
+    assert not marks(charts(nowhere, [], {})["map"], "here")
+
+
+def test_money_starts_at_what_was_paid_and_crosses_zero_at_break_even(report: Report) -> None:
+    found = charts(report.model_copy(update={"economics": make_economics()}), [], {})["money"]
+    rows = table(found)
+    assert float(rows[0]["usd_saved"]) == pytest.approx(-1.2)
+    assert float(rows[-1]["usd_saved"]) == pytest.approx(12 * 2.4 - 1.2)
+    assert "paid back on" in found.svg
+    unpaid = report.model_copy(update={"economics": make_economics(), "policy": make_policy(horizon_months=0.25)})
+    assert "paid back on" not in charts(unpaid, [], {})["money"].svg
+    assert "money" not in charts(report.model_copy(update={"economics": make_economics(volume=False)}), [], {})
+
+
+def test_classes_are_sorted_from_loss_to_gain(report: Report) -> None:
+    changes = [float(row["change_in_recall"]) for row in table(charts(with_audit(report), [], {})["classes"])]
+    assert changes == sorted(changes)
+
+
+def test_a_reliability_diagram_has_a_mark_for_every_bin_with_images() -> None:
+    logits = np.log(np.array([[0.9, 0.1], [0.92, 0.08], [0.6, 0.4], [0.2, 0.8]]))
+    bins = reliability(logits, np.array([0, 1, 0, 1]))
+    assert [(round(b.confidence, 3), b.accuracy, b.images) for b in bins] == [(0.6, 1, 1), (0.8, 1, 1), (0.91, 0.5, 2)]
+    found = charts_of_reliability((Reliability("teacher", "big", bins), Reliability("direct", "small", bins[:1])))
+    assert len(marks(found, "dot")) == 4
+    assert [row["test_images"] for row in table(found)] == ["1", "1", "2", "1"]
+    assert reliability_diagram(()) is None
+
+
+def test_the_error_of_calibration_is_what_the_diagram_shows() -> None:
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(500, 5)) * 2, rng.integers(0, 5, 500)
+    shown = sum(b.images * abs(b.accuracy - b.confidence) for b in reliability(logits, labels)) / 500
+    assert shown == pytest.approx(calibration_error(logits, labels))
+
+
+def test_a_stored_run_without_logits_has_no_diagram(report: Report, tmp_path: Path) -> None:
+    assert read_reliability(make_run(tmp_path / "run", []), report) == ()
+
+
+def charts_of_reliability(models: tuple[Reliability, ...]) -> Chart:
+    found = reliability_diagram(models)
+    assert found is not None
+    return found
+
+
+def with_audit(report: Report) -> Report:
+    return report.model_copy(update={"audit": make_audit()})
+
+
+def test_many_recipes_are_a_sample_with_the_best() -> None:
+    trials = make_trials(5_000)
+    temperature, alpha = recipe_charts(trials)
+    assert len(temperature.rows) == len(alpha.rows) <= MOST
+    best = max((t for t in trials if t.arm == "distill"), key=lambda t: t.val_accuracy or 0)
+    assert temperature.rows[0][0] == best.number
+    assert recipe_charts([t for t in trials if t.arm == "direct"]) == ()
+
+
+def test_curves_are_drawn_by_arm_with_the_best_in_bold_and_the_stopped_hollow(report: Report, tmp_path: Path) -> None:
     trials = make_trials(20)
     run = make_run(tmp_path / "run", trials)
-    drawn = charts(report, trials, read_histories(run, trials))
-    assert [chart.name for chart in drawn] == ["cost", "curves-distill", "curves-direct"]
-    others, best = drawn[1].figure.data
-    assert best.line.width > others.line.width
-    assert drawn[1].figure.layout.yaxis.range == drawn[2].figure.layout.yaxis.range
+    drawn = charts(report, trials, read_histories(run, trials))["curves-distill"]
+    mine = [t for t in trials if t.arm == "distill" and t.val_accuracy is not None]
+    assert len(marks(drawn, "curve")) == len(mine) and len(marks(drawn, "best")) == 1
+    assert len(marks(drawn, "hollow")) == sum(t.state == "pruned" for t in mine) > 0
 
 
 def test_curves_of_ten_thousand_trials_are_a_sample_with_the_best(report: Report) -> None:
@@ -114,8 +263,7 @@ def test_a_long_curve_is_thinned_and_keeps_its_end(report: Report) -> None:
         EpochReport(epoch=e, train_loss=1, val_accuracy=0.9, val_nll=1, learning_rate=1e-3, seconds=1)
         for e in range(1, 1_000)
     ]
-    figure = charts(report, [trial], {trial.number: history})[1].figure
-    epochs = [e for e in figure.data[0].x if e is not None]
+    epochs = [int(row["epoch"]) for row in table(charts(report, [trial], {trial.number: history})["curves-distill"])]
     assert len(epochs) <= POINTS_PER_CURVE + 1
     assert (epochs[0], epochs[-1]) == (1, 999)
 
@@ -123,10 +271,10 @@ def test_a_long_curve_is_thinned_and_keeps_its_end(report: Report) -> None:
 def test_a_single_trial_is_not_counted_in_the_plural(report: Report) -> None:
     trial = make_trials(1)[0]
     epoch = EpochReport(epoch=1, train_loss=1, val_accuracy=0.9, val_nll=1, learning_rate=0.001, seconds=1)
-    (_, curve) = charts(report, [trial], {trial.number: (epoch,)})
-    assert curve.description.startswith("1 trial; the best, trial 0 with")
+    curve = charts(report, [trial], {trial.number: (epoch,)})["curves-distill"]
+    assert curve.description.startswith("1 trial, 0 of them stopped early; the best, trial 0 with")
 
 
 def test_nothing_to_draw(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", [], finalists=[])
-    assert charts(assemble(run, make_decision("none"), make_policy()), [], {}) == ()
+    assert charts(assemble(run, make_decision("none"), make_policy()), [], {}) == {}

@@ -69,7 +69,7 @@ def test_another_instance_at_the_measured_speed_is_remarked(tmp_path: Path, caps
     )
     assert "for AWS g5.xlarge (A10G), us-east-1 (borrowed, https" in said(report)
     words = Reading(render_html(report)).words
-    assert words.index("Asked for") < words.index(remark) < words.index("What the verdict rests on")
+    assert words.index("Asked for") < words.index(remark) < words.index("The three options")
     print_verdict(report, tmp_path / "run")
     assert remark in capsys.readouterr().out
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from believable_run import make_decision, make_policy, make_run
-from made_savings import REQUESTS, UTILIZATION, make_economics, make_map
+from made_savings import make_economics, make_map
 from test_page import make_edge
 
 from autokd.records import Interval, Policy, Report
 from autokd.report import assemble
 from autokd.report.html import render_html
-from autokd.report.sections.savings import savings, verdict_map
+from autokd.report.sections.savings import savings
 
 
 def report_of(path: Path, policy: Policy | None = None, **changes: object) -> Report:
@@ -75,7 +75,7 @@ def test_the_two_sums_are_explained_where_students_beyond_the_range_were_trained
     page = render_html(probed)
     says = "Of the $0.0612 that the run spent, $0.02 went into students beyond the range of ratios, which the one-time"
     assert page.count(says) == 2
-    assert page.index("What it costs once") < page.index(says) < page.index("What the teacher adds")
+    assert page.index("What it costs once") < page.index(says) < page.index('id="differences"')
     assert page.index("What the run spent") < page.rindex(says)
     alike = probed.model_copy(update={"search": spent.model_copy(update={"usd": 0.0412})})
     assert "went into students beyond" not in render_html(alike)
@@ -88,40 +88,12 @@ def test_adoption_is_no_spending_beyond_the_range(tmp_path: Path) -> None:
     assert "went into students beyond" not in render_html(report.model_copy(update={"search": spent}))
 
 
-def test_the_map_has_high_utilization_on_top_and_marks_what_was_asked(tmp_path: Path) -> None:
-    report = report_of(tmp_path / "run", make_policy(requests_per_month=2_500_000), verdict_map=make_map())
-    found = verdict_map(report)
-    assert found is not None
-    assert [label for label, _ in found.rows] == [f"{share}\u00a0%" for share in (90, 70, 50, 30, 10)]
-    assert found.columns[:3] == ("10\u00a0k", "100\u00a0k", "1\u00a0M")
-    marked = [(label, j) for label, row in found.rows for j, square in enumerate(row) if square.here]
-    assert marked == [("70\u00a0%", 3)]  # 3 M is nearer to 2.5 M than 1 M is
-    assert found.rows[0][1][-1].text == "distill" and found.rows[-1][1][0].text == "none"
-    cells = len(REQUESTS) * len(UTILIZATION)
-    assert f"In 15 of {cells} cells it is that of this report." in found.seen
-    assert found.seen.endswith("is outlined.")
-
-
-def test_without_a_volume_nothing_is_outlined(tmp_path: Path) -> None:
-    found = verdict_map(report_of(tmp_path / "run", make_policy(requests_per_month=None), verdict_map=make_map()))
-    assert found is not None
-    assert not any(square.here for _, row in found.rows for square in row)
-    assert "outlined" not in found.seen
-
-
-def test_one_verdict_everywhere_is_said(tmp_path: Path) -> None:
-    same = make_map().model_copy(update={"verdicts": (("distill",) * len(REQUESTS),) * len(UTILIZATION)})
-    found = verdict_map(report_of(tmp_path / "run", verdict_map=same))
-    assert found is not None and "In all 40 cells it is that of this report." in found.seen
-
-
 def test_the_page_shows_both_or_neither(tmp_path: Path) -> None:
     report = report_of(tmp_path / "run", economics=make_economics(), verdict_map=make_map())
     page = render_html(report)
-    assert page.index("What would change it") < page.index('id="map"') < page.index("The three options")
-    assert page.index("The three options") < page.index("What it costs once, and what it saves")
-    assert page.count('class="use_small_model') == 10
+    assert page.index("The three options") < page.index('id="chart-money"') < page.index('id="chart-map"')
+    assert page.index('id="chart-map"') < page.index('id="once"')
     bare = render_html(report.model_copy(update={"economics": None, "verdict_map": None}))
-    assert 'id="map"' not in bare and "What it costs once" not in bare
-    alone = render_html(report.model_copy(update={"would_change": ()}))
-    assert 'id="map"' in alone
+    assert 'id="chart-map"' not in bare and 'id="savings"' not in bare
+    alone = render_html(report.model_copy(update={"economics": None}))
+    assert 'id="chart-map"' in alone and 'id="once"' not in alone

@@ -1,0 +1,176 @@
+/* The rules of the verdict and the formulas of cost, as autokd/decide/policy.py, policy_limits.py, economics.py and
+   autokd/cost/dollars.py have them. tests/report/test_page_policy.py holds that both say the same.
+
+   evidence: what sections/what_if.py embeds. given: settings by the names of `autokd decide` that differ from it. */
+var autokdPolicy = (function () {
+  "use strict";
+
+  var ROUNDING = 1e-9, REPLICA_ROUNDING = 1e-12, HALF = 0.5, DIFFERENT = 0.10, HOURS = 730;
+  var SERVING = ["price_per_hour", "teacher_price_per_hour", "price_per_second", "price_per_request",
+    "billing_increment_ms", "billing_minimum_ms", "utilization", "accelerators_per_replica", "requests_per_month",
+    "min_replicas", "peak_to_mean", "target_utilization", "price_per_billion"];
+
+  /* ---- settings and costs ---- */
+
+  function settings(evidence, given) {
+    var asked = Object.assign({}, evidence.settings, given);
+    if ("price_per_hour" in given) { asked.price_per_second = null; }
+    return asked;
+  }
+
+  function costOfCapacity(rps, price, asked) {
+    if (!(rps > 0)) { return Infinity; }
+    var hourly = price * asked.accelerators_per_replica, volume = asked.requests_per_month;
+    if (volume === null) { return hourly / 3600 * 1000 / (rps * asked.utilization); }
+    var peak = volume / (HOURS * 3600) * asked.peak_to_mean;
+    var wanted = peak / (rps * asked.target_utilization);
+    var replicas = Math.max(asked.min_replicas, Math.ceil(wanted * (1 - REPLICA_ROUNDING)));
+    return replicas * hourly * HOURS / volume * 1000;
+  }
+
+  function costOfUse(seconds, asked) {
+    var steps = Math.ceil(seconds * 1000 / asked.billing_increment_ms * (1 - REPLICA_ROUNDING));
+    var billed = Math.max(steps * asked.billing_increment_ms, asked.billing_minimum_ms) / 1000;
+    return 1000 * (billed * asked.price_per_second + asked.price_per_request);
+  }
+
+  /* Dollars per 1,000 requests of an option; null where it cannot be told. */
+  function cost(evidence, option, asked) {
+    var known = option.cost === null ? Infinity : option.cost, was = evidence.settings;
+    if (SERVING.every(function (name) { return asked[name] === was[name]; })) { return known; }
+    if (option.rps === null) { return known * asked.price_per_billion / was.price_per_billion; }
+    if (asked.price_per_second !== null && option.rps > 0) {
+      return option.alone === null ? null : costOfUse(option.alone, asked);
+    }
+    var teachers = option.number === null && asked.teacher_price_per_hour !== null;
+    return costOfCapacity(option.rps, teachers ? asked.teacher_price_per_hour : asked.price_per_hour, asked);
+  }
+
+  function costsDiffer(a, b) {
+    return Math.abs(a - b) >= DIFFERENT * Math.max(a, b) * (1 - ROUNDING) && a !== b;
+  }
+
+  function cheaper(a, b) { return a < b && costsDiffer(a, b); }
+
+  /* ---- limits ---- */
+
+  function affordable(option, asked) {
+    var limit = asked.max_latency_ms;
+    return option.cost <= asked.max_cost * (1 + ROUNDING) &&
+      (limit === null || (option.latency !== null && option.latency <= limit * (1 + ROUNDING)));
+  }
+
+  /* others: whether flips and the recall of every class are within their limits, which do not move here */
+  function goodEnough(option, asked) {
+    return option.others && option.low >= asked.min_retention - ROUNDING;
+  }
+
+  /* ---- choices ---- */
+
+  function first(options, before) {
+    return options.reduce(function (best, option) {
+      return best === null || before(option, best) ? option : best;
+    }, null);
+  }
+
+  function preferred(options, asked) {
+    if (options.length === 0) { return null; }
+    if (asked.prefer === "savings") {
+      var least = Math.min.apply(null, options.map(function (o) { return o.cost; }));
+      var cheapest = options.filter(function (o) { return !costsDiffer(o.cost, least); });
+      return first(cheapest, function (a, b) { return a.val > b.val || (a.val === b.val && a.cost < b.cost); });
+    }
+    var best = Math.max.apply(null, options.map(function (o) { return o.val; }));
+    var near = options.filter(function (o) { return o.val >= best - asked.min_gain - ROUNDING; });
+    return first(near, function (a, b) { return a.cost < b.cost || (a.cost === b.cost && a.val > b.val); });
+  }
+
+  function bestForm(forms, asked) {
+    var good = forms.filter(function (form, k) { return k === 0 || goodEnough(form, asked); });
+    var within = good.filter(function (form) { return affordable(form, asked); });
+    return preferred(within, asked) || first(good, function (a, b) { return a.cost < b.cost; });
+  }
+
+  function pays(student, teacher, oneTime, asked) {
+    if (asked.requests_per_month !== null) {
+      return (teacher.cost - student.cost) / 1000 * asked.requests_per_month * asked.horizon_months > oneTime;
+    }
+    if (student.cost <= HALF * teacher.cost * (1 + ROUNDING)) { return true; }
+    return cheaper(student.cost, teacher.cost) && student.low >= 1 - ROUNDING;
+  }
+
+  /* ---- the verdict ---- */
+
+  function judge(evidence, given) {
+    var asked = settings(evidence, given);
+    function priced(option) { return Object.assign({}, option, { cost: cost(evidence, option, asked) }); }
+    function difference(a, b) {
+      var ends = evidence.differences[a.number + "," + b.number];
+      return { mean: ends[0], low: ends[1] };
+    }
+    var forms = evidence.forms.map(priced), students = evidence.students.map(priced);
+    if (forms.concat(students).some(function (o) { return o.cost === null; })) { return null; }
+    var teacher = bestForm(forms, asked), oneTime = evidence.spent + asked.adoption_usd;
+    var teacherEligible = affordable(teacher, asked);
+    var eligible = students.filter(function (s) { return affordable(s, asked) && goodEnough(s, asked); });
+    var worthwhile = eligible.filter(function (s) {
+      return !teacherEligible || pays(s, teacher, oneTime, asked);
+    });
+
+    function gains(student) {
+      var twin = students.find(function (s) { return s.number === student.twin; });
+      return twin !== undefined && difference(student, twin).low > 0;
+    }
+    function outdone(direct, distilled) {
+      return difference(distilled, direct).low > 0 && cheaper(distilled.cost, direct.cost);
+    }
+    function picks(tried, rivals) {
+      var distilled = preferred(tried, asked), direct = preferred(rivals, asked);
+      if (distilled && direct && outdone(direct, distilled)) {
+        direct = preferred(rivals.filter(function (s) { return !outdone(s, distilled); }), asked);
+      }
+      return { distilled: distilled, direct: direct };
+    }
+    function isAhead(distilled, direct) {
+      var advantage = difference(distilled, direct);
+      if (advantage.low > 0 && advantage.mean >= asked.min_gain - ROUNDING) { return true; }
+      return cheaper(distilled.cost, direct.cost) && advantage.low > -asked.min_gain;
+    }
+    function isPreferred(distilled, direct) {
+      if (asked.prefer === "savings" && costsDiffer(distilled.cost, direct.cost)) {
+        return distilled.cost < direct.cost;
+      }
+      return isAhead(distilled, direct);
+    }
+    function verdict(distilled, direct) {
+      if (distilled && direct) {
+        return gains(distilled) && isPreferred(distilled, direct) ? "distill" : "use_small_model";
+      }
+      if (distilled) { return gains(distilled) || !teacherEligible ? "distill" : "keep_teacher"; }
+      if (direct) { return "use_small_model"; }
+      return teacherEligible ? "keep_teacher" : "none";
+    }
+
+    var tried = worthwhile.filter(function (s) { return s.arm === "distill"; });
+    var rivals = worthwhile.filter(function (s) { return s.arm === "direct"; });
+    var found = picks(tried, rivals), proven = tried.filter(gains);
+    if (teacherEligible && found.direct === null && proven.length) { found = picks(proven, rivals); }
+    var word = verdict(found.distilled, found.direct);
+    return {
+      verdict: word,
+      asked: asked,
+      teacher: teacher,
+      forms: forms,
+      students: students,
+      teacherEligible: teacherEligible,
+      eligible: eligible.map(function (s) { return s.number; }),
+      worthwhile: worthwhile.map(function (s) { return s.number; }),
+      distilled: found.distilled,
+      direct: found.direct,
+      pick: word === "distill" ? found.distilled : word === "use_small_model" ? found.direct : null,
+      oneTime: oneTime
+    };
+  }
+
+  return { judge: judge, cost: cost, settings: settings };
+})();

@@ -1,0 +1,272 @@
+/* What if: the fields are conditions of `autokd decide`; policy.js gives the verdict, and the first screen follows. */
+(function () {
+  "use strict";
+
+  var evidence = JSON.parse(document.getElementById("evidence").textContent);
+  var section = document.querySelector(".what-if"), form = section.querySelector("form");
+  var was = evidence.settings, fields = form.elements;
+  var busy = was.requests_per_month === null ? "utilization" : "target_utilization";
+  var TITLES = {
+    distill: "Distill a smaller model", use_small_model: "Use the small model directly",
+    keep_teacher: "Keep the teacher", none: "Nothing meets the limits"
+  };
+  var first = {
+    body: document.body.className,
+    parts: ["h1", "nav .brand", ".badges", ".summary", ".tiles", "#chart-cost .legend"].map(document.querySelector.bind(document))
+      .filter(Boolean).map(function (part) { return [part, part.innerHTML]; })
+  };
+  var svg = document.querySelector("#chart-cost svg"), picture = svg && svg.innerHTML;
+  var asked = document.querySelectorAll(".condition, .asked");
+
+  /* ---- numbers as the page writes them ---- */
+
+  function usd(value) {
+    if (!isFinite(value)) { return "unlimited"; }
+    var size = Math.abs(value), sign = value < 0 ? "\u2212" : "";
+    if (size >= 10000) { return sign + "$" + Math.round(size).toLocaleString("en-US"); }
+    if (size >= 1 || size === 0) { return sign + "$" + size.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 }); }
+    var text = size.toFixed(Math.min(2 - Math.floor(Math.log10(size)), 20)).replace(/0+$/, "");
+    return sign + "$" + text.replace(/\.(\d?)$/, function (_, digit) { return "." + (digit + "00").slice(0, 2); });
+  }
+
+  function large(value) {
+    var units = [[1e9, " G"], [1e6, " M"], [1e3, " k"]];
+    for (var k = 0; k < units.length; k++) {
+      if (value >= units[k][0]) { return String(Number((value / units[k][0]).toPrecision(3))) + units[k][1]; }
+    }
+    return String(Math.ceil(value));
+  }
+
+  function percent(share) { return (100 * share).toFixed(1) + " %"; }
+
+  /* 10M, 3e6, 1,000,000 */
+  function number(text) {
+    var found = /^([\d.,]+(?:e[+-]?\d+)?)\s*([kMG]?)$/i.exec(text.trim());
+    var factor = { k: 1e3, m: 1e6, g: 1e9 };
+    return found ? Number(found[1].replace(/,/g, "")) * (factor[found[2].toLowerCase()] || 1) : NaN;
+  }
+
+  function plain(value) { return String(Number(value.toPrecision(12))); }
+
+  /* ---- the fields ---- */
+
+  function fill() {
+    var byUse = was.price_per_second !== null;
+    fields.requests_per_month.value = was.requests_per_month === null ? "" : plain(was.requests_per_month);
+    if (fields.utilization) { fields.utilization.value = plain(100 * was[busy]); }
+    if (evidence.measured) {
+      fields.unit.value = byUse ? "price_per_second" : "price_per_hour";
+      fields.price.value = plain(byUse ? was.price_per_second : was.price_per_hour);
+    } else {
+      fields.price.value = plain(was.price_per_billion);
+    }
+    fields.max_cost.value = plain(was.max_cost);
+    fields.min_retention.value = plain(100 * was.min_retention);
+    fields.prefer.value = was.prefer;
+  }
+
+  /* The settings that differ from the page's; throws the sentence for a value that cannot be used. */
+  function given() {
+    var found = {};
+    function take(field, name, scale, most, what) {
+      var box = fields[field], value = Number(plain(number(box.value) * scale));
+      box.removeAttribute("aria-invalid");
+      if (!(value > 0 && value <= most)) {
+        box.setAttribute("aria-invalid", "true");
+        throw what + ": give a number above 0" + (most < 1e6 ? " and at most " + plain(most / scale) : "") + ".";
+      }
+      if (Math.abs(value - was[name]) > 1e-11 * value) { found[name] = value; }
+    }
+    fields.requests_per_month.removeAttribute("aria-invalid");
+    if (fields.requests_per_month.value.trim() || was.requests_per_month !== null) {
+      take("requests_per_month", "requests_per_month", 1, 1e12, "Requests a month");
+    }
+    take("price", fields.unit.value, 1, 1e6, "Price");
+    var byUse = (found.price_per_second || was.price_per_second) && !found.price_per_hour;
+    if (fields.utilization) {
+      fields.utilization.disabled = Boolean(byUse);
+      var volume = found.requests_per_month || was.requests_per_month;
+      if (!byUse) { take("utilization", volume ? "target_utilization" : "utilization", 0.01, 1, "Utilization"); }
+    }
+    take("max_cost", "max_cost", 1, 1e6, "Budget");
+    take("min_retention", "min_retention", 0.01, 2, "Accuracy to keep");
+    if (fields.prefer.value !== was.prefer) { found.prefer = fields.prefer.value; }
+    return found;
+  }
+
+  /* ---- the command line ---- */
+
+  function quoted(text) { return /^[\w@%+=:,./-]+$/.test(text) ? text : "'" + text.replace(/'/g, "'\"'\"'") + "'"; }
+
+  function command(moved) {
+    var all = Object.assign({}, evidence.given);
+    function drop(names) { names.forEach(function (name) { delete all[name]; }); }
+    if ("price_per_hour" in moved) {
+      drop(["instance", "price_per_second", "price_per_request", "billing_increment_ms", "billing_minimum_ms"]);
+    }
+    if ("price_per_second" in moved) {
+      drop(["price_per_hour", "instance", "teacher_price_per_hour", "teacher_instance", "prices"]);
+      drop(evidence.of_replicas);
+    }
+    if ("requests_per_month" in moved) { drop(["utilization"]); }
+    Object.keys(moved).forEach(function (name) {
+      all[name] = typeof moved[name] === "number" ? plain(moved[name]) : moved[name];
+    });
+    return ["autokd", "decide", quoted(evidence.run)].concat(Object.keys(all).map(function (name) {
+      return "--" + name.replace(/_/g, "-") + " " + quoted(all[name]);
+    })).join(" ");
+  }
+
+  /* ---- what follows ---- */
+
+  function element(tag, text, className) {
+    var made = document.createElement(tag);
+    made.textContent = text;
+    if (className) { made.className = className; }
+    return made;
+  }
+
+  function sentence(judged) {
+    var pick = judged.pick, teacher = judged.teacher;
+    if (judged.verdict === "none") { return "No option is within the budget and keeps enough accuracy."; }
+    if (pick === null) {
+      return "Keep " + teacher.name + " at " + usd(teacher.cost) + " per 1,000 requests: no student is worth the change.";
+    }
+    var how = pick.arm === "distill" ? "Distill " + evidence.teacher + " into " + pick.name
+      : pick.untrained ? "Use " + pick.name + " as it is" : "Train " + pick.name + " directly";
+    return how + ": it keeps " + percent(pick.retention) + " of the teacher's accuracy and costs " + usd(pick.cost) +
+      " instead of " + usd(teacher.cost) + " per 1,000 requests.";
+  }
+
+  /* Label, value and what qualifies it, for the four figures of the first screen. */
+  function figures(judged) {
+    var volume = judged.asked.requests_per_month, pick = judged.pick, teacher = judged.teacher;
+    var found = [["Strength", "not known here", "run the command below"]];
+    if (pick === null || !isFinite(teacher.cost)) { return found; }
+    var saved = teacher.cost - pick.cost;
+    var amount = volume === null ? saved : saved * volume / 1000;
+    var unit = volume === null ? "per 1,000 requests" : "a month at " + large(volume) + " requests";
+    found.push([saved < 0 ? "Costs more" : "Saves", usd(Math.abs(amount)), unit]);
+    if (saved > 0) {
+      var requests = judged.oneTime / saved * 1000;
+      var months = volume === null ? "requests" : "requests, " + (requests / volume >= 0.1
+        ? (requests / volume).toFixed(1) + " months" : "less than 0.1 months");
+      found.push(["Pays for itself after", large(requests), months]);
+    }
+    return found;
+  }
+
+  function rows(judged) {
+    var volume = judged.asked.requests_per_month;
+    function row(title, option, taken, eligible, worthwhile) {
+      if (option === null) { return [title, "no pick", "\u2013", "\u2013", "\u2013", "no", "no"]; }
+      var month = volume === null ? "\u2013" : usd(option.cost * volume / 1000);
+      return [title, option.name, percent(option.retention), usd(option.cost), month, eligible ? "yes" : "no", worthwhile, taken];
+    }
+    function student(title, pick) { return row(title, pick, judged.pick !== null && judged.pick === pick, true, "yes"); }
+    return [
+      row("Keep the teacher", judged.teacher, judged.verdict === "keep_teacher", judged.teacherEligible, "\u2013"),
+      student("Train directly", judged.direct),
+      student("Distill", judged.distilled)
+    ];
+  }
+
+  function table(judged) {
+    var made = document.createElement("table"), head = made.createTHead().insertRow(), body = made.createTBody();
+    ["Option", "Model", "Keeps", "Costs per 1,000", "Costs a month", "Within the limits", "Pays"].forEach(function (label) {
+      var cell = element("th", label);
+      cell.scope = "col";
+      head.appendChild(cell);
+    });
+    rows(judged).forEach(function (cells) {
+      var row = body.insertRow();
+      if (cells[7]) { row.className = "taken"; }
+      cells.slice(0, 7).forEach(function (text, k) {
+        var cell = element(k === 0 ? "th" : "td", text);
+        if (k === 0) { cell.scope = "row"; }
+        row.appendChild(cell);
+      });
+    });
+    return made;
+  }
+
+  function firstScreen(judged) {
+    var parts = first.parts.map(function (pair) { return pair[0]; });
+    document.body.className = judged.verdict + " moved";
+    parts[0].textContent = parts[1].textContent = TITLES[judged.verdict];
+    parts[2].replaceChildren(element("span", "what if: not the conditions of the search", "badge"));
+    parts[3].textContent = sentence(judged);
+    parts[4].replaceChildren.apply(parts[4], figures(judged).map(function (figure) {
+      var tile = document.createElement("div");
+      tile.className = "tile";
+      tile.append(element("dt", figure[0]), element("dd", figure[1], "value"), element("dd", figure[2], "detail"));
+      return tile;
+    }));
+  }
+
+  function restore() {
+    if (svg) { svg.innerHTML = picture; }
+    document.body.className = first.body;
+    first.parts.forEach(function (pair) { pair[0].innerHTML = pair[1]; });
+  }
+
+  function update() {
+    var wrong = section.querySelector(".wrong"), moved;
+    try { moved = given(); } catch (problem) {
+      if (typeof problem !== "string") { throw problem; }
+      wrong.textContent = problem;
+      wrong.hidden = false;
+      return;
+    }
+    var judged = autokdPolicy.judge(evidence, moved), any = Object.keys(moved).length > 0;
+    wrong.hidden = judged !== null;
+    if (judged === null) {
+      wrong.textContent = "How long one request takes alone was not measured in this run, so it cannot be billed by use.";
+      return;
+    }
+    if (any) { firstScreen(judged); movePicture(judged); } else { restore(); }
+    asked.forEach(function (part) { part.hidden = any; });
+    section.querySelector(".result").hidden = !any;
+    section.querySelector(".answer").replaceChildren(table(judged));
+    section.querySelector(".command code").textContent = command(moved);
+  }
+
+  /* ---- the picture ---- */
+
+  function movePicture(judged) {
+    if (!svg) { return; }
+    var costs = { budget: judged.asked.max_cost };
+    judged.forms.forEach(function (form, k) { costs["t:" + k] = form.cost; });
+    judged.students.forEach(function (student) { costs["s:" + student.number] = student.cost; });
+    Object.keys(evidence.looked).forEach(function (name) {
+      var model = Object.assign({ number: -1 }, evidence.looked[name]);
+      var found = autokdPolicy.cost(evidence, model, judged.asked);
+      if (found !== null) { costs["m:" + name] = found; }
+    });
+    var taken = judged.pick ? "s:" + judged.pick.number : "t:" + judged.forms.indexOf(judged.teacher);
+    if (judged.verdict === "none") { taken = null; }
+    autokdPicture.move(svg, costs, taken, judged.asked.min_retention * evidence.teacher_accuracy, usd);
+    legend("budget", "budget " + usd(judged.asked.max_cost));
+    legend("needed", plain(100 * judged.asked.min_retention) + " % of the teacher's accuracy");
+  }
+
+  function legend(tone, words) {
+    document.querySelector("#chart-cost .legend ." + tone).parentNode.lastChild.data = " " + words;
+  }
+
+  section.hidden = document.querySelector("nav .live").hidden = false;
+  fill();
+  form.addEventListener("input", update);
+  form.addEventListener("submit", function (event) { event.preventDefault(); });
+  form.addEventListener("reset", function (event) { event.preventDefault(); fill(); update(); });
+  section.querySelector(".command button").addEventListener("click", function (event) {
+    var code = section.querySelector(".command code"), button = event.target;
+    function done() { button.textContent = "Copied"; setTimeout(function () { button.textContent = "Copy"; }, 1500); }
+    function byHand() {
+      getSelection().selectAllChildren(code);
+      if (document.execCommand("copy")) { done(); }
+    }
+    if (navigator.clipboard) { navigator.clipboard.writeText(code.textContent).then(done, byHand); } else { byHand(); }
+  });
+  update();
+})();

@@ -1,0 +1,1 @@
+"""What follows a run elsewhere while it goes on: TensorBoard or MLflow, behind one small protocol."""
