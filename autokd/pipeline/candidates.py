@@ -186,7 +186,8 @@ def measure_some(
     for name, error in zip(fitted_on, prediction.errors, strict=False):  # those measured last were not fitted on
         predicted[name] = readings[name].cost_usd_per_1k.mean / (1 + error)
     left = [name for name in counts if name not in refused and name not in readings]
-    room = STUDENTS_A_TRIAL * (config.trials or TRIALS) - sum(fits(reading, config) for reading in readings.values())
+    fitting = sum(fits(readings[name], config) for name in counts if name in readings)
+    room = STUDENTS_A_TRIAL * (config.trials or TRIALS) - fitting
     drawn = most_promising_first([Promising(name, promised[name], predicted[name]) for name in left])[: max(0, room)]
     readings = meter.read(drawn, listener)
     unmeasured = {

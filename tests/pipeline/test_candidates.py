@@ -35,6 +35,18 @@ def true_cost(count: Count) -> float:
     return 1e-11 * count.macs + 1e-6 * count.layers
 
 
+def made_reading(name: str, cost: float) -> Reading:
+    return Reading(
+        model=name,
+        capacity_rps=1.0,
+        latency_ms=None,
+        cost_usd_per_1k=Interval(mean=cost, low=cost, high=cost),
+        noisy=False,
+        batch_size=1,
+        rounds=1,
+    )
+
+
 @dataclass
 class FormulaMeter(FakeMeter):
     """Costs by a formula of MACs and layers, some of which the prediction must not know."""
@@ -49,18 +61,8 @@ class FormulaMeter(FakeMeter):
         self.asked.append(list(names))
         for name in names:
             if name not in self.unable:
-                cost = true_cost(self.counts[name]) * self.surprises.get(name, 1.0)
-                interval = Interval(mean=cost, low=cost, high=cost)
-                self.told[name] = Reading(
-                    model=name,
-                    capacity_rps=1.0,
-                    latency_ms=None,
-                    cost_usd_per_1k=interval,
-                    noisy=False,
-                    batch_size=1,
-                    rounds=1,
-                )
-        return dict(self.told)
+                self.told[name] = made_reading(name, true_cost(self.counts[name]) * self.surprises.get(name, 1.0))
+        return {"resnet152": made_reading("resnet152", 1.0), **self.told}
 
 
 @dataclass(frozen=True)

@@ -134,3 +134,12 @@ def test_a_search_at_another_size_is_refused(tmp_path: Path) -> None:
     larger = SimpleNamespace(task=task, teacher=prepared.teacher, teacher_size=64)
     with pytest.raises(ConfigError, match="measured at 32 px and the students see 64 px"):
         Parts().meter(larger, {}, config, Parts().cost_model(config, 64))  # type: ignore[arg-type]
+
+
+def test_another_size_is_refused_before_a_teacher_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autokd.teacher.prepare.prepare_teacher", lambda *_: pytest.fail("a teacher was trained"))
+    path = tmp_path / "costs.json"
+    write_costs(path, made_costs({"resnet10t": 100.0}))
+    config = SearchConfig.of(teacher="resnet10t", max_cost=1.0, costs=path, image_size=8, cache_dir=tmp_path)
+    with pytest.raises(ConfigError, match="measured at 32 px and the students see 8 px"):
+        Parts().prepare(config, Silent())
