@@ -162,8 +162,10 @@ def test_these_answers_are_those_of_decide(runs: list[tuple[Run, Evidence]]) -> 
 # ---- the fields of the page ------------------------------------------------------------------------------------
 
 ENTER = """const form = document.querySelector('.what-if form');
-Object.entries(arguments[0]).forEach(([name, value]) => { form.elements[name].value = value; });
-form.dispatchEvent(new Event('input'));"""
+Object.entries(arguments[0]).forEach(([name, value]) => {
+    form.elements[name].value = value;
+    form.dispatchEvent(new Event('input'));
+});"""
 
 
 @pytest.fixture
@@ -193,6 +195,16 @@ def test_what_if_changes_verdict_sentence_and_picture_and_can_be_taken_back(open
     assert opened.execute_script("return document.querySelector('.what-if .result').hidden")
 
 
+def test_with_a_volume_the_field_of_utilization_is_that_of_the_peak(opened: Any) -> None:
+    field = "return document.querySelector('[name=utilization]').value"
+    assert opened.execute_script(field) == "30"
+    opened.execute_script(ENTER, {"requests_per_month": "30M"})
+    assert opened.execute_script(field) == "70"
+    assert shown(opened, ".what-if code").endswith("--requests-per-month 30000000")
+    opened.execute_script(ENTER, {"requests_per_month": ""})
+    assert opened.execute_script(field) == "30"
+
+
 def test_a_field_that_cannot_be_used_is_named_and_nothing_else_changes(opened: Any) -> None:
     before = shown(opened, ".summary")
     opened.execute_script(ENTER, {"utilization": "170"})
@@ -204,6 +216,7 @@ def test_a_field_that_cannot_be_used_is_named_and_nothing_else_changes(opened: A
 @pytest.mark.parametrize(
     "entered",
     [
+        {"requests_per_month": "30M"},
         {"requests_per_month": "30M", "utilization": "45"},
         {"utilization": "12.5", "prefer": "savings"},
         {"unit": "price_per_second", "price": "2e-5", "min_retention": "97.5"},

@@ -5,7 +5,7 @@
   var evidence = JSON.parse(document.getElementById("evidence").textContent);
   var section = document.querySelector(".what-if"), form = section.querySelector("form");
   var was = evidence.settings, fields = form.elements;
-  var busy = was.requests_per_month === null ? "utilization" : "target_utilization";
+  var busy = null;  /* the setting that the field of utilization stands for */
   var TITLES = {
     distill: "Distill a smaller model", use_small_model: "Use the small model directly",
     keep_teacher: "Keep the teacher", none: "Nothing meets the limits"
@@ -53,7 +53,7 @@
   function fill() {
     var byUse = was.price_per_second !== null;
     fields.requests_per_month.value = was.requests_per_month === null ? "" : plain(was.requests_per_month);
-    if (fields.utilization) { fields.utilization.value = plain(100 * was[busy]); }
+    busy = null;
     if (evidence.measured) {
       fields.unit.value = byUse ? "price_per_second" : "price_per_hour";
       fields.price.value = plain(byUse ? was.price_per_second : was.price_per_hour);
@@ -63,6 +63,15 @@
     fields.max_cost.value = plain(was.max_cost);
     fields.min_retention.value = plain(100 * was.min_retention);
     fields.prefer.value = was.prefer;
+  }
+
+  /* With a volume another utilization counts than without: that of the peak, with a value of its own. */
+  function utilizationIs(name) {
+    if (busy === name) { return; }
+    busy = name;
+    fields.utilization.value = plain(100 * was[name]);
+    fields.utilization.parentNode.firstElementChild.textContent =
+      name === "utilization" ? "Utilization, %" : "Utilization at the peak, %";
   }
 
   /* The settings that differ from the page's; throws the sentence for a value that cannot be used. */
@@ -85,8 +94,8 @@
     var byUse = (found.price_per_second || was.price_per_second) && !found.price_per_hour;
     if (fields.utilization) {
       fields.utilization.disabled = Boolean(byUse);
-      var volume = found.requests_per_month || was.requests_per_month;
-      if (!byUse) { take("utilization", volume ? "target_utilization" : "utilization", 0.01, 1, "Utilization"); }
+      utilizationIs(found.requests_per_month || was.requests_per_month ? "target_utilization" : "utilization");
+      if (!byUse) { take("utilization", busy, 0.01, 1, "Utilization"); }
     }
     take("max_cost", "max_cost", 1, 1e6, "Budget");
     take("min_retention", "min_retention", 0.01, 2, "Accuracy to keep");
