@@ -14,6 +14,7 @@ from autokd.decide.evidence import read_evidence
 from autokd.decide.policy_limits import QUALITY, RETENTION, missed
 from autokd.decide.what_if import under
 from autokd.errors import RunError
+from autokd.formatting import VERDICTS
 from autokd.records import CostModel, PayPerUse, Policy, Report
 from autokd.report.sections.provenance import conditions_given
 from autokd.runs.folder import Run
@@ -57,6 +58,7 @@ def embedded(comparison: Comparison, report: Report, source: str) -> dict[str, A
             for name, reading in readings.items()
         },
         "spent": comparison.spent_usd,
+        "titles": {verdict: words.capitalize() for verdict, words in VERDICTS.items()},
         "teacher": comparison.evidence.teacher.name,
         "teacher_accuracy": comparison.teacher_accuracy.mean,
         "measured": report.cost_model.model == "measured",

@@ -6,10 +6,6 @@
   var section = document.querySelector(".what-if"), form = section.querySelector("form");
   var was = evidence.settings, fields = form.elements;
   var busy = null;  /* the setting that the field of utilization stands for */
-  var TITLES = {
-    distill: "Distill a smaller model", use_small_model: "Use the small model directly",
-    keep_teacher: "Keep the teacher", none: "Nothing meets the limits"
-  };
   var first = {
     body: document.body.className,
     parts: ["h1", "nav .brand", ".badges", ".summary", ".tiles", "#chart-cost .legend"].map(document.querySelector.bind(document))
@@ -202,7 +198,7 @@
   function firstScreen(judged) {
     var parts = first.parts.map(function (pair) { return pair[0]; });
     document.body.className = judged.verdict + " moved";
-    parts[0].textContent = parts[1].textContent = TITLES[judged.verdict];
+    parts[0].textContent = parts[1].textContent = evidence.titles[judged.verdict];
     parts[2].replaceChildren(element("span", "what if: not the conditions of the search", "badge"));
     parts[3].textContent = sentence(judged);
     parts[4].replaceChildren.apply(parts[4], figures(judged).map(function (figure) {
