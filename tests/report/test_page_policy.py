@@ -205,6 +205,14 @@ def test_with_a_volume_the_field_of_utilization_is_that_of_the_peak(opened: Any)
     assert opened.execute_script(field) == "30"
 
 
+def test_another_way_of_billing_begins_at_the_price_of_the_same_machine(opened: Any) -> None:
+    choose = """const unit = document.querySelector('[name=unit]'); unit.value = arguments[0];
+        unit.dispatchEvent(new Event('input', {bubbles: true})); return document.querySelector('[name=price]').value"""
+    assert opened.execute_script(choose, "price_per_second") == "0.000333"  # $1.20 an hour
+    assert shown(opened, ".what-if code").endswith("--price-per-second 0.000333")
+    assert opened.execute_script(choose, "price_per_hour") == "1.2"
+
+
 def test_a_field_that_cannot_be_used_is_named_and_nothing_else_changes(opened: Any) -> None:
     before = shown(opened, ".summary")
     opened.execute_script(ENTER, {"utilization": "170"})

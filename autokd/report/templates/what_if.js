@@ -261,6 +261,13 @@
 
   section.hidden = document.querySelector("nav .live").hidden = false;
   fill();
+  if (evidence.measured) {
+    fields.unit.addEventListener("input", function () {
+      var sameMachine = Number((was.price_per_hour / 3600).toPrecision(3));
+      var perSecond = was.price_per_second === null ? sameMachine : was.price_per_second;
+      fields.price.value = plain(fields.unit.value === "price_per_second" ? perSecond : was.price_per_hour);
+    });
+  }
   form.addEventListener("input", update);
   form.addEventListener("submit", function (event) { event.preventDefault(); });
   form.addEventListener("reset", function (event) { event.preventDefault(); fill(); update(); });
