@@ -21,6 +21,7 @@ from autokd.decide import Evidence, decide, read_evidence
 from autokd.decide.comparisons import Comparison, compare
 from autokd.decide.economics import monthly_usd
 from autokd.decide.policy import Judgement, judge
+from autokd.decide.repeats import Repeats
 from autokd.decide.what_if import under
 from autokd.records import Policy
 from autokd.report import assemble, write_reports
@@ -139,6 +140,28 @@ def test_page_and_decide_agree_everywhere(browser: Any, runs: list[tuple[Run, Ev
             verdicts.add(judged.verdict)
         points += len(asked)
     assert points >= POINTS and verdicts == {"distill", "use_small_model", "keep_teacher", "none"}
+
+
+REPEATS = """const evidence = JSON.parse(document.getElementById('evidence').textContent);
+return arguments[0].map(given => autokdPolicy.repeatability(evidence, autokdPolicy.judge(evidence, given)));"""
+
+
+def test_the_page_repeats_the_confirmation_as_decide_does(browser: Any, runs: list[tuple[Run, Evidence]]) -> None:
+    seen = set()
+    for run, stored in runs[:9:2]:
+        base, asked = compare(stored), grid(stored)[::40]
+        browser.get((run.path / "report.html").as_uri())
+        for given, page in zip(asked, browser.execute_script(REPEATS, asked), strict=True):
+            judged = at(base, run, stored, given)
+            told = Repeats(judged.comparison).repeatability(judged.policy, judged.verdict)
+            assert page == pytest.approx(told, abs=0.003), (run.path.name, given)  # draws are embedded with five digits
+            seen.add(told)
+    assert len(seen) > 5
+
+
+def test_a_limit_on_flips_leaves_the_repeats_unknown(browser: Any, runs: list[tuple[Run, Evidence]]) -> None:
+    browser.get((runs[9][0].path / "report.html").as_uri())
+    assert browser.execute_script(REPEATS, [{}]) == [None]
 
 
 def at(base: Comparison, run: Run, stored: Evidence, given: dict[str, Any]) -> Judgement:

@@ -146,7 +146,10 @@
   /* Label, value and what qualifies it, for the four figures of the first screen. */
   function figures(judged) {
     var volume = judged.asked.requests_per_month, pick = judged.pick, teacher = judged.teacher;
-    var found = [["Strength", "not known here", "run the command below"]];
+    var repeats = autokdPolicy.repeatability(evidence, judged), by = "run the command below";
+    var found = [repeats === null ? ["Repeats that would say the same", "not known here", by]
+      : ["Repeats that would say the same", Math.floor(100 * repeats) + " of 100", "90 are asked for"],
+    ["At stake at most", "not known here", by]];
     if (pick === null || !isFinite(teacher.cost)) { return found; }
     var saved = teacher.cost - pick.cost;
     var amount = volume === null ? saved : saved * volume / 1000;
@@ -245,8 +248,7 @@
     judged.students.forEach(function (student) { costs["s:" + student.number] = student.cost; });
     Object.keys(evidence.looked).forEach(function (name) {
       var model = Object.assign({ number: -1 }, evidence.looked[name]);
-      var found = autokdPolicy.cost(evidence, model, judged.asked);
-      if (found !== null) { costs["m:" + name] = found; }
+      costs["m:" + name] = autokdPolicy.priced(evidence, model, judged.asked).cost;
     });
     var taken = judged.pick ? "s:" + judged.pick.number : "t:" + judged.forms.indexOf(judged.teacher);
     if (judged.verdict === "none") { taken = null; }
