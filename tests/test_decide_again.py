@@ -148,7 +148,7 @@ def test_a_copy_says_where_its_evidence_lies_and_how_it_came_about(done: SearchR
     run("decide", done.path, "--min-retention", "0.9", "--adoption-usd", "250", "--output", copy)
     page = html.unescape((copy / "report.html").read_text())
     command = f"autokd decide {done.path.resolve()} --min-retention 0.9 --adoption-usd 250 --output {copy}"
-    assert f"{done.report.command}\n{command}</pre>" in page
+    assert f">{done.report.command}\n{command}</pre>" in page
     assert f"the evidence in the run's folder, {done.path.resolve()}." in page
     assert "in the same folder: report.json, trials.csv" not in page
     assert f"The recommended student lies in {done.path.resolve() / 'student'}; this very model" in page

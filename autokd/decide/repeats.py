@@ -53,6 +53,18 @@ class _Moved(Mapping[tuple[int, int], Estimate]):
 
 
 @dataclass(frozen=True, eq=False)
+class Moves:
+    """How far everything moves in each repeat, whatever the conditions are; students and models in the order given."""
+
+    tests: Floats  # [draws, 1 + students]: test accuracies, the teacher's first
+    vals: Floats  # [draws, students]: validation accuracies
+    costs: Floats  # [draws, models]: standard deviations of a reading
+    drift: Floats  # [draws]: logarithm of what all costs move by together
+    recalls: Floats  # [draws, students]: standard deviations of a recall
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Repeats:
     """Repeats of the confirmation that a comparison comes from; with `costs` false, costs stay as they were read."""
 
@@ -64,12 +76,20 @@ class Repeats:
         verdicts = [judge(drawn, policy).verdict for drawn in self._drawn(policy, draws)]
         return verdicts.count(verdict) / draws
 
-    def _drawn(self, policy: Policy, draws: int) -> Iterator[Comparison]:
+    def moves(self, draws: int = DRAWS) -> Moves:
+        """What the repeats draw."""
         comparison, rng = self.comparison, np.random.default_rng(SEED)
-        students = comparison.students
+        models = tuple(sorted({offer.name for offer in (*comparison.forms, *comparison.students)}))
         tests, vals = self._accuracies(rng, draws)
-        costs = self._costs(rng, draws)
-        recalls = rng.normal(0.0, sqrt(PREDICTIVE), (draws, len(students)))
+        costs = rng.normal(size=(draws, len(models))) * sqrt(PREDICTIVE)
+        recalls = rng.normal(0.0, sqrt(PREDICTIVE), (draws, len(comparison.students)))
+        drift = rng.normal(size=draws) * abs(log(comparison.evidence.drift))
+        return Moves(tests, vals, costs, drift, recalls, models)
+
+    def _drawn(self, policy: Policy, draws: int) -> Iterator[Comparison]:
+        comparison, moved_by = self.comparison, self.moves(draws)
+        students, tests, vals, recalls = comparison.students, moved_by.tests, moved_by.vals, moved_by.recalls
+        costs = self._costs(moved_by)
         base = comparison.teacher_accuracy.mean
         for draw in range(draws):
             moves, teacher_move = tests[draw, 1:], float(tests[draw, 0])
@@ -141,15 +161,13 @@ class Repeats:
 
     # ---- costs -----------------------------------------------------------------------------------------------
 
-    def _costs(self, rng: np.random.Generator, draws: int) -> list[dict[str, float]]:
+    def _costs(self, moves: Moves) -> list[dict[str, float]]:
         """Factors of the costs by model."""
         offers: dict[str, Offer] = {o.name: o for o in (*self.comparison.forms, *self.comparison.students)}
-        names = sorted(offers)
-        spreads = np.array([_relative_spread(offers[name].cost) if self.costs else 0.0 for name in names])
-        factors = np.exp(rng.normal(size=(draws, len(names))) * spreads * sqrt(PREDICTIVE))
-        if self.costs and self.comparison.evidence.drift != 1.0:
-            factors *= np.exp(rng.normal(size=(draws, 1)) * abs(log(self.comparison.evidence.drift)))
-        return [dict(zip(names, map(float, row), strict=True)) for row in factors]
+        spreads = np.array([relative_spread(offers[name].cost) if self.costs else 0.0 for name in moves.models])
+        together = moves.drift[:, None] if self.costs else 0.0
+        factors = np.exp(moves.costs * spreads + together)
+        return [dict(zip(moves.models, map(float, row), strict=True)) for row in factors]
 
 
 def _seed_variance(correct: Correct) -> float:
@@ -157,7 +175,7 @@ def _seed_variance(correct: Correct) -> float:
     return float(correct.mean(axis=1).var(ddof=1)) if len(correct) > 1 else 0.0
 
 
-def _relative_spread(cost: Interval) -> float:
+def relative_spread(cost: Interval) -> float:
     """The standard deviation of a cost that is read again, as a share of it."""
     if not (isfinite(cost.low) and isfinite(cost.high) and cost.mean > 0):
         return 0.0

@@ -17,7 +17,8 @@ from autokd.cost.repricing import SERVING
 from autokd.decide.economics import repriced
 from autokd.decide.evidence import Evidence
 from autokd.naming import named, set_to
-from autokd.records import CostModel, LeftOut, MeasuredCosts, Note, Policy, Reading, TrialRecord
+from autokd.records import CostModel, LeftOut, MeasuredCosts, Note, Policy, Reading, Screening, TrialRecord
+from autokd.runs.store import Costs
 
 CONDITIONS = tuple(
     dict.fromkeys((*Policy.model_fields, *SERVING, "costs", "price_per_billion", "train_price_per_hour"))
@@ -104,6 +105,19 @@ def trials_under(trials: Iterable[TrialRecord], stored: Evidence, changed: Evide
         return reading.cost_usd_per_1k.mean if reading else _translated(trial.cost_usd_per_1k, stored, changed)
 
     return tuple(trial.model_copy(update={"cost_usd_per_1k": cost(trial)}) for trial in trials)
+
+
+def screening_under(screening: Screening, costs: Costs, model: CostModel) -> Screening:
+    """A run's screening at what its students cost under another cost model than that of their readings."""
+    if model == costs.cost_model:
+        return screening
+    students = tuple(
+        student.model_copy(update={"cost_usd_per_1k": repriced(reading, costs.cost_model, model).mean})
+        if (reading := costs.readings.get(student.student))
+        else student
+        for student in screening.students
+    )
+    return screening.model_copy(update={"students": students})
 
 
 def left_out_under(left_out: Iterable[LeftOut], stored: Evidence, changed: Evidence) -> tuple[LeftOut, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from autokd.decide.what_if import screening_under
 from autokd.files import write_text
 from autokd.formatting import printable
 from autokd.records import EpochReport, FinalistRecord, Report, Screening, TrialRecord
@@ -21,7 +22,7 @@ from autokd.report.sections.provenance import Provenance, copied_page, own_page
 from autokd.report.sections.what_if import what_if
 from autokd.report.table import ROWS_ON_PAGE
 from autokd.runs.folder import Run
-from autokd.runs.store import SCREENING
+from autokd.runs.store import COSTS, SCREENING
 from autokd.runs.tables import read_history
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -45,7 +46,7 @@ def write_html(
         finalists,
         provenance=copied_page(report, run, folder) if folder else own_page(report, run),
         histories=read_histories(run, trials),
-        screening=SCREENING.read_if_there(run.path),
+        screening=_screening(run, report),
         config=run.config_path.read_text(encoding="utf-8", errors="replace") if run.config_path.is_file() else "",
         seed=run.manifest.seed,
         reliability=read_reliability(run, report),
@@ -53,6 +54,12 @@ def write_html(
     )
     write_text(path, text)
     return path
+
+
+def _screening(run: Run, report: Report) -> Screening | None:
+    """The screening at the costs of the report, where there was one."""
+    screening = SCREENING.read_if_there(run.path)
+    return screening and screening_under(screening, COSTS.read(run.path), report.cost_model)
 
 
 def read_histories(run: Run, trials: Sequence[TrialRecord]) -> dict[int, tuple[EpochReport, ...]]:

@@ -15,9 +15,10 @@ from autokd.config import SearchConfig
 from autokd.cost.dollars import capacity_for, cost_usd_per_1k
 from autokd.cost.repricing import changed_model
 from autokd.decide import Evidence, decide
-from autokd.decide.what_if import under
+from autokd.decide.what_if import screening_under, under
 from autokd.errors import ConfigError
-from autokd.records import Policy
+from autokd.records import Policy, ScreenedStudent, Screening
+from autokd.runs.store import Costs
 
 STUDENTS = (distilled(accuracy=0.94), direct(accuracy=0.925), twin(accuracy=0.92))
 
@@ -213,3 +214,18 @@ def test_the_teacher_is_priced_on_its_own_machine() -> None:
     assert "an hour of serving a student instead of $1.20" in dials
     assert "an hour of serving the teacher instead of $0.12" in dials
     assert decision.options.teacher.cost_usd_per_1k == pytest.approx(0.00025)
+
+
+def test_a_screening_follows_the_price_as_everything_else_does() -> None:
+    made = made_evidence(direct())
+    student = ScreenedStudent(
+        number=0, student="small_net", parameters=5, ratio=12.0, macs=5, cost_usd_per_1k=0.0003, arms=("direct",),
+        recipe=made.finalists[0].recipe, state="stopped", val_accuracies=(0.5,),
+    )  # fmt: skip
+    unknown = student.model_copy(update={"student": "never_measured"})
+    screening = Screening(students=(student, unknown), rungs=())
+    costs = Costs(cost_model=made.cost_model, readings={"small_net": made.finalists[0].reading})
+    twice = changed_model(made.cost_model, {"price_per_hour": 2.4})
+    found = screening_under(screening, costs, twice)
+    assert [s.cost_usd_per_1k for s in found.students] == pytest.approx([0.0006, 0.0003])
+    assert screening_under(screening, costs, made.cost_model) is screening

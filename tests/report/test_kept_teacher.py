@@ -44,5 +44,5 @@ def test_the_page_says_why_the_distilled_student_is_not_taken(tmp_path: Path) ->
 def test_the_finalist_that_comes_nearest_has_the_remark(tmp_path: Path) -> None:
     table = finalists_table(report_of(tmp_path / "run"))
     remarks = {row[0]: note for row, note in zip(table.rows, table.notes, strict=True)}
-    assert remarks["100"] == f"eligible; {WHY_NOT}"
+    assert remarks["100"] == f"within the limits; {WHY_NOT}"
     assert [number for number, remark in remarks.items() if WHY_NOT in remark] == ["100"]

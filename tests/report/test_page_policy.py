@@ -21,6 +21,7 @@ from autokd.decide import Evidence, decide, read_evidence
 from autokd.decide.comparisons import Comparison, compare
 from autokd.decide.economics import monthly_usd
 from autokd.decide.policy import Judgement, judge
+from autokd.decide.repeats import Repeats
 from autokd.decide.what_if import under
 from autokd.records import Policy
 from autokd.report import assemble, write_reports
@@ -141,6 +142,28 @@ def test_page_and_decide_agree_everywhere(browser: Any, runs: list[tuple[Run, Ev
     assert points >= POINTS and verdicts == {"distill", "use_small_model", "keep_teacher", "none"}
 
 
+REPEATS = """const evidence = JSON.parse(document.getElementById('evidence').textContent);
+return arguments[0].map(given => autokdPolicy.repeatability(evidence, autokdPolicy.judge(evidence, given)));"""
+
+
+def test_the_page_repeats_the_confirmation_as_decide_does(browser: Any, runs: list[tuple[Run, Evidence]]) -> None:
+    seen = set()
+    for run, stored in runs[:9:2]:
+        base, asked = compare(stored), grid(stored)[::40]
+        browser.get((run.path / "report.html").as_uri())
+        for given, page in zip(asked, browser.execute_script(REPEATS, asked), strict=True):
+            judged = at(base, run, stored, given)
+            told = Repeats(judged.comparison).repeatability(judged.policy, judged.verdict)
+            assert page == pytest.approx(told, abs=0.003), (run.path.name, given)  # draws are embedded with five digits
+            seen.add(told)
+    assert len(seen) > 5
+
+
+def test_a_limit_on_flips_leaves_the_repeats_unknown(browser: Any, runs: list[tuple[Run, Evidence]]) -> None:
+    browser.get((runs[9][0].path / "report.html").as_uri())
+    assert browser.execute_script(REPEATS, [{}]) == [None]
+
+
 def at(base: Comparison, run: Run, stored: Evidence, given: dict[str, Any]) -> Judgement:
     """The policy's answer, its statistics computed once: they do not depend on what is asked."""
     model, policy = changed_model(stored.cost_model, given), run.settings.changed(given).policy()
@@ -162,8 +185,10 @@ def test_these_answers_are_those_of_decide(runs: list[tuple[Run, Evidence]]) -> 
 # ---- the fields of the page ------------------------------------------------------------------------------------
 
 ENTER = """const form = document.querySelector('.what-if form');
-Object.entries(arguments[0]).forEach(([name, value]) => { form.elements[name].value = value; });
-form.dispatchEvent(new Event('input'));"""
+Object.entries(arguments[0]).forEach(([name, value]) => {
+    form.elements[name].value = value;
+    form.dispatchEvent(new Event('input'));
+});"""
 
 
 @pytest.fixture
@@ -193,6 +218,24 @@ def test_what_if_changes_verdict_sentence_and_picture_and_can_be_taken_back(open
     assert opened.execute_script("return document.querySelector('.what-if .result').hidden")
 
 
+def test_with_a_volume_the_field_of_utilization_is_that_of_the_peak(opened: Any) -> None:
+    field = "return document.querySelector('[name=utilization]').value"
+    assert opened.execute_script(field) == "30"
+    opened.execute_script(ENTER, {"requests_per_month": "30M"})
+    assert opened.execute_script(field) == "70"
+    assert shown(opened, ".what-if code").endswith("--requests-per-month 30000000")
+    opened.execute_script(ENTER, {"requests_per_month": ""})
+    assert opened.execute_script(field) == "30"
+
+
+def test_another_way_of_billing_begins_at_the_price_of_the_same_machine(opened: Any) -> None:
+    choose = """const unit = document.querySelector('[name=unit]'); unit.value = arguments[0];
+        unit.dispatchEvent(new Event('input', {bubbles: true})); return document.querySelector('[name=price]').value"""
+    assert opened.execute_script(choose, "price_per_second") == "0.000333"  # $1.20 an hour
+    assert shown(opened, ".what-if code").endswith("--price-per-second 0.000333")
+    assert opened.execute_script(choose, "price_per_hour") == "1.2"
+
+
 def test_a_field_that_cannot_be_used_is_named_and_nothing_else_changes(opened: Any) -> None:
     before = shown(opened, ".summary")
     opened.execute_script(ENTER, {"utilization": "170"})
@@ -204,6 +247,7 @@ def test_a_field_that_cannot_be_used_is_named_and_nothing_else_changes(opened: A
 @pytest.mark.parametrize(
     "entered",
     [
+        {"requests_per_month": "30M"},
         {"requests_per_month": "30M", "utilization": "45"},
         {"utilization": "12.5", "prefer": "savings"},
         {"unit": "price_per_second", "price": "2e-5", "min_retention": "97.5"},

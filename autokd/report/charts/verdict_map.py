@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from math import log10
 
+from autokd.formatting import VERDICTS
 from autokd.records import Report, Verdict
 from autokd.report import format as fmt
 from autokd.report.charts.base import Chart, Mark
 from autokd.report.charts.svg import element, mark, number, picture, text
 
-WORDS: dict[Verdict, str] = {
-    "distill": "distil a smaller model",
-    "use_small_model": "use a small model directly",
-    "keep_teacher": "keep the teacher",
-    "none": "nothing meets the limits",
-}
 LETTERS: dict[Verdict, str] = {"distill": "D", "use_small_model": "S", "keep_teacher": "K", "none": "–"}
 WIDTH, LEFT, TOP, CELL = 640, 74, 16, 27
 
@@ -44,7 +39,7 @@ def verdicts_by_load(report: Report) -> Chart | None:
         text(fmt.share(share), LEFT - 8, y(i) + CELL * 0.67, text_anchor="end") for i, share in enumerate(shares)
     )
     titles = text("requests a month", WIDTH / 2, floor + 44, text_anchor="middle", class_="title")
-    seen = [v for v in WORDS if any(v in row for row in found.verdicts)]
+    seen = [v for v in LETTERS if any(v in row for row in found.verdicts)]
     same = sum(row.count(report.verdict) for row in found.verdicts)
     every = len(shares) * len(volumes)
     here = _here(report, wide, floor)
@@ -57,7 +52,7 @@ def verdicts_by_load(report: Report) -> Chart | None:
             f"{every} squares.{' The star is what was asked for.' if here else ''}"
         ),
         svg=picture(WIDTH, floor + 52, squares, across, upwards, titles, here),
-        legend=tuple(Mark("■", verdict, f"{LETTERS[verdict]} {WORDS[verdict]}") for verdict in seen),
+        legend=tuple(Mark("■", verdict, f"{LETTERS[verdict]} {VERDICTS[verdict]}") for verdict in seen),
         columns=("used_at_peak", "requests_per_month", "verdict"),
         rows=tuple(
             (share, volumes[j], verdict)
@@ -68,7 +63,7 @@ def verdicts_by_load(report: Report) -> Chart | None:
 
 
 def _square(x: float, y: float, wide: float, verdict: Verdict, share: float, volume: float) -> str:
-    tip = f"{fmt.large(volume)} requests a month, {fmt.share(share)} used at the peak: {WORDS[verdict]}"
+    tip = f"{fmt.large(volume)} requests a month, {fmt.share(share)} used at the peak: {VERDICTS[verdict]}"
     ground = element(
         "rect", class_=f"square {verdict}", x=number(x + 1), y=number(y + 1), width=number(wide - 2), height=CELL - 2,
         rx=3, data_tip=tip,

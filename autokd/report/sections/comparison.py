@@ -139,8 +139,8 @@ def _rows(report: Report) -> tuple[tuple[str, Callable[[Option], Cell]], ...]:
         ("Latency p50 / p95 / p99", lambda o: Cell(fmt.latency(o.latency_ms), _batch(o))),
         ("Capacity of a replica", lambda o: Cell(fmt.rate(o.capacity_rps))),
         ("Load time", _load_time),
-        ("Eligible", lambda o: Cell(fmt.yes(o.eligible))),
-        ("Worthwhile", lambda o: _worthwhile(o, report.options.teacher)),
+        ("Within the limits", lambda o: Cell(fmt.yes(o.eligible))),
+        ("Pays for itself", lambda o: _worthwhile(o, report.options.teacher)),
         ("Why not", lambda o: Cell("; ".join(o.why_not) or fmt.NOTHING)),
     )
 

@@ -165,7 +165,9 @@ def _role(summary: FinalistSummary, pick: bool) -> str:
 
 
 def _remarks(summary: FinalistSummary) -> str:
-    state = "worthwhile" if summary.worthwhile else "eligible" if summary.eligible else "not eligible"
+    state = "not within the limits"
+    if summary.eligible:
+        state = "pays for itself" if summary.worthwhile else "within the limits"
     marks = {"noisy cost": summary.noisy, "predicted cost": summary.predicted}
     marked = [mark for mark, holds in marks.items() if holds]
     return "; ".join([state, *summary.why_not, *marked, *hints(summary.weights)])

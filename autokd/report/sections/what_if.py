@@ -5,16 +5,19 @@ The names of the settings are those of `autokd decide`, so that the page can wri
 
 from __future__ import annotations
 
-from math import isfinite
+from math import isfinite, sqrt
 from typing import Any
 
 from autokd.cost.repricing import OF_REPLICAS
 from autokd.decide.comparisons import Comparison, Tested, compare
 from autokd.decide.evidence import read_evidence
 from autokd.decide.policy_limits import QUALITY, RETENTION, missed
+from autokd.decide.repeats import Repeats
+from autokd.decide.statistics.intervals import z_squared
 from autokd.decide.what_if import under
 from autokd.errors import RunError
-from autokd.records import CostModel, PayPerUse, Policy, Report
+from autokd.formatting import VERDICTS
+from autokd.records import CostModel, Interval, PayPerUse, Policy, Reading, Report
 from autokd.report.sections.provenance import conditions_given
 from autokd.runs.folder import Run
 
@@ -48,15 +51,10 @@ def embedded(comparison: Comparison, report: Report, source: str) -> dict[str, A
             f"{distilled},{direct}": [estimate.mean, estimate.interval.low]
             for (distilled, direct), estimate in comparison.differences.items()
         },
-        "looked": {
-            name: {
-                "cost": reading.cost_usd_per_1k.mean if isfinite(reading.cost_usd_per_1k.mean) else None,
-                "rps": reading.capacity_rps,
-                "alone": reading.alone_seconds.mean if reading.alone_seconds else None,
-            }
-            for name, reading in readings.items()
-        },
+        "looked": {name: _reading(reading) for name, reading in readings.items()},
+        "repeats": _repeats(comparison, policy),
         "spent": comparison.spent_usd,
+        "titles": {verdict: words.capitalize() for verdict, words in VERDICTS.items()},
         "teacher": comparison.evidence.teacher.name,
         "teacher_accuracy": comparison.teacher_accuracy.mean,
         "measured": report.cost_model.model == "measured",
@@ -68,14 +66,12 @@ def embedded(comparison: Comparison, report: Report, source: str) -> dict[str, A
 
 
 def _option(option: Tested, policy: Policy) -> dict[str, Any]:
-    reading, others = option.reading, tuple(limit for limit in QUALITY if limit is not RETENTION)
+    others = tuple(limit for limit in QUALITY if limit is not RETENTION)
     return {
         "number": option.number,
         "arm": option.arm,
         "name": option.name,
-        "cost": option.cost.mean if isfinite(option.cost.mean) else None,
-        "rps": reading.capacity_interval.mean if reading.capacity_interval else None,
-        "alone": reading.alone_seconds.mean if reading.alone_seconds else None,
+        **_reading(option.reading),
         "latency": option.latency_ms,
         "accuracy": option.accuracy.mean,
         "retention": option.retention.mean,
@@ -83,6 +79,33 @@ def _option(option: Tested, policy: Policy) -> dict[str, Any]:
         "val": option.val_accuracy,
         "others": not missed(others, option, policy),
     }
+
+
+def _reading(reading: Reading) -> dict[str, Any]:
+    """What follows other prices: mean, low and high of the cost, of the capacity, and of the seconds of a request."""
+    return {
+        "cost": _ends(reading.cost_usd_per_1k),
+        "rps": _ends(reading.capacity_interval),
+        "alone": _ends(reading.alone_seconds),
+        "z": sqrt(z_squared(reading.cost_usd_per_1k.level)),
+    }
+
+
+def _ends(interval: Interval | None) -> list[float | None] | None:
+    """JSON has no word for infinite, and says null."""
+    if interval is None:
+        return None
+    return [end if isfinite(end) else None for end in (interval.mean, interval.low, interval.high)]
+
+
+def _repeats(comparison: Comparison, policy: Policy) -> dict[str, Any] | None:
+    """The draws of the repeats (decide/repeats.py); None with a limit in them that the page cannot ask."""
+    if policy.max_negative_flips is not None or policy.min_class_recall is not None:
+        return None
+    moves = Repeats(comparison).moves()
+    drawn = {"tests": moves.tests, "vals": moves.vals, "costs": moves.costs}
+    short = {name: [[float(f"{x:.5g}") for x in row] for row in rows] for name, rows in drawn.items()}
+    return {**short, "drift": [float(f"{x:.5g}") for x in moves.drift], "models": moves.models}
 
 
 def _serving(model: CostModel, policy: Policy) -> dict[str, float | None]:

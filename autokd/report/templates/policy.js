@@ -34,16 +34,28 @@ var autokdPolicy = (function () {
     return 1000 * (billed * asked.price_per_second + asked.price_per_request);
   }
 
-  /* Dollars per 1,000 requests of an option; null where it cannot be told. */
-  function cost(evidence, option, asked) {
-    var known = option.cost === null ? Infinity : option.cost, was = evidence.settings;
+  function finite(value) { return value === null ? Infinity : value; }
+
+  /* Dollars per 1,000 requests of an option: mean, low and high; null where they cannot be told. */
+  function costs(evidence, option, asked) {
+    var known = option.cost.map(finite), was = evidence.settings, rps = option.rps;
     if (SERVING.every(function (name) { return asked[name] === was[name]; })) { return known; }
-    if (option.rps === null) { return known * asked.price_per_billion / was.price_per_billion; }
-    if (asked.price_per_second !== null && option.rps > 0) {
-      return option.alone === null ? null : costOfUse(option.alone, asked);
+    if (rps === null) {
+      return known.map(function (cost) { return cost * asked.price_per_billion / was.price_per_billion; });
+    }
+    if (asked.price_per_second !== null && rps[0] > 0) {
+      return option.alone && option.alone.map(function (seconds) { return costOfUse(seconds, asked); });
     }
     var teachers = option.number === null && asked.teacher_price_per_hour !== null;
-    return costOfCapacity(option.rps, teachers ? asked.teacher_price_per_hour : asked.price_per_hour, asked);
+    var price = teachers ? asked.teacher_price_per_hour : asked.price_per_hour;
+    return [rps[0], rps[2], rps[1]].map(function (each) { return costOfCapacity(finite(each), price, asked); });
+  }
+
+  function priced(evidence, option, asked) {
+    var ends = costs(evidence, option, asked), cost = ends && ends[0];
+    var sure = ends === null || !isFinite(ends[1]) || !isFinite(ends[2]) || !(cost > 0);
+    var spread = sure ? 0 : (ends[2] - ends[1]) / 2 / option.z / cost;
+    return Object.assign({}, option, { cost: cost, spread: spread });
   }
 
   function costsDiffer(a, b) {
@@ -103,13 +115,18 @@ var autokdPolicy = (function () {
 
   function judge(evidence, given) {
     var asked = settings(evidence, given);
-    function priced(option) { return Object.assign({}, option, { cost: cost(evidence, option, asked) }); }
-    function difference(a, b) {
-      var ends = evidence.differences[a.number + "," + b.number];
-      return { mean: ends[0], low: ends[1] };
-    }
-    var forms = evidence.forms.map(priced), students = evidence.students.map(priced);
+    function at(option) { return priced(evidence, option, asked); }
+    var forms = evidence.forms.map(at), students = evidence.students.map(at);
     if (forms.concat(students).some(function (o) { return o.cost === null; })) { return null; }
+    return decide(evidence, asked, forms, students);
+  }
+
+  /* The options at their costs; `move` of a student is how far its accuracy has moved in a repeat. */
+  function decide(evidence, asked, forms, students) {
+    function difference(a, b) {
+      var ends = evidence.differences[a.number + "," + b.number], by = (a.move || 0) - (b.move || 0);
+      return { mean: ends[0] + by, low: ends[1] + by };
+    }
     var teacher = bestForm(forms, asked), oneTime = evidence.spent + asked.adoption_usd;
     var teacherEligible = affordable(teacher, asked);
     var eligible = students.filter(function (s) { return affordable(s, asked) && goodEnough(s, asked); });
@@ -172,5 +189,28 @@ var autokdPolicy = (function () {
     };
   }
 
-  return { judge: judge, cost: cost, settings: settings };
+  /* ---- repeats ---- */
+
+  /* The share of repeats that end in the same verdict, by the draws of autokd/decide/repeats.py; null: not known. */
+  function repeatability(evidence, judged) {
+    var drawn = evidence.repeats, base = evidence.teacher_accuracy;
+    if (drawn === null) { return null; }
+    var same = drawn.tests.filter(function (tests, draw) {
+      function again(option) {
+        var by = drawn.costs[draw][drawn.models.indexOf(option.name)];
+        return Object.assign({}, option, { cost: option.cost * Math.exp(by * option.spread + drawn.drift[draw]) });
+      }
+      var students = judged.students.map(function (option, k) {
+        var student = again(option), kept = option.retention;
+        student.move = tests[k + 1];
+        student.val += drawn.vals[draw][k];
+        student.low += (kept * base + student.move) / Math.max(base + tests[0], 1e-9) - kept;
+        return student;
+      });
+      return decide(evidence, judged.asked, judged.forms.map(again), students).verdict === judged.verdict;
+    });
+    return same.length / drawn.tests.length;
+  }
+
+  return { judge: judge, priced: priced, repeatability: repeatability };
 })();

@@ -5,11 +5,7 @@
   var evidence = JSON.parse(document.getElementById("evidence").textContent);
   var section = document.querySelector(".what-if"), form = section.querySelector("form");
   var was = evidence.settings, fields = form.elements;
-  var busy = was.requests_per_month === null ? "utilization" : "target_utilization";
-  var TITLES = {
-    distill: "Distill a smaller model", use_small_model: "Use the small model directly",
-    keep_teacher: "Keep the teacher", none: "Nothing meets the limits"
-  };
+  var busy = null;  /* the setting that the field of utilization stands for */
   var first = {
     body: document.body.className,
     parts: ["h1", "nav .brand", ".badges", ".summary", ".tiles", "#chart-cost .legend"].map(document.querySelector.bind(document))
@@ -53,7 +49,7 @@
   function fill() {
     var byUse = was.price_per_second !== null;
     fields.requests_per_month.value = was.requests_per_month === null ? "" : plain(was.requests_per_month);
-    if (fields.utilization) { fields.utilization.value = plain(100 * was[busy]); }
+    busy = null;
     if (evidence.measured) {
       fields.unit.value = byUse ? "price_per_second" : "price_per_hour";
       fields.price.value = plain(byUse ? was.price_per_second : was.price_per_hour);
@@ -63,6 +59,15 @@
     fields.max_cost.value = plain(was.max_cost);
     fields.min_retention.value = plain(100 * was.min_retention);
     fields.prefer.value = was.prefer;
+  }
+
+  /* With a volume another utilization counts than without: that of the peak, with a value of its own. */
+  function utilizationIs(name) {
+    if (busy === name) { return; }
+    busy = name;
+    fields.utilization.value = plain(100 * was[name]);
+    fields.utilization.parentNode.firstElementChild.textContent =
+      name === "utilization" ? "Utilization, %" : "Utilization at the peak, %";
   }
 
   /* The settings that differ from the page's; throws the sentence for a value that cannot be used. */
@@ -85,8 +90,8 @@
     var byUse = (found.price_per_second || was.price_per_second) && !found.price_per_hour;
     if (fields.utilization) {
       fields.utilization.disabled = Boolean(byUse);
-      var volume = found.requests_per_month || was.requests_per_month;
-      if (!byUse) { take("utilization", volume ? "target_utilization" : "utilization", 0.01, 1, "Utilization"); }
+      utilizationIs(found.requests_per_month || was.requests_per_month ? "target_utilization" : "utilization");
+      if (!byUse) { take("utilization", busy, 0.01, 1, "Utilization"); }
     }
     take("max_cost", "max_cost", 1, 1e6, "Budget");
     take("min_retention", "min_retention", 0.01, 2, "Accuracy to keep");
@@ -141,7 +146,10 @@
   /* Label, value and what qualifies it, for the four figures of the first screen. */
   function figures(judged) {
     var volume = judged.asked.requests_per_month, pick = judged.pick, teacher = judged.teacher;
-    var found = [["Strength", "not known here", "run the command below"]];
+    var repeats = autokdPolicy.repeatability(evidence, judged), by = "run the command below";
+    var found = [repeats === null ? ["Repeats that would say the same", "not known here", by]
+      : ["Repeats that would say the same", Math.floor(100 * repeats) + " of 100", "90 are asked for"],
+    ["At stake at most", "not known here", by]];
     if (pick === null || !isFinite(teacher.cost)) { return found; }
     var saved = teacher.cost - pick.cost;
     var amount = volume === null ? saved : saved * volume / 1000;
@@ -193,7 +201,7 @@
   function firstScreen(judged) {
     var parts = first.parts.map(function (pair) { return pair[0]; });
     document.body.className = judged.verdict + " moved";
-    parts[0].textContent = parts[1].textContent = TITLES[judged.verdict];
+    parts[0].textContent = parts[1].textContent = evidence.titles[judged.verdict];
     parts[2].replaceChildren(element("span", "what if: not the conditions of the search", "badge"));
     parts[3].textContent = sentence(judged);
     parts[4].replaceChildren.apply(parts[4], figures(judged).map(function (figure) {
@@ -240,8 +248,7 @@
     judged.students.forEach(function (student) { costs["s:" + student.number] = student.cost; });
     Object.keys(evidence.looked).forEach(function (name) {
       var model = Object.assign({ number: -1 }, evidence.looked[name]);
-      var found = autokdPolicy.cost(evidence, model, judged.asked);
-      if (found !== null) { costs["m:" + name] = found; }
+      costs["m:" + name] = autokdPolicy.priced(evidence, model, judged.asked).cost;
     });
     var taken = judged.pick ? "s:" + judged.pick.number : "t:" + judged.forms.indexOf(judged.teacher);
     if (judged.verdict === "none") { taken = null; }
@@ -256,6 +263,13 @@
 
   section.hidden = document.querySelector("nav .live").hidden = false;
   fill();
+  if (evidence.measured) {
+    fields.unit.addEventListener("input", function () {
+      var sameMachine = Number((was.price_per_hour / 3600).toPrecision(3));
+      var perSecond = was.price_per_second === null ? sameMachine : was.price_per_second;
+      fields.price.value = plain(fields.unit.value === "price_per_second" ? perSecond : was.price_per_hour);
+    });
+  }
   form.addEventListener("input", update);
   form.addEventListener("submit", function (event) { event.preventDefault(); });
   form.addEventListener("reset", function (event) { event.preventDefault(); fill(); update(); });
