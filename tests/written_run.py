@@ -24,7 +24,8 @@ def written(path: Path, evidence: Evidence, **settings: Any) -> Run:
     TEACHER.write(path, evidence.teacher)
     SEARCH.write(path, evidence.search)
     readings = {"big_net": evidence.teacher_reading}
-    COSTS.write(path, Costs(cost_model=evidence.cost_model, readings=readings, teacher_forms=evidence.teacher_forms))
+    costs = {"cost_model": evidence.cost_model, "teacher_forms": evidence.teacher_forms, "drift": evidence.drift}
+    COSTS.write(path, Costs(readings=readings, **costs))
     write_forms_correct(path, evidence.forms_correct)
     CANDIDATES.write(path, CandidateList(candidates=(), left_out=evidence.nearest))
     FINALISTS.write(path, evidence.finalists)

@@ -48,7 +48,7 @@ def stored_evidence() -> Iterator[tuple[Evidence, dict[str, Any]]]:
     yield made(distilled(accuracy=0.94), twin(accuracy=0.80), twin_less(5)), wide
     yield made(direct(accuracy=0.96, cost=0.002), published(accuracy=0.93, cost=0.0001)), {"adoption_usd": 100.0}
     yield with_form(made(*pair, direct(accuracy=0.92)), "int8", 0.0009, lost=0.01), {"min_retention": 0.9}
-    yield made(*pair, direct(accuracy=0.92, p95=30.0)), {"max_latency_ms": 10.0}
+    yield replace(made(*pair, direct(accuracy=0.92, p95=30.0)), drift=1.2), {"max_latency_ms": 10.0}
     per_use = {"price_per_second": 2e-5, "billing_increment_ms": 1.0, "billing_minimum_ms": 2.0}
     yield priced(made(*pair, direct(accuracy=0.92)), per_use), {**wide, **per_use}
     own = {"teacher_price_per_hour": 4.0}
