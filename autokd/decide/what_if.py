@@ -135,9 +135,8 @@ def with_latency(evidence: Evidence, measured: float | None, asked: float | None
         return evidence
     known, wanted = ("no latency limit" if each is None else f"a limit of {each:g} ms" for each in (measured, asked))
     limit = f"without {named('max_latency_ms')}" if asked is None else f"with {set_to('max_latency_ms', asked)}"
-    text = (
-        f"Capacities, and with them costs, were measured for {known}, not for {wanted}. Needed: a new search {limit}."
-    )
+    again = "`autokd measure` again," if evidence.cost_model.measured_elsewhere else "a new search"
+    text = f"Capacities, and with them costs, were measured for {known}, not for {wanted}. Needed: {again} {limit}."
     search = evidence.search.model_copy(
         update={"notes": (*evidence.search.notes, Note(kind="capacity_unknown", text=text))}
     )
