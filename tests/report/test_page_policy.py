@@ -36,7 +36,8 @@ def stored_evidence() -> Iterator[tuple[Evidence, dict[str, Any]]]:
     """Ten different ones, each with the settings of its search."""
     pair = (distilled(accuracy=0.94, cost=0.0004), twin(accuracy=0.86, cost=0.0004))
     wide: dict[str, Any] = {"max_cost": 0.01, "min_retention": 0.7}
-    yield made(*pair, direct(accuracy=0.93, cost=0.0012)), {"max_cost": 0.01}  # nearly half of the teacher's cost
+    halved = direct(accuracy=0.93, cost=0.0012, spread=0.1, student="half_net")  # nearly half of the teacher's cost
+    yield made(*pair, halved), {"max_cost": 0.01}
     yield made(*pair, direct(accuracy=0.80, cost=0.0009, val=0.97)), wide  # gives way to its arm's next
     volume = {"requests_per_month": 5e6}
     yield priced(made(*pair, direct(accuracy=0.95, cost=0.0011)), volume), {"max_cost": 0.01, **volume}
