@@ -46,6 +46,11 @@ def keep_decode_time(folder: Path, milliseconds: float | None) -> None:
     write_text(folder / FILE, json.dumps({"milliseconds": milliseconds}) + "\n")
 
 
+def knows_decode_time(folder: Path) -> bool:
+    """Whether it was looked at before, with or without an answer."""
+    return (folder / FILE).exists()
+
+
 def kept_decode_time(folder: Path) -> float | None:
     """Milliseconds of one core for an image; None where that is not known."""
     try:

@@ -18,7 +18,7 @@ from autokd.data.centres import Centres, KeptCentres, keep_centres
 from autokd.data.copies import copies_of_training, image_keys
 from autokd.data.corrupt import indices_of_all, intact_parts, judge_corrupt
 from autokd.data.dataset import UNLABELLED, Parts
-from autokd.data.decode_time import decode_milliseconds, keep_decode_time
+from autokd.data.decode_time import decode_milliseconds, keep_decode_time, knows_decode_time
 from autokd.data.decoding import Known, content_of, decode_all
 from autokd.data.hidden_labels import labelled_share
 from autokd.data.image_store import ImageStore, Indices
@@ -129,8 +129,9 @@ def prepare_task(
         clean = PartsReader(parts.shipped, *shown)
         centres = keep_centres(clean, splits.val, splits.test, whole, workers, config, listener)
     folder = _write(config, parts, transform, splits, known, whole, centres, skipped, copies)
-    shown = Shown(store_size(transform), transform.interpolation, transform.image_size)
-    keep_decode_time(folder, decode_milliseconds(parts.test or parts.val or parts.train, shown))
+    if not knows_decode_time(folder):
+        shown = Shown(store_size(transform), transform.interpolation, transform.image_size)
+        keep_decode_time(folder, decode_milliseconds(parts.test or parts.val or parts.train, shown))
     return folder
 
 
