@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import log
 
+from autokd.errors import ConfigError
 from autokd.pipeline.search_summary import write_summary
 from autokd.pipeline.stages import State
 from autokd.records import Note
@@ -18,7 +19,11 @@ def read_cost_again(state: State) -> None:
     before = costs.readings[state.prepared.teacher.name].capacity_rps
     if costs.drift is not None or not before:
         return
-    again = state.parts.teacher_again(state.prepared, state.config, costs.cost_model)
+    try:
+        again = state.parts.teacher_again(state.prepared, state.config, costs.cost_model)
+    except ConfigError as error:  # all that the verdict rests on is there; it does not fail for this
+        state.listener.note(f"The teacher could not be measured again at the end of the run: {error}.")
+        return
     if again is None or not again.capacity_rps:
         return
     drift = before / again.capacity_rps

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib import resources
+from itertools import accumulate
 from typing import NamedTuple
 
 from autokd.records import Record
@@ -23,8 +25,7 @@ from autokd.zoo.catalogue import Count, entry_of
 
 FILE = "prior_knowledge.json"
 FEWEST = 8  # students that a rank correlation is told of
-TYPICAL_TOP1, TOP1_SPREAD = 75.0, 5.0  # percent, about mean and deviation of models of a few million parameters
-HEAD_START = 10.0  # deviations; whoever starts from published weights stands before all who do not
+HEAD_START = 100.0  # whoever starts from published weights stands before all who do not
 
 
 class Feature(Record):
@@ -104,8 +105,8 @@ def most_promising_first(students: Sequence[Promising]) -> list[str]:
     """All students: of three, two by promise along the front of promise and cost, and one along all costs."""
     along_cost = spread([Standing(each.student, 0.0, each.cost, ()) for each in students])
     place = {student: i for i, student in enumerate(along_cost)}
-    front_first = sorted(students, key=lambda each: (_shortfall(each, students), place[each.student]))
-    by_promise = [each.student for each in front_first]
+    shortfalls = _shortfalls(students)
+    by_promise = sorted(shortfalls, key=lambda student: (shortfalls[student], place[student]))
     turns = (by_promise[2 * i : 2 * i + 2] + along_cost[i : i + 1] for i in range(len(students)))
     return [*dict.fromkeys(student for turn in turns for student in turn)]
 
@@ -113,10 +114,13 @@ def most_promising_first(students: Sequence[Promising]) -> list[str]:
 def _promise(student: str, count: Count, published: bool) -> float:
     top1 = published_top1(student)
     if published:
-        return HEAD_START + ((top1 or 0.0) - TYPICAL_TOP1) / TOP1_SPREAD
+        return HEAD_START + (top1 or 0.0)  # only the order counts
     return prior_knowledge().promise(count, top1)
 
 
-def _shortfall(student: Promising, others: Sequence[Promising]) -> float:
-    """How much more is promised at its cost or less."""
-    return max(other.promise for other in others if other.cost <= SAME_COST * student.cost) - student.promise
+def _shortfalls(students: Sequence[Promising]) -> dict[str, float]:
+    """How much more is promised at each student's cost or less; spaces may hold thousands of them."""
+    ordered = sorted(students, key=lambda each: each.cost)
+    costs = [each.cost for each in ordered]
+    best = [*accumulate((each.promise for each in ordered), max)]
+    return {each.student: best[bisect_right(costs, SAME_COST * each.cost) - 1] - each.promise for each in students}

@@ -11,6 +11,7 @@ from made_evidence import direct, made_evidence
 from test_search import make_config
 
 from autokd.decide import decide
+from autokd.errors import ConfigError
 from autokd.pipeline.search import run_search
 from autokd.records import Policy, Reading
 from autokd.result import SearchResult
@@ -50,6 +51,20 @@ def test_a_small_drift_is_kept_in_silence_and_nothing_is_where_nothing_was_measu
     assert COSTS.read(result.path).drift == pytest.approx(0.95)
     assert not any("At the end of the run" in note for note in notes)
     assert COSTS.read(searched(tmp_path / "params", None)[0].path).drift is None
+
+
+def test_a_teacher_that_cannot_be_measured_again_costs_no_verdict(tmp_path: Path) -> None:
+    class Full(FakeParts):
+        def teacher_again(self, *_: object) -> Reading | None:
+            raise ConfigError("big_net does not fit into the memory of cuda; give a smaller batch")
+
+    (tmp_path / "tiny.toml").write_text(SPACE)
+    hearing = Hearing()
+    config = make_config(tmp_path / "tiny.toml", tmp_path)
+    result = run_search(config, output=tmp_path / "run", parts=Full(test_images=200), listener=hearing)
+    assert result.verdict
+    assert COSTS.read(result.path).drift is None
+    assert any("could not be measured again at the end of the run: big_net does not fit" in n for n in hearing.notes)
 
 
 def test_a_drift_moves_all_costs_together_in_repeats_and_in_the_saving() -> None:

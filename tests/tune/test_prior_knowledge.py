@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from autokd.tune.prior_knowledge import (
@@ -14,6 +15,7 @@ from autokd.tune.prior_knowledge import (
     promises,
     published_top1,
 )
+from autokd.tune.short_list import SAME_COST
 from autokd.zoo.catalogue import Count, lookup
 
 
@@ -71,6 +73,21 @@ def test_of_three_that_come_first_two_are_promising_and_one_lies_along_the_costs
 def test_a_cheap_student_that_promises_little_is_on_the_front_all_the_same() -> None:
     students = [Promising("dear", 3.0, 10.0), Promising("cheap", -3.0, 1.0), Promising("bad", -4.0, 5.0)]
     assert most_promising_first(students)[:2] == ["cheap", "dear"]
+
+
+def test_the_promising_come_in_the_order_of_comparing_each_with_each() -> None:
+    rng = np.random.default_rng(0)
+    students = [Promising(f"s{i}", float(rng.normal()), float(rng.lognormal())) for i in range(300)]
+
+    def shortfall(one: Promising) -> float:
+        return max(other.promise for other in students if other.cost <= SAME_COST * one.cost) - one.promise
+
+    order = most_promising_first(students)
+    place = {student: i for i, student in enumerate(order)}
+    front = [student for student in students if shortfall(student) == 0]
+    assert 2 < len(front) < 50
+    assert max(place[student.student] for student in front) < 1.5 * len(front)  # two of three places are theirs
+    assert sorted(order) == sorted(place)
 
 
 def test_agreement_is_told_of_enough_students_only() -> None:
