@@ -6,7 +6,8 @@ of its time to the mean of these two blocks is kept, and
 
     student's throughput = teacher's pooled throughput / median ratio
 
-Times are those of an image, because every model is served at a batch size of its own.
+Times are those of an image, because every model is served at a batch size of its own. Single requests, and under a
+latency limit all smaller batches, are timed in the same rounds, so that each has an interval of its own.
 
 The interval of a student's cost is that of the median ratio, the teacher's that of its own pooled times.
 Drift that affects teacher and students alike is not part of a student's interval, because it cancels in
@@ -19,7 +20,8 @@ on the device, until the device has finished.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autokd.cost.bench import Bench, Builder, Timed
@@ -36,11 +38,13 @@ MIN_ROUNDS = 6  # with fewer the median has no 95 % interval
 MAX_ROUNDS = 12
 GROUP = 4  # students that share the teacher's passes; the teacher's are the expensive ones
 PASSES = 4  # of a student in one round, so that MIN_ROUNDS give its latency 24 samples
+SMALLER_PASSES = 2  # of each smaller batch in one round
 BLOCK_SECONDS = 0.02  # more passes, of the teacher too, where they are shorter than this together, up to MAX_PASSES
 MAX_PASSES = 30
 P99_PASSES = math.ceil(P99_SAMPLES / MIN_ROUNDS)  # of a student in one round, where there is time for so many
 STUDENT_SECONDS = 3.0  # time for one student, after which it gets fewer passes and no more than MIN_ROUNDS
 TEACHER_SAMPLES = 20
+Curve = Mapping[int, Interval]  # of a pass by batch size, in the teacher's seconds for an image
 
 
 def measure(
@@ -81,6 +85,7 @@ class Measurement:
         served = serve_teacher(teacher, builder, model, max_latency_ms is not None, teacher_size, listener)
         self._reference, self._bench, self.cost_model = served.teacher, served.bench, served.model
         self._compared: list[_Comparison] = []
+        self._own: _Comparison | None = None  # the teacher's smaller batches, timed in turn with its full one
 
     def read(self, students: Mapping[str, Builder], listener: Listener) -> dict[str, Reading]:
         """Readings of the teacher and of every student timed so far, these included.
@@ -93,7 +98,7 @@ class Measurement:
         done = 0
         while done < len(names):
             loaded, looked_at = self._bench.load_all(names[done : done + GROUP], students, listener)
-            self._compared += _compare(loaded, self._reference, self._max_rounds)
+            self._compared += self._compare(loaded)
             done += looked_at
             left = watch.seconds / done * (len(names) - done)
             listener.advance("measuring serving cost", done, len(names), left)
@@ -104,65 +109,96 @@ class Measurement:
         model = self.cost_model.model_copy(update={"runtime": runtime, "precision": precision})
         bench = Bench(model, self._max_latency_ms is not None)
         form = bench.load(self._reference.name, self._builder, self._teacher_size)
-        (compared,) = _compare([form], self._reference, self._max_rounds)
+        (compared,) = self._compare([form])
         pooled = median_interval(self._reference.seconds).mean / self._reference.batch
-        rounds, limit = len(compared.ratios), self._max_latency_ms
-        return _reading(form, pooled, compared.ratio, rounds, model.for_teacher, limit)
+        return _reading(form, pooled, compared.curve, compared.rounds, model.for_teacher, self._max_latency_ms)
+
+    def _compare(self, students: list[Timed]) -> list[_Comparison]:
+        group = [_Comparison(one, _sizes(one, self._max_latency_ms is not None)) for one in students]
+        _time_in_turn(group, self._reference, self._max_rounds)
+        return group
 
     def _readings(self) -> dict[str, Reading]:
         reference = self._reference
         reference.block(max(0, _samples(reference) - len(reference.seconds)))
         own = median_interval(reference.seconds)
         pooled = own.mean / reference.batch
-        relative = Interval(mean=1.0, low=own.low / own.mean, high=own.high / own.mean)
-        timed = [(reference, relative, len(reference.seconds))]
-        timed += [(one.student, one.ratio, len(one.ratios)) for one in self._compared]
-        limit = self._max_latency_ms
-        model = self.cost_model
-        answers = [
-            _reading(who, pooled, ratio, rounds, model.for_teacher if who is reference else model, limit)
-            for who, ratio, rounds in timed
-        ]
+        limit, model = self._max_latency_ms, self.cost_model
+        rounds = len(reference.seconds)
+        answers = [_reading(reference, pooled, self._teachers_curve(own), rounds, model.for_teacher, limit)]
+        answers += [_reading(one.student, pooled, one.curve, one.rounds, model, limit) for one in self._compared]
         return {answer.model: answer for answer in answers}
+
+    def _teachers_curve(self, own: Interval) -> Curve:
+        """own: seconds of its passes at the batch size that it is served with."""
+        teacher = self._reference
+        if self._own is None:
+            self._own = _Comparison(teacher, _sizes(teacher, self._max_latency_ms is not None))
+            _time_in_turn([self._own], teacher, MIN_ROUNDS, keep=True)
+        share = teacher.batch / own.mean
+        served = Interval(mean=own.mean * share, low=own.low * share, high=own.high * share, level=own.level)
+        return {**self._own.curve, teacher.batch: served}
 
 
 @dataclass
 class _Comparison:
-    """A student and, for every round, its time of an image divided by the teacher's."""
+    """A model and, for every round, the time of a pass at some batch sizes divided by the teacher's for an image."""
 
     student: Timed
-    passes: int  # in every round
-    ratios: list[float] = field(default_factory=list)
+    smaller: Sequence[int]  # batch sizes that are timed too
+    ratios: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     @property
-    def ratio(self) -> Interval:
-        """The median ratio and its interval."""
-        return median_interval(self.ratios)
+    def rounds(self) -> int:
+        """How many there were."""
+        return len(self.ratios[self.student.batch])
+
+    @property
+    def curve(self) -> Curve:
+        """The median ratio at each batch size, with its interval."""
+        return {size: median_interval(ratios) for size, ratios in sorted(self.ratios.items())}
+
+    def run(self, passes: int) -> dict[int, float]:
+        """Mean seconds of a pass by batch size."""
+        seconds = {size: self._mean(size) for size in self.smaller}
+        return {**seconds, self.student.batch: self.student.block(passes) * self.student.batch}
+
+    def _mean(self, size: int) -> float:
+        return sum(self.student.run(size) for _ in range(SMALLER_PASSES)) / SMALLER_PASSES
 
 
-def _compare(students: list[Timed], teacher: Timed, max_rounds: int) -> list[_Comparison]:
-    """Time students between passes of the teacher until each interval is narrow, or time is up."""
-    group = [_Comparison(student, _passes(student.run(student.batch))) for student in students]
-    pending = list(group)
+def _sizes(timed: Timed, every: bool) -> list[int]:
+    """Batch sizes below the one that is served: every one that was tried, or a single request alone."""
+    return [size for size in sorted(timed.by_batch) if size < timed.batch and (every or size == 1)]
+
+
+def _time_in_turn(group: list[_Comparison], teacher: Timed, max_rounds: int, keep: bool = False) -> None:
+    """Time students between passes of the teacher until each interval is narrow, or time is up.
+
+    They are released, unless they are to be kept.
+    """
+    passes = [_passes(one.student.run(one.student.batch)) for one in group]
+    pending = list(zip(group, passes, strict=True))
     watch = Stopwatch()
     teachers = max(1, _many(teacher.run(teacher.batch)))
     before = teacher.block(teachers)
     while pending:
-        own = [one.student.block(one.passes) for one in pending]
+        own = [one.run(passes) for one, passes in pending]
         after = teacher.block(teachers)
-        for one, seconds in zip(pending, own, strict=True):
-            one.ratios.append(2 * seconds / (before + after))
+        for (one, _), taken in zip(pending, own, strict=True):
+            for size, seconds in taken.items():
+                one.ratios[size].append(2 * seconds / (before + after))
         before = after
         rounds = MIN_ROUNDS if watch.seconds > STUDENT_SECONDS * len(group) else max_rounds
-        pending = [one for one in pending if not _settled(one, rounds)]
-    for student in students:
-        student.drop()
-    return group
+        pending = [(one, passes) for one, passes in pending if not _settled(one, rounds)]
+    for one in group:
+        if not keep:
+            one.student.drop()
 
 
 def _settled(one: _Comparison, rounds: int) -> bool:
-    narrow = len(one.ratios) >= MIN_ROUNDS and relative_half_width(one.ratio) <= WIDTH
-    return narrow or len(one.ratios) >= rounds
+    narrow = one.rounds >= MIN_ROUNDS and relative_half_width(one.curve[one.student.batch]) <= WIDTH
+    return narrow or one.rounds >= rounds
 
 
 def _passes(seconds: float) -> int:
@@ -186,39 +222,34 @@ def _samples(teacher: Timed) -> int:
 
 
 def _reading(
-    timed: Timed,
-    teacher_seconds: float,
-    ratio: Interval,
-    rounds: int,
-    model: CostModel,
-    max_latency_ms: float | None,
+    timed: Timed, teacher_seconds: float, curve: Curve, rounds: int, model: CostModel, max_latency_ms: float | None
 ) -> Reading:
-    """The cost of a model that takes `ratio` times the teacher's pooled seconds for an image.
+    """The cost of a model; teacher_seconds: the teacher's pooled ones for an image.
 
     Under a latency limit the batch is no larger than the server can answer in time.
     """
     batch, waits = timed.batch, latency(timed.seconds)
     if max_latency_ms is not None:
-        batch, waits = _within(max_latency_ms, timed, waits)
+        batch, waits = _within(max_latency_ms, curve, waits)
 
-    def capacity(share: float) -> float:
-        seconds = teacher_seconds * share
+    def capacity(end: Callable[[Interval], float]) -> float:
         if max_latency_ms is None:
-            return 1 / seconds
-        scale = seconds * timed.batch / timed.by_batch[timed.batch]
-        sizes = {size: s * scale for size, s in timed.by_batch.items() if size <= batch}
+            return batch / (teacher_seconds * end(curve[batch]))
+        sizes = {size: teacher_seconds * end(ratio) for size, ratio in curve.items() if size <= batch}
         return capacity_within(sizes, max_latency_ms)
 
-    alone = teacher_seconds * timed.batch * timed.by_batch[1] / timed.by_batch[timed.batch]
-    alone_seconds = Interval(mean=alone * ratio.mean, low=alone * ratio.low, high=alone * ratio.high, level=ratio.level)
-    served = Interval(mean=capacity(ratio.mean), low=capacity(ratio.high), high=capacity(ratio.low), level=ratio.level)
+    full, one = curve[timed.batch], curve[1]
+    alone, low, high = (teacher_seconds * each for each in (one.mean, one.low, one.high))
+    alone_seconds = Interval(mean=alone, low=low, high=high, level=one.level)
+    mean, least, most = capacity(lambda r: r.mean), capacity(lambda r: r.high), capacity(lambda r: r.low)
+    served = Interval(mean=mean, low=least, high=most, level=full.level)
     return Reading(
         model=timed.name,
         capacity_rps=served.mean,
         capacity_interval=served,
         latency_ms=waits,
         cost_usd_per_1k=serving_cost(served, alone_seconds, model),
-        noisy=relative_half_width(ratio) > WIDTH,
+        noisy=relative_half_width(full) > WIDTH,
         batch_size=batch,
         rounds=rounds,
         alone_seconds=alone_seconds,
@@ -228,10 +259,11 @@ def _reading(
     )
 
 
-def _within(limit_ms: float, timed: Timed, full: Latency) -> tuple[int, Latency]:
+def _within(limit_ms: float, curve: Curve, full: Latency) -> tuple[int, Latency]:
     """The largest batch whose p95 meets the limit, else the smallest; and its latency, scaled from the full batch's."""
-    for size in sorted(timed.by_batch, reverse=True):
-        share = timed.by_batch[size] / timed.by_batch[timed.batch]
+    largest = max(curve)
+    for size in sorted(curve, reverse=True):
+        share = curve[size].mean / curve[largest].mean
         p99 = None if full.p99 is None else full.p99 * share
         waits = Latency(p50=full.p50 * share, p95=full.p95 * share, p99=p99)
         if waits.p95 <= limit_ms:

@@ -1,12 +1,23 @@
+import itertools
+
 import pytest
 import torch
 
-import autokd.cost.measure
-from autokd.cost.bench import batch_sizes
-from autokd.cost.measure import MIN_ROUNDS, TEACHER_SAMPLES, measure
+from autokd.cost.bench import Timed, batch_sizes
+from autokd.cost.measure import (
+    MIN_ROUNDS,
+    TEACHER_SAMPLES,
+    Measurement,
+    _Comparison,
+    _reading,
+    _sizes,
+    _time_in_turn,
+    _within,
+    measure,
+)
 from autokd.errors import ConfigError, UsageError
 from autokd.progress import Silent
-from autokd.records import CostModel, HourlyPrice, PayPerUse
+from autokd.records import CostModel, HourlyPrice, Interval, Latency, PayPerUse
 from autokd.zoo.build import build
 
 
@@ -152,11 +163,11 @@ class Crowded(torch.nn.Module):
 def test_students_that_do_not_fit_beside_each_other_are_timed_in_smaller_groups(monkeypatch):
     ear, groups = Ear(), []
     monkeypatch.setattr("autokd.cost.bench.Timed.drop", lambda timed: setattr(Crowded, "loaded", 0))
-    compare = autokd.cost.measure._compare
+    compare = Measurement._compare
     monkeypatch.setattr(
-        autokd.cost.measure,
+        Measurement,
         "_compare",
-        lambda loaded, *rest: groups.append([one.name for one in loaded]) or compare(loaded, *rest),
+        lambda self, loaded: groups.append([one.name for one in loaded]) or compare(self, loaded),
     )
     monkeypatch.setattr(Crowded, "loaded", 0)
     models = builders("test_resnet") | {name: lambda: Crowded(room=6) for name in "abc"}  # placing takes three steps
@@ -202,17 +213,44 @@ def test_on_a_gpu(runtime):
 
 
 def test_under_a_latency_limit_the_server_takes_the_batch_it_answers_in_time():
-    from autokd.cost.bench import Timed
-    from autokd.cost.measure import _within
-    from autokd.records import Latency
-
-    timed = Timed("a", run=lambda size: 0.0, batch=8, by_batch={1: 0.002, 2: 0.003, 4: 0.005, 8: 0.010})
+    curve = {size: Interval(mean=m, low=m, high=m) for size, m in {1: 0.2, 2: 0.3, 4: 0.5, 8: 1.0}.items()}
     full = Latency(p50=10.0, p95=12.0, p99=14.0)
-    assert _within(20.0, timed, full) == (8, full)
-    batch, waits = _within(7.0, timed, full)
+    assert _within(20.0, curve, full) == (8, full)
+    batch, waits = _within(7.0, curve, full)
     assert (batch, waits.p95) == (4, 6.0)
-    batch, waits = _within(1.0, timed, full)
+    batch, waits = _within(1.0, curve, full)
     assert (batch, round(waits.p95, 9)) == (1, 2.4)
+
+
+class Sleepy:
+    """A model whose single requests vary: 1, 2, 3, 1, ... ms; a batch of 4 always takes 4 ms."""
+
+    def __init__(self):
+        self.slept = itertools.cycle([1e-3, 2e-3, 3e-3])
+
+    def __call__(self, batch):
+        return 4e-3 if batch == 4 else next(self.slept)
+
+
+def test_every_batch_size_has_an_interval_of_its_own():
+    teacher, student = (
+        Timed(name, run, 4, {1: 1e-3, 4: 4e-3}) for name, run in [("t", lambda _: 8e-3), ("s", Sleepy())]
+    )
+    compared = _Comparison(student, _sizes(student, every=True))
+    _time_in_turn([compared], teacher, MIN_ROUNDS)
+    alone, full = compared.curve[1], compared.curve[4]
+    assert (full.low, full.mean, full.high) == pytest.approx((2, 2, 2)), "4 ms a pass against the teacher's 2 an image"
+    assert alone.low < alone.mean < alone.high
+    assert compared.rounds == len(compared.ratios[1]) == MIN_ROUNDS
+
+
+def test_the_capacity_under_a_limit_is_as_uncertain_as_the_times_of_its_batches():
+    timed = Timed("s", lambda _: 4e-3, 4, {1: 1e-3, 4: 4e-3}, seconds=[4e-3] * 20)
+    sharp = {1: Interval(mean=1.0, low=1.0, high=1.0), 4: Interval(mean=4.0, low=4.0, high=4.0)}
+    vague = sharp | {1: Interval(mean=1.0, low=0.5, high=2.0)}
+    found = [_reading(timed, 1e-3, curve, MIN_ROUNDS, cost_model(), 20.0).capacity_interval for curve in (sharp, vague)]
+    assert found[0].low == found[0].high
+    assert found[1].low < found[0].low < found[1].high
 
 
 def test_a_request_alone_is_timed_and_billed_by_use():
