@@ -35,22 +35,26 @@ def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
     return text, tomllib.loads(text)
 
 
+def content_of(path: Path, given: str, holds: str) -> dict[str, Any]:
+    """Content of a TOML file that was `given` and holds such things; raises ConfigError with the next step."""
+    try:
+        return read_toml(path)[1]
+    except OSError as error:
+        raise ConfigError(f"{given} cannot be read ({error.strerror}); name an existing TOML file") from None
+    except RecursionError:
+        raise ConfigError(f"{given} is nested too deep to hold {holds}; name another TOML file") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{given} is not text in UTF-8; name a TOML file") from None
+    except ValueError as error:
+        raise ConfigError(f"{given} is not valid TOML: {escaped(str(error))}") from None
+
+
 def read_config_file(path: Path) -> dict[str, Any]:
     """Settings from a TOML file, keys spelled with `_` or `-`.
 
     Raises ConfigError for a file that is missing or not TOML, for an unknown key, and for a value that cannot be used.
     """
-    try:
-        content = read_toml(path)[1]
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}); name an existing TOML file") from None
-    except RecursionError:
-        raise ConfigError(f"{path} is nested too deep to hold settings; name another TOML file") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not text in UTF-8; name a TOML file") from None
-    except ValueError as error:
-        raise ConfigError(f"{path} is not valid TOML: {escaped(str(error))}") from None
-    settings = {key.replace("-", "_"): value for key, value in content.items()}
+    settings = {key.replace("-", "_"): value for key, value in content_of(path, str(path), "settings").items()}
     with naming(Names("key")):
         try:
             refuse_unknown(settings, SearchConfig.model_fields)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from autokd.config_file import read_toml
+from autokd.config_file import content_of
 from autokd.errors import ConfigError
 from autokd.formatting import escaped
 from autokd.naming import did_you_mean, set_to
@@ -180,24 +180,12 @@ def _built_in() -> tuple[Price, ...]:
 
 
 def _own_prices(path: Path) -> tuple[Price, ...]:
-    try:
-        content = read_toml(path)[1]
-    except OSError as error:
-        raise ConfigError(f"{_given(path)} cannot be read ({error.strerror}); name an existing TOML file") from None
-    except RecursionError:
-        raise ConfigError(f"{_given(path)} is nested too deep to hold prices; name another TOML file") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{_given(path)} is not text in UTF-8; name a TOML file") from None
-    except ValueError as error:
-        raise ConfigError(f"{_given(path)} is not valid TOML: {escaped(str(error))}") from None
+    given = escaped(set_to("prices", path))
+    content = content_of(path, given, "prices")
     try:
         return _Table.model_validate(content).rows(own=True)
     except ValidationError as error:
-        raise ConfigError(f"{_given(path)} cannot be used: {_problem(error)}") from None
-
-
-def _given(path: Path) -> str:
-    return escaped(set_to("prices", path))
+        raise ConfigError(f"{given} cannot be used: {_problem(error)}") from None
 
 
 def _problem(error: ValidationError) -> str:
