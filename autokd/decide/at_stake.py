@@ -17,7 +17,7 @@ from autokd.decide.economics import DIFFERENT, cheaper
 from autokd.decide.explain import wording as say
 from autokd.decide.explain.why_weak import WHY_WEAK
 from autokd.decide.policy import Judgement, could_be_ahead, could_gain, decided_by_cost, half_priced, judge
-from autokd.decide.policy_limits import QUALITY, affordable, could_be_good_enough
+from autokd.decide.policy_limits import QUALITY, affordable, could_be_good_enough, good_enough
 from autokd.decide.sensitivity import Change, volume_changes
 from autokd.naming import named
 from autokd.records import AtStake, Policy, Verdict
@@ -97,9 +97,10 @@ def _refused(judged: Judgement) -> Iterator[OpenOption]:
 
 def _undecided(judged: Judgement, student: Student) -> bool:
     """Whether a student was refused for what its intervals leave open."""
-    policy, refused = judged.policy, student.number not in judged.worthwhile
-    reaches = student.retention.high >= _share_to_keep(judged, student)
-    return refused and affordable(student, policy) and could_be_good_enough(student, policy) and reaches
+    refused, share = student.number not in judged.worthwhile, _share_to_keep(judged, student)
+    asked = judged.policy.model_copy(update={"min_retention": share})
+    open_ = could_be_good_enough(student, asked) and not good_enough(student, asked)
+    return refused and affordable(student, asked) and open_
 
 
 def _share_to_keep(judged: Judgement, student: Student) -> float:
