@@ -113,10 +113,7 @@ def _share_to_keep(judged: Judgement, student: Student) -> float:
 def _open_demand(student: Student, policy: Policy, share: float) -> str:
     """The first limit that a student is not shown to meet, where `share` is the retention that it needs."""
     asked = policy.model_copy(update={"min_retention": share})
-    limit = next(limit for limit in QUALITY if not limit.is_met(student, asked))
-    value, found = limit.asked(asked), limit.of(student)
-    assert value is not None and found is not None  # noqa: S101 - it is not met
-    return f"{limit.demand.format(limit.value(value))} ({say.percent_range(found)}{limit.detail(student)})"
+    return next(limit.open_demand(student, asked) for limit in QUALITY if not limit.is_met(student, asked))
 
 
 def _admitting(judged: Judgement, numbers: set[int]) -> Verdict:

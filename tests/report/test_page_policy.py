@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from click.testing import CliRunner
@@ -17,17 +18,19 @@ from written_run import IMAGES, written
 
 from autokd.cli.decide import command
 from autokd.cost.repricing import changed_model
-from autokd.decide import Evidence, decide, read_evidence
-from autokd.decide.comparisons import Comparison, compare
+from autokd.decide import Evidence, decide, read_evidence, strength
+from autokd.decide.comparisons import Comparison, Offer, compare
 from autokd.decide.economics import monthly_usd
 from autokd.decide.policy import Judgement, judge
-from autokd.decide.repeats import Repeats
-from autokd.decide.what_if import under
-from autokd.records import Policy
+from autokd.decide.repeats import DRAWS, Moves, Repeats
+from autokd.decide.strength import Sureness, sureness
+from autokd.decide.what_if import under, under_conditions
+from autokd.records import Policy, Reading, Verdict
 from autokd.report import assemble, write_reports
 from autokd.runs.folder import Run
 
 POINTS = 2_000
+T = TypeVar("T", bound=Offer)
 
 pytestmark = pytest.mark.browser
 
@@ -102,7 +105,8 @@ def grid(base: Evidence) -> list[dict[str, Any]]:
 
 def conditions(run: Run, stored: Evidence, given: dict[str, Any]) -> tuple[Evidence, Policy]:
     """What `autokd decide` looks at."""
-    return under(stored, changed_model(stored.cost_model, given)), run.settings.changed(given).policy()
+    policy = run.settings.changed(given).policy()
+    return under_conditions(run, stored, given, policy), policy
 
 
 def facts(judged: Judgement) -> list[Any]:
@@ -143,32 +147,101 @@ def test_page_and_decide_agree_everywhere(browser: Any, runs: list[tuple[Run, Ev
     assert points >= POINTS and verdicts == {"distill", "use_small_model", "keep_teacher", "none"}
 
 
-REPEATS = """const evidence = JSON.parse(document.getElementById('evidence').textContent);
-return arguments[0].map(given => autokdPolicy.repeatability(evidence, autokdPolicy.judge(evidence, given)));"""
+FEW = 40  # repeats at every point; all 400 of them at some
+
+SURE = """
+const evidence = JSON.parse(document.getElementById('evidence').textContent);
+evidence.repeats.tests.splice(arguments[1]);
+return arguments[0].map(given => {
+  const sure = autokdHowSure.howSure(evidence, autokdPolicy.judge(evidence, given));
+  return [sure.repeatability, sure.points, sure.usd, sure.weaknesses];
+});
+"""
+
+
+class FewRepeats(Repeats):
+    """The first of the draws that the page has."""
+
+    def moves(self, draws: int = DRAWS) -> Moves:
+        return super().moves(DRAWS)
+
+    def repeatability(self, policy: Policy, verdict: Verdict, draws: int = FEW) -> float:
+        return super().repeatability(policy, verdict, draws)
+
+
+def test_page_and_decide_are_as_sure_everywhere(
+    browser: Any, runs: list[tuple[Run, Evidence]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Repeats, both numbers of what is at stake, strength, and every sentence that says why it is weak."""
+    monkeypatch.setattr(strength, "Repeats", FewRepeats)
+    points, seen = 0, Counter[str]()
+    for run, stored in runs:
+        base, asked = compare(stored), grid(stored)
+        browser.get((run.path / "report.html").as_uri())
+        for given, page in zip(asked, browser.execute_script(SURE, asked, FEW), strict=True):
+            told = sureness(at(base, run, stored, given), settle=False)
+            numbers = [told.repeatability, told.at_stake.points, told.at_stake.usd_per_1k]
+            assert page[:3] == pytest.approx(numbers, rel=1e-9, abs=1e-12), (run.path.name, given)
+            assert page[3] == list(told.weaknesses), (run.path.name, given)
+            seen.update(kinds(told))
+        points += len(asked)
+    assert points >= POINTS
+    assert set(seen) == {*KINDS, "strong", "weak"}, "the grid has every reason"
+
+
+def kinds(told: Sureness) -> set[str]:
+    """Which reasons there are, told by their first words."""
+    found = {name for name, text in KINDS.items() for weakness in told.weaknesses if text in weakness}
+    return found | {told.strength}
+
+
+KINDS = {
+    "fixed": "Two trials failed.",
+    "weights_seen": "The start weights of",
+    "untried": "The search tried no student",
+    "one_seed": "had one seed",
+    "borrowed": "The price is that of another machine",
+    "improving": "so it may yet be enough",
+    "repeats": "of 100 repeats",
+    "refused": "if so, the verdict is",
+    "accurate": "more accurate than the",
+    "cheap": "less per 1,000 requests than the",
+    "cheap a month": "less a month than the",
+    "savings": "Savings are preferred",
+    "no_twin": "It has no twin",
+    "gain": "Its gain from distilling",
+    "advantage": "Its advantage over",
+    "direct": "The direct pick may be",
+    "unpaid": "pays for itself depends on the request volume",
+    "refused_unpaid": "if so, with",
+}
 
 
 def test_the_page_repeats_the_confirmation_as_decide_does(browser: Any, runs: list[tuple[Run, Evidence]]) -> None:
     seen = set()
-    for run, stored in runs[:9:2]:
+    for run, stored in runs[::2]:
         base, asked = compare(stored), grid(stored)[::40]
         browser.get((run.path / "report.html").as_uri())
-        for given, page in zip(asked, browser.execute_script(REPEATS, asked), strict=True):
+        for given, page in zip(asked, browser.execute_script(SURE, asked, DRAWS), strict=True):
             judged = at(base, run, stored, given)
             told = Repeats(judged.comparison).repeatability(judged.policy, judged.verdict)
-            assert page == pytest.approx(told, abs=0.003), (run.path.name, given)  # draws are embedded with five digits
+            assert page[0] == pytest.approx(told), (run.path.name, given)
             seen.add(told)
     assert len(seen) > 5
 
 
-def test_a_limit_on_flips_leaves_the_repeats_unknown(browser: Any, runs: list[tuple[Run, Evidence]]) -> None:
-    browser.get((runs[9][0].path / "report.html").as_uri())
-    assert browser.execute_script(REPEATS, [{}]) == [None]
-
-
 def at(base: Comparison, run: Run, stored: Evidence, given: dict[str, Any]) -> Judgement:
     """The policy's answer, its statistics computed once: they do not depend on what is asked."""
-    model, policy = changed_model(stored.cost_model, given), run.settings.changed(given).policy()
-    return judge(base if model == stored.cost_model else base.priced(model), policy)
+    evidence, policy = conditions(run, stored, given)
+    readings = {finalist.number: finalist.reading for finalist in evidence.finalists}
+    teachers = (evidence.teacher_reading, *(form.reading for form in evidence.teacher_forms))
+    forms = tuple(read(form, reading) for form, reading in zip(base.forms, teachers, strict=True))
+    students = tuple(read(student, readings[student.number]) for student in base.students)
+    return judge(replace(base, evidence=evidence, teacher=forms[0], forms=forms, students=students), policy)
+
+
+def read(option: T, reading: Reading) -> T:
+    return replace(option, reading=reading, cost=reading.cost_usd_per_1k)
 
 
 def test_these_answers_are_those_of_decide(runs: list[tuple[Run, Evidence]]) -> None:
