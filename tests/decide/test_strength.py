@@ -10,8 +10,10 @@ import pytest
 from made_evidence import Made, direct, distilled, made_cost_model, made_evidence, published, twin
 
 from autokd.decide import decide
+from autokd.decide.at_stake import open_options
 from autokd.decide.comparisons import compare
 from autokd.decide.dials import at_volume
+from autokd.decide.policy import judge
 from autokd.records import Copies, Decision, HourlyPrice, PayPerUse, Policy, PriceRange
 
 BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925), twin(accuracy=0.92))
@@ -215,6 +217,23 @@ def test_exclusions_that_matter_only_together() -> None:
     decision = decided(distilled(accuracy=0.907), direct(accuracy=0.906), twin(accuracy=0.87), images=1000)
     assert decision.verdict == "none"
     assert any("(and 1 more)" in weakness for weakness in decision.weaknesses)
+
+
+def test_a_finalist_that_only_does_not_pay_is_not_open() -> None:
+    """Two finalists are undecided and change the verdict together; a third keeps enough and saves too little."""
+    at_limit = {"cost": 0.0004, "val": 0.96, "student": "limit_net"}
+    made = (
+        distilled(accuracy=0.906, cost=0.0004, val=0.93),
+        direct(accuracy=0.94, cost=0.0004, val=0.93, student="other_net"),
+        twin(accuracy=0.85, cost=0.0004),
+        direct(4, accuracy=0.899, **at_limit),
+        direct(5, accuracy=0.945, cost=0.00249, student="dear_net"),
+    )
+    asked = {"max_cost": 0.01, "requests_per_month": 1e6}
+    judged = judge(compare(made_evidence(*made, images=2000)), Policy(**asked))
+    assert 5 in judged.eligible - judged.worthwhile
+    (option,) = [option for option in open_options(judged) if "(and 1 more)" in option.why]
+    assert "dear_net" not in option.why
 
 
 def test_costs_whose_intervals_straddle_the_budget_do_not_repeat() -> None:

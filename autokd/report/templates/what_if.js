@@ -178,12 +178,12 @@
 
   function firstScreen(judged, sure) {
     var parts = first.parts.map(function (pair) { return pair[0]; });
-    document.body.className = judged.verdict + " moved";
+    document.body.className = judged.verdict;
     parts[0].textContent = parts[1].textContent = evidence.titles[judged.verdict];
     var strength = sure.weaknesses.length ? "weak" : "strong";
     parts[2].replaceChildren(
       element("span", strength + " evidence", "badge " + strength), " ",
-      element("span", "what if: not the conditions of the search", "badge")
+      element("span", "what if: not the conditions of the search", "badge moved")
     );
     parts[3].textContent = sentence(judged);
     parts[4].replaceChildren.apply(parts[4], figures(judged, sure).map(function (figure) {
