@@ -114,22 +114,39 @@ FIRST_SCREEN = """return [document.querySelector('.badge').textContent,
     ...[...document.querySelectorAll('.tile .value')].slice(0, 2).map(value => value.textContent)]"""
 
 
-@pytest.mark.parametrize("entered", [{"prefer": "savings"}, {"requests_per_month": "200M"}, {"max_cost": "0.0003"}])
-@pytest.mark.parametrize("k", [0, 3, 6])
+@pytest.mark.parametrize(
+    ("k", "entered"), [(0, {"requests_per_month": "200M"}), (3, {"max_cost": "0.0003"}), (6, {"prefer": "savings"})]
+)
 def test_the_first_screen_is_as_sure_as_the_page_that_decide_writes(
     browser: Any, runs: list[tuple[Run, Evidence]], tmp_path: Path, k: int, entered: dict[str, str]
 ) -> None:
-    browser.get((runs[k][0].path / "report.html").as_uri())
+    check_moved(browser, runs[k][0].path, entered, tmp_path / "moved")
+
+
+def test_so_it_is_on_a_page_that_decide_wrote(browser: Any, runs: list[tuple[Run, Evidence]], tmp_path: Path) -> None:
+    other = ("--max-cost", "0.0005", "--requests-per-month", "2e7", "--price-per-hour", "0.5")
+    for k, entered in ((5, {"min_retention": "90", "requests_per_month": "1G"}), (8, {"max_cost": "0.004"})):
+        there = tmp_path / f"{k}"
+        decided(runs[k][0].path, *other, "--output", there / "page")
+        check_moved(browser, there / "page", entered, there / "moved")
+
+
+def check_moved(browser: Any, page: Path, entered: dict[str, str], folder: Path) -> None:
+    """A page on which this is entered shows what the page of its own command line does."""
+    browser.get((page / "report.html").as_uri())
     browser.execute_script(ENTER, entered)
     moved, weak = browser.execute_script(FIRST_SCREEN), listed(browser, ".weak-because")
     if moved[0] == "strong evidence":
         assert browser.execute_script("return document.querySelector('.weak-because').hidden")
-    arguments = shlex.split(shown(browser, ".what-if code"))[2:]
-    done = CliRunner().invoke(command, [*arguments, "--output", str(tmp_path / "again")])
-    assert done.exit_code in (0, 3), done.output
-    browser.get((tmp_path / "again" / "report.html").as_uri())
+    decided(*shlex.split(shown(browser, ".what-if code"))[2:], "--output", folder)
+    browser.get((folder / "report.html").as_uri())
     assert plain(moved) == plain(browser.execute_script(FIRST_SCREEN))
     assert weak == listed(browser, "main > section:not(.what-if) .warning")[: len(weak)]  # what settles it comes after
+
+
+def decided(*arguments: object) -> None:
+    done = CliRunner().invoke(command, [str(argument) for argument in arguments])
+    assert done.exit_code in (0, 3), done.output
 
 
 def plain(words: list[str]) -> list[str]:
