@@ -13,6 +13,9 @@ VERDICTS = {
     "keep_teacher": "keep the teacher",
     "none": "nothing meets the limits",
 }
+CONCLUSIONS = {
+    verdict: words if verdict == "none" else f"the verdict is to {words}" for verdict, words in VERDICTS.items()
+}
 
 _DIRECTIONS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # of writing
 

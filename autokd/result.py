@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autokd.cost.costs_file import read_costs
-from autokd.cost.repricing import changed_model, model_elsewhere
-from autokd.decide import Evidence, decide, read_evidence
+from autokd.decide import decide, read_evidence
 from autokd.decide.audit.audit import audit
 from autokd.decide.explain.wording import how_sure
-from autokd.decide.what_if import CONDITIONS, left_out_under, on_host, trials_under, under, with_latency
+from autokd.decide.what_if import CONDITIONS, left_out_under, trials_under, under_conditions
 from autokd.errors import ConfigError, RunError
 from autokd.formatting import VERDICTS
 from autokd.naming import did_you_mean
 from autokd.plain_tables import html_table
-from autokd.records import Decision, Options, Policy, Report, Strength, Verdict, known_options, option_heads
+from autokd.records import Decision, Options, Report, Strength, Verdict, known_options, option_heads
 from autokd.report import assemble, write_copy
 from autokd.report.compare_runs import compare_runs
 from autokd.report.pictures import Pictures, pictures_of
@@ -89,7 +87,7 @@ class SearchResult:
         given = {name: value for name, value in conditions.items() if value is not None}
         policy = self._run.settings.changed(given).policy()
         stored = read_evidence(self._run)
-        evidence = self._under(stored, given, policy)
+        evidence = under_conditions(self._run, stored, given, policy)
         report = assemble(
             self._run, decide(evidence, policy), policy, cost_model=evidence.cost_model, search=evidence.search
         )
@@ -103,17 +101,6 @@ class SearchResult:
         shipped = {name: getattr(self.report, name) for name in ("student_path", "student_test_accuracy")}
         return report.model_copy(update=shipped)
 
-    def _under(self, stored: Evidence, given: Mapping[str, Any], policy: Policy) -> Evidence:
-        """The stored evidence under other conditions, on the host of a file of costs where one is given."""
-        settings, old = self._run.settings, stored.cost_model
-        if "costs" not in given:
-            evidence = under(stored, changed_model(old, given, settings.prices))
-            return with_latency(evidence, settings.max_latency_ms, policy.max_latency_ms)
-        path = Path(given["costs"])
-        costs = read_costs(path)
-        model = model_elsewhere(old, costs.cost_model, given, settings.prices, settings.teacher_instance)
-        return with_latency(on_host(stored, costs, path, model), costs.max_latency_ms, policy.max_latency_ms)
-
     def write(self, report: Report, folder: Path) -> None:
         """Write report.json and report.html of a verdict that `decide` gave into a folder of their own.
 
@@ -122,7 +109,7 @@ class SearchResult:
         """
         decision = Decision(**{name: getattr(report, name) for name in Decision.model_fields})
         stored = read_evidence(self._run)
-        evidence = self._under(stored, report.conditions, report.policy)
+        evidence = under_conditions(self._run, stored, report.conditions, report.policy)
         trials = trials_under(stored_trials(self.path), stored, evidence)
         audited = report.model_copy(update={"audit": audit(self._run, stored, decision)})
         write_copy(self._run, audited, trials, folder)

@@ -283,6 +283,9 @@ def test_costs_of_another_host_replace_speeds_and_price_and_are_a_condition(done
     assert "Speeds were measured on AMD EPYC 9R14, 2 cores" in answer.stdout
     page = (tmp_path / "there" / "report.html").read_text()
     assert html.escape(f"--costs {path}") in page
+    embedded = json.loads(page.split('id="evidence">')[1].split("</script>")[0])
+    what_if = {student["number"]: student["cost"][0] for student in embedded["students"]}
+    assert what_if == {f.number: pytest.approx(f.cost_usd_per_1k) for f in report.finalists}, "what if is of that host"
     assert "Costs are those of `autokd measure` on another host." in page
 
 

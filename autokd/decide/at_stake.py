@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from math import isfinite
 
 from autokd import formatting as fmt
-from autokd.decide.comparisons import Offer, Student
+from autokd.decide.comparisons import Comparison, Offer, Student
 from autokd.decide.dials import at_volume
 from autokd.decide.economics import DIFFERENT, cheaper
 from autokd.decide.explain import wording as say
-from autokd.decide.policy import Judgement, could_be_ahead, could_gain, half_priced, judge
-from autokd.decide.policy_limits import QUALITY, affordable, could_be_good_enough
+from autokd.decide.explain.why_weak import WHY_WEAK
+from autokd.decide.policy import Judgement, could_be_ahead, could_gain, decided_by_cost, half_priced, judge
+from autokd.decide.policy_limits import QUALITY, affordable, could_be_good_enough, good_enough
 from autokd.decide.sensitivity import Change, volume_changes
-from autokd.decide.statistics.intervals import Estimate
 from autokd.naming import named
 from autokd.records import AtStake, Policy, Verdict
 
@@ -50,9 +50,16 @@ def at_stake(judged: Judgement, options: Sequence[OpenOption]) -> AtStake:
 
 def matters(judged: Judgement, option: OpenOption) -> bool:
     """Whether it is more than the policy lets pass: `max_regret` in accuracy, a tenth in cost."""
+    return _accuracy_matters(judged, option.points) or _money_matters(judged, option.usd_per_1k)
+
+
+def _accuracy_matters(judged: Judgement, points: float) -> bool:
+    return points > judged.policy.max_regret
+
+
+def _money_matters(judged: Judgement, usd_per_1k: float) -> bool:
     chosen = (judged.pick or judged.comparison.teacher).cost.mean
-    dear = isfinite(chosen) and option.usd_per_1k >= DIFFERENT * chosen
-    return option.points > judged.policy.max_regret or dear
+    return isfinite(chosen) and usd_per_1k >= DIFFERENT * chosen
 
 
 def open_options(
@@ -80,9 +87,9 @@ def _refused(judged: Judgement) -> Iterator[OpenOption]:
     admitted, likely = max(matter, key=lambda pair: (pair[1].retention.mean, -pair[1].number))
     others = f" (and {len(matter) - 1} more)" if len(matter) > 1 else ""
     demand = _open_demand(likely, judged.policy, _share_to_keep(judged, likely))
-    why = (
-        f"It is open whether finalist {likely.number} ({likely.name}){others} can {demand}; if so, the verdict is "
-        f"{fmt.VERDICTS[_admitting(judged, admitted)]}."
+    verdict = fmt.CONCLUSIONS[_admitting(judged, admitted)]
+    why = WHY_WEAK["refused"].format(
+        number=likely.number, name=likely.name, others=others, demand=demand, verdict=verdict
     )
     students = [student for _, student in matter]
     yield OpenOption(why, max(_better(judged, s) for s in students), max(_saves(judged, s) for s in students))
@@ -90,9 +97,10 @@ def _refused(judged: Judgement) -> Iterator[OpenOption]:
 
 def _undecided(judged: Judgement, student: Student) -> bool:
     """Whether a student was refused for what its intervals leave open."""
-    policy, refused = judged.policy, student.number not in judged.worthwhile
-    reaches = student.retention.high >= _share_to_keep(judged, student)
-    return refused and affordable(student, policy) and could_be_good_enough(student, policy) and reaches
+    refused, share = student.number not in judged.worthwhile, _share_to_keep(judged, student)
+    asked = judged.policy.model_copy(update={"min_retention": share})
+    open_ = could_be_good_enough(student, asked) and not good_enough(student, asked)
+    return refused and affordable(student, asked) and open_
 
 
 def _share_to_keep(judged: Judgement, student: Student) -> float:
@@ -105,10 +113,7 @@ def _share_to_keep(judged: Judgement, student: Student) -> float:
 def _open_demand(student: Student, policy: Policy, share: float) -> str:
     """The first limit that a student is not shown to meet, where `share` is the retention that it needs."""
     asked = policy.model_copy(update={"min_retention": share})
-    limit = next(limit for limit in QUALITY if not limit.is_met(student, asked))
-    value, found = limit.asked(asked), limit.of(student)
-    assert value is not None and found is not None  # noqa: S101 - it is not met
-    return f"{limit.demand.format(limit.value(value))} ({say.percent_range(found)}{limit.detail(student)})"
+    return next(limit.open_demand(student, asked) for limit in QUALITY if not limit.is_met(student, asked))
 
 
 def _admitting(judged: Judgement, numbers: set[int]) -> Verdict:
@@ -122,36 +127,53 @@ def _contested(judged: Judgement) -> Iterator[OpenOption]:
     """Between the picks: what is not taken because something is not shown, or could be better though it is not."""
     distilled, direct = judged.distilled, judged.direct
     if judged.unproven and distilled and could_gain(judged.comparison, distilled):
-        yield OpenOption(_gain_is_open(judged, distilled), _better(judged, distilled), _saves(judged, distilled))
+        yield _distilled(judged, distilled, _better(judged, distilled), _saves(judged, distilled))
     if not (distilled and direct and judged.advantage is not None):
         return
     ends = judged.advantage.difference
     if judged.verdict == "use_small_model" and could_gain(judged.comparison, distilled):
-        shown = judged.gain is not None and judged.gain.interval.low > 0
-        why = _lead_is_open(judged.advantage) if shown else _gain_is_open(judged, distilled)
         open_ = could_be_ahead(judged.comparison, judged.policy, distilled, direct)
-        yield OpenOption(why, max(ends.high, 0.0), _saves(judged, distilled) if open_ else 0.0)
+        yield _distilled(judged, distilled, max(ends.high, 0.0), _saves(judged, distilled) if open_ else 0.0)
     elif judged.verdict == "distill" and ends.low < 0:
-        why = f"The direct pick may be more accurate than the distilled one by up to {_points(-ends.low)}."
-        yield OpenOption(why, -ends.low, 0.0)
+        yield OpenOption(WHY_WEAK["direct"].format(points=_points(-ends.low)), -ends.low, 0.0)
 
 
-def _gain_is_open(judged: Judgement, distilled: Student) -> str:
-    if judged.gain is None:
-        return (
-            f"Finalist {distilled.number} ({distilled.name}) has no twin, so the gain of distilling is unknown. "
-            "Needed: the same student trained without the teacher from as many seeds."
-        )
-    return f"A gain of up to {_most(judged.gain)} from distilling is not ruled out."
+def _distilled(judged: Judgement, distilled: Student, points: float, usd_per_1k: float) -> OpenOption:
+    """The distilled pick that was not taken: what matters of what it could be better by, and what is not shown."""
+    volume = judged.policy.requests_per_month
+    usd, per = (usd_per_1k, "per 1,000 requests") if volume is None else (usd_per_1k * volume / 1000, "a month")
+    accurate = WHY_WEAK["accurate"].format(points=_points(points))
+    cheap = WHY_WEAK["cheap"].format(usd=fmt.usd(usd), per=per)
+    better = [accurate] if _accuracy_matters(judged, points) else []
+    better += [cheap] if _money_matters(judged, usd_per_1k) else []
+    why = WHY_WEAK["distilled"].format(
+        number=distilled.number,
+        name=distilled.name,
+        better=fmt.listed(better or [accurate, cheap]),  # where neither matters nobody is told
+        chosen="the direct pick" if judged.pick else "the teacher",
+        unshown=_unshown(judged, distilled),
+    )
+    return OpenOption(why, points, usd_per_1k)
 
 
-def _lead_is_open(advantage: Estimate) -> str:
-    return f"An advantage of the distilled pick of up to {_most(advantage)} is not ruled out."
+def _unshown(judged: Judgement, distilled: Student) -> str:
+    """Why it was not taken."""
+    direct, gain = judged.direct, unshown_gain(judged.comparison, distilled)
+    if direct and decided_by_cost(judged.policy, distilled, direct) and direct.cost.mean < distilled.cost.mean:
+        return WHY_WEAK["savings"]
+    if gain or judged.advantage is None:
+        return gain
+    return WHY_WEAK["advantage"].format(interval=say.points_range(judged.advantage.difference))
 
 
-def _most(estimate: Estimate) -> str:
-    """The upper end of a difference."""
-    return _points(estimate.difference.high)
+def unshown_gain(comparison: Comparison, distilled: Student) -> str:
+    """That a finalist's gain from distilling is not shown, in a sentence; empty where it is."""
+    twin = comparison.twin_of(distilled)
+    if twin is None:
+        return WHY_WEAK["no_twin"]
+    gain = comparison.differences[distilled.number, twin.number]
+    shown = gain.interval.low > 0
+    return "" if shown else WHY_WEAK["gain"].format(interval=say.points_range(gain.difference))
 
 
 def _points(share: float) -> str:
@@ -194,14 +216,12 @@ def _could_pay(judged: Judgement, student: Student) -> bool:
 
 
 def _volume_sentence(judged: Judgement, student: Student, change: Change) -> str:
-    name = f"{student.name} (finalist {student.number})"
+    known = {"name": student.name, "number": student.number, "clause": change.clause}
+    setting = named("requests_per_month")
     if student.number in judged.eligible:
-        return (
-            f"Whether {name} pays for itself depends on the request volume: {change.clause}. Needed: "
-            f"{named('requests_per_month')}."
-        )
+        return WHY_WEAK["unpaid"].format(**known, setting=setting)
     demand = _open_demand(student, judged.policy, judged.policy.min_retention)
-    return f"It is open whether {name} can {demand}; if so, {change.clause}. Needed: {named('requests_per_month')}."
+    return WHY_WEAK["refused_unpaid"].format(**known, demand=demand, setting=setting)
 
 
 # ---- what an option could be better by -------------------------------------------------------------------------

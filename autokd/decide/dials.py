@@ -14,6 +14,7 @@ from autokd.decide.policy_limits import COST, LIMITS, Limit
 from autokd.records import CostModel, Policy, Record, Verdict
 
 VOLUMES = (1.0, 1e11)  # requests a month
+WHOLE_REPLICAS = " (whole replicas)"
 REPLICAS = range(1, 65)  # of one model, at whose coming a walk looks; beyond, one more changes a cost by less than 2 %
 
 
@@ -128,7 +129,7 @@ def _utilization(comparison: Comparison, policy: Policy) -> Dial:
 
 
 def volume_dial(comparison: Comparison, policy: Policy, current: float, admitted: Collection[int]) -> Dial:
-    billed = " (whole replicas)" if _fleet(comparison, policy) else ""
+    billed = WHOLE_REPLICAS if _fleet(comparison, policy) else ""
     for_one = comparison.evidence.cost_model.model_copy(update={"requests_per_month": 1.0})
     return Dial(
         name="volume",
@@ -137,10 +138,15 @@ def volume_dial(comparison: Comparison, policy: Policy, current: float, admitted
         high=max(VOLUMES[1], current),
         verdict=lambda volume: at_volume(comparison, policy, volume, admitted).verdict,
         breaks=tuple(k / size for size in _sizes(comparison, for_one) for k in REPLICAS) if billed else (),
-        phrase=lambda value: f"With {value} requests a month{billed}",
+        phrase=lambda value: volume_phrase(value, billed),
         value=fmt.short_count,
         less="fewer",
     )
+
+
+def volume_phrase(value: str, billed: str = "") -> str:
+    """A volume in words; billed: how, where that has to be said."""
+    return f"With {value} requests a month{billed}"
 
 
 def _sizes(comparison: Comparison, model: CostModel) -> list[float]:

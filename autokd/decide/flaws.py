@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autokd import formatting as fmt
-from autokd.decide.comparisons import Student
+from autokd.decide.comparisons import Comparison, Student
 from autokd.decide.economics import within
+from autokd.decide.explain.why_weak import WHY_WEAK
 from autokd.decide.policy import Judgement
 from autokd.decide.policy_limits import affordable
 from autokd.decide.sensitivity import flips_within
 from autokd.naming import named, set_to
+from autokd.records import CostModel, Policy, PriceRange
 
 LEAST_LOOKED_AT = 0.5  # share of the candidates that have to be looked at
 MOST_COPIES = 0.001  # of the test images; the accuracies that are compared are no closer than that
@@ -18,38 +20,42 @@ MOST_COPIES = 0.001  # of the test images; the accuracies that are compared are 
 
 def flaws(judged: Judgement) -> tuple[str, ...]:
     """A sentence each, with what is needed."""
-    sources = (_trouble, _test_seen, _copies, _untried, _not_looked_at, _few_seeds, _unfinished, _borrowed)
-    return tuple(sentence for source in sources for sentence in source(judged))
+    sources = (_weights_seen, _untried, _few_seeds, _unfinished, _borrowed)
+    return (*fixed_flaws(judged.comparison), *(sentence for source in sources for sentence in source(judged)))
 
 
-def _trouble(judged: Judgement) -> Iterator[str]:
+def fixed_flaws(comparison: Comparison) -> tuple[str, ...]:
+    """Those that do not depend on what is asked."""
+    sources = (_trouble, _teacher_seen, _copies, _not_looked_at)
+    return tuple(sentence for source in sources for sentence in source(comparison))
+
+
+# ---- whatever is asked -----------------------------------------------------------------------------------------
+
+
+def _trouble(comparison: Comparison) -> Iterator[str]:
     """What went wrong in the search; an arm that was tried and has no finalist."""
-    yield from (note.text for note in judged.comparison.evidence.search.notes)
-    if judged.comparison.evidence.search.trials and not judged.comparison.evidence.search.notes:
+    search = comparison.evidence.search
+    yield from (note.text for note in search.notes)
+    if search.trials and not search.notes:
         for arm in ("distill", "direct"):
-            if not any(student.arm == arm for student in judged.comparison.students):
+            if not any(student.arm == arm for student in comparison.students):
                 yield f"The {arm} arm has no finalist, so there is nothing to compare. Needed: more trials."
 
 
-def _test_seen(judged: Judgement) -> Iterator[str]:
-    """Weights from elsewhere may have been trained on test images that were cut from training."""
-    evidence = judged.comparison.evidence
+def _teacher_seen(comparison: Comparison) -> Iterator[str]:
+    """The teacher may have been trained on test images that were cut from training."""
+    evidence = comparison.evidence
     if evidence.teacher.own_weights and not evidence.task.test_is_separate:
         yield (
             f"{evidence.teacher.name} came with its own weights. It may have been trained on images that are now test "
             "images. Needed: a separate test/ folder."
         )
-    own = [s.name for s in judged.picks if s.record.weights is not None and s.record.weights.as_is]
-    if own and not evidence.task.test_is_separate:
-        yield (
-            f"The start weights of {fmt.listed(list(dict.fromkeys(own)))} are of these very classes. They may have "
-            "been trained on images that are now test images. Needed: a separate test/ folder."
-        )
 
 
-def _copies(judged: Judgement) -> Iterator[str]:
+def _copies(comparison: Comparison) -> Iterator[str]:
     """What was learnt by heart counts for whoever learns by heart best."""
-    for copies in judged.comparison.evidence.task.copies:
+    for copies in comparison.evidence.task.copies:
         if copies.part == "test" and copies.count > MOST_COPIES * copies.images:
             yield (
                 f"{copies.count:,} of {copies.images:,} test images are copies of training images. Needed: a test part "
@@ -57,17 +63,8 @@ def _copies(judged: Judgement) -> Iterator[str]:
             )
 
 
-def _untried(judged: Judgement) -> Iterator[str]:
-    budget = judged.comparison.evidence.budget
-    if budget is not None and not within(judged.policy.max_cost, budget):
-        yield (
-            f"The search tried no student that costs more than {fmt.usd(budget)} per 1,000 requests under these "
-            f"conditions. Needed: a new search under them with {set_to('max_cost', judged.policy.max_cost)}."
-        )
-
-
-def _not_looked_at(judged: Judgement) -> Iterator[str]:
-    search = judged.comparison.evidence.search
+def _not_looked_at(comparison: Comparison) -> Iterator[str]:
+    search = comparison.evidence.search
     if 0 < search.looked_at < LEAST_LOOKED_AT * search.candidates:
         yield (
             f"The search looked at {search.looked_at} of {search.candidates} students only. Needed: a new search with "
@@ -75,24 +72,56 @@ def _not_looked_at(judged: Judgement) -> Iterator[str]:
         )
 
 
+# ---- by what is asked ------------------------------------------------------------------------------------------
+
+
+def _weights_seen(judged: Judgement) -> Iterator[str]:
+    own = [s.name for s in judged.picks if may_have_seen_test(judged.comparison, s)]
+    if own:
+        yield WHY_WEAK["weights_seen"].format(names=fmt.listed(list(dict.fromkeys(own))))
+
+
+def may_have_seen_test(comparison: Comparison, student: Student) -> bool:
+    """Whether a student's start weights may have been trained on test images that were cut from training."""
+    weights = student.record.weights
+    return weights is not None and weights.as_is and not comparison.evidence.task.test_is_separate
+
+
+def _untried(judged: Judgement) -> Iterator[str]:
+    budget, asked = judged.comparison.evidence.budget, judged.policy.max_cost
+    if budget is not None and not within(asked, budget):
+        yield WHY_WEAK["untried"].format(budget=fmt.usd(budget), setting=set_to("max_cost", asked))
+
+
 def _few_seeds(judged: Judgement) -> Iterator[str]:
     rests = {s.number: s for s in (*judged.picks, judged.twin) if s is not None}
-    single = [f"{s.number} ({s.name})" for s in rests.values() if s.accuracy.seeds < 2 and s.record.recipe.epochs]
+    single = [f"finalist {s.number} ({s.name})" for s in rests.values() if has_one_seed(s)]
     if single:
-        which = "Finalist" if len(single) == 1 else "Finalists"
-        yield f"{which} {fmt.listed(single)} had one seed, which says nothing about other seeds. Needed: 3 seeds."
+        finalists = fmt.listed(single)
+        yield WHY_WEAK["one_seed"].format(finalists=f"{finalists[0].upper()}{finalists[1:]}")
+
+
+def has_one_seed(student: Student) -> bool:
+    """Whether other seeds of a trained student would be needed and are missing."""
+    return student.accuracy.seeds < 2 and student.record.recipe.epochs > 0
 
 
 def _unfinished(judged: Judgement) -> Iterator[str]:
     """The best student was still improving, and the verdict is to take none."""
     affordable_ones = [s for s in judged.comparison.students if affordable(s, judged.policy) and s.record.recipe.epochs]
-    if judged.pick is not None or not affordable_ones:
-        return
-    best = max(affordable_ones, key=lambda s: (s.val_accuracy, -s.number))
-    how = _still_improving(judged, best)
-    if how:
-        twice = set_to("epochs", 2 * best.record.recipe.epochs)
-        yield f"The most accurate student, {best.name}, {how}, so it may yet be enough. Needed: a search with {twice}."
+    if judged.pick is None and affordable_ones:
+        best = max(affordable_ones, key=lambda s: (s.val_accuracy, -s.number))
+        if sentence := still_improving(judged.comparison, best, judged.policy):
+            yield sentence
+
+
+def still_improving(comparison: Comparison, student: Student, policy: Policy) -> str | None:
+    """That the most accurate student may yet become good enough, in a sentence; None where it was done."""
+    how = _gaining(comparison, student, policy.max_regret)
+    twice = set_to("epochs", 2 * student.record.recipe.epochs)
+    return how and (
+        f"The most accurate student, {student.name}, {how}, so it may yet be enough. Needed: a search with {twice}."
+    )
 
 
 def _borrowed(judged: Judgement) -> Iterator[str]:
@@ -101,27 +130,33 @@ def _borrowed(judged: Judgement) -> Iterator[str]:
     The right one is taken to lie in the range of the table's prices for machines of that kind and size: which of them
     was measured is not known, but it is one of them.
     """
-    model = judged.comparison.evidence.cost_model
+    for dial, setting, span in borrowed_prices(judged.comparison.evidence.cost_model):
+        if flips := flips_within(judged, dial, span):
+            nearest = min(flips, key=lambda change: change.effort)
+            yield borrowed_sentence(setting, span, nearest.clause)
+
+
+def borrowed_prices(model: CostModel) -> Iterator[tuple[str, str, PriceRange]]:
+    """Prices of other machines than were measured: dial, setting, and the range that the right one lies in."""
     if not model.has_load:
         return
-    for name, price, setting in (
-        ("price", model, "price_per_hour"),
-        ("teacher_price", model.teacher_price, "teacher_price_per_hour"),
+    for dial, setting, price in (
+        ("price", "price_per_hour", model),
+        ("teacher_price", "teacher_price_per_hour", model.teacher_price),
     ):
-        if price is None or price.price_origin != "borrowed" or price.price_range is None:
-            continue
-        if flips := flips_within(judged, name, price.price_range):
-            nearest = min(flips, key=lambda change: change.effort)
-            yield (
-                f"The price is that of another machine than was measured, and machines of that kind and size cost "
-                f"{fmt.usd(price.price_range.low)} to {fmt.usd(price.price_range.high)} an hour: "
-                f"{nearest.clause}. Needed: {named(setting)}."
-            )
+        if price is not None and price.price_origin == "borrowed" and price.price_range is not None:
+            yield dial, setting, price.price_range
 
 
-def _still_improving(judged: Judgement, student: Student) -> str | None:
-    """How it shows that longer training would gain more than the policy lets pass; None where it does not."""
-    record, most = student.record, judged.policy.max_regret
+def borrowed_sentence(setting: str, span: PriceRange, clause: str) -> str:
+    """That the right price may flip the verdict; `clause` says where."""
+    low, high = fmt.usd(span.low), fmt.usd(span.high)
+    return WHY_WEAK["borrowed"].format(low=low, high=high, clause=clause, setting=named(setting))
+
+
+def _gaining(comparison: Comparison, student: Student, most: float) -> str | None:
+    """How it shows that longer training would gain more than `most`; None where it does not."""
+    record = student.record
     length = _epochs(record.recipe.epochs)
     if record.late_gain is None:
         return f"was trained for {length}, too few to tell whether it was done"
@@ -129,7 +164,7 @@ def _still_improving(judged: Judgement, student: Student) -> str | None:
         return f"gained {_points(record.late_gain)} on validation in the last quarter of {length}"
     shorter = [
         other.val_accuracy
-        for other in judged.comparison.arm(student.arm)
+        for other in comparison.arm(student.arm)
         if other.name == student.name and other.record.recipe.epochs < record.recipe.epochs
     ]
     gained = student.val_accuracy - max(shorter, default=student.val_accuracy)

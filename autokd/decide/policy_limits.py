@@ -15,6 +15,7 @@ from autokd import formatting as fmt
 from autokd.decide.class_recall import FEWEST
 from autokd.decide.comparisons import Offer, Student, Tested
 from autokd.decide.economics import within
+from autokd.decide.explain import wording as say
 from autokd.decide.statistics.intervals import Estimate
 from autokd.records import Interval, Policy
 
@@ -83,6 +84,12 @@ class Limit:
         if found is None:
             return f"a measurement of the {self.term.lower()}"
         return self.noun.format(self.value(fmt.rounded_out(self._end(found), up=self.at_most)))
+
+    def open_demand(self, student: Student, policy: Policy) -> str:
+        """What a student would have to be shown to do, with the interval that leaves it open."""
+        value, found = self.asked(policy), self.of(student)
+        assert value is not None and found is not None  # noqa: S101 - it is not met
+        return f"{self.demand.format(self.value(value))} ({say.percent_range(found)}{self.detail(student)})"
 
     def refusal(self, offer: Offer, policy: Policy) -> str:
         """Why the limit is not met, in a clause that begins with a verb."""

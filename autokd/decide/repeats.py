@@ -32,6 +32,7 @@ from autokd.records import Interval, Policy, SeededInterval, Verdict
 Floats = NDArray[np.float64]
 DRAWS = 400
 SEED = 0  # of the draws: the same evidence has the same repeatability every time
+DIGITS = 6  # of a draw behind the point: the page has the same draws, and they are to be short there
 PREDICTIVE = 2.0  # variances: of what is known, and of the repeat
 
 
@@ -84,6 +85,7 @@ class Repeats:
         costs = rng.normal(size=(draws, len(models))) * sqrt(PREDICTIVE)
         recalls = rng.normal(0.0, sqrt(PREDICTIVE), (draws, len(comparison.students)))
         drift = rng.normal(size=draws) * abs(log(comparison.evidence.drift))
+        tests, vals, costs, drift, recalls = (np.round(x, DIGITS) for x in (tests, vals, costs, drift, recalls))
         return Moves(tests, vals, costs, drift, recalls, models)
 
     def _drawn(self, policy: Policy, draws: int) -> Iterator[Comparison]:

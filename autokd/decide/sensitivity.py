@@ -46,7 +46,7 @@ class Change:
     @property
     def clause(self) -> str:
         """The condition and its verdict, inside a sentence."""
-        return f"{self.condition[:1].lower()}{self.condition[1:]} the verdict is {self.region.verdict}"
+        return f"{self.condition[:1].lower()}{self.condition[1:]} {fmt.CONCLUSIONS[self.region.verdict]}"
 
     @property
     def sentence(self) -> str:

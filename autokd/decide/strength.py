@@ -8,6 +8,7 @@ from math import floor
 from typing import TypeVar
 
 from autokd.decide.at_stake import OpenOption, at_stake, matters, open_options
+from autokd.decide.explain.why_weak import WHY_WEAK
 from autokd.decide.flaws import flaws
 from autokd.decide.policy import Judgement, judge
 from autokd.decide.repeats import Repeats
@@ -54,10 +55,7 @@ def sureness(judged: Judgement, found: Sequence[Change] | None = None, settle: b
 def _numbers(judged: Judgement, repeatability: float, options: Sequence[OpenOption]) -> Iterator[str]:
     """What the two numbers say against it."""
     if repeatability < REPEATABLE:
-        yield (
-            f"About {floor(100 * repeatability)} of 100 repeats of the confirmation would end in the same verdict; "
-            f"{100 * REPEATABLE:.0f} are asked for."
-        )
+        yield WHY_WEAK["repeats"].format(count=floor(100 * repeatability))
     yield from (option.why for option in options if matters(judged, option))
 
 

@@ -6,18 +6,20 @@ latencies are those of a file of `autokd measure`. Nothing is trained or measure
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import inf
 from pathlib import Path
+from typing import Any
 
-from autokd.cost.costs_file import check_fits, check_has, priced
+from autokd.cost.costs_file import check_fits, check_has, priced, read_costs
 from autokd.cost.dollars import capacity_for, cost_usd_per_1k, pay_per_use_usd_per_1k, seconds_for
-from autokd.cost.repricing import SERVING
+from autokd.cost.repricing import SERVING, changed_model, model_elsewhere
 from autokd.decide.economics import repriced
 from autokd.decide.evidence import Evidence
 from autokd.naming import named, set_to
 from autokd.records import CostModel, LeftOut, MeasuredCosts, Note, Policy, Reading, Screening, TrialRecord
+from autokd.runs.folder import Run
 from autokd.runs.store import Costs
 
 CONDITIONS = tuple(
@@ -50,6 +52,21 @@ def under(evidence: Evidence, model: CostModel) -> Evidence:
         search=evidence.search.model_copy(update={"usd": evidence.search.usd * factor}),
     )
     return _carried_over(evidence, changed)
+
+
+def under_conditions(run: Run, stored: Evidence, given: Mapping[str, Any], policy: Policy) -> Evidence:
+    """A run's stored evidence under the conditions that `autokd decide` was given, by their names there.
+
+    Raises ConfigError for a condition that cannot be used.
+    """
+    settings = run.settings
+    if "costs" not in given:
+        evidence = under(stored, changed_model(stored.cost_model, given, settings.prices))
+        return with_latency(evidence, settings.max_latency_ms, policy.max_latency_ms)
+    path = Path(given["costs"])
+    costs = read_costs(path)
+    model = model_elsewhere(stored.cost_model, costs.cost_model, given, settings.prices, settings.teacher_instance)
+    return with_latency(on_host(stored, costs, path, model), costs.max_latency_ms, policy.max_latency_ms)
 
 
 def on_host(evidence: Evidence, costs: MeasuredCosts, path: Path, model: CostModel) -> Evidence:
@@ -154,23 +171,27 @@ def _left_out(left: LeftOut, stored: Evidence, changed: Evidence) -> LeftOut:
 
 
 def _translated(cost: float, stored: Evidence, changed: Evidence) -> float:
-    """What the slowest model within `cost` under the stored conditions costs under the changed ones.
-
-    Its speed relative to the teacher's is the same under both, on any host, alone as in full batches.
-    """
+    """What the slowest model within `cost` under the stored conditions costs under the changed ones."""
     old, new = stored.cost_model, changed.cost_model
     if old.model == "params":
         return cost * new.usd_per_1k_per_billion / old.usd_per_1k_per_billion
-    (rps, alone), (new_rps, new_alone) = map(_speed, (stored.teacher_reading, changed.teacher_reading))
-    if old.pay_per_use is None:
-        capacity = capacity_for(cost, old)
-        if new.pay_per_use is None:
-            return cost_usd_per_1k(capacity * _ratio(new_rps, rps), new)
-        return pay_per_use_usd_per_1k(new_alone * rps / capacity, new.pay_per_use) if capacity > 0 else inf
-    seconds = seconds_for(cost, old.pay_per_use)
+    capacity, seconds = slowest_within(cost, stored, changed)
     if new.pay_per_use is None:
-        return cost_usd_per_1k(alone * new_rps / seconds if seconds > 0 else inf, new)
-    return pay_per_use_usd_per_1k(seconds * _ratio(new_alone, alone), new.pay_per_use)
+        return cost_usd_per_1k(capacity, new)
+    return pay_per_use_usd_per_1k(seconds, new.pay_per_use) if seconds < inf else inf
+
+
+def slowest_within(cost: float, stored: Evidence, changed: Evidence) -> tuple[float, float]:
+    """Requests per second and seconds of one alone, as in `changed`, of the slowest model within `cost` as in `stored`.
+
+    Its speed relative to the teacher's is the same in both, on any host, alone as in full batches.
+    """
+    (rps, alone), (new_rps, new_alone) = map(_speed, (stored.teacher_reading, changed.teacher_reading))
+    if (rate := stored.cost_model.pay_per_use) is not None:
+        seconds = seconds_for(cost, rate)
+        return alone * new_rps / seconds if seconds > 0 else inf, seconds * _ratio(new_alone, alone)
+    capacity = capacity_for(cost, stored.cost_model)
+    return capacity * _ratio(new_rps, rps), new_alone * rps / capacity if capacity > 0 else inf
 
 
 def _speed(teacher: Reading) -> tuple[float, float]:

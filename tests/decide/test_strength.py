@@ -10,8 +10,10 @@ import pytest
 from made_evidence import Made, direct, distilled, made_cost_model, made_evidence, published, twin
 
 from autokd.decide import decide
+from autokd.decide.at_stake import open_options
 from autokd.decide.comparisons import compare
 from autokd.decide.dials import at_volume
+from autokd.decide.policy import judge
 from autokd.records import Copies, Decision, HourlyPrice, PayPerUse, Policy, PriceRange
 
 BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925), twin(accuracy=0.92))
@@ -89,10 +91,10 @@ def test_a_gain_that_the_interval_leaves_open_is_at_stake() -> None:
     assert open_.advantage is not None
     assert open_.at_stake.points == pytest.approx(open_.advantage.high)
     assert open_.at_stake.points > 0.01
-    assert any("from distilling is not ruled out" in weakness for weakness in open_.weaknesses)
+    assert any("more accurate than the direct pick. Its gain from distilling" in w for w in open_.weaknesses)
     made = (distilled(accuracy=0.94), direct(accuracy=0.936), twin(accuracy=0.936))
     allowed = decided(*made, images=500, asked={"max_regret": 0.05})
-    assert not any("not ruled out" in weakness for weakness in allowed.weaknesses)
+    assert not any("distilled" in weakness for weakness in allowed.weaknesses)
     shut = decided(distilled(accuracy=0.93), direct(accuracy=0.94), twin(accuracy=0.935))
     assert (shut.verdict, shut.strength, shut.at_stake.points) == ("use_small_model", "strong", 0.0)
 
@@ -100,9 +102,57 @@ def test_a_gain_that_the_interval_leaves_open_is_at_stake() -> None:
 def test_a_proven_gain_with_an_open_advantage() -> None:
     open_ = decided(distilled(accuracy=0.94), direct(accuracy=0.938), twin(accuracy=0.88), images=400)
     assert open_.verdict == "use_small_model"
-    assert any("advantage of the distilled pick of up to" in weakness for weakness in open_.weaknesses)
+    assert any("Its advantage over the direct pick is not shown to be enough" in w for w in open_.weaknesses)
     shut = decided(distilled(accuracy=0.94), direct(accuracy=0.942), twin(accuracy=0.92), asked={"min_gain": 0.01})
     assert (shut.verdict, shut.strength) == ("use_small_model", "strong")
+
+
+def told(decision: Decision) -> str:
+    """What is said of the distilled finalist that was not taken."""
+    (sentence,) = (weakness for weakness in decision.weaknesses if "(small_net, distilled)" in weakness)
+    return sentence
+
+
+def test_a_distilled_pick_that_may_be_better_is_told_by_what_is_at_stake() -> None:
+    """Its gain reaches further than what could be given up, which is a cost here, an accuracy there."""
+    dear = direct(accuracy=0.945, cost=0.0006, student="other_net")
+    cost = decided(distilled(accuracy=0.94), dear, twin(accuracy=0.94), images=1000)
+    assert cost.verdict == "use_small_model"
+    assert cost.gain is not None
+    assert cost.gain.high > cost.at_stake.points > 0
+    assert cost.at_stake.points < 0.01, "accuracy does not matter"
+    assert told(cost).startswith(
+        "Finalist 1 (small_net, distilled) may cost up to $0.0003 less per 1,000 requests than the direct pick. "
+        "Its gain from distilling is not shown (95 % interval -"
+    )
+    accuracy = decided(distilled(accuracy=0.94), direct(accuracy=0.936), twin(accuracy=0.936), images=500)
+    points = f"{100 * accuracy.at_stake.points:.2f}"
+    assert f"may be up to {points} points more accurate than the direct pick." in told(accuracy)
+    behind = (direct(accuracy=0.936, cost=0.0006, student="other_net"), twin(accuracy=0.938, val=0.9))
+    both = decided(distilled(accuracy=0.94), *behind, images=500)
+    assert "points more accurate and cost up to $0.0003 less per 1,000 requests than" in told(both)
+
+
+def test_with_a_volume_the_dollars_at_stake_are_those_of_a_month() -> None:
+    made = (distilled(accuracy=0.94), direct(accuracy=0.945, cost=0.0006, student="other_net"), twin(accuracy=0.94))
+    found = decided(*made, asked={"requests_per_month": 1e6}, images=1000)
+    assert found.at_stake.usd_per_month == pytest.approx(0.3)
+    assert "may cost up to $0.30 less a month than the direct pick" in told(found)
+
+
+def test_a_distilled_pick_that_is_not_taken_says_what_is_not_shown() -> None:
+    lone = decided(distilled(accuracy=0.94), direct(accuracy=0.8), twin(accuracy=0.8), asked={"max_cost": 0.01})
+    assert lone.verdict == "distill", "its gain is shown"
+    equal = (distilled(accuracy=0.913), twin(accuracy=0.912, cost=0.0026))
+    unproven = decided(*equal, asked={"max_cost": 0.01})
+    assert unproven.verdict == "keep_teacher"
+    assert "may cost up to $0.0022 less per 1,000 requests than the teacher. Its gain" in told(unproven)
+    alone = decided(distilled(accuracy=0.94), direct(accuracy=0.936), images=500)
+    assert "It has no twin, so its gain from distilling is unknown. Needed: the same student" in told(alone)
+    cheaper = (distilled(accuracy=0.96, cost=0.0006), direct(accuracy=0.93), twin(accuracy=0.92))
+    saving = decided(*cheaper, asked={"prefer": "savings"})
+    assert saving.verdict == "use_small_model"
+    assert told(saving).endswith("Savings are preferred, and the direct pick is the cheaper one.")
 
 
 def test_a_verdict_close_to_its_limit_does_not_repeat() -> None:
@@ -150,7 +200,7 @@ def test_an_undecided_exclusion_matters_only_where_it_would_change_the_verdict()
     alone = decided(distilled(accuracy=0.88), rival, twin(accuracy=0.87), images=1000)
     assert alone.verdict == "none"
     assert any("whether finalist 2 (small_net) can keep 95 %" in weakness for weakness in alone.weaknesses)
-    assert any("the verdict is use the small model directly" in weakness for weakness in alone.weaknesses)
+    assert any("the verdict is to use the small model directly" in weakness for weakness in alone.weaknesses)
     assert alone.at_stake.usd_per_1k == pytest.approx(0.0025 - 0.0003)  # the teacher's cost less the student's
     beside = decided(*BETTER, direct(7, accuracy=0.906, val=0.9), images=10_000)
     assert (beside.verdict, beside.strength) == ("distill", "strong")
@@ -167,6 +217,23 @@ def test_exclusions_that_matter_only_together() -> None:
     decision = decided(distilled(accuracy=0.907), direct(accuracy=0.906), twin(accuracy=0.87), images=1000)
     assert decision.verdict == "none"
     assert any("(and 1 more)" in weakness for weakness in decision.weaknesses)
+
+
+def test_a_finalist_that_only_does_not_pay_is_not_open() -> None:
+    """Two finalists are undecided and change the verdict together; a third keeps enough and saves too little."""
+    at_limit = {"cost": 0.0004, "val": 0.96, "student": "limit_net"}
+    made = (
+        distilled(accuracy=0.906, cost=0.0004, val=0.93),
+        direct(accuracy=0.94, cost=0.0004, val=0.93, student="other_net"),
+        twin(accuracy=0.85, cost=0.0004),
+        direct(4, accuracy=0.899, **at_limit),
+        direct(5, accuracy=0.945, cost=0.00249, student="dear_net"),
+    )
+    asked = {"max_cost": 0.01, "requests_per_month": 1e6}
+    judged = judge(compare(made_evidence(*made, images=2000)), Policy(**asked))
+    assert 5 in judged.eligible - judged.worthwhile
+    (option,) = [option for option in open_options(judged) if "(and 1 more)" in option.why]
+    assert "dear_net" not in option.why
 
 
 def test_costs_whose_intervals_straddle_the_budget_do_not_repeat() -> None:
@@ -275,8 +342,8 @@ def test_a_borrowed_price_is_a_weakness_only_where_the_right_one_may_flip_the_ve
     assert decision.verdict == "distill"
     assert only(decision) == (
         "The price is that of another machine than was measured, and machines of that kind and size cost $0.60 to "
-        "$6.00 an hour: at a price of $4.01 or more an hour of serving instead of $1.20 the verdict is none. Needed: "
-        "price_per_hour."
+        "$6.00 an hour: at a price of $4.01 or more an hour of serving instead of $1.20 nothing meets the limits. "
+        "Needed: price_per_hour."
     )
 
 
@@ -294,5 +361,5 @@ def test_a_borrowed_price_of_the_teacher_is_a_weakness_of_its_own() -> None:
         price_range=PriceRange(low=0.1, high=2.0),
     )
     decision = decided(*BETTER, model=made_cost_model(teacher_price=theirs))
-    assert "an hour of serving the teacher instead of $1.20 the verdict is keep_teacher" in only(decision)
+    assert "an hour of serving the teacher instead of $1.20 the verdict is to keep the teacher" in only(decision)
     assert "Needed: teacher_price_per_hour." in only(decision)

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from believable_run import make_decision, make_policy, make_run
 from made_audit import make_audit
+from stored_runs import stored_runs
 
+from autokd.decide import Evidence
 from autokd.report import assemble, write_reports
 from autokd.runs.folder import Run
 
@@ -41,6 +43,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     )
     write_reports(run, report)
     return run
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Run, Evidence]]:
+    """Stored runs with their pages; do not change them."""
+    return stored_runs(tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture(scope="session")

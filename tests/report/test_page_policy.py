@@ -1,108 +1,29 @@
-"""The page's own policy says what `autokd decide` says: two thousand points over ten stored runs, in a browser."""
+"""The page's own policy says what `autokd decide` says: two thousand points over twelve stored runs, in a browser."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import shlex
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from made_evidence import direct, distilled, made_evidence, published, twin, with_form
-from written_run import IMAGES, written
+from made_evidence import distilled, twin
+from page_form import ENTER, shown
+from stored_runs import POINTS, at, conditions, grid, made
+from written_run import written
 
 from autokd.cli.decide import command
-from autokd.cost.repricing import changed_model
 from autokd.decide import Evidence, decide, read_evidence
-from autokd.decide.comparisons import Comparison, compare
+from autokd.decide.comparisons import compare
 from autokd.decide.economics import monthly_usd
-from autokd.decide.policy import Judgement, judge
-from autokd.decide.repeats import Repeats
-from autokd.decide.what_if import under
-from autokd.records import Policy
+from autokd.decide.policy import Judgement
 from autokd.report import assemble, write_reports
 from autokd.runs.folder import Run
 
-POINTS = 2_000
-
 pytestmark = pytest.mark.browser
-
-
-def stored_evidence() -> Iterator[tuple[Evidence, dict[str, Any]]]:
-    """Ten different ones, each with the settings of its search."""
-    pair = (distilled(accuracy=0.94, cost=0.0004), twin(accuracy=0.86, cost=0.0004))
-    wide: dict[str, Any] = {"max_cost": 0.01, "min_retention": 0.7}
-    halved = direct(accuracy=0.93, cost=0.0012, spread=0.1, student="half_net")  # nearly half of the teacher's cost
-    yield made(*pair, halved), {"max_cost": 0.01}
-    yield made(*pair, direct(accuracy=0.80, cost=0.0009, val=0.97)), wide  # gives way to its arm's next
-    volume = {"requests_per_month": 5e6}
-    yield priced(made(*pair, direct(accuracy=0.95, cost=0.0011)), volume), {"max_cost": 0.01, **volume}
-    near = (direct(accuracy=0.92, cost=0.00041), direct(6, accuracy=0.90, cost=0.0004, student="near_net"))
-    yield (
-        made(*near, distilled(accuracy=0.93, cost=0.0004), twin(accuracy=0.91, cost=0.0004)),
-        {**wide, "prefer": "savings"},
-    )
-    yield made(distilled(accuracy=0.94), twin(accuracy=0.80), twin_less(5)), wide
-    yield made(direct(accuracy=0.96, cost=0.002), published(accuracy=0.93, cost=0.0001)), {"adoption_usd": 100.0}
-    yield with_form(made(*pair, direct(accuracy=0.92)), "int8", 0.0009, lost=0.01), {"min_retention": 0.9}
-    yield replace(made(*pair, direct(accuracy=0.92, p95=30.0)), drift=1.2), {"max_latency_ms": 10.0}
-    per_use = {"price_per_second": 2e-5, "billing_increment_ms": 1.0, "billing_minimum_ms": 2.0}
-    yield priced(made(*pair, direct(accuracy=0.92)), per_use), {**wide, **per_use}
-    own = {"teacher_price_per_hour": 4.0}
-    rivals = (direct(accuracy=0.94, cost=0.0009), direct(7, accuracy=0.93, val=0.9, cost=0.0001, student="third_net"))
-    limits = {**wide, "max_negative_flips": 0.12, "min_gain": 0.06}
-    yield priced(made(*pair, *rivals), own), {**limits, **own}
-
-
-def made(*finalists: Any) -> Evidence:
-    return made_evidence(*finalists, images=IMAGES, usd=30.0)
-
-
-def twin_less(number: int) -> Any:
-    return distilled(number, accuracy=0.95, cost=0.0002, student="other_net")
-
-
-def priced(evidence: Evidence, given: dict[str, Any]) -> Evidence:
-    return under(evidence, changed_model(evidence.cost_model, given))
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Run, Evidence]]:
-    """Stored runs with their pages."""
-    folder, found = tmp_path_factory.mktemp("runs"), []
-    for k, (evidence, settings) in enumerate(stored_evidence()):
-        run = written(folder / f"run-{k}", evidence, **settings)
-        stored, policy = read_evidence(run), run.settings.policy()
-        write_reports(run, assemble(run, decide(stored, policy), policy))
-        found.append((run, stored))
-    return found
-
-
-def grid(base: Evidence) -> list[dict[str, Any]]:
-    """Settings that `autokd decide` takes, spread evenly over all combinations."""
-    volumes = (None, 3e4, 2e6, 2e8, 5.464e8, 1e9)  # the last but one: hardly more than two replicas of the teacher
-    prices: tuple[dict[str, float], ...] = (
-        {}, {"price_per_hour": 0.2}, {"price_per_hour": 6.0}, {"price_per_second": 2e-5}
-    )  # fmt: skip
-    limits = itertools.product((None, 0.0002, 0.0008, 0.02), (None, 0.9, 0.97, 1.0), (None, "accuracy", "savings"))
-    every = itertools.product(volumes, prices, limits, (None, 0.1, 0.9))
-    found = []
-    for volume, price, (budget, keep, prefer), busy in every:
-        given = {"requests_per_month": volume, "max_cost": budget, "min_retention": keep, "prefer": prefer, **price}
-        by_use = "price_per_second" in price or (base.cost_model.pay_per_use and "price_per_hour" not in price)
-        known = volume or base.cost_model.requests_per_month
-        given["target_utilization" if known else "utilization"] = None if by_use else busy
-        found.append({name: value for name, value in given.items() if value is not None})
-    return found[:: len(found) // 230]
-
-
-def conditions(run: Run, stored: Evidence, given: dict[str, Any]) -> tuple[Evidence, Policy]:
-    """What `autokd decide` looks at."""
-    return under(stored, changed_model(stored.cost_model, given)), run.settings.changed(given).policy()
 
 
 def facts(judged: Judgement) -> list[Any]:
@@ -143,34 +64,6 @@ def test_page_and_decide_agree_everywhere(browser: Any, runs: list[tuple[Run, Ev
     assert points >= POINTS and verdicts == {"distill", "use_small_model", "keep_teacher", "none"}
 
 
-REPEATS = """const evidence = JSON.parse(document.getElementById('evidence').textContent);
-return arguments[0].map(given => autokdPolicy.repeatability(evidence, autokdPolicy.judge(evidence, given)));"""
-
-
-def test_the_page_repeats_the_confirmation_as_decide_does(browser: Any, runs: list[tuple[Run, Evidence]]) -> None:
-    seen = set()
-    for run, stored in runs[:9:2]:
-        base, asked = compare(stored), grid(stored)[::40]
-        browser.get((run.path / "report.html").as_uri())
-        for given, page in zip(asked, browser.execute_script(REPEATS, asked), strict=True):
-            judged = at(base, run, stored, given)
-            told = Repeats(judged.comparison).repeatability(judged.policy, judged.verdict)
-            assert page == pytest.approx(told, abs=0.003), (run.path.name, given)  # draws are embedded with five digits
-            seen.add(told)
-    assert len(seen) > 5
-
-
-def test_a_limit_on_flips_leaves_the_repeats_unknown(browser: Any, runs: list[tuple[Run, Evidence]]) -> None:
-    browser.get((runs[9][0].path / "report.html").as_uri())
-    assert browser.execute_script(REPEATS, [{}]) == [None]
-
-
-def at(base: Comparison, run: Run, stored: Evidence, given: dict[str, Any]) -> Judgement:
-    """The policy's answer, its statistics computed once: they do not depend on what is asked."""
-    model, policy = changed_model(stored.cost_model, given), run.settings.changed(given).policy()
-    return judge(base if model == stored.cost_model else base.priced(model), policy)
-
-
 def test_these_answers_are_those_of_decide(runs: list[tuple[Run, Evidence]]) -> None:
     for run, stored in runs[::3]:
         given = {"requests_per_month": 3e7, "price_per_hour": 2.0, "prefer": "savings"}
@@ -185,12 +78,6 @@ def test_these_answers_are_those_of_decide(runs: list[tuple[Run, Evidence]]) -> 
 
 # ---- the fields of the page ------------------------------------------------------------------------------------
 
-ENTER = """const form = document.querySelector('.what-if form');
-Object.entries(arguments[0]).forEach(([name, value]) => {
-    form.elements[name].value = value;
-    form.dispatchEvent(new Event('input'));
-});"""
-
 
 @pytest.fixture
 def opened(browser: Any, runs: list[tuple[Run, Evidence]]) -> Any:
@@ -199,17 +86,13 @@ def opened(browser: Any, runs: list[tuple[Run, Evidence]]) -> Any:
     return browser
 
 
-def shown(browser: Any, selector: str) -> str:
-    return str(browser.execute_script("return document.querySelector(arguments[0]).textContent", selector))
-
-
 def test_what_if_changes_verdict_sentence_and_picture_and_can_be_taken_back(opened: Any) -> None:
     place = "return document.querySelector('[data-key=\"s:2\"]').getAttribute('transform')"
     before = [shown(opened, "h1"), shown(opened, ".summary"), opened.execute_script(place)]
     opened.execute_script(ENTER, {"max_cost": "0.00005"})
     assert shown(opened, "h1") == "Nothing meets the limits"
     assert shown(opened, ".summary") == "No option is within the budget and keeps enough accuracy."
-    assert shown(opened, ".badge").startswith("what if")
+    assert shown(opened, ".badges") == "strong evidence what if: not the conditions of the search"
     opened.execute_script(ENTER, {"max_cost": "0.001", "requests_per_month": "300M", "price": "0.1"})
     assert shown(opened, "h1") != "Nothing meets the limits"
     assert "a month at 300 M requests" in shown(opened, ".tiles")

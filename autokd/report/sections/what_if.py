@@ -10,49 +10,56 @@ from typing import Any
 
 from autokd.cost.repricing import OF_REPLICAS
 from autokd.decide.comparisons import Comparison, Tested, compare
-from autokd.decide.evidence import read_evidence
-from autokd.decide.policy_limits import QUALITY, RETENTION, missed
+from autokd.decide.evidence import Evidence, read_evidence
 from autokd.decide.repeats import Repeats
 from autokd.decide.statistics.intervals import z_squared
-from autokd.decide.what_if import under
-from autokd.errors import RunError
+from autokd.decide.what_if import under_conditions
+from autokd.errors import UsageError
 from autokd.formatting import VERDICTS
 from autokd.records import CostModel, Interval, PayPerUse, Policy, Reading, Report
+from autokd.report.sections.how_sure import how_sure, student_facts, tested
 from autokd.report.sections.provenance import conditions_given
 from autokd.runs.folder import Run
 
-ASKED = ("max_cost", "min_retention", "min_gain", "prefer", "max_latency_ms", "horizon_months", "adoption_usd")
+ASKED = tuple(name for name in Policy.model_fields if name != "requests_per_month")
 
 
 def what_if(run: Run, report: Report, source: str) -> dict[str, Any] | None:
-    """The evidence of a run at the costs of a report, as JSON; None where it cannot be read, or nothing was confirmed.
+    """The evidence of a run under the conditions of a report; None where it cannot be read or nothing was confirmed.
 
-    source: how a command names the run.
+    As JSON. source: how a command names the run.
     """
     try:
-        evidence = read_evidence(run)
-    except RunError:
+        stored = read_evidence(run)
+        evidence = under_conditions(run, stored, report.conditions, report.policy)
+    except UsageError:
         return None
     if not evidence.finalists:
         return None
-    return embedded(compare(under(evidence, report.cost_model)), report, source)
+    return embedded(compare(evidence), report, source, stored)
 
 
-def embedded(comparison: Comparison, report: Report, source: str) -> dict[str, Any]:
-    """The same of a comparison."""
+def embedded(comparison: Comparison, report: Report, source: str, stored: Evidence) -> dict[str, Any]:
+    """The same of a comparison; `stored`: the evidence as the run has it."""
     policy, readings = report.policy, comparison.evidence.readings
     return {
         "forms": [_option(form, policy) for form in comparison.forms],
         "students": [
-            {**_option(s, policy), "twin": comparison.twins.get(s.number), "untrained": not s.record.recipe.epochs}
+            {
+                **_option(s, policy),
+                "twin": comparison.twins.get(s.number),
+                "untrained": not s.record.recipe.epochs,
+                **student_facts(comparison, s, policy),
+            }
             for s in comparison.students
         ],
         "differences": {
-            f"{distilled},{direct}": [estimate.mean, estimate.interval.low]
+            f"{distilled},{direct}": [estimate.mean, estimate.interval.low, estimate.interval.high]
             for (distilled, direct), estimate in comparison.differences.items()
         },
         "looked": {name: _reading(reading) for name, reading in readings.items()},
         "repeats": _repeats(comparison, policy),
+        "sure": how_sure(comparison, policy, stored),
         "spent": comparison.spent_usd,
         "titles": {verdict: words.capitalize() for verdict, words in VERDICTS.items()},
         "teacher": comparison.evidence.teacher.name,
@@ -66,7 +73,6 @@ def embedded(comparison: Comparison, report: Report, source: str) -> dict[str, A
 
 
 def _option(option: Tested, policy: Policy) -> dict[str, Any]:
-    others = tuple(limit for limit in QUALITY if limit is not RETENTION)
     return {
         "number": option.number,
         "arm": option.arm,
@@ -77,7 +83,7 @@ def _option(option: Tested, policy: Policy) -> dict[str, Any]:
         "retention": option.retention.mean,
         "low": option.retention.low,
         "val": option.val_accuracy,
-        "others": not missed(others, option, policy),
+        **tested(option, policy),
     }
 
 
@@ -98,14 +104,13 @@ def _ends(interval: Interval | None) -> list[float | None] | None:
     return [end if isfinite(end) else None for end in (interval.mean, interval.low, interval.high)]
 
 
-def _repeats(comparison: Comparison, policy: Policy) -> dict[str, Any] | None:
-    """The draws of the repeats (decide/repeats.py); None with a limit in them that the page cannot ask."""
-    if policy.max_negative_flips is not None or policy.min_class_recall is not None:
-        return None
+def _repeats(comparison: Comparison, policy: Policy) -> dict[str, Any]:
+    """The draws of the repeats (decide/repeats.py); recalls only where a limit asks for them."""
     moves = Repeats(comparison).moves()
-    drawn = {"tests": moves.tests, "vals": moves.vals, "costs": moves.costs}
-    short = {name: [[float(f"{x:.5g}") for x in row] for row in rows] for name, rows in drawn.items()}
-    return {**short, "drift": [float(f"{x:.5g}") for x in moves.drift], "models": moves.models}
+    drawn = {"tests": moves.tests, "vals": moves.vals, "costs": moves.costs, "drift": moves.drift}
+    if policy.min_class_recall is not None:
+        drawn["recalls"] = moves.recalls
+    return {**{name: rows.tolist() for name, rows in drawn.items()}, "models": moves.models}
 
 
 def _serving(model: CostModel, policy: Policy) -> dict[str, float | None]:

@@ -43,7 +43,7 @@ var autokdPolicy = (function () {
     if (rps === null) {
       return known.map(function (cost) { return cost * asked.price_per_billion / was.price_per_billion; });
     }
-    if (asked.price_per_second !== null && rps[0] > 0) {
+    if (asked.price_per_second !== null && finite(rps[0]) > 0) {
       return option.alone && option.alone.map(function (seconds) { return costOfUse(seconds, asked); });
     }
     var teachers = option.number === null && asked.teacher_price_per_hour !== null;
@@ -51,11 +51,12 @@ var autokdPolicy = (function () {
     return [rps[0], rps[2], rps[1]].map(function (each) { return costOfCapacity(finite(each), price, asked); });
   }
 
+  /* The option at its cost: mean, both ends, and the standard deviation of another reading as a share. */
   function priced(evidence, option, asked) {
-    var ends = costs(evidence, option, asked), cost = ends && ends[0];
-    var sure = ends === null || !isFinite(ends[1]) || !isFinite(ends[2]) || !(cost > 0);
+    var ends = costs(evidence, option, asked) || [null, null, null], cost = ends[0];
+    var sure = cost === null || !isFinite(ends[1]) || !isFinite(ends[2]) || !(cost > 0);
     var spread = sure ? 0 : (ends[2] - ends[1]) / 2 / option.z / cost;
-    return Object.assign({}, option, { cost: cost, spread: spread });
+    return Object.assign({}, option, { cost: cost, least: ends[1], most: ends[2], spread: spread });
   }
 
   function costsDiffer(a, b) {
@@ -72,9 +73,18 @@ var autokdPolicy = (function () {
       (limit === null || (option.latency !== null && option.latency <= limit * (1 + ROUNDING)));
   }
 
-  /* others: whether flips and the recall of every class are within their limits, which do not move here */
   function goodEnough(option, asked) {
-    return option.others && option.low >= asked.min_retention - ROUNDING;
+    var flips = asked.max_negative_flips, recall = asked.min_class_recall;
+    return option.low >= asked.min_retention - ROUNDING &&
+      (flips === null || option.flips[1] <= flips + ROUNDING) &&
+      (recall === null || option.recall[0] >= recall - ROUNDING);
+  }
+
+  /* Whether no interval rules that out. */
+  function couldBeGoodEnough(option, asked) {
+    var flips = asked.max_negative_flips, recall = asked.min_class_recall;
+    return option.high >= asked.min_retention && (flips === null || option.flips[0] <= flips) &&
+      (recall === null || option.recall[1] >= recall);
   }
 
   /* ---- choices ---- */
@@ -103,43 +113,61 @@ var autokdPolicy = (function () {
     return preferred(within, asked) || first(good, function (a, b) { return a.cost < b.cost; });
   }
 
-  function pays(student, teacher, oneTime, asked) {
+  function halfPriced(student, teacher) { return student.cost <= HALF * teacher.cost * (1 + ROUNDING); }
+
+  function pays(student, teacher, oneTime, asked, kept) {
     if (asked.requests_per_month !== null) {
       return (teacher.cost - student.cost) / 1000 * asked.requests_per_month * asked.horizon_months > oneTime;
     }
-    if (student.cost <= HALF * teacher.cost * (1 + ROUNDING)) { return true; }
-    return cheaper(student.cost, teacher.cost) && student.low >= 1 - ROUNDING;
+    return halfPriced(student, teacher) || (cheaper(student.cost, teacher.cost) && kept >= 1 - ROUNDING);
   }
 
   /* ---- the verdict ---- */
 
-  function judge(evidence, given) {
-    var asked = settings(evidence, given);
+  function judge(evidence, given) { return judgeAt(evidence, settings(evidence, given), []); }
+
+  /* The same with all settings; finalists `admitted` count as keeping as much accuracy as their interval allows. */
+  function judgeAt(evidence, asked, admitted) {
     function at(option) { return priced(evidence, option, asked); }
     var forms = evidence.forms.map(at), students = evidence.students.map(at);
     if (forms.concat(students).some(function (o) { return o.cost === null; })) { return null; }
-    return decide(evidence, asked, forms, students);
+    return decide(evidence, asked, forms, students, admitted);
   }
 
-  /* The options at their costs; `move` of a student is how far its accuracy has moved in a repeat. */
-  function decide(evidence, asked, forms, students) {
-    function difference(a, b) {
-      var ends = evidence.differences[a.number + "," + b.number], by = (a.move || 0) - (b.move || 0);
-      return { mean: ends[0] + by, low: ends[1] + by };
-    }
+  /* Accuracy of a distilled student minus a direct one's; `move`: how far an accuracy has moved in a repeat. */
+  function difference(evidence, a, b) {
+    var ends = evidence.differences[a.number + "," + b.number], by = (a.move || 0) - (b.move || 0);
+    return { mean: ends[0] + by, low: ends[1] + by, high: ends[2] + by };
+  }
+
+  /* What distilling did for a student; null without its twin. */
+  function gain(evidence, student, students) {
+    var twin = students.find(function (s) { return s.number === student.twin; });
+    return twin === undefined ? null : difference(evidence, student, twin);
+  }
+
+  function decidedByCost(distilled, direct, asked) {
+    return asked.prefer === "savings" && costsDiffer(distilled.cost, direct.cost);
+  }
+
+  /* The options at their costs. */
+  function decide(evidence, asked, forms, students, admitted) {
     var teacher = bestForm(forms, asked), oneTime = evidence.spent + asked.adoption_usd;
     var teacherEligible = affordable(teacher, asked);
-    var eligible = students.filter(function (s) { return affordable(s, asked) && goodEnough(s, asked); });
+    function isAdmitted(student) { return admitted.indexOf(student.number) >= 0; }
+    var eligible = students.filter(function (s) {
+      return affordable(s, asked) && (isAdmitted(s) || goodEnough(s, asked));
+    });
     var worthwhile = eligible.filter(function (s) {
-      return !teacherEligible || pays(s, teacher, oneTime, asked);
+      return !teacherEligible || pays(s, teacher, oneTime, asked, isAdmitted(s) ? s.high : s.low);
     });
 
     function gains(student) {
-      var twin = students.find(function (s) { return s.number === student.twin; });
-      return twin !== undefined && difference(student, twin).low > 0;
+      var found = gain(evidence, student, students);
+      return found !== null && found.low > 0;
     }
     function outdone(direct, distilled) {
-      return difference(distilled, direct).low > 0 && cheaper(distilled.cost, direct.cost);
+      return difference(evidence, distilled, direct).low > 0 && cheaper(distilled.cost, direct.cost);
     }
     function picks(tried, rivals) {
       var distilled = preferred(tried, asked), direct = preferred(rivals, asked);
@@ -149,15 +177,12 @@ var autokdPolicy = (function () {
       return { distilled: distilled, direct: direct };
     }
     function isAhead(distilled, direct) {
-      var advantage = difference(distilled, direct);
+      var advantage = difference(evidence, distilled, direct);
       if (advantage.low > 0 && advantage.mean >= asked.min_gain - ROUNDING) { return true; }
       return cheaper(distilled.cost, direct.cost) && advantage.low > -asked.min_gain;
     }
     function isPreferred(distilled, direct) {
-      if (asked.prefer === "savings" && costsDiffer(distilled.cost, direct.cost)) {
-        return distilled.cost < direct.cost;
-      }
-      return isAhead(distilled, direct);
+      return decidedByCost(distilled, direct, asked) ? distilled.cost < direct.cost : isAhead(distilled, direct);
     }
     function verdict(distilled, direct) {
       if (distilled && direct) {
@@ -191,10 +216,9 @@ var autokdPolicy = (function () {
 
   /* ---- repeats ---- */
 
-  /* The share of repeats that end in the same verdict, by the draws of autokd/decide/repeats.py; null: not known. */
+  /* The share of repeats that end in the same verdict, by the draws of autokd/decide/repeats.py. */
   function repeatability(evidence, judged) {
     var drawn = evidence.repeats, base = evidence.teacher_accuracy;
-    if (drawn === null) { return null; }
     var same = drawn.tests.filter(function (tests, draw) {
       function again(option) {
         var by = drawn.costs[draw][drawn.models.indexOf(option.name)];
@@ -205,12 +229,18 @@ var autokdPolicy = (function () {
         student.move = tests[k + 1];
         student.val += drawn.vals[draw][k];
         student.low += (kept * base + student.move) / Math.max(base + tests[0], 1e-9) - kept;
+        student.flips = [null, option.flips[1] + tests[0] - student.move];
+        student.recall = option.recall && [option.recall[0] + drawn.recalls[draw][k] * option.recall[2]];
         return student;
       });
-      return decide(evidence, judged.asked, judged.forms.map(again), students).verdict === judged.verdict;
+      return decide(evidence, judged.asked, judged.forms.map(again), students, []).verdict === judged.verdict;
     });
     return same.length / drawn.tests.length;
   }
 
-  return { judge: judge, priced: priced, repeatability: repeatability };
+  return {
+    judge: judge, judgeAt: judgeAt, priced: priced, costs: costs, repeatability: repeatability,
+    cheaper: cheaper, affordable: affordable, goodEnough: goodEnough, couldBeGoodEnough: couldBeGoodEnough,
+    halfPriced: halfPriced, difference: difference, gain: gain, decidedByCost: decidedByCost, first: first
+  };
 })();

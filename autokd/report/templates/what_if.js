@@ -1,10 +1,12 @@
-/* What if: the fields are conditions of `autokd decide`; policy.js gives the verdict, and the first screen follows. */
+/* What if: the fields are conditions of `autokd decide`; policy.js gives the verdict, how_sure.js says how sure it is,
+   and the first screen follows. */
 (function () {
   "use strict";
 
   var evidence = JSON.parse(document.getElementById("evidence").textContent);
   var section = document.querySelector(".what-if"), form = section.querySelector("form");
   var was = evidence.settings, fields = form.elements;
+  var usd = autokdNumbers.usd, large = autokdNumbers.large, percent = autokdNumbers.percent, plain = autokdNumbers.plain;
   var busy = null;  /* the setting that the field of utilization stands for */
   var first = {
     body: document.body.className,
@@ -13,36 +15,6 @@
   };
   var svg = document.querySelector("#chart-cost svg"), picture = svg && svg.innerHTML;
   var asked = document.querySelectorAll(".condition, .asked");
-
-  /* ---- numbers as the page writes them ---- */
-
-  function usd(value) {
-    if (!isFinite(value)) { return "unlimited"; }
-    var size = Math.abs(value), sign = value < 0 ? "\u2212" : "";
-    if (size >= 10000) { return sign + "$" + Math.round(size).toLocaleString("en-US"); }
-    if (size >= 1 || size === 0) { return sign + "$" + size.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 }); }
-    var text = size.toFixed(Math.min(2 - Math.floor(Math.log10(size)), 20)).replace(/0+$/, "");
-    return sign + "$" + text.replace(/\.(\d?)$/, function (_, digit) { return "." + (digit + "00").slice(0, 2); });
-  }
-
-  function large(value) {
-    var units = [[1e9, " G"], [1e6, " M"], [1e3, " k"]];
-    for (var k = 0; k < units.length; k++) {
-      if (value >= units[k][0]) { return String(Number((value / units[k][0]).toPrecision(3))) + units[k][1]; }
-    }
-    return String(Math.ceil(value));
-  }
-
-  function percent(share) { return (100 * share).toFixed(1) + " %"; }
-
-  /* 10M, 3e6, 1,000,000 */
-  function number(text) {
-    var found = /^([\d.,]+(?:e[+-]?\d+)?)\s*([kMG]?)$/i.exec(text.trim());
-    var factor = { k: 1e3, m: 1e6, g: 1e9 };
-    return found ? Number(found[1].replace(/,/g, "")) * (factor[found[2].toLowerCase()] || 1) : NaN;
-  }
-
-  function plain(value) { return String(Number(value.toPrecision(12))); }
 
   /* ---- the fields ---- */
 
@@ -74,7 +46,7 @@
   function given() {
     var found = {};
     function take(field, name, scale, most, what) {
-      var box = fields[field], value = Number(plain(number(box.value) * scale));
+      var box = fields[field], value = Number(plain(autokdNumbers.parsed(box.value) * scale));
       box.removeAttribute("aria-invalid");
       if (!(value > 0 && value <= most)) {
         box.setAttribute("aria-invalid", "true");
@@ -143,13 +115,19 @@
       " instead of " + usd(teacher.cost) + " per 1,000 requests.";
   }
 
+  function atStake(sure, volume) {
+    var parts = sure.points > 0 ? [autokdNumbers.points(sure.points)] : [];
+    if (sure.usd > 0) { parts.push(volume === null ? usd(sure.usd) + " per 1,000" : usd(sure.usd * volume / 1000) + " a month"); }
+    return parts.join(" or ") || "nothing";
+  }
+
   /* Label, value and what qualifies it, for the four figures of the first screen. */
-  function figures(judged) {
+  function figures(judged, sure) {
     var volume = judged.asked.requests_per_month, pick = judged.pick, teacher = judged.teacher;
-    var repeats = autokdPolicy.repeatability(evidence, judged), by = "run the command below";
-    var found = [repeats === null ? ["Repeats that would say the same", "not known here", by]
-      : ["Repeats that would say the same", Math.floor(100 * repeats) + " of 100", "90 are asked for"],
-    ["At stake at most", "not known here", by]];
+    var found = [
+      ["Repeats that would say the same", Math.floor(100 * sure.repeatability) + " of 100", "90 are asked for"],
+      ["At stake at most", atStake(sure, volume), "if another option is the better one"]
+    ];
     if (pick === null || !isFinite(teacher.cost)) { return found; }
     var saved = teacher.cost - pick.cost;
     var amount = volume === null ? saved : saved * volume / 1000;
@@ -198,13 +176,17 @@
     return made;
   }
 
-  function firstScreen(judged) {
+  function firstScreen(judged, sure) {
     var parts = first.parts.map(function (pair) { return pair[0]; });
-    document.body.className = judged.verdict + " moved";
+    document.body.className = judged.verdict;
     parts[0].textContent = parts[1].textContent = evidence.titles[judged.verdict];
-    parts[2].replaceChildren(element("span", "what if: not the conditions of the search", "badge"));
+    var strength = sure.weaknesses.length ? "weak" : "strong";
+    parts[2].replaceChildren(
+      element("span", strength + " evidence", "badge " + strength), " ",
+      element("span", "what if: not the conditions of the search", "badge moved")
+    );
     parts[3].textContent = sentence(judged);
-    parts[4].replaceChildren.apply(parts[4], figures(judged).map(function (figure) {
+    parts[4].replaceChildren.apply(parts[4], figures(judged, sure).map(function (figure) {
       var tile = document.createElement("div");
       tile.className = "tile";
       tile.append(element("dt", figure[0]), element("dd", figure[1], "value"), element("dd", figure[2], "detail"));
@@ -232,11 +214,20 @@
       wrong.textContent = "How long one request takes alone was not measured in this run, so it cannot be billed by use.";
       return;
     }
-    if (any) { firstScreen(judged); movePicture(judged); } else { restore(); }
+    if (any) { answer(judged); } else { restore(); }
     asked.forEach(function (part) { part.hidden = any; });
     section.querySelector(".result").hidden = !any;
-    section.querySelector(".answer").replaceChildren(table(judged));
     section.querySelector(".command code").textContent = command(moved);
+  }
+
+  function answer(judged) {
+    var sure = autokdHowSure.howSure(evidence, judged), weak = section.querySelector(".weak-because");
+    firstScreen(judged, sure);
+    movePicture(judged);
+    section.querySelector(".answer").replaceChildren(table(judged));
+    weak.hidden = sure.weaknesses.length === 0;
+    var items = sure.weaknesses.map(function (sentence) { return element("li", sentence); });
+    weak.querySelector("ul").replaceChildren.apply(weak.querySelector("ul"), items);
   }
 
   /* ---- the picture ---- */
