@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from autokd import formatting as fmt
 from autokd.decide.audit.edge_probes import edges
 from autokd.decide.comparisons import Comparison, Offer, ServedTeacher, Student, compare
 from autokd.decide.economics import economics, monthly_usd
 from autokd.decide.evidence import Evidence
+from autokd.decide.explain.condition import condition
 from autokd.decide.explain.reasons import closest, key_reasons, reasons, summary
 from autokd.decide.explain.refusals import refusals, teacher_refusals
 from autokd.decide.policy import Judgement, judge
@@ -40,7 +40,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         strength=sure.strength,
         repeatability=sure.repeatability,
         at_stake=sure.at_stake,
-        condition=_condition(judged),
+        condition=condition(judged, found),
         summary=summary(judged, found),
         reasons=tuple(reason.sentence for reason in because),
         key_reasons=tuple(reason.sentence for reason in key_reasons(because)),
@@ -66,15 +66,6 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
 
 def _difference(estimate: Estimate | None) -> Difference | None:
     return None if estimate is None else estimate.difference
-
-
-def _condition(judged: Judgement) -> str | None:
-    """The volume above which the verdict holds, where none was given and the teacher could be kept."""
-    if judged.pick is None or not judged.teacher_eligible or judged.policy.requests_per_month is not None:
-        return None
-    requests, model = judged.break_even(judged.pick), judged.comparison.evidence.cost_model
-    at = f" at a utilization of {fmt.clean(model.utilization * 100)} %" if model.has_load else ""
-    return f"above {fmt.requests(requests)} requests{at}" if requests else None
 
 
 def _economics(judged: Judgement) -> Economics | None:

@@ -42,6 +42,7 @@ class Change:
     region: Region
     effort: float  # how far the dial has to be turned: the logarithm of the factor
     condition: str
+    upwards: bool = False  # from today's value, or down to the region from where it was seen
 
     @property
     def clause(self) -> str:
@@ -115,7 +116,7 @@ def _change(dial: Dial, region: Region, *, up: bool) -> Change:
     else:
         span = " to ".join((near, far) if up else (far, near))
     aside = dial.aside if up else ""
-    return Change(dial.name, region, abs(log(region.near / dial.current)), f"{dial.phrase(span)}{aside}")
+    return Change(dial.name, region, abs(log(region.near / dial.current)), f"{dial.phrase(span)}{aside}", up)
 
 
 def _regions(dial: Dial, edges: list[tuple[float, Verdict]], *, up: bool) -> Iterator[Region]:
