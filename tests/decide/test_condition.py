@@ -1,4 +1,4 @@
-"""The condition of a recommended student: what pays it back, and the volumes at which whole machines keep the verdict."""
+"""The condition of a recommended student: what pays it back, and at which volumes whole machines keep the verdict."""
 
 from __future__ import annotations
 
