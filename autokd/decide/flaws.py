@@ -10,7 +10,9 @@ from autokd.decide.economics import within
 from autokd.decide.policy import Judgement
 from autokd.decide.policy_limits import affordable
 from autokd.decide.sensitivity import flips_within
+from autokd.decide.student_forms import StudentInForm, judge_in_best_forms
 from autokd.naming import named, set_to
+from autokd.records import ServedForm
 
 LEAST_LOOKED_AT = 0.5  # share of the candidates that have to be looked at
 MOST_COPIES = 0.001  # of the test images; the accuracies that are compared are no closer than that
@@ -18,7 +20,9 @@ MOST_COPIES = 0.001  # of the test images; the accuracies that are compared are 
 
 def flaws(judged: Judgement) -> tuple[str, ...]:
     """A sentence each, with what is needed."""
-    sources = (_trouble, _test_seen, _copies, _untried, _not_looked_at, _few_seeds, _unfinished, _borrowed)
+    sources = (
+        _trouble, _test_seen, _copies, _untried, _not_looked_at, _few_seeds, _unfinished, _borrowed, _other_forms,
+    )  # fmt: skip
     return tuple(sentence for source in sources for sentence in source(judged))
 
 
@@ -117,6 +121,32 @@ def _borrowed(judged: Judgement) -> Iterator[str]:
                 f"{fmt.usd(price.price_range.low)} to {fmt.usd(price.price_range.high)} an hour: "
                 f"{nearest.clause}. Needed: {named(setting)}."
             )
+
+
+def _other_forms(judged: Judgement) -> Iterator[str]:
+    """The verdict would be another one if teacher and picks stood each in its best form."""
+    other = judge_in_best_forms(judged.comparison, judged.policy)
+    if other.verdict == judged.verdict:
+        return
+    standing = [student for student in other.comparison.students if isinstance(student, StudentInForm)]
+    told = [student for student in standing if student is other.pick] or standing
+    served = [
+        f"finalist {s.number} ({s.name}) as {s.form.words} ({fmt.usd(s.cost.mean)} per 1,000 requests, "
+        f"{fmt.percent(s.form.test_accuracy)} on test, one seed)"
+        for s in told
+    ]
+    commands = [f"`autokd export RUN --finalist {s.number} {_export_options(s.form)}`" for s in told]
+    it = "it" if len(told) == 1 else "them"
+    yield (
+        f"With {fmt.listed(served)} the verdict would be {other.verdict}. Needed: {fmt.listed(commands)}, and cost and "
+        f"accuracy of {it} where you serve."
+    )
+
+
+def _export_options(form: ServedForm) -> str:
+    if form.runtime != "onnxruntime":
+        return "--format timm"
+    return "--format onnx --precision int8" if form.precision == "int8" else "--format onnx"
 
 
 def _still_improving(judged: Judgement, student: Student) -> str | None:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from autokd.cache.locks import Hold
     from autokd.cost.meter import Meter
     from autokd.data.sources.python_pair import Pair
-    from autokd.pipeline.teacher_forms import Form
+    from autokd.pipeline.cheaper_forms import Form
+    from autokd.pipeline.student_forms import StudentFormReader
     from autokd.teacher.prepare import ReadyTeacher
     from autokd.tune.engines.protocol import Engine, WorkshopFactory
     from autokd.weights.start import Supply
@@ -182,11 +183,23 @@ class Parts:
     ) -> tuple[Form, ...]:
         """The teacher in cheaper forms; none where nothing is measured, or there is no trained teacher yet."""
         from autokd.cost.meter import MeasuredMeter
-        from autokd.pipeline.teacher_forms import cheaper_forms
+        from autokd.pipeline.cheaper_forms import teacher_forms
 
-        if not isinstance(meter, MeasuredMeter) or prepared.ready is None or not config.teacher_forms:
+        if not isinstance(meter, MeasuredMeter) or prepared.ready is None or not config.cheaper_forms:
             return ()
-        return cheaper_forms(prepared, own, config, meter, listener)
+        return teacher_forms(prepared, own, config, meter, listener)
+
+    def form_reader(
+        self, prepared: Prepared, config: SearchConfig, own: Reading, model: CostModel
+    ) -> StudentFormReader | None:
+        """What reads students in cheaper forms; own: the teacher's reading. None where nothing is measured here."""
+        from autokd.cost.meter import MeasuredMeter
+        from autokd.pipeline.student_forms import StudentFormReader
+
+        if model.model == "params" or model.measured_elsewhere or not config.cheaper_forms:
+            return None
+        meter = self.meter(prepared, {prepared.teacher.name: prepared.teacher.parameters}, config, model)
+        return StudentFormReader(prepared, config, own, meter) if isinstance(meter, MeasuredMeter) else None
 
     def soft_labels(
         self,
