@@ -125,6 +125,8 @@ def _borrowed(judged: Judgement) -> Iterator[str]:
 
 def _other_forms(judged: Judgement) -> Iterator[str]:
     """The verdict would be another one if teacher and picks stood each in its best form."""
+    if not judged.comparison.evidence.student_forms:
+        return
     other = judge_in_best_forms(judged.comparison, judged.policy)
     if other.verdict == judged.verdict:
         return

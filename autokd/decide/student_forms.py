@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from autokd.decide.class_recall import Recalls
 from autokd.decide.comparisons import Comparison, Student, of_reading
+from autokd.decide.economics import cheaper
 from autokd.decide.policy import Judgement, best_form, judge, pays, preferred
 from autokd.decide.policy_limits import QUALITY, affordable, missed
 from autokd.decide.statistics.intervals import Estimate
@@ -28,12 +29,13 @@ class StudentInForm(Student):
 
 
 def other_forms(comparison: Comparison, student: Student) -> tuple[StudentInForm, ...]:
-    """Those that cost less than that of the run, cheapest first; none where nothing was measured."""
+    """Those that cost less than that of the run under these conditions, cheapest first; none if not measured."""
     found = (
         _in_form(comparison, student, known, form)
         for known in comparison.evidence.student_forms
         if known.finalist == student.number
         for form in known.forms
+        if cheaper(form.reading.cost_usd_per_1k.mean, student.cost.mean)
     )
     return tuple(sorted(found, key=lambda each: each.cost.mean))
 

@@ -118,6 +118,16 @@ def test_another_price_counts_for_the_forms_too() -> None:
     assert option.factor_in_best_forms == pytest.approx(0.0011 / 0.0003)
 
 
+def test_a_form_that_costs_no_less_under_other_conditions_is_left_out() -> None:
+    """One replica of either form serves the whole volume."""
+    evidence = with_student_form(kept_in_int8(), 2, 0.0003)
+    fleet = under(evidence, evidence.cost_model.model_copy(update={"requests_per_month": 1e4}))
+    option = decide(fleet, policy(max_cost=1e6, requests_per_month=1e4)).options.direct
+    assert option is not None
+    assert option.forms == ()
+    assert option.factor_in_best_forms == 1.0
+
+
 def test_limits_on_flips_and_recalls_are_asked_of_the_form() -> None:
     evidence = with_student_form(made_evidence(direct(accuracy=0.94)), 2, 0.0001, lost=0.03)
     for asked in (policy(max_negative_flips=0.04), policy(min_class_recall=0.92)):

@@ -95,8 +95,10 @@ def teacher_forms(report: Report) -> str | None:
 
 
 def best_forms(report: Report) -> str | None:
-    """How many times as much the teacher costs as each student, each in its best form; None where that is not known."""
+    """How many times as much the teacher costs as each student, each in its best form; None if those are the run's."""
     students = {"direct": report.options.direct, "distilled": report.options.distilled}
+    if not any(option and option.forms for option in students.values()):
+        return None
     told = [
         f"{times(factor)} times what the {name} student does"
         for name, option in students.items()
