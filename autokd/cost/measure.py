@@ -101,25 +101,13 @@ class Measurement:
 
     def read_form(self, runtime: RuntimeName, precision: Precision) -> Reading:
         """The teacher in another runtime and precision, timed in turn with itself; raises ConfigError if it cannot."""
-        model = self._in_form(runtime, precision)
-        form = self._bench_for(model).load(self._reference.name, self._builder, self._teacher_size)
-        return self._read_form(form, model.for_teacher)
-
-    def read_student_form(self, name: str, build: Builder, runtime: RuntimeName, precision: Precision) -> Reading:
-        """A student in another runtime and precision, timed in turn with the teacher; raises ConfigError likewise."""
-        model = self._in_form(runtime, precision)
-        return self._read_form(self._bench_for(model).load(name, build), model)
-
-    def _in_form(self, runtime: RuntimeName, precision: Precision) -> CostModel:
-        return self.cost_model.model_copy(update={"runtime": runtime, "precision": precision})
-
-    def _bench_for(self, model: CostModel) -> Bench:
-        return Bench(model, self._max_latency_ms is not None)
-
-    def _read_form(self, form: Timed, model: CostModel) -> Reading:
+        model = self.cost_model.model_copy(update={"runtime": runtime, "precision": precision})
+        bench = Bench(model, self._max_latency_ms is not None)
+        form = bench.load(self._reference.name, self._builder, self._teacher_size)
         (compared,) = _compare([form], self._reference, self._max_rounds)
         pooled = median_interval(self._reference.seconds).mean / self._reference.batch
-        return _reading(form, pooled, compared.ratio, len(compared.ratios), model, self._max_latency_ms)
+        rounds, limit = len(compared.ratios), self._max_latency_ms
+        return _reading(form, pooled, compared.ratio, rounds, model.for_teacher, limit)
 
     def _readings(self) -> dict[str, Reading]:
         reference = self._reference

@@ -74,11 +74,6 @@ class MeasuredMeter:
         assert self._measurement is not None  # noqa: S101 - `read` comes first
         return self._measurement.read_form(runtime, precision)
 
-    def read_student_form(self, name: str, runtime: RuntimeName, precision: Precision) -> Reading:
-        """A student in another form, once the teacher was read; raises ConfigError where it cannot be served so."""
-        assert self._measurement is not None  # noqa: S101 - `read` comes first
-        return self._measurement.read_student_form(name, partial(self._builders, name), runtime, precision)
-
 
 class ParamsMeter:
     """Prices models by their parameters alone; `parameters` has the teacher's too."""

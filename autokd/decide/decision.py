@@ -6,6 +6,7 @@ from math import inf
 
 from autokd import formatting as fmt
 from autokd.decide.audit.edge_probes import edges
+from autokd.decide.best_forms import StudentInForm, best_student_form, other_forms, why_not_good_enough
 from autokd.decide.comparisons import Comparison, Offer, ServedTeacher, Student, compare
 from autokd.decide.economics import economics, monthly_usd
 from autokd.decide.evidence import Evidence
@@ -16,7 +17,6 @@ from autokd.decide.sensitivity import changes, nearest_changes
 from autokd.decide.statistics.intervals import Estimate
 from autokd.decide.statistics.significance import holm
 from autokd.decide.strength import sureness
-from autokd.decide.student_forms import StudentInForm, best_student_form, other_forms, why_not_good_enough
 from autokd.decide.verdict_map import verdict_map
 from autokd.records import (
     Advantage,

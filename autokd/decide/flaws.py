@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autokd import formatting as fmt
+from autokd.decide.best_forms import StudentInForm, judge_in_best_forms
 from autokd.decide.comparisons import Student
 from autokd.decide.economics import within
 from autokd.decide.policy import Judgement
 from autokd.decide.policy_limits import affordable
 from autokd.decide.sensitivity import flips_within
-from autokd.decide.student_forms import StudentInForm, judge_in_best_forms
 from autokd.naming import named, set_to
 from autokd.records import ServedForm
 
@@ -134,7 +134,7 @@ def _other_forms(judged: Judgement) -> Iterator[str]:
     told = [student for student in standing if student is other.pick] or standing
     served = [
         f"finalist {s.number} ({s.name}) as {s.form.words} ({fmt.usd(s.cost.mean)} per 1,000 requests, "
-        f"{fmt.percent(s.form.test_accuracy)} on test, one seed)"
+        f"{fmt.percent(s.form.test_accuracy)} on test, one seed{', a noisy reading' if s.form.reading.noisy else ''})"
         for s in told
     ]
     commands = [f"`autokd export RUN --finalist {s.number} {_export_options(s.form)}`" for s in told]

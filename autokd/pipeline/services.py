@@ -189,17 +189,13 @@ class Parts:
             return ()
         return teacher_forms(prepared, own, config, meter, listener)
 
-    def form_reader(
-        self, prepared: Prepared, config: SearchConfig, own: Reading, model: CostModel
-    ) -> StudentFormReader | None:
-        """What reads students in cheaper forms; own: the teacher's reading. None where nothing is measured here."""
-        from autokd.cost.meter import MeasuredMeter
+    def form_reader(self, prepared: Prepared, config: SearchConfig, model: CostModel) -> StudentFormReader | None:
+        """What reads students in cheaper forms; None where nothing is measured here."""
         from autokd.pipeline.student_forms import StudentFormReader
 
         if model.model == "params" or model.measured_elsewhere or not config.cheaper_forms:
             return None
-        meter = self.meter(prepared, {prepared.teacher.name: prepared.teacher.parameters}, config, model)
-        return StudentFormReader(prepared, config, own, meter) if isinstance(meter, MeasuredMeter) else None
+        return StudentFormReader(prepared, config, model)
 
     def soft_labels(
         self,

@@ -30,8 +30,7 @@ def read_student_forms(state: State) -> None:
     What is known of the weights that are exported now is kept. Whatever fails is a note: the verdict does without it.
     """
     run, costs = state.run, COSTS.read(state.run.path)
-    teacher = costs.readings[state.prepared.teacher.name]
-    reader = state.parts.form_reader(state.prepared, state.config, teacher, costs.cost_model)
+    reader = state.parts.form_reader(state.prepared, state.config, costs.cost_model)
     finalists = {finalist.number: finalist for finalist in read_finalists(run.path)}
     if reader is None or not finalists:
         return
@@ -90,14 +89,16 @@ def _keep(state: State, known: Sequence[StudentForms], outcomes: dict[str, Corre
 
 
 class StudentFormReader:
-    """Measures and evaluates students in cheaper forms, timed in turn with the teacher.
+    """Measures and evaluates students in cheaper forms, each timed in turn with itself in the form of the run.
 
-    teacher: its reading from when costs were measured. What a machine's speed has changed by since then is taken out of
-    every reading, so that these costs stand beside those of the run.
+    What the machine's speed has changed by since costs were measured is taken out, so that these costs stand beside
+    those of the run.
     """
 
-    def __init__(self, prepared: Prepared, config: SearchConfig, teacher: Reading, meter: MeasuredMeter) -> None:
-        self._prepared, self._config, self._teacher, self._meter = prepared, config, teacher, meter
+    def __init__(self, prepared: Prepared, config: SearchConfig, model: CostModel) -> None:
+        self._prepared, self._config = prepared, config
+        self._model = model.model_copy(update={"teacher_price": None})  # a student's price, although timed first
+        self._meters: dict[str, MeasuredMeter] = {}
         self._readings: dict[tuple[str, RuntimeName, Precision], Reading] = {}
 
     def forms(self, finalist: FinalistRecord, weights: Path, listener: Listener) -> tuple[Form, ...]:
@@ -119,23 +120,27 @@ class StudentFormReader:
         )
 
         def read(runtime: RuntimeName, precision: Precision) -> Reading:
-            return self._read(finalist.student, runtime, precision)
+            return self._read(finalist, runtime, precision)
 
-        return cheaper_forms(subject, finalist.reading, read, self._meter.cost_model, listener)
+        return cheaper_forms(subject, finalist.reading, read, self._model, listener)
 
-    def _read(self, student: str, runtime: RuntimeName, precision: Precision) -> Reading:
+    def _read(self, finalist: FinalistRecord, runtime: RuntimeName, precision: Precision) -> Reading:
         """Of an architecture, once: finalists differ by their weights only."""
-        key = student, runtime, precision
-        if key not in self._readings:
-            self._teacher_now()  # the first time it is loaded
-            reading = self._meter.read_student_form(student, runtime, precision)
-            now = self._teacher_now()  # with the passes that the student was timed between
-            then = self._teacher.capacity_rps
-            self._readings[key] = at_speed(reading, then / now if now and then else 1.0, self._meter.cost_model)
+        name = finalist.student
+        if (key := (name, runtime, precision)) not in self._readings:
+            meter = self._meters.setdefault(name, self._meter(name))
+            meter.read([], Silent())
+            reading = meter.read_form(runtime, precision)
+            now, then = meter.read([], Silent())[name].capacity_rps, finalist.reading.capacity_rps
+            self._readings[key] = at_speed(reading, then / now if now and then else 1.0, self._model)
         return self._readings[key]
 
-    def _teacher_now(self) -> float | None:
-        return self._meter.read([], Silent())[self._prepared.teacher.name].capacity_rps
+    def _meter(self, student: str) -> MeasuredMeter:
+        from autokd.cost.meter import MeasuredMeter
+        from autokd.zoo.build import build
+
+        classes, size = len(self._prepared.task.classes), self._model.image_size
+        return MeasuredMeter(student, lambda name: build(name, classes, size), self._model, self._config.max_latency_ms)
 
 
 def at_speed(reading: Reading, factor: float, model: CostModel) -> Reading:

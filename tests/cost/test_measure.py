@@ -3,7 +3,7 @@ import torch
 
 import autokd.cost.measure
 from autokd.cost.bench import batch_sizes
-from autokd.cost.measure import MIN_ROUNDS, TEACHER_SAMPLES, Measurement, measure
+from autokd.cost.measure import MIN_ROUNDS, TEACHER_SAMPLES, measure
 from autokd.errors import ConfigError, UsageError
 from autokd.progress import Silent
 from autokd.records import CostModel, HourlyPrice, PayPerUse
@@ -231,16 +231,3 @@ def test_the_teacher_is_priced_on_its_own_machine():
     for name, price in (("test_vit", 10.0), ("test_resnet", 1.0)):
         cost = 1000 * price / (3600 * found[name].capacity_rps * 0.3)
         assert found[name].cost_usd_per_1k.mean == pytest.approx(cost)
-
-
-def test_forms_are_priced_on_the_machine_of_their_model():
-    own = HourlyPrice(price_usd_per_hour=10.0, price_source="t", price_date="undated", instance="large")
-    models = builders("test_vit", "test_resnet")
-    measurement = Measurement("test_vit", models["test_vit"], cost_model(teacher_price=own), Silent())
-    teacher = measurement.read_form("eager", "bf16")
-    student = measurement.read_student_form("test_resnet", models["test_resnet"], "eager", "bf16")
-    assert (teacher.model, student.model) == ("test_vit", "test_resnet")
-    for found, price in ((teacher, 10.0), (student, 1.0)):
-        assert found.cost_usd_per_1k.mean == pytest.approx(1000 * price / (3600 * found.capacity_rps * 0.3))
-    with pytest.raises(ConfigError):
-        measurement.read_student_form("test_resnet", lambda: torch.nn.Linear(1, 1), "eager", "bf16")

@@ -15,7 +15,6 @@ from made_evidence import distilled, made_cost_model, made_reading, made_record
 from pattern_task import _one_thread, config, data, pattern_folder
 
 from autokd.config import SearchConfig
-from autokd.cost.meter import MeasuredMeter
 from autokd.cost.runtimes import open as runtimes
 from autokd.data.task import TaskData
 from autokd.errors import AutokdError, InterruptedRun, RunError
@@ -24,8 +23,8 @@ from autokd.pipeline.cheaper_forms import Form
 from autokd.pipeline.search import confirm_run, run_search
 from autokd.pipeline.student_forms import StudentFormReader, _tried, at_speed
 from autokd.pipeline.time_limit import TimeLimit
-from autokd.progress import Listener, Silent
-from autokd.records import FinalistRecord, Reading, ServedForm
+from autokd.progress import Listener
+from autokd.records import FinalistRecord, HourlyPrice, ServedForm
 from autokd.result import load_run
 from autokd.runs.arrays import STUDENT_FORMS
 from autokd.runs.folder import Run
@@ -165,18 +164,22 @@ def test_a_real_student_is_timed_and_evaluated_with_its_weights(
     config: SearchConfig, data: TaskData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runtimes, "other_forms", lambda _: (("onnxruntime", "int8"), ("eager", "bf16")))
-    model = made_cost_model(device="cpu", runtime="eager", threads=1)
-    meter = MeasuredMeter("test_resnet", lambda name: build(name, 3, 32), model)
-    teacher = meter.read([], Silent())["test_resnet"]
-    dear = made_reading("test_byobnet", 1e6, 4.0, False, 0.01)  # so that every form costs less
+    own = HourlyPrice(price_usd_per_hour=100.0, price_source="t", price_date="undated", instance="the teacher's")
+    model = made_cost_model(device="cpu", runtime="eager", threads=1, teacher_price=own)
+    dear = made_reading("test_byobnet", 1e3, 4.0, False, 0.01)
     record = made_record(distilled(student="test_byobnet"), np.ones((1, 30), bool)).model_copy(update={"reading": dear})
     save_state(tmp_path / "weights.safetensors", build("test_byobnet", 3, 32).state_dict())
-    prepared = SimpleNamespace(task=data.task, task_folder=data.folder, teacher=SimpleNamespace(name="test_resnet"))
-    reader, heard = StudentFormReader(prepared, config, teacher, meter), Recorder()  # type: ignore[arg-type]
+    prepared = SimpleNamespace(task=data.task, task_folder=data.folder)
+    reader, heard = StudentFormReader(prepared, config, model), Recorder()  # type: ignore[arg-type]
+    monkeypatch.setattr("autokd.pipeline.cheaper_forms.cheaper", lambda *_: True)  # so small a model hardly gains
     found = reader.forms(record, tmp_path / "weights.safetensors", heard)
     assert [each.form.key for each in found] == ["onnxruntime_int8", "eager_bf16"]
     assert all(each.correct.shape == data.test.shape for each in found)
-    assert found[0].form.reading.model == "test_byobnet"
-    assert all(isinstance(each.form.reading, Reading) and each.form.reading.cost_usd_per_1k.mean > 0 for each in found)
+    assert all(each.form.reading.model == "test_byobnet" for each in found)
+    for form in (each.form for each in found):
+        cost, capacity = form.reading.cost_usd_per_1k.mean, form.reading.capacity_rps
+        assert capacity is not None
+        assert cost == pytest.approx(1000 * 1.2 / (3600 * capacity * 0.3))  # the student's price
+        assert 0.02 < cost / 1e3 < 50  # on the machine of the own reading
     assert any("finalist 1 (test_byobnet) as int8 in ONNX Runtime costs" in note for note in heard.notes)
     assert "on validation" in heard.notes[-1]

@@ -181,7 +181,8 @@ def _other_form(option: Option) -> Cell:
 
 def _in_form(form: OptionForm) -> str:
     refused = f", not good enough: it {fmt.listed(form.why_not)}" if form.why_not else ""
-    return f"as {form.words}, {fmt.percent(form.test_accuracy)} on test, one seed{refused}"
+    noisy = ", a noisy reading" if form.noisy else ""
+    return f"as {form.words}, {fmt.percent(form.test_accuracy)} on test, one seed{noisy}{refused}"
 
 
 def against_teacher(option: Option, teacher: Option) -> CostRatio | None:

@@ -9,8 +9,8 @@ import pytest
 from made_evidence import direct, distilled, made_evidence, twin, with_form, with_student_form
 
 from autokd.decide import Evidence, decide
+from autokd.decide.best_forms import judge_in_best_forms
 from autokd.decide.comparisons import compare
-from autokd.decide.student_forms import judge_in_best_forms
 from autokd.decide.what_if import under
 from autokd.records import Decision, Policy
 
