@@ -144,7 +144,7 @@ class StudentFormReader:
 
 
 def at_speed(reading: Reading, factor: float, model: CostModel) -> Reading:
-    """A reading on a machine that is `factor` times as fast, under a cost model."""
+    """A reading on a machine that is `factor` times as fast, under a cost model; nearly so under a latency limit."""
     if reading.capacity_rps is None or reading.capacity_interval is None:
         return reading
     capacity = _scaled(reading.capacity_interval, factor)
