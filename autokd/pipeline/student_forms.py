@@ -71,7 +71,7 @@ def _tried(state: State, reader: StudentFormReader, finalist: FinalistRecord) ->
         raise
     except (AutokdError, OSError, *FAILURES) as error:
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        text = f"{name} could not be measured in cheaper forms: {line}".rstrip(".") + "."
+        text = f"In cheaper forms, {name} could not be measured: {line}".rstrip(".") + "."
         state.listener.note(text)
         return Note(kind="student_forms", text=text, finalist=finalist.number)
 

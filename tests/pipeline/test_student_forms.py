@@ -117,7 +117,7 @@ def test_a_failure_is_a_note_and_the_next_session_tries_again(settings: SearchCo
     assert result.verdict == "distill"
     notes = [note for note in result.report.search.remarks if note.kind == "student_forms"]
     assert len(notes) == len(parts.reader.asked) > 0
-    assert notes[0].text.endswith("could not be measured in cheaper forms: no such operator.")
+    assert notes[0].text.endswith("could not be measured: no such operator.")
     assert notes[0].text in hearing.notes
     run_search(settings, output=tmp_path / "run", resume=True, parts=FormParts(test_images=200))
     assert not any(note.kind == "student_forms" for note in load_run(result.path).report.search.remarks)
@@ -129,7 +129,7 @@ def test_whatever_fails_is_a_note(error: Exception, tmp_path: Path) -> None:
     state = SimpleNamespace(time=None, run=Run(tmp_path), listener=listener)
     note = _tried(state, FakeReader(error), record)  # type: ignore[arg-type]
     assert listener.notes == [note.text]  # type: ignore[union-attr]
-    assert listener.notes[0] == f"finalist 1 (small_net) could not be measured in cheaper forms: {error}."
+    assert listener.notes[0] == f"In cheaper forms, finalist 1 (small_net) could not be measured: {error}."
 
 
 def test_an_interruption_is_passed_on(settings: SearchConfig, tmp_path: Path) -> None:
