@@ -7,6 +7,7 @@ The public API, loaded when first used:
     result = autokd.confirm("reports/...", seeds=5)
     table = autokd.compare(["reports/...", "reports/..."])
     plan = autokd.estimate(teacher="resnet152", max_cost=0.01)
+    costs = autokd.measure(["resnet152", "resnet18"], classes=10, output="costs.json")
 """
 
 from __future__ import annotations
@@ -15,11 +16,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autokd.api import confirm, estimate, search
+    from autokd.api import confirm, estimate, measure, search
     from autokd.config import SearchConfig
     from autokd.result import SearchResult, compare, load_run
 
-__all__ = ["SearchConfig", "SearchResult", "__version__", "compare", "confirm", "estimate", "load_run", "search"]
+__all__ = [
+    "SearchConfig",
+    "SearchResult",
+    "__version__",
+    "compare",
+    "confirm",
+    "estimate",
+    "load_run",
+    "measure",
+    "search",
+]
 
 _HOMES = {
     "SearchConfig": "autokd.config",
@@ -28,6 +39,7 @@ _HOMES = {
     "confirm": "autokd.api",
     "estimate": "autokd.api",
     "load_run": "autokd.result",
+    "measure": "autokd.api",
     "search": "autokd.api",
 }
 

@@ -1,13 +1,18 @@
-"""search(), confirm() and estimate() as Python calls: every option of the command line is a keyword."""
+"""search(), confirm(), estimate() and measure() as Python calls: every option of the command line is a keyword."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autokd.config import ENGINE, SearchConfig
+from autokd.config_checks import MEASURING
 from autokd.config_messages import refuse_unknown
+from autokd.cost.costs_file import refuse_output, write_costs
+from autokd.errors import ConfigError
 from autokd.pipeline.estimate import Estimate, plan_search
+from autokd.pipeline.measure_models import measure_models
 from autokd.pipeline.search import confirm_run, run_search
 from autokd.pipeline.services import Parts
 from autokd.progress import Listener
@@ -16,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from autokd.data.sources.python_pair import Pair
+    from autokd.records import MeasuredCosts
     from autokd.result import SearchResult
 
 
@@ -89,6 +95,38 @@ def estimate(
     """Candidates, ratios, cost, planned work and money of a search; trains nothing. Arguments as for `search`."""
     config, parts = _settings(teacher, max_cost, data, options)
     return plan_search(config, parts, listener)
+
+
+def measure(
+    models: str | Path | Sequence[str | Path],
+    *,
+    output: str | Path | None = None,
+    image_size: int | None = None,
+    teacher_size: int | None = None,
+    classes: int | None = None,
+    space: str | None = None,
+    listener: Listener | None = None,
+    **options: Any,
+) -> MeasuredCosts:
+    """What it costs to serve these models on this host, timed in turn with the first, which should be the teacher.
+
+    models: names as in `autokd students`, timm folders, or finished runs. output: a file for `costs=` of search and
+    decide. image_size, teacher_size (of the first model): pixels a side; space: a search space whose students are
+    added; options: the serving options of `autokd measure`. What is not given is that of the first run or folder.
+    Raises UsageError (autokd.errors) for what the caller can fix.
+    """
+    refuse_unknown(options, MEASURING)
+    named = [models] if isinstance(models, (str, Path)) else models
+    if not named:
+        raise ConfigError("no model is named; give one at least, such as ['resnet18']")
+    if output is not None:
+        refuse_output(Path(output))
+    sizes = {"image_size": image_size, "teacher_size": teacher_size}
+    given = {name: value for name, value in {**sizes, **options}.items() if value is not None}
+    costs = measure_models([str(model) for model in named], given, classes=classes, space=space, listener=listener)
+    if output is not None:
+        write_costs(Path(output), costs)
+    return costs
 
 
 def _settings(

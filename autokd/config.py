@@ -175,8 +175,8 @@ class SearchConfig(BaseModel):
     serve_runtime: Literal["auto", "eager", "compile", "onnxruntime"] = Field(
         "auto", description="runtime that serves the models; auto: on CPUs the faster one of eager and onnxruntime"
     )
-    teacher_forms: bool = Field(
-        True, description="whether the teacher is also measured in other runtimes and precisions, int8 included"
+    cheaper_forms: bool = Field(
+        True, description="whether teacher and picks are also measured in other runtimes and precisions, int8 included"
     )
     serve_precision: Annotated[
         Literal["fp32", "bf16", "fp16"] | None, ShownDefault("bf16 or fp16 on a GPU, else fp32")

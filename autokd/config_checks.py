@@ -9,6 +9,8 @@ from autokd.naming import named, set_to
 
 # How models are served; measured elsewhere, the file of costs says it.
 SERVED = ("serve_device", "serve_runtime", "serve_precision", "serve_batch_size")
+# What may be said of them and of their price where models are only measured.
+MEASURING = (*SERVED, "max_latency_ms", "price_per_hour", "instance", "prices")
 # Ways of saying one price, of which one can be given.
 PRICES = (
     ("price_per_hour", "instance", "price_per_second"),

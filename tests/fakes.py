@@ -135,6 +135,9 @@ class FakeParts(Parts):
     def teacher_forms(self, *_: object) -> tuple[()]:
         return ()
 
+    def form_reader(self, *_: object) -> None:
+        return None
+
     def teacher_again(self, *_: object) -> Reading | None:
         return None
 

@@ -25,10 +25,11 @@ from autokd.records import (
     Role,
     SearchSummary,
     SeedResult,
+    ServedForm,
     StartWeights,
+    StudentForms,
     Task,
     Teacher,
-    TeacherForm,
     Transform,
 )
 
@@ -134,7 +135,7 @@ def with_form(evidence: Evidence, precision: Precision, cost: float, lost: float
     correct = evidence.teacher_correct.copy()
     right = np.flatnonzero(correct)
     correct[right[: round(lost * len(correct))]] = False
-    form = TeacherForm(
+    form = ServedForm(
         runtime="onnxruntime",
         precision=precision,
         reading=made_reading("big_net", cost, 10.0, False, noise),
@@ -145,6 +146,39 @@ def with_form(evidence: Evidence, precision: Precision, cost: float, lost: float
         evidence,
         teacher_forms=(*evidence.teacher_forms, form),
         forms_correct={**evidence.forms_correct, form.key: correct},
+    )
+
+
+def with_student_form(
+    evidence: Evidence,
+    number: int,
+    cost: float | None,
+    precision: Precision = "int8",
+    lost: float = 0.0,
+    val_lost: float | None = None,
+) -> Evidence:
+    """A finalist in another form in ONNX Runtime, by its first seed; lost: share of the images, on validation too.
+
+    cost None: it was measured, and no other form costs less.
+    """
+    finalist = next(each for each in evidence.finalists if each.number == number)
+    correct = evidence.correct[number][0].copy()
+    right = np.flatnonzero(correct if lost >= 0 else ~correct)
+    correct[right[: round(abs(lost) * len(correct))]] = lost < 0
+    form = ServedForm(
+        runtime="onnxruntime",
+        precision=precision,
+        reading=made_reading(finalist.student, cost or 1.0, 2.0, False, 0.01),
+        val_accuracy=finalist.seeds[0].val_accuracy - (lost if val_lost is None else val_lost),
+        test_accuracy=float(correct.mean()),
+    )
+    known = next((each for each in evidence.student_forms if each.finalist == number), None)
+    before = known.forms if known else ()
+    added = StudentForms(finalist=number, seed=finalist.seeds[0].seed, forms=(*before, *([form] if cost else [])))
+    return replace(
+        evidence,
+        student_forms=(*(each for each in evidence.student_forms if each.finalist != number), added),
+        student_forms_correct={**evidence.student_forms_correct, **({added.key(form): correct} if cost else {})},
     )
 
 

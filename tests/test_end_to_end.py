@@ -104,7 +104,7 @@ def test_a_search_on_the_digits_and_its_student(space_file: Path, tmp_path: Path
                 raise Enough
 
     cheaper = Cheaper()
-    settings |= {"max_cost": 0.5, "serve_runtime": "eager", "teacher_forms": False}
+    settings |= {"max_cost": 0.5, "serve_runtime": "eager", "cheaper_forms": False}
     with pytest.raises(Enough):
         autokd.search(**settings, output=tmp_path / "again", listener=cheaper)
     told = " ".join(cheaper.notes)

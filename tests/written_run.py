@@ -9,7 +9,7 @@ import numpy as np
 
 from autokd.config import SearchConfig
 from autokd.decide import Evidence
-from autokd.runs.arrays import write_correct, write_evidence, write_forms_correct
+from autokd.runs.arrays import STUDENT_FORMS, TEACHER_FORMS, write_correct, write_evidence, write_forms_correct
 from autokd.runs.folder import Run
 from autokd.runs.store import CANDIDATES, COSTS, FINALISTS, SEARCH, TASK, TEACHER, CandidateList, Costs
 
@@ -24,9 +24,11 @@ def written(path: Path, evidence: Evidence, **settings: Any) -> Run:
     TEACHER.write(path, evidence.teacher)
     SEARCH.write(path, evidence.search)
     readings = {"big_net": evidence.teacher_reading}
-    costs = {"cost_model": evidence.cost_model, "teacher_forms": evidence.teacher_forms, "drift": evidence.drift}
+    costs = {"cost_model": evidence.cost_model, "drift": evidence.drift}
+    costs |= {"teacher_forms": evidence.teacher_forms, "student_forms": evidence.student_forms}
     COSTS.write(path, Costs(readings=readings, **costs))
-    write_forms_correct(path, evidence.forms_correct)
+    write_forms_correct(path / TEACHER_FORMS, evidence.forms_correct)
+    write_forms_correct(path / STUDENT_FORMS, evidence.student_forms_correct)
     CANDIDATES.write(path, CandidateList(candidates=(), left_out=evidence.nearest))
     FINALISTS.write(path, evidence.finalists)
     teacher = logits(labels, evidence.teacher_correct)

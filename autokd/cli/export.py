@@ -16,20 +16,28 @@ if TYPE_CHECKING:
 @click.command("export", epilog="autokd export reports/RUN --format onnx --output served/")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--format", "kind", type=click.Choice(["timm", "onnx"]), required=True, help="What to write.")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "int8"]),
+    default="fp32",
+    show_default=True,
+    help="Of an ONNX file; int8 is calibrated on training images.",
+)
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="A folder that is new or empty.")
 @click.option("--finalist", type=int, metavar="N", help="Number of a finalist.  [default: the recommended student]")
 @click.option("--force", is_flag=True, help="Replace an earlier export.")
-def command(run: Path, kind: str, output: Path, finalist: int | None, force: bool) -> None:
+def command(run: Path, kind: str, precision: str, output: Path, finalist: int | None, force: bool) -> None:
     """Write a student of the finished RUN into a folder of its own, with a model card.
 
     timm: weights and config.json for `timm.create_model("local-dir:FOLDER")`. onnx: model.onnx for any number of
-    images, with preprocessing and classes in its metadata; its logits are compared with those of the timm model.
+    images, with preprocessing and classes in its metadata; its logits are compared with those of the timm model. In
+    int8 they differ, and what that costs in accuracy is said.
     """
     from autokd.cli.screen import Screen
     from autokd.pipeline.export import export_run
 
     with Screen() as screen:
-        exported = export_run(run, kind, output, finalist, force, screen)  # type: ignore[arg-type]
+        exported = export_run(run, kind, output, finalist, force, screen, precision)  # type: ignore[arg-type]
     for line in _lines(exported):
         click.echo(line)
 

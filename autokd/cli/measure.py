@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from autokd.cli.options import MEASURING, measuring_options, name_as_given
+from autokd.cli.options import measuring_options, name_as_given
+from autokd.config_checks import MEASURING
 
 
 @click.command("measure", epilog="autokd measure resnet152 resnet50 resnet18 --classes 10 --output costs.json")

@@ -13,13 +13,12 @@ from click.core import ParameterSource
 from pydantic import BeforeValidator
 
 from autokd.config import ENGINE, SearchConfig, shown_default
-from autokd.config_checks import SERVED
+from autokd.config_checks import MEASURING
 from autokd.config_file import read_config_file
 from autokd.decide.what_if import CONDITIONS
 from autokd.naming import Names, Style, naming
 from autokd.runs.folder import Run
 
-MEASURING = (*SERVED, "max_latency_ms", "price_per_hour", "instance", "prices")
 Command = Callable[..., Any]
 _SOURCES = {
     ParameterSource.COMMANDLINE: "command line",

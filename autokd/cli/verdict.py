@@ -5,7 +5,7 @@ It names what decided, what is weak and what would change it soonest. Everything
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,10 @@ from rich.text import Text
 
 from autokd.cli.output import answer_console
 from autokd.formatting import VERDICTS, percent, usd
+from autokd.records import RUNTIMES
 
 if TYPE_CHECKING:
-    from autokd.records import Interval, Option, Report
+    from autokd.records import Interval, Option, OptionForm, Report
     from autokd.result import SearchResult
 
 COLOURS = {"distill": "green", "use_small_model": "cyan", "keep_teacher": "yellow", "none": "red"}
@@ -36,17 +37,21 @@ def print_result(result: SearchResult) -> None:
 def print_verdict(report: Report, path: Path, files: str | None = None) -> None:
     """Verdict, options, reasons, weaknesses and the nearest changes; `path` is the run's.
 
-    As many reasons are given as fit on the screen, the most important first.
+    As many reasons are given as fit on the screen, the most important first; then as many changes, but one at least.
     """
     console = answer_console()
-    for count in range(len(report.key_reasons), 0, -1):
-        parts = _parts(report, path, files, count, console.width)
+    for reasons, changes in _lengths(len(report.key_reasons), len(report.nearest_changes)):
+        parts = _parts(report, path, files, reasons, changes, console.width)
         if sum(len(console.render_lines(part, pad=False)) for part in parts) <= LINES:
             break
-    else:
-        parts = _parts(report, path, files, 0, console.width)
     for part in parts:
         console.print(part)
+
+
+def _lengths(reasons: int, changes: int) -> Iterator[tuple[int, int]]:
+    """How many reasons and changes to tell, the longest answer first."""
+    yield from ((count, changes) for count in range(reasons, -1, -1))
+    yield from ((0, count) for count in range(changes - 1, 0, -1))
 
 
 def print_files(folder: Path, *others: str) -> None:
@@ -58,9 +63,17 @@ def _files(folder: Path, *others: str) -> str:
     return f"{folder / 'report.html'}, {', '.join(['report.json', *others])}"
 
 
-def _parts(report: Report, path: Path, files: str | None, reasons: int, width: int) -> list[RenderableType]:
+def _parts(
+    report: Report, path: Path, files: str | None, reasons: int, changes: int, width: int
+) -> list[RenderableType]:
     from autokd.decide.explain.wording import how_sure
-    from autokd.report.sections.cost_assumptions import decoding, price_remarks, short_assumptions, teacher_forms
+    from autokd.report.sections.cost_assumptions import (
+        best_forms,
+        decoding,
+        price_remarks,
+        short_assumptions,
+        teacher_forms,
+    )
 
     headline = f"{VERDICTS[report.verdict].upper()} ({report.strength})"
     confirm = [f"autokd confirm {path} --seeds {report.settling_seeds}"] if report.settling_seeds else []
@@ -70,12 +83,12 @@ def _parts(report: Report, path: Path, files: str | None, reasons: int, width: i
         "Costs": [
             short_assumptions(report),
             *price_remarks(report),
-            *filter(None, [teacher_forms(report), decoding(report)]),
+            *filter(None, [teacher_forms(report), best_forms(report), decoding(report)]),
         ],
         "Search": [f"{tried[0].upper()}{tried[1:]}."] if (tried := report.search.looked_at_of) else [],
         "Why": report.key_reasons[:reasons],
         "Weak": [*report.weaknesses, *filter(None, [report.settles]), *confirm],
-        "Changes": report.nearest_changes,
+        "Changes": report.nearest_changes[:changes],
         "Files": [files] if files else [],
     }
     return [
@@ -119,8 +132,14 @@ def _options_table(report: Report, width: int) -> Table:
     options = report.options
     for name, option in (("teacher", options.teacher), ("direct", options.direct), ("distilled", options.distilled)):
         cells = _cells(option) if option else ["-", *[""] * 5]
-        table.add_row(name, *(cell for head, cell in zip(heads[1:], cells, strict=True) if head not in left_out))
+        table.add_row(name, *_shown(heads, cells, left_out))
+        if option and (form := option.other_form):
+            table.add_row("", *_shown(heads, _form_cells(form), left_out))
     return table
+
+
+def _shown(heads: Sequence[str], cells: Sequence[str], left_out: Collection[str]) -> list[str]:
+    return [cell for head, cell in zip(heads[1:], cells, strict=True) if head not in left_out]
 
 
 def _cells(option: Option) -> list[str]:
@@ -133,6 +152,18 @@ def _cells(option: Option) -> list[str]:
         _bare(retention.mean) + ("" if exact else f" {_ends(retention)}"),
         usd(option.cost_usd_per_1k).removeprefix("$"),
         "yes" if option.eligible else "no",
+    ]
+
+
+def _form_cells(form: OptionForm) -> list[str]:
+    """Under an option, what it is in its best other form."""
+    return [
+        f"{form.precision}, {RUNTIMES[form.runtime]}",
+        "",
+        f"{_bare(form.test_accuracy)} (one seed)",
+        _bare(form.retention.mean),
+        usd(form.cost_usd_per_1k).removeprefix("$"),
+        "no" if form.why_not else "",
     ]
 
 

@@ -26,7 +26,7 @@ from autokd.records import (
     Interval,
     Reading,
     SeededInterval,
-    TeacherForm,
+    ServedForm,
     beyond_range,
 )
 
@@ -71,7 +71,7 @@ class Tested(Offer):
 class ServedTeacher(Tested):
     """The teacher in one of the forms in which it can be served; `form` None: that of the run."""
 
-    form: TeacherForm | None
+    form: ServedForm | None
 
 
 @dataclass(frozen=True)
@@ -208,13 +208,13 @@ def _without_spending(evidence: Evidence, beyond: Collection[int]) -> Evidence:
 def _forms(evidence: Evidence) -> tuple[ServedTeacher, ...]:
     teacher = evidence.teacher
 
-    def served(form: TeacherForm | None, correct: Correct) -> ServedTeacher:
+    def served(form: ServedForm | None, correct: Correct) -> ServedTeacher:
         name = f"{teacher.name} ({form.words})" if form else teacher.name
         val_accuracy = form.val_accuracy if form else teacher.val_accuracy
         reading = form.reading if form else evidence.teacher_reading
         tested = _tested(evidence, correct[None], None)
         return ServedTeacher(
-            number=None, arm=None, name=name, val_accuracy=val_accuracy, form=form, **_read(reading), **tested
+            number=None, arm=None, name=name, val_accuracy=val_accuracy, form=form, **of_reading(reading), **tested
         )
 
     own = served(None, evidence.teacher_correct)
@@ -230,12 +230,12 @@ def _student(evidence: Evidence, record: FinalistRecord, common: SeedVariance | 
         name=record.student,
         val_accuracy=record.val_accuracy,
         record=record,
-        **_read(record.reading),
+        **of_reading(record.reading),
         **_tested(evidence, evidence.correct[record.number], common),
     )
 
 
-def _read(reading: Reading) -> dict[str, Any]:
+def of_reading(reading: Reading) -> dict[str, Any]:
     """What an option has of a reading."""
     latency = reading.latency_ms
     return {"reading": reading, "cost": reading.cost_usd_per_1k, "latency_ms": latency.p95 if latency else None}

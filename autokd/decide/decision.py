@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from autokd.decide.audit.edge_probes import edges
+from autokd.decide.best_forms import StudentInForm, best_student_form, other_forms, why_not_good_enough
 from autokd.decide.comparisons import Comparison, Offer, ServedTeacher, Student, compare
 from autokd.decide.economics import economics, monthly_usd
 from autokd.decide.evidence import Evidence
 from autokd.decide.explain.condition import condition
-from autokd.decide.explain.reasons import closest, key_reasons, reasons, summary
+from autokd.decide.explain.reasons import key_reasons, reasons, shown_students, summary
 from autokd.decide.explain.refusals import refusals, teacher_refusals
 from autokd.decide.policy import Judgement, judge
 from autokd.decide.sensitivity import changes, nearest_changes
@@ -23,6 +26,7 @@ from autokd.records import (
     Economics,
     FinalistSummary,
     Option,
+    OptionForm,
     Options,
     Policy,
     SeededInterval,
@@ -64,6 +68,12 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     )
 
 
+def shown_finalists(evidence: Evidence, policy: Policy) -> tuple[int, ...]:
+    """Numbers of the finalists that stand for the arms in the answer."""
+    judged = judge(compare(evidence), policy)
+    return tuple(student.number for student in shown_students(judged).values())
+
+
 def _difference(estimate: Estimate | None) -> Difference | None:
     return None if estimate is None else estimate.difference
 
@@ -93,16 +103,17 @@ def _advantages(comparison: Comparison) -> tuple[Advantage, ...]:
 def _options(judged: Judgement) -> Options:
     """The teacher, and each arm's pick; an arm without a pick shows its nearest finalist, which is not worthwhile."""
 
-    def arm(name: Arm, pick: Student | None) -> Option | None:
-        shown = pick or closest(judged.comparison.arm(name), judged)
-        return _student_option(judged, shown) if shown else None
+    shown = shown_students(judged)
+
+    def arm(name: Arm) -> Option | None:
+        return _student_option(judged, shown[name]) if name in shown else None
 
     forms = judged.comparison.forms
     return Options(
         teacher=_teacher_option(judged, judged.comparison.teacher),
         teacher_forms=tuple(_teacher_option(judged, form) for form in forms) if len(forms) > 1 else (),
-        direct=arm("direct", judged.direct),
-        distilled=arm("distill", judged.distilled),
+        direct=arm("direct"),
+        distilled=arm("distill"),
     )
 
 
@@ -122,7 +133,8 @@ def _teacher_option(judged: Judgement, form: ServedTeacher) -> Option:
 
 
 def _student_option(judged: Judgement, student: Student) -> Option:
-    return _option(
+    best = best_student_form(judged.comparison, student, judged.policy)
+    option = _option(
         student,
         judged.policy,
         parameters=student.record.parameters,
@@ -132,6 +144,33 @@ def _student_option(judged: Judgement, student: Student) -> Option:
         one_time=judged.one_time_usd,
         eligible=student.number in judged.eligible,
         why_not=refusals(judged, student),
+    )
+    if not any(known.finalist == student.number for known in judged.comparison.evidence.student_forms):
+        return option
+    forms = tuple(_option_form(judged, form, best) for form in other_forms(judged.comparison, student))
+    return option.model_copy(update={"forms": forms, "factor_in_best_forms": _factor(judged, best)})
+
+
+def _factor(judged: Judgement, student: Student) -> float | None:
+    """The teacher's cost / a student's; None where one of them is 0 or cannot be served."""
+    teacher, own = judged.comparison.teacher.cost.mean, student.cost.mean
+    return teacher / own if 0 < own < inf and 0 < teacher < inf else None
+
+
+def _option_form(judged: Judgement, student: StudentInForm, best: Student) -> OptionForm:
+    form = student.form
+    return OptionForm(
+        runtime=form.runtime,
+        precision=form.precision,
+        seed=student.seed,
+        cost_usd_per_1k=student.cost.mean,
+        noisy=form.reading.noisy,
+        val_accuracy=form.val_accuracy,
+        test_accuracy=form.test_accuracy,
+        lost=student.lost,
+        retention=student.retention,
+        best=isinstance(best, StudentInForm) and best.form == form,
+        why_not=why_not_good_enough(judged.comparison, student, judged.policy),
     )
 
 

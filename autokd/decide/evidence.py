@@ -11,8 +11,26 @@ from numpy.typing import NDArray
 from autokd.decide.statistics.repeated_looks import level_of_look
 from autokd.errors import RunError
 from autokd.metrics import Correct
-from autokd.records import LEVEL, CostModel, FinalistRecord, LeftOut, Reading, SearchSummary, Task, Teacher, TeacherForm
-from autokd.runs.arrays import read_correct, read_form_correct, read_labels, read_teacher_correct
+from autokd.records import (
+    LEVEL,
+    CostModel,
+    FinalistRecord,
+    LeftOut,
+    Reading,
+    SearchSummary,
+    ServedForm,
+    StudentForms,
+    Task,
+    Teacher,
+)
+from autokd.runs.arrays import (
+    STUDENT_FORMS,
+    TEACHER_FORMS,
+    read_correct,
+    read_form_correct,
+    read_labels,
+    read_teacher_correct,
+)
 from autokd.runs.folder import Run
 from autokd.runs.store import CANDIDATES, COSTS, SEARCH, TASK, TEACHER, read_finalists, remedy
 
@@ -39,8 +57,10 @@ class Evidence:
     drift: float = (
         1.0  # of the machine's speed over the run: every cost is uncertain by this factor, their ratios are not
     )
-    teacher_forms: tuple[TeacherForm, ...] = ()  # other than that of the run
+    teacher_forms: tuple[ServedForm, ...] = ()  # other than that of the run
     forms_correct: Mapping[str, Correct] = field(default_factory=dict)  # by the key of a form: [images]
+    student_forms: tuple[StudentForms, ...] = ()
+    student_forms_correct: Mapping[str, Correct] = field(default_factory=dict)  # by StudentForms.key: [images]
     budget: float | None = None  # dollars per 1,000 requests, of the search: nothing above it was tried
     ratios: tuple[float, float] = (5.0, 20.0)  # within which students were distilled
     level: float = LEVEL  # of every interval of accuracies
@@ -74,13 +94,33 @@ def read_evidence(run: Run) -> Evidence:
         readings=costs.readings,
         drift=costs.drift or 1.0,
         teacher_forms=costs.teacher_forms,
-        forms_correct={form.key: read_form_correct(run.path, form.key, len(labels)) for form in costs.teacher_forms},
+        forms_correct={
+            form.key: read_form_correct(run.path / TEACHER_FORMS, form.key, len(labels)) for form in costs.teacher_forms
+        },
+        student_forms=costs.student_forms,
+        student_forms_correct={
+            (key := forms.key(form)): read_form_correct(run.path / STUDENT_FORMS, key, len(labels))
+            for forms in costs.student_forms
+            for form in forms.forms
+        },
         budget=manifest.settings.max_cost,
         ratios=(manifest.settings.min_ratio, manifest.settings.max_ratio),
         level=level_of_look(len(manifest.looks) or 1),
     )
+    _check_seeds(run, evidence)
     _check_accuracies(run, evidence)
     return evidence
+
+
+def _check_seeds(run: Run, evidence: Evidence) -> None:
+    """Raises RunError where a form is one of weights that no finalist has."""
+    trained = {(finalist.number, result.seed) for finalist in evidence.finalists for result in finalist.seeds}
+    for known in evidence.student_forms:
+        if (known.finalist, known.seed) not in trained:
+            raise RunError(
+                f"{COSTS.path(run.path)} has forms of finalist {known.finalist}, seed {known.seed}, and there is no "
+                f"such training; {remedy()}"
+            )
 
 
 def _check_accuracies(run: Run, evidence: Evidence) -> None:
@@ -89,6 +129,15 @@ def _check_accuracies(run: Run, evidence: Evidence) -> None:
     told += [
         (f"the teacher as {form.words}", form.test_accuracy, evidence.forms_correct[form.key])
         for form in evidence.teacher_forms
+    ]
+    told += [
+        (
+            f"finalist {known.finalist} (seed {known.seed}) as {form.words}",
+            form.test_accuracy,
+            evidence.student_forms_correct[known.key(form)],
+        )
+        for known in evidence.student_forms
+        for form in known.forms
     ]
     for finalist in evidence.finalists:
         for result, correct in zip(finalist.seeds, evidence.correct[finalist.number], strict=True):

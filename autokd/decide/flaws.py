@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autokd import formatting as fmt
+from autokd.decide.best_forms import StudentInForm, judge_in_best_forms
 from autokd.decide.comparisons import Comparison, Student
 from autokd.decide.economics import within
 from autokd.decide.explain.why_weak import WHY_WEAK
@@ -12,7 +13,7 @@ from autokd.decide.policy import Judgement
 from autokd.decide.policy_limits import affordable
 from autokd.decide.sensitivity import flips_within
 from autokd.naming import named, set_to
-from autokd.records import CostModel, Policy, PriceRange
+from autokd.records import CostModel, Policy, PriceRange, ServedForm
 
 LEAST_LOOKED_AT = 0.5  # share of the candidates that have to be looked at
 MOST_COPIES = 0.001  # of the test images; the accuracies that are compared are no closer than that
@@ -20,7 +21,7 @@ MOST_COPIES = 0.001  # of the test images; the accuracies that are compared are 
 
 def flaws(judged: Judgement) -> tuple[str, ...]:
     """A sentence each, with what is needed."""
-    sources = (_weights_seen, _untried, _few_seeds, _unfinished, _borrowed)
+    sources = (_weights_seen, _untried, _few_seeds, _unfinished, _borrowed, _other_forms)
     return (*fixed_flaws(judged.comparison), *(sentence for source in sources for sentence in source(judged)))
 
 
@@ -152,6 +153,34 @@ def borrowed_sentence(setting: str, span: PriceRange, clause: str) -> str:
     """That the right price may flip the verdict; `clause` says where."""
     low, high = fmt.usd(span.low), fmt.usd(span.high)
     return WHY_WEAK["borrowed"].format(low=low, high=high, clause=clause, setting=named(setting))
+
+
+def _other_forms(judged: Judgement) -> Iterator[str]:
+    """The verdict would be another one if teacher and picks stood each in its best form."""
+    if not judged.comparison.evidence.student_forms:
+        return
+    other = judge_in_best_forms(judged.comparison, judged.policy)
+    if other.verdict == judged.verdict:
+        return
+    standing = [student for student in other.comparison.students if isinstance(student, StudentInForm)]
+    told = [student for student in standing if student is other.pick] or standing
+    served = [
+        f"finalist {s.number} ({s.name}) as {s.form.words} ({fmt.usd(s.cost.mean)} per 1,000 requests, "
+        f"{fmt.percent(s.form.test_accuracy)} on test, one seed{', a noisy reading' if s.form.reading.noisy else ''})"
+        for s in told
+    ]
+    commands = [f"`autokd export RUN --finalist {s.number} {_export_options(s.form)}`" for s in told]
+    it = "it" if len(told) == 1 else "them"
+    yield (
+        f"With {fmt.listed(served)} the verdict would be {other.verdict}. Needed: {fmt.listed(commands)}, and cost and "
+        f"accuracy of {it} where you serve."
+    )
+
+
+def _export_options(form: ServedForm) -> str:
+    if form.runtime != "onnxruntime":
+        return "--format timm"
+    return "--format onnx --precision int8" if form.precision == "int8" else "--format onnx"
 
 
 def _gaining(comparison: Comparison, student: Student, most: float) -> str | None:

@@ -18,7 +18,7 @@ from autokd.cost.repricing import SERVING, changed_model, model_elsewhere
 from autokd.decide.economics import repriced
 from autokd.decide.evidence import Evidence
 from autokd.naming import named, set_to
-from autokd.records import CostModel, LeftOut, MeasuredCosts, Note, Policy, Reading, Screening, TrialRecord
+from autokd.records import CostModel, LeftOut, MeasuredCosts, Note, Policy, Reading, Screening, ServedForm, TrialRecord
 from autokd.runs.folder import Run
 from autokd.runs.store import Costs
 
@@ -41,12 +41,16 @@ def under(evidence: Evidence, model: CostModel) -> Evidence:
         new = model.for_teacher if reading.model == evidence.teacher.name else model
         return reading.model_copy(update={"cost_usd_per_1k": repriced(reading, old, new)})
 
+    def forms(given: Iterable[ServedForm]) -> tuple[ServedForm, ...]:
+        return tuple(form.model_copy(update={"reading": anew(form.reading)}) for form in given)
+
     factor = model.train_price_usd_per_hour / old.train_price_usd_per_hour
     changed = replace(
         evidence,
         cost_model=model,
         teacher_reading=anew(evidence.teacher_reading),
-        teacher_forms=tuple(f.model_copy(update={"reading": anew(f.reading)}) for f in evidence.teacher_forms),
+        teacher_forms=forms(evidence.teacher_forms),
+        student_forms=tuple(f.model_copy(update={"forms": forms(f.forms)}) for f in evidence.student_forms),
         finalists=tuple(f.model_copy(update={"reading": anew(f.reading)}) for f in evidence.finalists),
         readings={name: anew(reading) for name, reading in evidence.readings.items()},
         search=evidence.search.model_copy(update={"usd": evidence.search.usd * factor}),
@@ -72,8 +76,8 @@ def under_conditions(run: Run, stored: Evidence, given: Mapping[str, Any], polic
 def on_host(evidence: Evidence, costs: MeasuredCosts, path: Path, model: CostModel) -> Evidence:
     """The evidence with teacher and finalists as fast as on the host of a file of costs, under its cost model.
 
-    The teacher's other forms were not measured there and are left out. Costs that the file lacks, of students that are
-    no finalists, are carried over at their ratio to the teacher's. Raises ConfigError where the file lacks the teacher
+    Other forms were not measured there and are left out. Costs that the file lacks, of students that are no finalists,
+    are carried over at their ratio to the teacher's. Raises ConfigError where the file lacks the teacher
     or a finalist, or has other image sizes.
     """
     teacher, size = evidence.teacher, evidence.task.transform.image_size
@@ -87,6 +91,8 @@ def on_host(evidence: Evidence, costs: MeasuredCosts, path: Path, model: CostMod
         teacher_reading=readings[teacher.name],
         teacher_forms=(),
         forms_correct={},
+        student_forms=(),
+        student_forms_correct={},
         drift=1.0,  # of that host it is not known
         finalists=tuple(f.model_copy(update={"reading": readings[f.student]}) for f in evidence.finalists),
         readings=readings,
@@ -97,7 +103,7 @@ def on_host(evidence: Evidence, costs: MeasuredCosts, path: Path, model: CostMod
 def _with_remarks(evidence: Evidence, costs: MeasuredCosts) -> Evidence:
     """What a reader has to know of costs from a file."""
     classes = len(evidence.task.classes)
-    told = "Costs are those of `autokd measure` on another host. Cheaper forms of the teacher were not measured there."
+    told = "Costs are those of `autokd measure` on another host. Cheaper forms were not measured there."
     if costs.classes != classes:
         told += f" The models there have {costs.classes} classes and the task has {classes}: costs differ by the head."
     remarks = (*evidence.search.remarks, Note(kind="costs_elsewhere", text=told))

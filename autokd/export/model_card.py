@@ -45,6 +45,7 @@ class Card:
     task: Task
     teacher: Teacher
     cost_model: CostModel
+    more: tuple[tuple[str, str], ...] = ()  # rows of its table, name and value
 
     @property
     def summary(self) -> FinalistSummary:
@@ -59,6 +60,7 @@ def model_card(card: Card, kind: str = "timm") -> str:
     training = f"{recipe.epochs} epochs, learning rate {recipe.learning_rate:.3g}, batch {recipe.batch_size}"
     seed = f"{shipped.seed}, the best of {len(finalist.seeds)} on validation"
     start = "random weights" if finalist.weights is None else finalist.weights.source
+    more = "".join(f"| {name} | {value} |\n" for name, value in card.more)
     licence = "none" if finalist.weights is None else finalist.weights.licence or "not known"
     return f"""---
 library_name: {kind}
@@ -83,7 +85,7 @@ tags:
 | test accuracy of these weights | {percent(shipped.test_accuracy, 2)} |
 | test accuracy over all seeds | {_accuracy(card.summary)} |
 | cost | {_cost(card)} |
-
+{more}
 ```python
 {LOAD[kind]}```
 """

@@ -9,6 +9,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from timm.models import save_for_hf
+from torch import nn
 
 from autokd.data.views import store_size
 from autokd.errors import DiskError, RunError
@@ -23,17 +24,9 @@ STUDENT = "student"  # key of config.json: the name by which `autokd students` a
 def export_timm(folder: Path, finalist: FinalistRecord, weights: Path, task: Task, card: str) -> None:
     """Write weights, config.json with classes and preprocessing, and a model card; replaces an older export.
 
-    Raises RunError where the weights do not lie where the confirmation left them, or have changed since.
+    Raises RunError as `load_student` does.
     """
-    if not weights.exists():
-        raise RunError(f"{weights} is missing; start the search again with another {named('output')}")
-    model = build(finalist.student, len(task.classes), task.transform.image_size)
-    try:
-        model.load_state_dict(load_file(str(weights)))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise RunError(
-            f"{weights} is damaged ({reason(error)}); start the search again with another {named('output')}"
-        ) from None
+    model = load_student(finalist, weights, task)
     with replacing_folder(folder) as work:
         try:
             save_for_hf(
@@ -50,6 +43,23 @@ def export_timm(folder: Path, finalist: FinalistRecord, weights: Path, task: Tas
                 f"{set_to('resume', True)}"
             ) from None
         write_text(work / "README.md", card)
+
+
+def load_student(finalist: FinalistRecord, weights: Path, task: Task) -> nn.Module:
+    """A finalist with the weights of one of its seeds, on the CPU, as it was trained.
+
+    Raises RunError where the weights do not lie where the confirmation left them, or have changed since.
+    """
+    if not weights.exists():
+        raise RunError(f"{weights} is missing; start the search again with another {named('output')}")
+    model = build(finalist.student, len(task.classes), task.transform.image_size)
+    try:
+        model.load_state_dict(load_file(str(weights)))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise RunError(
+            f"{weights} is damaged ({reason(error)}); start the search again with another {named('output')}"
+        ) from None
+    return model
 
 
 def data_config(student: str, task: Task) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from autokd.records import Arm, Candidate, CostModel, CostPrediction, LeftOut, R
 
 if TYPE_CHECKING:
     from autokd.cost.meter import Meter
-    from autokd.pipeline.teacher_forms import Form
+    from autokd.pipeline.cheaper_forms import Form
     from autokd.zoo.catalogue import Count
 
 SAMPLE = 12  # students that a prediction is fitted on

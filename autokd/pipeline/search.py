@@ -18,6 +18,7 @@ from autokd.pipeline.screening import screen
 from autokd.pipeline.search_summary import train_nothing
 from autokd.pipeline.services import Parts
 from autokd.pipeline.stages import State, Stop
+from autokd.pipeline.student_forms import read_student_forms
 from autokd.pipeline.time_limit import time_limit_of
 from autokd.progress import Both, Interruptible, Listener, Silent
 from autokd.result import SearchResult, load_run
@@ -122,6 +123,7 @@ def _confirm_again(
     _, factory = stages.soft_labels(state)
     listener.stage("Confirmation")
     more_seeds.add_seeds(state, factory, seeds, all_finalists)
+    read_student_forms(state)
     listener.stage("Verdict")
     stages.conclude(state)
 
@@ -154,6 +156,7 @@ def _search(
         listener.stage("Confirmation")
         confirmation.confirm(state, factory, trials, labels.total_seconds)
         read_cost_again(state)
+        read_student_forms(state)
     else:
         train_nothing(state)
     listener.stage("Verdict")

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from autokd.cache.locks import Hold
     from autokd.cost.meter import Meter
     from autokd.data.sources.python_pair import Pair
-    from autokd.pipeline.teacher_forms import Form
+    from autokd.pipeline.cheaper_forms import Form
+    from autokd.pipeline.student_forms import StudentFormReader
     from autokd.teacher.prepare import ReadyTeacher
     from autokd.tune.engines.protocol import Engine, WorkshopFactory
     from autokd.weights.start import Supply
@@ -182,11 +183,19 @@ class Parts:
     ) -> tuple[Form, ...]:
         """The teacher in cheaper forms; none where nothing is measured, or there is no trained teacher yet."""
         from autokd.cost.meter import MeasuredMeter
-        from autokd.pipeline.teacher_forms import cheaper_forms
+        from autokd.pipeline.cheaper_forms import teacher_forms
 
-        if not isinstance(meter, MeasuredMeter) or prepared.ready is None or not config.teacher_forms:
+        if not isinstance(meter, MeasuredMeter) or prepared.ready is None or not config.cheaper_forms:
             return ()
-        return cheaper_forms(prepared, own, config, meter, listener)
+        return teacher_forms(prepared, own, config, meter, listener)
+
+    def form_reader(self, prepared: Prepared, config: SearchConfig, model: CostModel) -> StudentFormReader | None:
+        """What reads students in cheaper forms; None where nothing is measured here."""
+        from autokd.pipeline.student_forms import StudentFormReader
+
+        if model.model == "params" or model.measured_elsewhere or not config.cheaper_forms:
+            return None
+        return StudentFormReader(prepared, config, model)
 
     def soft_labels(
         self,

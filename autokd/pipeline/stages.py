@@ -41,7 +41,7 @@ from autokd.records import (
 )
 from autokd.report import assemble, write_reports
 from autokd.report.sections.cost_assumptions import serving_price
-from autokd.runs.arrays import EVIDENCE, FORMS, write_evidence, write_forms_correct
+from autokd.runs.arrays import EVIDENCE, TEACHER_FORMS, write_evidence, write_forms_correct
 from autokd.runs.folder import Run
 from autokd.runs.manifest import Stage
 from autokd.runs.store import CANDIDATES, COSTS, TASK, TEACHER, WEIGHTS, CandidateList, Costs, read_finalists
@@ -52,7 +52,7 @@ from autokd.tune.finalists import most_trainings
 from autokd.weights.assign import check_weights_again, give_weights
 
 if TYPE_CHECKING:
-    from autokd.pipeline.teacher_forms import Form
+    from autokd.pipeline.cheaper_forms import Form
     from autokd.tune.engines.protocol import WorkshopFactory
     from autokd.tune.limits import Limits
 
@@ -153,10 +153,10 @@ def candidates_of(
     else:
         costs, listed, forms = _found(config, parts, prepared, listener)
         if forms:
-            write_forms_correct(run.path, {form.form.key: form.correct for form in forms})
+            write_forms_correct(run.path / TEACHER_FORMS, {form.form.key: form.correct for form in forms})
         COSTS.write(run.path, costs)
         CANDIDATES.write(run.path, listed)
-        outcomes = [run.path / FORMS] if forms else []
+        outcomes = [run.path / TEACHER_FORMS] if forms else []
         run.keep_checksums(COSTS.path(run.path), CANDIDATES.path(run.path), *outcomes)
     teacher_cost = usd(costs.readings[prepared.teacher.name].cost_usd_per_1k.mean)
     listener.note(f"{serving_price(costs.cost_model)} The teacher costs {teacher_cost} per 1,000 requests.")

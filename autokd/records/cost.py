@@ -40,8 +40,13 @@ class Decoding(Record):
     cores: int  # of the machine
 
 
-class TeacherForm(Record):
-    """The teacher as it would be served in another runtime or precision than the run's."""
+def form_words(runtime: RuntimeName, precision: Precision) -> str:
+    """Such as `int8 in ONNX Runtime`."""
+    return f"{precision} in {RUNTIMES[runtime]}"
+
+
+class ServedForm(Record):
+    """A model as it would be served in another runtime or precision than the run's."""
 
     runtime: RuntimeName
     precision: Precision
@@ -51,13 +56,25 @@ class TeacherForm(Record):
 
     @property
     def key(self) -> str:
-        """The name of its outcomes in teacher_forms.npz."""
+        """The name of its outcomes among those of a model."""
         return f"{self.runtime}_{self.precision}"
 
     @property
     def words(self) -> str:
         """Such as `int8 in ONNX Runtime`."""
-        return f"{self.precision} in {RUNTIMES[self.runtime]}"
+        return form_words(self.runtime, self.precision)
+
+
+class StudentForms(Record):
+    """A finalist in the forms that cost less than that of the run, with the weights of the seed that is exported."""
+
+    finalist: int
+    seed: int
+    forms: tuple[ServedForm, ...]  # empty where no other form costs less
+
+    def key(self, form: ServedForm) -> str:
+        """The name of a form's outcomes in student_forms.npz."""
+        return f"{self.finalist}_{self.seed}_{form.key}"
 
 
 class CostPrediction(Record):

@@ -19,6 +19,7 @@ from autokd.records.base import (
     Strength,
     Verdict,
 )
+from autokd.records.cost import Precision, RuntimeName, form_words
 from autokd.records.option_cells import known_options, option_cells, option_heads
 from autokd.records.training import StartWeights
 
@@ -47,6 +48,27 @@ class ClassRecall(Record):
     recall: SeededInterval
 
 
+class OptionForm(Record):
+    """A student in another form than the run's, which costs less; accuracies are those of the weights of one seed."""
+
+    runtime: RuntimeName
+    precision: Precision
+    seed: int
+    cost_usd_per_1k: Dollars
+    noisy: bool
+    val_accuracy: float
+    test_accuracy: float
+    lost: float  # of the test accuracy that these weights have in the run's form; below 0 where some is gained
+    retention: Interval  # of the student over all its seeds, less what the form loses
+    best: bool  # whether the student would be served so
+    why_not: tuple[str, ...]  # why it is not good enough; empty where it is
+
+    @property
+    def words(self) -> str:
+        """Such as `int8 in ONNX Runtime`."""
+        return form_words(self.runtime, self.precision)
+
+
 class Option(Record):
     """One of the three things that can be done."""
 
@@ -70,6 +92,14 @@ class Option(Record):
     noisy: bool
     predicted: bool = False  # the cost, see Reading
     why_not: tuple[str, ...]
+    forms: tuple[OptionForm, ...] = ()  # of a student: those that cost less than that of the run, cheapest first
+    factor_in_best_forms: float | None = None  # cost of the teacher / of the student, each in its best form
+
+    @property
+    def other_form(self) -> OptionForm | None:
+        """The best of the other forms that are good enough, else the cheapest; None where there is none."""
+        good = [form for form in self.forms if not form.why_not]
+        return next((form for form in good if form.best), None) or next(iter((*good, *self.forms)), None)
 
 
 class Options(Record):

@@ -124,6 +124,7 @@ NoteKind = Literal[
     "time_limit",  # too short for a verdict with evidence
     "seeds_left_out",  # by the time limit, as finalists
     "finalists_left_out",
+    "student_forms",  # the picks could not be measured in cheaper forms
     "cost_drift",  # the machine's speed at the end of the run is another than at its begin
     "costs_elsewhere",  # measured on another host than the search's
     "capacity_unknown",  # a latency limit that capacities were not measured for

@@ -10,7 +10,7 @@ from autokd.formatting import VERDICTS
 from autokd.records import FinalistRecord, Report, Screening, TrialRecord
 from autokd.report import format as fmt
 from autokd.report.sections.comparison import Comparison, Finding, against_teacher, comparison, findings
-from autokd.report.sections.cost_assumptions import assumptions, decoding, price_remarks, teacher_forms
+from autokd.report.sections.cost_assumptions import assumptions, best_forms, decoding, price_remarks, teacher_forms
 from autokd.report.sections.edge_probes import Beyond, beyond, spent_beyond
 from autokd.report.sections.finalists_and_trials import finalists_table, left_out_table, recipes_table, trials_table
 from autokd.report.sections.method import Group, groups, importance, spending
@@ -102,7 +102,7 @@ def build_page(
         summary=report.summary,
         condition=report.condition,
         asked=asked(report.policy),
-        cost_remarks=tuple(filter(None, (teacher_forms(report), decoding(report)))),
+        cost_remarks=tuple(filter(None, (teacher_forms(report), best_forms(report), decoding(report)))),
         price_remarks=price_remarks(report),
         assumptions=assumptions(report),
         tiles=_tiles(report),

@@ -20,7 +20,7 @@ from autokd.metrics import Correct, Labels, Logits
 from autokd.runs.store import remedy
 
 EVIDENCE = "evidence.npz"
-FORMS = "teacher_forms.npz"
+TEACHER_FORMS, STUDENT_FORMS = "teacher_forms.npz", "student_forms.npz"
 OUTCOMES = "test_correct.npy"
 Part = Literal["val", "test"]
 
@@ -51,16 +51,16 @@ def read_teacher_logits(folder: Path, images: int) -> Logits:
     return _logits(folder / EVIDENCE, _evidence(folder, "teacher_test_logits"), images)
 
 
-def write_forms_correct(folder: Path, outcomes: Mapping[str, Correct]) -> None:
-    """Write teacher_forms.npz: by the key of a form, which test images the teacher gets right in it, [images]."""
+def write_forms_correct(path: Path, outcomes: Mapping[str, Correct]) -> None:
+    """Write teacher_forms.npz or student_forms.npz: [images] by the key of a form, which test images it gets right."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **outcomes)  # type: ignore[arg-type]
-    write_bytes(folder / FORMS, buffer.getvalue())
+    write_bytes(path, buffer.getvalue())
 
 
-def read_form_correct(folder: Path, form: str, images: int) -> Correct:
-    """[images] which test images the teacher gets right in a form; raises RunError where that cannot be read."""
-    return _outcomes(folder / FORMS, _member(folder / FORMS, form), images)
+def read_form_correct(path: Path, form: str, images: int) -> Correct:
+    """[images] which test images are right in a form; raises RunError where that cannot be read."""
+    return _outcomes(path, _member(path, form), images)
 
 
 def logits_path(folder: Path, part: Part) -> Path:

@@ -14,6 +14,7 @@ OPTION_COLUMNS = (
     "option", "recommended", "student", "finalist", "parameters", "ratio", "accuracy", "accuracy_low", "accuracy_high",
     "seeds", "retention", "retention_low", "retention_high", "level", "cost_usd_per_1k", "monthly_usd",
     "one_time_usd", "latency_p95_ms", "capacity_rps", "eligible", "worthwhile",
+    "best_form", "best_form_cost_usd_per_1k", "best_form_test_accuracy", "factor_in_best_forms",
 )  # fmt: skip
 
 
@@ -30,6 +31,7 @@ def option_rows(report: Report) -> list[dict[str, object]]:
 
 def _row(report: Report, name: str, option: Option, recommended: bool) -> dict[str, object]:
     stake = report.at_stake
+    form = next((form for form in option.forms if form.best), None)
     return {
         "verdict": report.verdict,
         "strength": report.strength,
@@ -58,4 +60,8 @@ def _row(report: Report, name: str, option: Option, recommended: bool) -> dict[s
         "capacity_rps": option.capacity_rps,
         "eligible": option.eligible,
         "worthwhile": option.worthwhile,
+        "best_form": form.words if form else None,
+        "best_form_cost_usd_per_1k": form.cost_usd_per_1k if form else None,
+        "best_form_test_accuracy": form.test_accuracy if form else None,
+        "factor_in_best_forms": option.factor_in_best_forms,
     }

@@ -29,9 +29,10 @@ from autokd.records import (
     Screening,
     SearchSummary,
     SeedResult,
+    ServedForm,
+    StudentForms,
     Task,
     Teacher,
-    TeacherForm,
     TrialRecord,
 )
 
@@ -44,11 +45,12 @@ def remedy() -> str:
 
 
 class Costs(Record):
-    """costs.json: the cost model, every reading by its model's name, and the teacher's in other forms."""
+    """costs.json: the cost model, every reading by its model's name, and those of cheaper forms."""
 
     cost_model: CostModel
     readings: dict[str, Reading]
-    teacher_forms: tuple[TeacherForm, ...] = ()
+    teacher_forms: tuple[ServedForm, ...] = ()
+    student_forms: tuple[StudentForms, ...] = ()  # of the options that the report shows
     decoding: Decoding | None = None  # None where images come decoded
     drift: float | None = None  # the teacher's cost at the end of the run / at its begin; None: not read again
 

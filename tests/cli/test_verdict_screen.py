@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from believable_run import make_run
-from made_evidence import direct, distilled, left_out, made_evidence, twin
+from made_evidence import direct, distilled, left_out, made_evidence, twin, with_form, with_student_form
 from rich.console import Console
 
 from autokd.cli import verdict
@@ -29,6 +29,7 @@ CASES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "small model": (ALIKE, {}),
     "long names": (LONG, {"max_cost": 0.01}),
     "teacher": (ALIKE, {"max_cost": 0.01, "requests_per_month": 1e4}),
+    "cheaper forms": (ALIKE, {"max_cost": 0.01}),
     "none, many limits": (BETTER, {"max_negative_flips": 0.0001, "max_latency_ms": 1.0, "min_retention": 0.999}),
     "nothing trained": ((), {"max_cost": 0.0001}),
 }
@@ -45,6 +46,9 @@ def report_of(tmp_path: Path, case: str) -> Report:
     made, changes = CASES[case]
     policy = Policy(**({"max_cost": 0.001} | changes))
     evidence = made_evidence(*made, nearest=(left_out("tiny_net", 0.002),))
+    if case == "cheaper forms":
+        evidence = with_form(with_form(evidence, "bf16", 0.002), "int8", 0.0006)
+        evidence = with_student_form(with_student_form(evidence, 1, 0.0001), 2, 0.0001, lost=0.05)
     report = assemble(make_run(tmp_path / "run"), decide(evidence, policy), policy)
     return report.model_copy(update={"student_path": "student"} if report.options.recommended(report.verdict) else {})
 
@@ -63,6 +67,15 @@ def test_a_narrow_terminal_breaks_names_before_numbers(
     report = report_of(tmp_path, case)
     row = next(line for line in screen(report, monkeypatch, 90) if line.startswith("distilled"))
     assert f"({report.options.distilled.accuracy.low * 100:.1f}\u2013" in row  # type: ignore[union-attr]
+
+
+def test_an_option_has_its_best_other_form_under_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = screen(report_of(tmp_path, "cheaper forms"), monkeypatch)
+    direct_form, distilled_form = (line.split() for line in lines if line.strip().startswith("int8, ONNX Runtime"))
+    assert direct_form[-4:] == ["seed)", "93.7", "0.0001", "no"]
+    assert distilled_form[-1] == "0.0001"
+    told = "Each in its best form, resnet152 costs 2.0 times what the direct student does and 6.0 times what the"
+    assert told in " ".join(" ".join(lines).split())
 
 
 def test_no_two_weaknesses_tell_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

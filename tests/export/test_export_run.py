@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from autokd.cli import cli
 from autokd.config import SearchConfig
 from autokd.data.task import open_task, prepare_task
-from autokd.errors import PathError, RunError
+from autokd.errors import ConfigError, PathError, RunError
 from autokd.pipeline.export import export_run
 from autokd.progress import Silent
 from autokd.records import FinalistRecord
@@ -144,6 +144,38 @@ def test_the_card_tells_what_the_student_is_and_costs(served: tuple[Path, str]) 
         "per 1,000 requests (",
     ):
         assert part in card
+
+
+def test_an_int8_file_is_smaller_nearly_as_right_and_told_on_its_card(
+    served: tuple[Path, str], finished: Run, tmp_path: Path
+) -> None:
+    output = tmp_path / "int8"
+    said = called(finished, "onnx", output, "--precision", "int8")
+    assert re.search(r"Accuracy on these images: (\S+) % \(ONNX\), (\S+) % \(timm\)", said)
+    share = re.search(r"\((\S+) of the largest logit\)", said)
+    assert share is not None
+    assert 0.001 < float(share[1]) < 0.5
+    model = onnx.load(output / "model.onnx")
+    assert {entry.key: entry.value for entry in model.metadata_props}["precision"] == "int8"
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+    assert "QuantizeLinear" in {node.op_type for node in model.graph.node}
+    assert (output / "model.onnx").stat().st_size < (served[0] / "model.onnx").stat().st_size
+    card = (output / "README.md").read_text(encoding="utf-8")
+    assert "| precision | int8: weights by channel, activations as seen on 128 training images |" in card
+    assert re.search(r"\| int8 beside fp32 \| \S+ % and \S+ % right of 100 test images \|", card)
+
+
+def test_int8_needs_onnx_and_the_images_of_the_search(finished: Run, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="int8 is written as ONNX only; add --format onnx"):
+        export_run(finished.path, "timm", tmp_path / "a", precision="int8")
+    task = TASK.read(finished.path)
+    TASK.write(finished.path, task.model_copy(update={"fingerprint": "another"}))
+    try:
+        with pytest.raises(RunError, match="int8 is calibrated on training images, which are missing: the data of"):
+            export_run(finished.path, "onnx", tmp_path / "a", precision="int8")
+    finally:
+        TASK.write(finished.path, task)
+    assert not (tmp_path / "a").exists()
 
 
 def test_another_finalist_by_its_number(finished: Run, tmp_path: Path) -> None:

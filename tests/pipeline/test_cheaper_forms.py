@@ -18,7 +18,7 @@ from autokd.cost.runtimes.int8 import quantised
 from autokd.cost.runtimes.onnx_runtime import OnnxRuntime
 from autokd.data.task import TaskData
 from autokd.errors import ConfigError
-from autokd.pipeline.teacher_forms import cheaper_forms
+from autokd.pipeline.cheaper_forms import teacher_forms
 from autokd.progress import Silent
 from autokd.records import CostModel, Precision, RuntimeName
 from autokd.teacher.prepare import ReadyTeacher, prepare_teacher
@@ -52,7 +52,7 @@ def ready(config: SearchConfig, data: TaskData) -> ReadyTeacher:
 
 def forms(config: SearchConfig, data: TaskData, ready: ReadyTeacher, costs: dict[str, float | str]) -> Any:
     prepared, hearing = SimpleNamespace(task_folder=data.folder, ready=ready), Recorder()
-    found = cheaper_forms(prepared, OWN, config, Meter(costs), hearing)  # type: ignore[arg-type]
+    found = teacher_forms(prepared, OWN, config, Meter(costs), hearing)  # type: ignore[arg-type]
     return found, hearing.notes
 
 

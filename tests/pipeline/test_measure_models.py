@@ -12,10 +12,11 @@ from click.testing import CliRunner, Result
 from fakes import FakeParts, Hearing
 from made_costs import made_costs
 
+import autokd
 from autokd.cli import cli
 from autokd.config import SearchConfig
 from autokd.cost.costs_file import read_costs, write_costs
-from autokd.errors import ConfigError, UsageError
+from autokd.errors import ConfigError, PathError, UsageError
 from autokd.pipeline.measure_models import measure_models, source_of
 from autokd.pipeline.services import Parts
 from autokd.progress import Silent
@@ -44,6 +45,22 @@ def test_models_by_name_are_measured_and_written(tmp_path: Path) -> None:
     assert costs.cost_model.price_usd_per_hour == 0.5
     assert all(reading.capacity_rps for reading in costs.readings.values())
     assert "torch" in costs.versions
+
+
+def test_models_are_measured_from_python(tmp_path: Path) -> None:
+    path = tmp_path / "costs.json"
+    quickly: dict[str, Any] = {"serve_runtime": "eager", "serve_batch_size": 2, "price_per_hour": 0.5}
+    costs = autokd.measure(["test_resnet", "test_byobnet"], image_size=32, classes=10, output=path, **quickly)
+    assert list(costs.readings) == ["test_resnet", "test_byobnet"]
+    assert read_costs(path) == costs
+    assert (costs.classes, costs.cost_model.price_usd_per_hour) == (10, 0.5)
+    with pytest.raises(ConfigError, match="unknown setting 'serve_runtim'; did you mean serve_runtime"):
+        autokd.measure(["test_resnet"], serve_runtim="eager")
+    with pytest.raises(ConfigError, match="no model is named"):
+        autokd.measure([])
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(PathError, match=r"mine\.txt exists and is no file of `autokd measure`"):
+        autokd.measure(["test_resnet"], output=tmp_path / "mine.txt")
 
 
 def test_an_unknown_model_is_one_sentence(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def reasons(judged: Judgement, found: Sequence[Change]) -> tuple[Reason, ...]:
     """One sentence or more for each step of the policy, in its order."""
     return (
         _teacher(judged.comparison, judged.policy),
-        *(Reason("teacher_form", sentence) for sentence in _form(judged.comparison)),
+        *(Reason("teacher_form", sentence) for sentence in _form(judged)),
         *(Reason("beaten", sentence) for sentence in _beaten(judged)),
         *(_arm(judged, arm) for arm in ARMS),
         *(Reason("outdone", sentence) for sentence in _outdone(judged)),
@@ -127,6 +127,13 @@ def closest(students: Sequence[Student], judged: Judgement) -> Student | None:
     )
 
 
+def shown_students(judged: Judgement) -> dict[Arm, Student]:
+    """Who stands for each arm in the answer: its pick, or else its nearest finalist, which is not worthwhile."""
+    picks = {"distill": judged.distilled, "direct": judged.direct}
+    shown = {arm: picks[arm] or closest(judged.comparison.arm(arm), judged) for arm in ARMS}
+    return {arm: student for arm, student in shown.items() if student}
+
+
 # ---- the reasons -----------------------------------------------------------------------------------------------
 
 
@@ -144,18 +151,22 @@ def _teacher(comparison: Comparison, policy: Policy) -> Reason:
     )
 
 
-def _form(comparison: Comparison) -> Iterator[str]:
-    """Why the teacher stands there in another form than the run's."""
+def _form(judged: Judgement) -> Iterator[str]:
+    """Why the teacher stands there in another form than the run's, and which of the shown students have one form."""
+    comparison = judged.comparison
     teacher, own = comparison.teacher, comparison.forms[0]
     if teacher.form is None:
         return
-    factor = own.cost.mean / teacher.cost.mean
-    kept = fmt.percent(teacher.retention.mean)
+    factor, kept = own.cost.mean / teacher.cost.mean, fmt.percent(teacher.retention.mean)
+    measured = {known.finalist for known in comparison.evidence.student_forms}
+    alone = [f"{s.number} ({s.name})" for s in shown_students(judged).values() if s.number not in measured]
     yield (
         f"Everything is compared with {own.name} as {teacher.form.words}, which costs {fmt.times(factor)} times less "
-        f"than the form that was measured for all models and keeps {kept} of its accuracy. Students were measured in "
-        f"the latter ({comparison.evidence.cost_model.precision}) only; this form may make them cheaper too."
+        f"than the form that was measured for all models and keeps {kept} of its accuracy."
     )
+    if alone:
+        who = f"Finalists {fmt.listed(alone)} were" if len(alone) > 1 else f"Finalist {alone[0]} was"
+        yield f"{who} measured in the latter only; another form may make a student cheaper, too."
 
 
 def _beaten(judged: Judgement) -> Iterator[str]:

@@ -8,7 +8,7 @@ from math import inf
 
 from autokd.decide.economics import costs_differ
 from autokd.formatting import file_size
-from autokd.records import Difference, Option, Report
+from autokd.records import Difference, Option, OptionForm, Report
 from autokd.report import format as fmt
 from autokd.report.sections.start_weights import is_untrained
 
@@ -128,11 +128,13 @@ def _cell(option: Option | None, label: str, make: Callable[[Option], Cell]) -> 
 
 
 def _rows(report: Report) -> tuple[tuple[str, Callable[[Option], Cell]], ...]:
+    students = (report.options.direct, report.options.distilled)
     return (
         (MODEL, lambda o: Cell(o.student, "" if o.finalist is None else f"finalist {o.finalist}")),
         ("Accuracy on test", _accuracy),
         ("Keeps of the teacher's accuracy", _retention),
         ("Costs per 1,000 requests", lambda o: _cost(o, report.options.teacher)),
+        *([("In its best other form", _other_form)] if any(o and o.forms for o in students) else []),
         ("Costs a month", lambda o: _monthly(o, report)),
         ("Paid once", lambda o: Cell(fmt.usd(o.one_time_usd))),
         ("Parameters", lambda o: Cell(fmt.large(o.parameters), f"ratio {fmt.ratio(o.ratio)}")),
@@ -164,6 +166,23 @@ def _cost(option: Option, teacher: Option) -> Cell:
     if option.predicted:
         notes.append("predicted")
     return Cell(fmt.usd(option.cost_usd_per_1k), ", ".join(notes))
+
+
+def _other_form(option: Option) -> Cell:
+    """What a student costs and keeps in another runtime or precision; all such forms, the best first."""
+    best = option.other_form
+    if best is None:
+        return Cell(fmt.NOTHING)
+    others = [f"{fmt.usd(form.cost_usd_per_1k)} {_in_form(form)}" for form in option.forms if form is not best]
+    factor = option.factor_in_best_forms
+    against = [f"teacher / student in their best forms: {fmt.ratio(factor)}"] if factor else []
+    return Cell(fmt.usd(best.cost_usd_per_1k), "; ".join([_in_form(best), *others, *against]))
+
+
+def _in_form(form: OptionForm) -> str:
+    refused = f", not good enough: it {fmt.listed(form.why_not)}" if form.why_not else ""
+    noisy = ", a noisy reading" if form.noisy else ""
+    return f"as {form.words}, {fmt.percent(form.test_accuracy)} on test, one seed{noisy}{refused}"
 
 
 def against_teacher(option: Option, teacher: Option) -> CostRatio | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from autokd.cost.dollars import replicas
 from autokd.cost.price_remarks import remarks
 from autokd.cost.with_decoding import capacity_with_decoding
-from autokd.formatting import clean
+from autokd.formatting import clean, times
 from autokd.records import CostModel, HourlyPrice, Option, PayPerUse, Report
 from autokd.report import format as fmt
 
@@ -92,6 +92,19 @@ def teacher_forms(report: Report) -> str | None:
         for form in others
     ]
     return f"{own.student} costs {fmt.usd(own.cost_usd_per_1k)} per 1,000 requests as measured; {fmt.listed(told)}."
+
+
+def best_forms(report: Report) -> str | None:
+    """How many times as much the teacher costs as each student, each in its best form; None if those are the run's."""
+    students = {"direct": report.options.direct, "distilled": report.options.distilled}
+    if not any(option and option.forms for option in students.values()):
+        return None
+    told = [
+        f"{times(factor)} times what the {name} student does"
+        for name, option in students.items()
+        if option and (factor := option.factor_in_best_forms)
+    ]
+    return f"Each in its best form, {report.teacher.name} costs {fmt.listed(told)}." if told else None
 
 
 def decoding(report: Report) -> str | None:
