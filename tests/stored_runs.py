@@ -1,4 +1,4 @@
-"""Twelve stored runs, and a grid of conditions for each: where page and `autokd decide` have to say the same."""
+"""Fourteen stored runs, and a grid of conditions for each: where page and `autokd decide` have to say the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from made_evidence import direct, distilled, made_evidence, published, twin, with_form
+from made_evidence import direct, distilled, made_evidence, published, twin, with_form, with_student_form
 from written_run import IMAGES, written
 
 from autokd.cost.repricing import changed_model
@@ -36,7 +36,7 @@ def stored_runs(folder: Path) -> list[tuple[Run, Evidence]]:
 
 
 def stored_evidence() -> Iterator[tuple[Evidence, dict[str, Any]]]:
-    """Twelve different ones, each with the settings of its search."""
+    """Fourteen different ones, each with the settings of its search."""
     pair = (distilled(accuracy=0.94, cost=0.0004), twin(accuracy=0.86, cost=0.0004))
     wide: dict[str, Any] = {"max_cost": 0.01, "min_retention": 0.7}
     halved = direct(accuracy=0.93, cost=0.0012, spread=0.1, student="half_net")  # nearly half of the teacher's cost
@@ -64,6 +64,11 @@ def stored_evidence() -> Iterator[tuple[Evidence, dict[str, Any]]]:
     yield borrowing(priced(made(*pair, *rivals), own)), {**limits, **own}
     yield by_parameters(made(*pair, direct(accuracy=0.93, cost=0.0009, student="third_net"))), {"max_cost": 0.001}
     behind = (distilled(accuracy=0.86, cost=0.0001), twin(accuracy=0.7, cost=0.0001))
+    both = made(*pair, direct(accuracy=0.93, cost=0.0012, student="half_net"))
+    int8 = with_form(both, "int8", 0.0011)
+    yield with_student_form(with_student_form(int8, 2, 0.0002, lost=0.002), 1, 0.0003), {"max_cost": 0.01}
+    other = with_student_form(with_student_form(int8, 2, 0.0003, "bf16", lost=0.05), 1, 0.00005, lost=0.02)
+    yield with_student_form(other, 2, 0.0002, lost=0.01), {**wide, "prefer": "savings"}
     yield made(*behind, direct(accuracy=0.94, cost=0.0009, student="third_net")), {**wide, "max_negative_flips": 0.15}
 
 

@@ -7,6 +7,7 @@ intervals keep their widths. What a form seems to gain is chance, and is not cou
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from autokd.decide.class_recall import Recalls
@@ -30,14 +31,15 @@ class StudentInForm(Student):
 
 def other_forms(comparison: Comparison, student: Student) -> tuple[StudentInForm, ...]:
     """Those that cost less than that of the run under these conditions, cheapest first; none if not measured."""
-    found = (
-        _in_form(comparison, student, known, form)
-        for known in comparison.evidence.student_forms
-        if known.finalist == student.number
-        for form in known.forms
-        if cheaper(form.reading.cost_usd_per_1k.mean, student.cost.mean)
-    )
+    found = (form for form in measured_forms(comparison, student) if cheaper(form.cost.mean, student.cost.mean))
     return tuple(sorted(found, key=lambda each: each.cost.mean))
+
+
+def measured_forms(comparison: Comparison, student: Student) -> Iterator[StudentInForm]:
+    """All that were measured, whatever they cost."""
+    for known in comparison.evidence.student_forms:
+        if known.finalist == student.number:
+            yield from (_in_form(comparison, student, known, form) for form in known.forms)
 
 
 def why_not_good_enough(comparison: Comparison, student: StudentInForm, policy: Policy) -> tuple[str, ...]:

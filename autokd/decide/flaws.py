@@ -164,17 +164,30 @@ def _other_forms(judged: Judgement) -> Iterator[str]:
         return
     standing = [student for student in other.comparison.students if isinstance(student, StudentInForm)]
     told = [student for student in standing if student is other.pick] or standing
-    served = [
-        f"finalist {s.number} ({s.name}) as {s.form.words} ({fmt.usd(s.cost.mean)} per 1,000 requests, "
-        f"{fmt.percent(s.form.test_accuracy)} on test, one seed{', a noisy reading' if s.form.reading.noisy else ''})"
-        for s in told
-    ]
-    commands = [f"`autokd export RUN --finalist {s.number} {_export_options(s.form)}`" for s in told]
-    it = "it" if len(told) == 1 else "them"
-    yield (
-        f"With {fmt.listed(served)} the verdict would be {other.verdict}. Needed: {fmt.listed(commands)}, and cost and "
-        f"accuracy of {it} where you serve."
+    yield WHY_WEAK["other_forms"].format(
+        served=fmt.listed([served_words(student).format(cost=fmt.usd(student.cost.mean)) for student in told]),
+        verdict=fmt.CONCLUSIONS[other.verdict],
+        commands=fmt.listed([export_command(student) for student in told]),
+        it="it" if len(told) == 1 else "them",
     )
+
+
+def served_words(student: StudentInForm) -> str:
+    """A student in a form, with a gap for its cost."""
+    form = student.form
+    return WHY_WEAK["served"].format(
+        number=student.number,
+        name=student.name.replace("{", "{{").replace("}", "}}"),
+        form=form.words,
+        cost="{cost}",
+        accuracy=fmt.percent(form.test_accuracy),
+        noisy=", a noisy reading" if form.reading.noisy else "",
+    )
+
+
+def export_command(student: StudentInForm) -> str:
+    """What writes a student in its form."""
+    return f"`autokd export RUN --finalist {student.number} {_export_options(student.form)}`"
 
 
 def _export_options(form: ServedForm) -> str:

@@ -27,7 +27,7 @@ def kept_in_int8() -> Evidence:
 
 
 def form_flaws(found: Decision) -> list[str]:
-    return [weakness for weakness in found.weaknesses if "the verdict would be" in weakness]
+    return [weakness for weakness in found.weaknesses if "where you serve." in weakness]
 
 
 def test_a_teacher_kept_in_int8_is_weak_where_the_student_in_int8_pays() -> None:
@@ -36,7 +36,7 @@ def test_a_teacher_kept_in_int8_is_weak_where_the_student_in_int8_pays() -> None
     assert found.strength == "weak"
     (flaw,) = form_flaws(found)
     assert flaw.startswith(f"With finalist 2 (small_net) {INT8} ($0.0003 per 1,000 requests, ")
-    assert "on test, one seed) the verdict would be use_small_model." in flaw
+    assert "on test, one seed) the verdict is to use the small model directly." in flaw
     assert "`autokd export RUN --finalist 2 --format onnx --precision int8`" in flaw
 
 

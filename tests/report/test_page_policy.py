@@ -1,4 +1,4 @@
-"""The page's own policy says what `autokd decide` says: two thousand points over twelve stored runs, in a browser."""
+"""The page's own policy says what `autokd decide` says: two thousand points over fourteen stored runs, in a browser."""
 
 from __future__ import annotations
 

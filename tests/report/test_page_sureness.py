@@ -94,6 +94,7 @@ KINDS = {
     "direct": "The direct pick may be",
     "unpaid": "pays for itself depends on the request volume",
     "refused_unpaid": "if so, with",
+    "other_forms": "and cost and accuracy of",
 }
 
 

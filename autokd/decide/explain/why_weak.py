@@ -12,6 +12,8 @@ WHY_WEAK = {
     "one_seed": "{finalists} had one seed, which says nothing about other seeds. Needed: 3 seeds.",
     "borrowed": "The price is that of another machine than was measured, and machines of that kind and size cost {low} "
     "to {high} an hour: {clause}. Needed: {setting}.",
+    "other_forms": "With {served} {verdict}. Needed: {commands}, and cost and accuracy of {it} where you serve.",
+    "served": "finalist {number} ({name}) as {form} ({cost} per 1,000 requests, {accuracy} on test, one seed{noisy})",
     # repeats
     "repeats": "About {count} of 100 repeats of the confirmation would end in the same verdict; 90 are asked for.",
     # at stake: a student that is refused

@@ -9,8 +9,10 @@ from math import isfinite, sqrt
 from typing import Any
 
 from autokd.cost.repricing import OF_REPLICAS
-from autokd.decide.comparisons import Comparison, Tested, compare
+from autokd.decide.best_forms import measured_forms
+from autokd.decide.comparisons import Comparison, Student, Tested, compare
 from autokd.decide.evidence import Evidence, read_evidence
+from autokd.decide.flaws import export_command, served_words
 from autokd.decide.repeats import Repeats
 from autokd.decide.statistics.intervals import z_squared
 from autokd.decide.what_if import under_conditions
@@ -50,6 +52,7 @@ def embedded(comparison: Comparison, report: Report, source: str, stored: Eviden
                 "twin": comparison.twins.get(s.number),
                 "untrained": not s.record.recipe.epochs,
                 **student_facts(comparison, s, policy),
+                **_other_forms(comparison, s, policy),
             }
             for s in comparison.students
         ],
@@ -64,6 +67,7 @@ def embedded(comparison: Comparison, report: Report, source: str, stored: Eviden
         "titles": {verdict: words.capitalize() for verdict, words in VERDICTS.items()},
         "teacher": comparison.evidence.teacher.name,
         "teacher_accuracy": comparison.teacher_accuracy.mean,
+        "teacher_val": comparison.evidence.teacher.val_accuracy,
         "measured": report.cost_model.model == "measured",
         "settings": {**{name: getattr(policy, name) for name in ASKED}, **_serving(report.cost_model, policy)},
         "run": source,
@@ -84,6 +88,24 @@ def _option(option: Tested, policy: Policy) -> dict[str, Any]:
         "low": option.retention.low,
         "val": option.val_accuracy,
         **tested(option, policy),
+    }
+
+
+def _other_forms(comparison: Comparison, student: Student, policy: Policy) -> dict[str, Any]:
+    """A student in the forms that it was measured in besides the run's."""
+    known = comparison.evidence.student_forms
+    return {
+        "measured_forms": any(forms.finalist == student.number for forms in known),
+        "other_forms": [
+            {
+                **_option(form, policy),
+                "form_val": form.form.val_accuracy,
+                "lost": max(form.lost, 0.0),
+                "served": served_words(form),
+                "command": export_command(form),
+            }
+            for form in measured_forms(comparison, student)
+        ],
     }
 
 

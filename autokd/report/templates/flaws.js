@@ -6,7 +6,7 @@ var autokdFlaws = (function () {
   var ROUNDING = 1e-9, policy = autokdPolicy, write = autokdNumbers;
 
   function flaws(evidence, judged) {
-    var sources = [weightsSeen, untried, oneSeed, unfinished, borrowed];
+    var sources = [weightsSeen, untried, oneSeed, unfinished, borrowed, otherForms];
     return evidence.sure.fixed.concat(sources.flatMap(function (source) { return source(evidence, judged); }));
   }
 
@@ -52,6 +52,21 @@ var autokdFlaws = (function () {
       var nearest = policy.first(flips, function (a, b) { return effort(a) < effort(b); });
       return nearest === null ? [] : [write.filled(price.sentence, { clause: nearest.clause })];
     });
+  }
+
+  /* The verdict would be another one if teacher and picks stood each in its best form. */
+  function otherForms(evidence, judged) {
+    if (!judged.students.some(function (s) { return s.measured_forms; })) { return []; }
+    var other = autokdStudentForms.judgeInBest(evidence, judged), words = evidence.sure.words;
+    if (other.verdict === judged.verdict) { return []; }
+    var standing = other.students.filter(function (s) { return "form_val" in s; });
+    var pick = standing.filter(function (s) { return s === other.pick; }), told = pick.length ? pick : standing;
+    return [write.filled(words.other_forms, {
+      served: write.listed(told.map(function (s) { return write.filled(s.served, { cost: write.usd(s.cost) }); })),
+      verdict: evidence.sure.verdicts[other.verdict],
+      commands: write.listed(told.map(function (s) { return s.command; })),
+      it: told.length === 1 ? "it" : "them"
+    })];
   }
 
   return { flaws: flaws };

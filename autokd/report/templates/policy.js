@@ -239,7 +239,7 @@ var autokdPolicy = (function () {
   }
 
   return {
-    judge: judge, judgeAt: judgeAt, priced: priced, costs: costs, repeatability: repeatability,
+    judge: judge, judgeAt: judgeAt, decide: decide, pays: pays, preferred: preferred, priced: priced, costs: costs, repeatability: repeatability,
     cheaper: cheaper, affordable: affordable, goodEnough: goodEnough, couldBeGoodEnough: couldBeGoodEnough,
     halfPriced: halfPriced, difference: difference, gain: gain, decidedByCost: decidedByCost, first: first
   };
