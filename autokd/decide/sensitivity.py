@@ -63,11 +63,15 @@ def changes(judged: Judgement) -> tuple[Change, ...]:
 
 
 def nearest_changes(judged: Judgement, found: Sequence[Change]) -> tuple[Change, ...]:
-    """The three dials that have to be turned least, each at its nearest change; an unknown volume comes last."""
+    """The three dials that have to be turned least, each at its nearest change, and all changes along the volume.
+
+    An unknown volume comes last.
+    """
     unknown = judged.policy.requests_per_month is None
     by_effort = sorted(found, key=lambda change: (unknown and change.dial == "volume", change.effort))
     nearest = {change.dial: change for change in reversed(by_effort)}
-    return tuple(change for change in by_effort if nearest[change.dial] is change)[:NEAREST]
+    least = [change for change in by_effort if nearest[change.dial] is change][:NEAREST]
+    return (*least, *(change for change in found if change.dial == "volume" and change not in least))
 
 
 def volume_changes(comparison: Comparison, policy: Policy, admitted: Collection[int] = ()) -> Iterator[Change]:

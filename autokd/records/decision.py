@@ -228,7 +228,7 @@ class Decision(Record):
     settles: str | None = None  # the evidence that would make it strong; None: it is, or no evidence would
     settling_seeds: int | None = None  # seeds of the contenders that would, where seeds alone do
     would_change: tuple[str, ...]
-    nearest_changes: tuple[str, ...] = ()  # the at most three of them that take least
+    nearest_changes: tuple[str, ...] = ()  # those of the at most three dials that take least, and all along the volume
     options: Options
     gain: Difference | None
     gain_over_best: Difference | None = None  # over the best direct training of the same student

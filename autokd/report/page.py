@@ -138,12 +138,11 @@ def build_page(
 
 def _contents(report: Report, screening: Screening | None) -> tuple[tuple[str, str], ...]:
     """Anchors and labels of the parts that there are."""
-    money = report.economics is not None or report.verdict_map is not None
     parts = (
         ("options", "Options", True),
         ("reasons", "Why", True),
-        ("change", "What would change it", bool(report.would_change)),
-        ("savings", "Money", money),
+        ("change", "What would change it", bool(report.would_change) or report.verdict_map is not None),
+        ("savings", "Money", report.economics is not None),
         ("differences", "What the teacher adds", True),
         ("other-metrics", "Quality", other_metrics(report) is not None),
         ("finalists-head", "Finalists", True),

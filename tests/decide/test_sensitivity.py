@@ -15,7 +15,7 @@ from made_evidence import Made, direct, distilled, left_out, made_cost_model, ma
 from autokd.decide import decide
 from autokd.decide.comparisons import Comparison, compare
 from autokd.decide.policy import judge
-from autokd.decide.sensitivity import Change, changes
+from autokd.decide.sensitivity import Change, changes, nearest_changes
 from autokd.records import Interval, Policy, Verdict
 
 BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925, cost=0.0004), twin(accuracy=0.92))
@@ -146,6 +146,16 @@ def test_a_volume_that_was_not_given_is_billed_by_whole_replicas() -> None:
     listed = found(case, Policy(max_cost=0.01))["volume"]
     assert any(change.region.verdict == "keep_teacher" for change in listed)
     assert all("whole replicas" in change.sentence for change in listed)
+
+
+def test_all_changes_along_the_volume_are_among_the_nearest() -> None:
+    judged = judge(compare(made_evidence(*BETTER)), Policy(max_cost=0.01))
+    every = changes(judged)
+    nearest = nearest_changes(judged, every)
+    along = [change for change in every if change.dial == "volume"]
+    assert len(along) > 1 and set(along) <= set(nearest)
+    assert len({change.dial for change in nearest if change.dial != "volume"}) <= 3
+    assert len(set(nearest)) == len(nearest)
 
 
 def test_a_volume_at_which_one_more_replica_tips_the_verdict_is_no_part_of_a_region() -> None:

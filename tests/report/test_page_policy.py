@@ -19,7 +19,10 @@ from autokd.cli.decide import command
 from autokd.decide import Evidence, decide, read_evidence
 from autokd.decide.comparisons import compare
 from autokd.decide.economics import monthly_usd
+from autokd.decide.explain.reasons import closest
 from autokd.decide.policy import Judgement
+from autokd.decide.policy_limits import LIMITS, SERVING, missed
+from autokd.records import ARMS
 from autokd.report import assemble, write_reports
 from autokd.runs.folder import Run
 
@@ -27,13 +30,19 @@ pytestmark = pytest.mark.browser
 
 
 def facts(judged: Judgement) -> list[Any]:
-    """What has to be the same: verdict, picks, eligibility, and what each option costs a month (or per 1,000)."""
+    """What has to be the same: verdict, picks and who comes closest, limits, and costs a month (or per 1,000)."""
     volume = judged.policy.requests_per_month
     options = (judged.comparison.teacher, *judged.comparison.students)
     costs = [monthly_usd(option.cost.mean, volume or 1000.0) for option in options]
     picks = [pick.number if pick else None for pick in (judged.distilled, judged.direct)]
+    for arm in ARMS:
+        nearest = closest(judged.comparison.arm(arm), judged)
+        picks.append(nearest.number if nearest else None)
+    over = [sorted(limit.field for limit in missed(SERVING, judged.comparison.teacher, judged.policy))]
+    over += [sorted(limit.field for limit in missed(LIMITS, s, judged.policy)) for s in judged.comparison.students]
     words = [judged.verdict, judged.comparison.teacher.name, judged.teacher_eligible]
-    return [*words, *picks, sorted(judged.eligible), sorted(judged.worthwhile), [f"{cost:.9g}" for cost in costs]]
+    numbers = [sorted(judged.eligible), sorted(judged.worthwhile)]
+    return [*words, *picks, *numbers, over, [f"{cost:.9g}" for cost in costs]]
 
 
 SCRIPT = """
@@ -43,8 +52,10 @@ return arguments[0].map(given => {
   const volume = j.asked.requests_per_month === null ? 1000 : j.asked.requests_per_month;
   const number = pick => pick === null ? null : pick.number;
   const costs = [j.teacher].concat(j.students).map(o => isFinite(o.cost) ? o.cost * volume / 1000 : null);
+  const closest = arm => number(autokdRefusals.closest(j, j.students.filter(s => s.arm === arm)));
+  const over = [j.teacher].concat(j.students).map(o => autokdRefusals.missed(j, o).sort());
   return [j.verdict, j.teacher.name, j.teacherEligible, number(j.distilled), number(j.direct),
-    j.eligible, j.worthwhile, costs];
+    closest('distill'), closest('direct'), j.eligible, j.worthwhile, over, costs];
 });
 """
 
@@ -102,14 +113,22 @@ def test_what_if_changes_verdict_sentence_and_picture_and_can_be_taken_back(open
     assert opened.execute_script("return document.querySelector('.what-if .result').hidden")
 
 
-def test_with_a_volume_the_field_of_utilization_is_that_of_the_peak(opened: Any) -> None:
-    field = "return document.querySelector('[name=utilization]').value"
-    assert opened.execute_script(field) == "30"
-    opened.execute_script(ENTER, {"requests_per_month": "30M"})
-    assert opened.execute_script(field) == "70"
-    assert shown(opened, ".what-if code").endswith("--requests-per-month 30000000")
+def test_both_fields_of_utilization_keep_what_was_typed_and_one_counts(opened: Any) -> None:
+    fields = """return ['utilization', 'target_utilization'].map(name => document.querySelector(`[name=${name}]`)).map(
+        field => [field.value, field.disabled, field.parentNode.title])"""
+    without = "Counts only with a volume: then whole machines are paid for, planned for the peak."
+    assert opened.execute_script(fields) == [["30", False, ""], ["70", True, without]]
+    opened.execute_script(ENTER, {"utilization": "25"})
+    opened.execute_script(ENTER, {"requests_per_month": "30M", "target_utilization": "55"})
+    assert shown(opened, ".what-if code").endswith("--requests-per-month 30000000 --target-utilization 0.55")
+    with_it = "Does not count: with a volume, whole machines are paid for, planned for the peak."
+    assert opened.execute_script(fields) == [["25", True, with_it], ["55", False, ""]]
     opened.execute_script(ENTER, {"requests_per_month": ""})
-    assert opened.execute_script(field) == "30"
+    assert opened.execute_script(fields) == [["25", False, ""], ["55", True, without]]
+    assert shown(opened, ".what-if code").endswith("--utilization 0.25")
+    opened.execute_script(ENTER, {"unit": "price_per_second"})
+    by_use = "Does not count: only the seconds of each request are paid for."
+    assert opened.execute_script(fields) == [["25", True, by_use], ["55", True, by_use]]
 
 
 def test_another_way_of_billing_begins_at_the_price_of_the_same_machine(opened: Any) -> None:
@@ -132,7 +151,7 @@ def test_a_field_that_cannot_be_used_is_named_and_nothing_else_changes(opened: A
     "entered",
     [
         {"requests_per_month": "30M"},
-        {"requests_per_month": "30M", "utilization": "45"},
+        {"requests_per_month": "30M", "target_utilization": "45"},
         {"utilization": "12.5", "prefer": "savings"},
         {"unit": "price_per_second", "price": "2e-5", "min_retention": "97.5"},
         {"price": "0.25", "max_cost": "0.0009"},

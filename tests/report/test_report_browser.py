@@ -224,7 +224,11 @@ def test_print_has_the_verdict_on_page_one_and_all_folds(browser: Any, finished:
     try:
         browser.get((finished.path / "report.html").as_uri())
         end = "return document.querySelector(arguments[0]).getBoundingClientRect().bottom"
-        assert max(browser.execute_script(end, part) for part in ("h1", ".summary", "#chart-cost svg")) < 1000
+        assert (
+            max(browser.execute_script(end, part) for part in ("h1", ".summary", "#chart-cost svg", ".options")) < 1000
+        )
+        inside = "return getComputedStyle(document.querySelector('.options')).breakInside"
+        assert browser.execute_script(inside) == "avoid"
         browser.execute_script("window.dispatchEvent(new Event('beforeprint'))")
         assert browser.execute_script("return [...document.querySelectorAll('details')].every(fold => fold.open)")
     finally:

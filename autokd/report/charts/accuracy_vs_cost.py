@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from math import inf
 
+from autokd.formatting import printable
 from autokd.records import ARMS, Arm, FinalistSummary, Option, Report, Screening, TrialRecord
 from autokd.report import format as fmt
 from autokd.report.charts import svg
 from autokd.report.charts.base import DONE, SHAPE_OF, Cell, Chart, Mark, at_cost, drawable
-from autokd.report.charts.svg import Frame, Log, element, mark, text
+from autokd.report.charts.svg import Frame, Log, element, mark
 
 APART = 3.0  # pixels: both arms train the same students, and their marks would cover each other
-NAME = 26  # letters of a name that are written beside a mark
-LINE, LETTER = 17, 12  # pixels between two names, and of a letter on a phone
+NAME, LINES = 26, 3  # letters of a line of a name beside a mark, and lines of a name
+LINE, LETTER = 17, 12  # pixels between two lines, and of a letter on a phone
 
 
 @dataclass(frozen=True)
@@ -188,17 +191,36 @@ def _names(frame: Frame, rows: list[tuple[str, str, float, float]]) -> dict[str,
     for key, name, cost, accuracy in sorted(rows, key=lambda row: -row[3]):
         x, y = frame.px(cost), frame.py(accuracy)
         last = max(last + LINE, y - 7, frame.top + 10)
-        short = name if len(name) <= NAME else f"{name[: NAME - 1]}…"
-        right = x + 15 + LETTER * len(short) < frame.width
+        lines = in_lines(name)
+        right = x + 15 + LETTER * max(map(len, lines), default=0) < frame.width
         away = 15 if right else -15
-        written[key] = text(short, away, last - y, class_="name", text_anchor="start" if right else "end")
+        spans = (
+            element("tspan", escape(printable(line)), x=away, y=svg.number(last - y + LINE * k))
+            for k, line in enumerate(lines)
+        )
+        written[key] = element("text", *spans, class_="name", text_anchor="start" if right else "end")
+        last += LINE * (len(lines) - 1)
     return written
+
+
+def in_lines(name: str) -> list[str]:
+    """A name in lines that end at its joints, or before its form; what does not fit into the last is left out."""
+    lines = [""]
+    for part in re.split(r"(?<=[@+_/ ])(?![^(]*\))", name):
+        pieces = [part[k : k + NAME] for k in range(0, len(part.rstrip()), NAME)]
+        if pieces and len(lines[-1]) + len(part.rstrip()) <= NAME:
+            lines[-1] += part
+        else:
+            lines += pieces
+    lines = [line.strip() for line in lines if line]
+    return lines if len(lines) <= LINES else [*lines[: LINES - 1], f"{lines[LINES - 1][: NAME - 1]}…"]
 
 
 def _legend(report: Report, looked: list[Looked], finalists: list[FinalistSummary]) -> tuple[Mark, ...]:
     marks = [Mark("★", "teacher", "teacher")]
     arms = [arm for arm in ARMS if any(f.arm == arm for f in finalists)]
-    marks += [Mark("●" if arm == "distill" else "◆", arm, f"{DONE[arm]}, large: the pick") for arm in arms]
+    marks += [Mark("●" if arm == "distill" else "◆", arm, f"{DONE[arm]}, large: best of its arm") for arm in arms]
+    marks.append(Mark("◉", "framed", "framed: recommended"))
     if any(found.arm for found in looked):
         marks.append(Mark("○", "quiet", "pale: looked at"))
     marks += [

@@ -24,7 +24,7 @@ DONE: dict[Arm, str] = {"distill": "distilled", "direct": "direct"}
 class Mark:
     """One entry of a legend; `tone` is a class of chart.css."""
 
-    glyph: Literal["●", "○", "◆", "◇", "■", "▲", "★", "━", "─", "┄", "▾"]
+    glyph: Literal["●", "○", "◉", "◆", "◇", "■", "▲", "★", "━", "─", "┄", "▾"]
     tone: str
     label: str
 

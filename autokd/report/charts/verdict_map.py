@@ -31,7 +31,7 @@ def verdicts_by_load(report: Report) -> Chart | None:
         for j, verdict in enumerate(found.verdicts[i])
     )
     across = "".join(
-        text(fmt.large(volume).replace(".0", ""), LEFT + wide * (j + 0.5), floor + 20, text_anchor="middle")
+        text(_short(volume), LEFT + wide * (j + 0.5), floor + 20, text_anchor="middle")
         for j, volume in enumerate(volumes)
         if j % 2 == 0
     )
@@ -49,10 +49,13 @@ def verdicts_by_load(report: Report) -> Chart | None:
         description=(
             "The verdict by requests a month and by the share of a replica's capacity that is used at the peak, billed "
             f"by whole replicas, all else as it is. It is this page's in {'all' if same == every else f'{same} of'} "
-            f"{every} squares.{' The star is what was asked for.' if here else ''}"
+            f"{every} squares. {_place(report)}"
         ),
         svg=picture(WIDTH, floor + 52, squares, across, upwards, titles, here),
-        legend=tuple(Mark("■", verdict, f"{LETTERS[verdict]} {VERDICTS[verdict]}") for verdict in seen),
+        legend=(
+            *(Mark("■", verdict, f"{LETTERS[verdict]} {VERDICTS[verdict]}") for verdict in seen),
+            *([Mark("★", "tone", "what was asked for")] if here else []),
+        ),
         columns=("used_at_peak", "requests_per_month", "verdict"),
         rows=tuple(
             (share, volumes[j], verdict)
@@ -63,7 +66,7 @@ def verdicts_by_load(report: Report) -> Chart | None:
 
 
 def _square(x: float, y: float, wide: float, verdict: Verdict, share: float, volume: float) -> str:
-    tip = f"{fmt.large(volume)} requests a month, {fmt.share(share)} used at the peak: {VERDICTS[verdict]}"
+    tip = f"{_short(volume)} requests a month, {fmt.share(share)} used at the peak: {VERDICTS[verdict]}"
     ground = element(
         "rect", class_=f"square {verdict}", x=number(x + 1), y=number(y + 1), width=number(wide - 2), height=CELL - 2,
         rx=3, data_tip=tip,
@@ -77,8 +80,20 @@ def _here(report: Report, wide: float, floor: float) -> str:
     if found is None or not volume:
         return ""
     i, j = _between(found.utilization, share), _between([log10(v) for v in found.requests_per_month], log10(volume))
-    tip = f"asked for: {fmt.large(volume)} requests a month, replicas {fmt.share(share)} busy at the peak"
+    tip = f"asked for: {_short(volume)} requests a month, replicas {fmt.share(share)} busy at the peak"
     return mark("star", LEFT + wide * (j + 0.5), floor - CELL * (i + 0.5), 9, "here", tip)
+
+
+def _place(report: Report) -> str:
+    """Where this page's own case is."""
+    if report.policy.requests_per_month:
+        return "The star is what was asked for."
+    return "No volume was given: then only used seconds are paid for, and no square is this page's own case."
+
+
+def _short(volume: float) -> str:
+    """10 k, 3 M, 1 billion requests."""
+    return f"{volume / 1e9:.3g}{fmt.NBSP}billion" if volume >= 1e9 else fmt.large(volume)
 
 
 def _between(steps: list[float] | tuple[float, ...], value: float) -> float:

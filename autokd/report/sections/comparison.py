@@ -12,7 +12,7 @@ from autokd.records import Difference, Option, OptionForm, Report
 from autokd.report import format as fmt
 from autokd.report.sections.start_weights import is_untrained
 
-MODEL = "Model"
+MODEL, WHY_NOT = "Model", "Why not"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,11 @@ def comparison(report: Report) -> Comparison:
     verdicts = ("keep_teacher", "use_small_model", "distill")
     return Comparison(
         columns=tuple(OptionColumn(t, report.verdict == v) for t, v in zip(titles, verdicts, strict=True)),
-        rows=tuple((label, tuple(_cell(option, label, make) for option in options)) for label, make in _rows(report)),
+        rows=tuple(
+            (label, cells)
+            for label, make in _rows(report)
+            if _says_something(label, cells := tuple(_cell(option, label, make) for option in options))
+        ),
         interval=fmt.interval_of(report.options.teacher.accuracy),
     )
 
@@ -121,6 +125,11 @@ def _finding(title: str, difference: Difference, subject: str, outcomes: tuple[s
     )
 
 
+def _says_something(label: str, cells: tuple[Cell, ...]) -> bool:
+    """Whether a row is shown: that of refusals only where something is refused."""
+    return label != WHY_NOT or any(cell.value != fmt.NOTHING for cell in cells)
+
+
 def _cell(option: Option | None, label: str, make: Callable[[Option], Cell]) -> Cell:
     if option is not None:
         return make(option)
@@ -143,7 +152,7 @@ def _rows(report: Report) -> tuple[tuple[str, Callable[[Option], Cell]], ...]:
         ("Load time", _load_time),
         ("Within the limits", lambda o: Cell(fmt.yes(o.eligible))),
         ("Pays for itself", lambda o: _worthwhile(o, report.options.teacher)),
-        ("Why not", lambda o: Cell("; ".join(o.why_not) or fmt.NOTHING)),
+        (WHY_NOT, lambda o: Cell("; ".join(o.why_not) or fmt.NOTHING)),
     )
 
 

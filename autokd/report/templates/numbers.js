@@ -18,7 +18,7 @@ var autokdNumbers = (function () {
   }
 
   function large(value) {
-    var units = [[1e9, " G"], [1e6, " M"], [1e3, " k"]];
+    var units = [[1e9, " billion"], [1e6, " M"], [1e3, " k"]];
     for (var k = 0; k < units.length; k++) {
       if (value >= units[k][0]) { return String(Number((value / units[k][0]).toPrecision(3))) + units[k][1]; }
     }

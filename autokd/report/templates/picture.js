@@ -31,9 +31,11 @@ var autokdPicture = (function () {
 
   /* A name stands on that side of its mark where there is room. */
   function turn(name, x, width) {
-    var right = x + 15 + 12 * name.textContent.length < width;
+    var lines = Array.prototype.slice.call(name.children);
+    var longest = Math.max.apply(null, lines.map(function (line) { return line.textContent.length; }));
+    var right = x + 15 + 12 * longest < width;
     name.setAttribute("text-anchor", right ? "start" : "end");
-    name.setAttribute("x", right ? 15 : -15);
+    lines.forEach(function (line) { line.setAttribute("x", right ? 15 : -15); });
   }
 
   /* costs: dollars by the key of a mark, and of the budget; taken: the key of what is recommended; needed: the

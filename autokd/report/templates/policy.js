@@ -20,12 +20,31 @@ var autokdPolicy = (function () {
 
   function costOfCapacity(rps, price, asked) {
     if (!(rps > 0)) { return Infinity; }
-    var hourly = price * asked.accelerators_per_replica, volume = asked.requests_per_month;
-    if (volume === null) { return hourly / 3600 * 1000 / (rps * asked.utilization); }
-    var peak = volume / (HOURS * 3600) * asked.peak_to_mean;
+    var volume = asked.requests_per_month;
+    if (volume !== null) { return replicas(rps, asked) * replicaMonth(price, asked) / volume * 1000; }
+    return price * asked.accelerators_per_replica / 3600 * 1000 / (rps * asked.utilization);
+  }
+
+  /* Whether an option is paid for by whole replicas: there is a volume, and nobody bills by use or by parameters. */
+  function billsReplicas(option, asked) {
+    return asked.requests_per_month !== null && asked.price_per_second === null &&
+      option.rps !== null && finite(option.rps[0]) > 0;
+  }
+
+  /* How many replicas a volume needs, of so many requests a second each. */
+  function replicas(rps, asked) {
+    var peak = asked.requests_per_month / (HOURS * 3600) * asked.peak_to_mean;
     var wanted = peak / (rps * asked.target_utilization);
-    var replicas = Math.max(asked.min_replicas, Math.ceil(wanted * (1 - REPLICA_ROUNDING)));
-    return replicas * hourly * HOURS / volume * 1000;
+    return Math.max(asked.min_replicas, Math.ceil(wanted * (1 - REPLICA_ROUNDING)));
+  }
+
+  /* Dollars a month of one replica. */
+  function replicaMonth(price, asked) { return price * asked.accelerators_per_replica * HOURS; }
+
+  /* Dollars an hour of an option's machine. */
+  function pricePerHour(option, asked) {
+    var teachers = option.number === null && asked.teacher_price_per_hour !== null;
+    return teachers ? asked.teacher_price_per_hour : asked.price_per_hour;
   }
 
   function costOfUse(seconds, asked) {
@@ -46,8 +65,7 @@ var autokdPolicy = (function () {
     if (asked.price_per_second !== null && finite(rps[0]) > 0) {
       return option.alone && option.alone.map(function (seconds) { return costOfUse(seconds, asked); });
     }
-    var teachers = option.number === null && asked.teacher_price_per_hour !== null;
-    var price = teachers ? asked.teacher_price_per_hour : asked.price_per_hour;
+    var price = pricePerHour(option, asked);
     return [rps[0], rps[2], rps[1]].map(function (each) { return costOfCapacity(finite(each), price, asked); });
   }
 
@@ -67,18 +85,32 @@ var autokdPolicy = (function () {
 
   /* ---- limits ---- */
 
-  function affordable(option, asked) {
-    var limit = asked.max_latency_ms;
-    return option.cost <= asked.max_cost * (1 + ROUNDING) &&
-      (limit === null || (option.latency !== null && option.latency <= limit * (1 + ROUNDING)));
+  var SERVING_LIMITS = {
+    max_cost: function (option, limit) { return option.cost <= limit * (1 + ROUNDING); },
+    max_latency_ms: function (option, limit) {
+      return option.latency !== null && option.latency <= limit * (1 + ROUNDING);
+    }
+  };
+  var QUALITY_LIMITS = {
+    min_retention: function (option, limit) { return option.low >= limit - ROUNDING; },
+    max_negative_flips: function (option, limit) { return option.flips[1] <= limit + ROUNDING; },
+    min_class_recall: function (option, limit) { return option.recall[0] >= limit - ROUNDING; }
+  };
+
+  /* The limits that an option is not shown to meet, by the names of their settings. */
+  function missed(limits, option, asked) {
+    return Object.keys(limits).filter(function (name) {
+      return asked[name] !== null && !limits[name](option, asked[name]);
+    });
   }
 
-  function goodEnough(option, asked) {
-    var flips = asked.max_negative_flips, recall = asked.min_class_recall;
-    return option.low >= asked.min_retention - ROUNDING &&
-      (flips === null || option.flips[1] <= flips + ROUNDING) &&
-      (recall === null || option.recall[0] >= recall - ROUNDING);
-  }
+  function missedServing(option, asked) { return missed(SERVING_LIMITS, option, asked); }
+
+  function missedQuality(option, asked) { return missed(QUALITY_LIMITS, option, asked); }
+
+  function affordable(option, asked) { return missedServing(option, asked).length === 0; }
+
+  function goodEnough(option, asked) { return missedQuality(option, asked).length === 0; }
 
   /* Whether no interval rules that out. */
   function couldBeGoodEnough(option, asked) {
@@ -115,10 +147,13 @@ var autokdPolicy = (function () {
 
   function halfPriced(student, teacher) { return student.cost <= HALF * teacher.cost * (1 + ROUNDING); }
 
+  /* Dollars that a student saves over the horizon. */
+  function horizonSaving(student, teacher, asked) {
+    return (teacher.cost - student.cost) / 1000 * asked.requests_per_month * asked.horizon_months;
+  }
+
   function pays(student, teacher, oneTime, asked, kept) {
-    if (asked.requests_per_month !== null) {
-      return (teacher.cost - student.cost) / 1000 * asked.requests_per_month * asked.horizon_months > oneTime;
-    }
+    if (asked.requests_per_month !== null) { return horizonSaving(student, teacher, asked) > oneTime; }
     return halfPriced(student, teacher) || (cheaper(student.cost, teacher.cost) && kept >= 1 - ROUNDING);
   }
 
@@ -205,6 +240,7 @@ var autokdPolicy = (function () {
       forms: forms,
       students: students,
       teacherEligible: teacherEligible,
+      gains: gains,
       eligible: eligible.map(function (s) { return s.number; }),
       worthwhile: worthwhile.map(function (s) { return s.number; }),
       distilled: found.distilled,
@@ -241,6 +277,8 @@ var autokdPolicy = (function () {
   return {
     judge: judge, judgeAt: judgeAt, decide: decide, pays: pays, preferred: preferred, priced: priced, costs: costs, repeatability: repeatability,
     cheaper: cheaper, affordable: affordable, goodEnough: goodEnough, couldBeGoodEnough: couldBeGoodEnough,
-    halfPriced: halfPriced, difference: difference, gain: gain, decidedByCost: decidedByCost, first: first
+    missedServing: missedServing, missedQuality: missedQuality, halfPriced: halfPriced, pays: pays,
+    horizonSaving: horizonSaving, billsReplicas: billsReplicas, replicas: replicas, replicaMonth: replicaMonth,
+    pricePerHour: pricePerHour, difference: difference, gain: gain, decidedByCost: decidedByCost, first: first
   };
 })();

@@ -1,28 +1,29 @@
 /* What if: the fields are conditions of `autokd decide`; policy.js gives the verdict, how_sure.js says how sure it is,
-   and the first screen follows. */
+   answer.js puts it into words, and the first screen follows. */
 (function () {
   "use strict";
 
   var evidence = JSON.parse(document.getElementById("evidence").textContent);
   var section = document.querySelector(".what-if"), form = section.querySelector("form");
   var was = evidence.settings, fields = form.elements;
-  var usd = autokdNumbers.usd, large = autokdNumbers.large, percent = autokdNumbers.percent, plain = autokdNumbers.plain;
-  var busy = null;  /* the setting that the field of utilization stands for */
+  var usd = autokdNumbers.usd, plain = autokdNumbers.plain;
   var first = {
     body: document.body.className,
-    parts: ["h1", "nav .brand", ".badges", ".summary", ".tiles", "#chart-cost .legend"].map(document.querySelector.bind(document))
+    parts: ["h1", "nav .brand", ".sureness", ".summary", ".tiles", "#chart-cost .legend"].map(document.querySelector.bind(document))
       .filter(Boolean).map(function (part) { return [part, part.innerHTML]; })
   };
+  var say = autokdAnswer, element = say.element;
   var svg = document.querySelector("#chart-cost svg"), picture = svg && svg.innerHTML;
-  var asked = document.querySelectorAll(".condition, .asked");
+  var asked = document.querySelectorAll(".condition, .asked"), setBack = document.querySelector(".set-back");
 
   /* ---- the fields ---- */
 
   function fill() {
     var byUse = was.price_per_second !== null;
     fields.requests_per_month.value = was.requests_per_month === null ? "" : plain(was.requests_per_month);
-    busy = null;
     if (evidence.measured) {
+      fields.utilization.value = plain(100 * was.utilization);
+      fields.target_utilization.value = plain(100 * was.target_utilization);
       fields.unit.value = byUse ? "price_per_second" : "price_per_hour";
       fields.price.value = plain(byUse ? was.price_per_second : was.price_per_hour);
     } else {
@@ -33,13 +34,17 @@
     fields.prefer.value = was.prefer;
   }
 
-  /* With a volume another utilization counts than without: that of the peak, with a value of its own. */
-  function utilizationIs(name) {
-    if (busy === name) { return; }
-    busy = name;
-    fields.utilization.value = plain(100 * was[name]);
-    fields.utilization.parentNode.firstElementChild.textContent =
-      name === "utilization" ? "Utilization, %" : "Utilization at the peak, %";
+  /* Two fields, of which one counts: a machine's load on the whole, or with a volume that at the peak. */
+  function utilizationCounts(byUse, volume) {
+    var unused = { utilization: volume, target_utilization: !volume };
+    Object.keys(unused).forEach(function (name) {
+      fields[name].disabled = Boolean(byUse || unused[name]);
+      fields[name].removeAttribute("aria-invalid");
+      fields[name].parentNode.title = byUse ? "Does not count: only the seconds of each request are paid for."
+        : !unused[name] ? ""
+        : volume ? "Does not count: with a volume, whole machines are paid for, planned for the peak."
+        : "Counts only with a volume: then whole machines are paid for, planned for the peak.";
+    });
   }
 
   /* The settings that differ from the page's; throws the sentence for a value that cannot be used. */
@@ -61,9 +66,10 @@
     take("price", fields.unit.value, 1, 1e6, "Price");
     var byUse = (found.price_per_second || was.price_per_second) && !found.price_per_hour;
     if (fields.utilization) {
-      fields.utilization.disabled = Boolean(byUse);
-      utilizationIs(found.requests_per_month || was.requests_per_month ? "target_utilization" : "utilization");
-      if (!byUse) { take("utilization", busy, 0.01, 1, "Utilization"); }
+      var volume = Boolean(found.requests_per_month || was.requests_per_month);
+      utilizationCounts(byUse, volume);
+      if (!byUse && volume) { take("target_utilization", "target_utilization", 0.01, 1, "Utilization at the peak"); }
+      if (!byUse && !volume) { take("utilization", "utilization", 0.01, 1, "Utilization"); }
     }
     take("max_cost", "max_cost", 1, 1e6, "Budget");
     take("min_retention", "min_retention", 0.01, 2, "Accuracy to keep");
@@ -96,99 +102,16 @@
 
   /* ---- what follows ---- */
 
-  function element(tag, text, className) {
-    var made = document.createElement(tag);
-    made.textContent = text;
-    if (className) { made.className = className; }
-    return made;
-  }
-
-  function sentence(judged) {
-    var pick = judged.pick, teacher = judged.teacher;
-    if (judged.verdict === "none") { return "No option is within the budget and keeps enough accuracy."; }
-    if (pick === null) {
-      return "Keep " + teacher.name + " at " + usd(teacher.cost) + " per 1,000 requests: no student is worth the change.";
-    }
-    var how = pick.arm === "distill" ? "Distill " + evidence.teacher + " into " + pick.name
-      : pick.untrained ? "Use " + pick.name + " as it is" : "Train " + pick.name + " directly";
-    return how + ": it keeps " + percent(pick.retention) + " of the teacher's accuracy and costs " + usd(pick.cost) +
-      " instead of " + usd(teacher.cost) + " per 1,000 requests.";
-  }
-
-  function atStake(sure, volume) {
-    var parts = sure.points > 0 ? [autokdNumbers.points(sure.points)] : [];
-    if (sure.usd > 0) { parts.push(volume === null ? usd(sure.usd) + " per 1,000" : usd(sure.usd * volume / 1000) + " a month"); }
-    return parts.join(" or ") || "nothing";
-  }
-
-  /* Label, value and what qualifies it, for the four figures of the first screen. */
-  function figures(judged, sure) {
-    var volume = judged.asked.requests_per_month, pick = judged.pick, teacher = judged.teacher;
-    var found = [
-      ["Repeats that would say the same", Math.floor(100 * sure.repeatability) + " of 100", "90 are asked for"],
-      ["At stake at most", atStake(sure, volume), "if another option is the better one"]
-    ];
-    if (pick === null || !isFinite(teacher.cost)) { return found; }
-    var saved = teacher.cost - pick.cost;
-    var amount = volume === null ? saved : saved * volume / 1000;
-    var unit = volume === null ? "per 1,000 requests" : "a month at " + large(volume) + " requests";
-    found.push([saved < 0 ? "Costs more" : "Saves", usd(Math.abs(amount)), unit]);
-    if (saved > 0) {
-      var requests = judged.oneTime / saved * 1000;
-      var months = volume === null ? "requests" : "requests, " + (requests / volume >= 0.1
-        ? (requests / volume).toFixed(1) + " months" : "less than 0.1 months");
-      found.push(["Pays for itself after", large(requests), months]);
-    }
-    return found;
-  }
-
-  function rows(judged) {
-    var volume = judged.asked.requests_per_month;
-    function row(title, option, taken, eligible, worthwhile) {
-      if (option === null) { return [title, "no pick", "\u2013", "\u2013", "\u2013", "no", "no"]; }
-      var month = volume === null ? "\u2013" : usd(option.cost * volume / 1000);
-      return [title, option.name, percent(option.retention), usd(option.cost), month, eligible ? "yes" : "no", worthwhile, taken];
-    }
-    function student(title, pick) { return row(title, pick, judged.pick !== null && judged.pick === pick, true, "yes"); }
-    return [
-      row("Keep the teacher", judged.teacher, judged.verdict === "keep_teacher", judged.teacherEligible, "\u2013"),
-      student("Train directly", judged.direct),
-      student("Distill", judged.distilled)
-    ];
-  }
-
-  function table(judged) {
-    var made = document.createElement("table"), head = made.createTHead().insertRow(), body = made.createTBody();
-    ["Option", "Model", "Keeps", "Costs per 1,000", "Costs a month", "Within the limits", "Pays"].forEach(function (label) {
-      var cell = element("th", label);
-      cell.scope = "col";
-      head.appendChild(cell);
-    });
-    rows(judged).forEach(function (cells) {
-      var row = body.insertRow();
-      if (cells[7]) { row.className = "taken"; }
-      cells.slice(0, 7).forEach(function (text, k) {
-        var cell = element(k === 0 ? "th" : "td", text);
-        if (k === 0) { cell.scope = "row"; }
-        row.appendChild(cell);
-      });
-    });
-    return made;
-  }
-
   function firstScreen(judged, sure) {
-    var parts = first.parts.map(function (pair) { return pair[0]; });
-    document.body.className = judged.verdict;
+    var parts = first.parts.map(function (pair) { return pair[0]; }), badges = element("p", "", "badges");
+    document.body.className = judged.verdict + " moved";
     parts[0].textContent = parts[1].textContent = evidence.titles[judged.verdict];
-    var strength = sure.weaknesses.length ? "weak" : "strong";
-    parts[2].replaceChildren(
-      element("span", strength + " evidence", "badge " + strength), " ",
-      element("span", "what if: not the conditions of the search", "badge moved")
-    );
-    parts[3].textContent = sentence(judged);
-    parts[4].replaceChildren.apply(parts[4], figures(judged, sure).map(function (figure) {
-      var tile = document.createElement("div");
-      tile.className = "tile";
+    badges.append(say.badge(sure), " ", element("span", "what if: not the conditions of the search", "badge shifted"));
+    parts[2].replaceChildren(badges);
+    parts[2].append(say.weak(sure) || "");
+    parts[3].textContent = say.sentence(evidence, judged);
+    parts[4].replaceChildren.apply(parts[4], say.figures(judged, sure).map(function (figure) {
+      var tile = element("div", "", "tile");
       tile.append(element("dt", figure[0]), element("dd", figure[1], "value"), element("dd", figure[2], "detail"));
       return tile;
     }));
@@ -216,6 +139,7 @@
     }
     if (any) { answer(judged); } else { restore(); }
     asked.forEach(function (part) { part.hidden = any; });
+    setBack.hidden = !any;
     section.querySelector(".result").hidden = !any;
     section.querySelector(".command code").textContent = command(moved);
   }
@@ -224,7 +148,11 @@
     var sure = autokdHowSure.howSure(evidence, judged), weak = section.querySelector(".weak-because");
     firstScreen(judged, sure);
     movePicture(judged);
-    section.querySelector(".answer").replaceChildren(table(judged));
+    section.querySelector(".outcome").replaceChildren(
+      element("strong", evidence.titles[judged.verdict]), " ", say.badge(sure)
+    );
+    section.querySelector(".answer").replaceChildren(say.table(judged));
+    section.querySelector(".billing").textContent = say.billing(judged);
     weak.hidden = sure.weaknesses.length === 0;
     var items = sure.weaknesses.map(function (sentence) { return element("li", sentence); });
     weak.querySelector("ul").replaceChildren.apply(weak.querySelector("ul"), items);

@@ -18,7 +18,7 @@ from made_savings import make_economics, make_map
 from autokd.metrics import calibration_error, reliability
 from autokd.records import EpochReport, Report, Rung, ScreenedStudent, Screening
 from autokd.report import assemble
-from autokd.report.charts.accuracy_vs_cost import accuracy_against_cost, looked_at
+from autokd.report.charts.accuracy_vs_cost import accuracy_against_cost, in_lines, looked_at
 from autokd.report.charts.all import charts
 from autokd.report.charts.base import Chart
 from autokd.report.charts.learning_curves import CURVES_PER_ARM, POINTS_PER_CURVE, curve_numbers
@@ -109,9 +109,29 @@ def test_names_of_marks_never_cover_each_other(report: Report) -> None:
         for f in report.finalists
     )
     picture = accuracy_against_cost(report.model_copy(update={"finalists": same})).svg
-    heights = sorted(float(y) for y in re.findall(r'<text x="-?15" y="(-?[\d.]+)"', picture))
+    heights = sorted(float(y) for y in re.findall(r'<tspan x="-?15" y="(-?[\d.]+)"', picture))
     assert len(heights) == 3
     assert all(b - a >= 16 for a, b in itertools.pairwise(heights))
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("resnet18", ["resnet18"]),
+        ("resnet152 (int8 in ONNX Runtime)", ["resnet152", "(int8 in ONNX Runtime)"]),
+        ("resnet18@width=0.375+depth=0.5", ["resnet18@width=0.375+", "depth=0.5"]),
+        ("a" * 200, ["a" * 26, "a" * 26, f"{'a' * 25}…"]),
+        ("", []),
+    ],
+)
+def test_a_long_name_is_written_in_lines(name: str, lines: list[str]) -> None:
+    assert in_lines(name) == lines
+
+
+def test_the_legend_tells_the_best_of_an_arm_from_what_is_recommended(report: Report) -> None:
+    labels = [mark.label for mark in accuracy_against_cost(report).legend]
+    assert "distilled, large: best of its arm" in labels and "framed: recommended" in labels
+    assert not [label for label in labels if "pick" in label]
 
 
 def test_a_student_without_a_cost_has_no_place(report: Report) -> None:
@@ -179,8 +199,11 @@ def test_the_map_marks_what_was_asked(report: Report) -> None:
     assert "15 of 40 squares" in found.description
     squares = {(row["used_at_peak"], row["requests_per_month"]): row["verdict"] for row in table(found)}
     assert squares["0.9", "1000000000.0"] == "distill" and squares["0.1", "10000.0"] == "none"
+    assert "1\u00a0billion requests a month" in found.svg and "what was asked for" in [m.label for m in found.legend]
     nowhere = report.model_copy(update={"verdict_map": make_map(), "policy": make_policy(requests_per_month=None)})
-    assert not marks(charts(nowhere, [], {})["map"], "here")
+    without = charts(nowhere, [], {})["map"]
+    assert not marks(without, "here") and "No volume was given" in without.description
+    assert "what was asked for" not in [mark.label for mark in without.legend]
 
 
 def test_money_starts_at_what_was_paid_and_crosses_zero_at_break_even(report: Report) -> None:

@@ -91,9 +91,9 @@ def test_adoption_is_no_spending_beyond_the_range(tmp_path: Path) -> None:
 def test_the_page_shows_both_or_neither(tmp_path: Path) -> None:
     report = report_of(tmp_path / "run", economics=make_economics(), verdict_map=make_map())
     page = render_html(report)
-    assert page.index("The three options") < page.index('id="chart-money"') < page.index('id="chart-map"')
-    assert page.index('id="chart-map"') < page.index('id="once"')
+    assert page.index("What would change it</h2>") < page.index('id="chart-map"') < page.index('id="fold-savings"')
+    assert page.index('id="fold-savings"') < page.index('id="chart-money"') < page.index('id="once"')
     bare = render_html(report.model_copy(update={"economics": None, "verdict_map": None}))
     assert 'id="chart-map"' not in bare and 'id="savings"' not in bare
     alone = render_html(report.model_copy(update={"economics": None}))
-    assert 'id="chart-map"' in alone and 'id="once"' not in alone
+    assert 'id="chart-map"' in alone and 'id="savings"' not in alone and 'href="#savings"' not in alone
