@@ -165,8 +165,9 @@ def _others(sentences: Sequence[str], first: Sequence[str]) -> tuple[str, ...]:
 
 def _tiles(report: Report) -> tuple[Tile, ...]:
     """How sure it is, in two numbers, and the money of the student that is recommended."""
+    same = floor(100 * report.repeatability)
     return (
-        Tile("Repeats that would say the same", f"{floor(100 * report.repeatability)} of 100", "90 are asked for"),
+        Tile("Repeats that would say the same", f"{same} of 100", "enough" if same >= 90 else "90 are asked for"),
         Tile("At stake at most", _at_stake(report), "if another option is the better one"),
         *_money(report),
     )
@@ -190,7 +191,7 @@ def _money(report: Report) -> Iterator[Tile]:
     if ratio := against_teacher(option, teacher):
         volume, saved = report.policy.requests_per_month, teacher.cost_usd_per_1k - option.cost_usd_per_1k
         amount = saved if volume is None else saved * volume / 1000
-        unit = "per 1,000 requests" if volume is None else f"a month at {fmt.large(volume)} requests"
+        unit = "per 1,000 requests" if volume is None else f"a month at {fmt.large(volume).replace(" G", " billion")} requests"
         aside = "" if ratio.same else f", {ratio.words}"
         yield Tile("Saves" if saved >= 0 else "Costs more", fmt.usd(abs(amount)), f"{unit}{aside}")
     if report.break_even_requests is not None:
