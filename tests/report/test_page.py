@@ -81,6 +81,7 @@ def test_the_verdict_comes_first(reading: Reading) -> None:
     assert reading.headings[0] == "Distill a smaller model"
     order = [
         "weak evidence",
+        "What is weak: ",
         "Distill resnet152 into tf_efficientnetv2_b1",
         "Condition: above 1.7 million requests",
         "87 of 100",
@@ -221,6 +222,17 @@ def test_the_nearest_finalist_of_an_arm_without_a_pick_is_not_marked(tmp_path: P
     body = render_html(report, (), make_finalists()).split('id="finalists"')[1].split("</table>")[0]
     assert body.count('class="marked"') == 1
     assert "too dear" in render_html(report)
+
+
+def test_a_row_of_reasons_is_there_only_where_an_option_is_refused(tmp_path: Path) -> None:
+    options = make_decision().options
+    assert options.direct is not None
+    refused = options.direct.model_copy(update={"worthwhile": False, "why_not": ("too dear",)})
+    clean = options.direct.model_copy(update={"worthwhile": True, "why_not": ()})
+    for k, (direct, there) in enumerate(((refused, True), (clean, False))):
+        report = report_of(tmp_path / f"{k}", options=options.model_copy(update={"direct": direct}))
+        labels = [label for label, _ in build_page(report, provenance=own_page(report)).comparison.rows]
+        assert ("Why not" in labels) == there and "Pays for itself" in labels
 
 
 def test_an_interval_below_zero_is_said_to_do_harm(tmp_path: Path) -> None:

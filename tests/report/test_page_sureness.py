@@ -142,7 +142,7 @@ def check_moved(browser: Any, page: Path, entered: dict[str, str], folder: Path)
     decided(*shlex.split(shown(browser, ".what-if code"))[2:], "--output", folder)
     browser.get((folder / "report.html").as_uri())
     assert plain(moved) == plain(browser.execute_script(FIRST_SCREEN))
-    assert weak == listed(browser, "main > section:not(.what-if) .warning")[: len(weak)]  # what settles it comes after
+    assert weak == listed(browser, ".as-asked .warning")[: len(weak)]  # what settles it comes after
 
 
 def decided(*arguments: object) -> None:

@@ -152,7 +152,7 @@ def _shift(arm: Arm) -> float:
 
 
 def _finalist(frame: Frame, found: FinalistSummary, name: str, taken: Option | None) -> str:
-    """A finalist; a pick is large, and has its name and its interval; what is recommended is ringed."""
+    """A finalist; a pick is large, and has its name and its interval; what is recommended is framed."""
     y, pick, chosen = frame.py(found.accuracy.mean), bool(name), taken.finalist if taken else None
     tip = (
         f"finalist {found.number}, {fmt.ROLES[found.role]}: {at_cost(found.student, found.cost_usd_per_1k)}: "
