@@ -191,7 +191,11 @@ def _money(report: Report) -> Iterator[Tile]:
     if ratio := against_teacher(option, teacher):
         volume, saved = report.policy.requests_per_month, teacher.cost_usd_per_1k - option.cost_usd_per_1k
         amount = saved if volume is None else saved * volume / 1000
-        unit = "per 1,000 requests" if volume is None else f"a month at {fmt.large(volume).replace(" G", " billion")} requests"
+        unit = (
+            "per 1,000 requests"
+            if volume is None
+            else f"a month at {fmt.large(volume).replace(' G', ' billion')} requests"
+        )
         aside = "" if ratio.same else f", {ratio.words}"
         yield Tile("Saves" if saved >= 0 else "Costs more", fmt.usd(abs(amount)), f"{unit}{aside}")
     if report.break_even_requests is not None:
