@@ -49,9 +49,11 @@ def print_verdict(report: Report, path: Path, files: str | None = None) -> None:
 
 
 def _lengths(reasons: int, changes: int) -> Iterator[tuple[int, int]]:
-    """How many reasons and changes to tell, the longest answer first."""
-    yield from ((count, changes) for count in range(reasons, -1, -1))
-    yield from ((0, count) for count in range(changes - 1, 0, -1))
+    """How many reasons and changes to tell, the longest answer first; the reason that decided goes last."""
+    least = min(reasons, 1)
+    yield from ((count, changes) for count in range(reasons, least, -1))
+    yield from ((least, count) for count in range(changes, 0, -1))
+    yield 0, 1
 
 
 def print_files(folder: Path, *others: str) -> None:
