@@ -32,6 +32,11 @@ def usd(amount: float) -> str:
     return f"{sign}${_below_one(size)}"
 
 
+def per_requests(usd_per_1k: float) -> tuple[str, str]:
+    """A cost and of how many requests: of 1,000, or of a million where that would be below a tenth of a cent."""
+    return (usd(1000 * usd_per_1k), "million") if usd_per_1k < 0.001 else (usd(usd_per_1k), "1,000")
+
+
 def _below_one(size: float) -> str:
     """Three significant digits, at least two decimals, no trailing zeros beyond them."""
     text = f"{size:.{2 - floor(log10(size))}f}".rstrip("0")

@@ -67,6 +67,11 @@ def bare_interval(interval: Interval) -> str:
     return points_interval(interval).removesuffix(f"{NBSP}points")
 
 
+def per_requests(usd_per_1k: float) -> tuple[str, str]:
+    """A cost and of how many requests it is: see autokd.formatting."""
+    return formatting.per_requests(usd_per_1k)
+
+
 def usd(amount: float | None) -> str:
     """Dollars with the digits that matter; a dash where there is no amount."""
     return NOTHING if amount is None or amount == -inf or isnan(amount) else typeset(formatting.usd(amount))

@@ -179,7 +179,7 @@ def _at_stake(report: Report) -> str:
     if found.usd_per_month:
         parts.append(f"{fmt.usd(found.usd_per_month)} a month")
     elif found.usd_per_1k > 0:
-        parts.append(f"{fmt.usd(found.usd_per_1k)} per 1,000")
+        parts.append(" per ".join(fmt.per_requests(found.usd_per_1k)))
     return " or ".join(parts) or "nothing"
 
 
@@ -190,14 +190,12 @@ def _money(report: Report) -> Iterator[Tile]:
         return
     if ratio := against_teacher(option, teacher):
         volume, saved = report.policy.requests_per_month, teacher.cost_usd_per_1k - option.cost_usd_per_1k
-        amount = saved if volume is None else saved * volume / 1000
-        unit = (
-            "per 1,000 requests"
-            if volume is None
-            else f"a month at {fmt.large(volume).replace(' G', ' billion')} requests"
-        )
+        each, of = fmt.per_requests(abs(saved))
+        amount = each if volume is None else fmt.usd(abs(saved * volume / 1000))
+        many = "" if volume is None else fmt.large(volume).replace(" G", " billion")
+        unit = f"per {of} requests" if volume is None else f"a month at {many} requests"
         aside = "" if ratio.same else f", {ratio.words}"
-        yield Tile("Saves" if saved >= 0 else "Costs more", fmt.usd(abs(amount)), f"{unit}{aside}")
+        yield Tile("Saves" if saved >= 0 else "Costs more", amount, f"{unit}{aside}")
     if report.break_even_requests is not None:
         yield Tile("Pays for itself after", fmt.requests(report.break_even_requests), _months(report))
 

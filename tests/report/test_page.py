@@ -81,12 +81,12 @@ def test_the_verdict_comes_first(reading: Reading) -> None:
     assert reading.headings[0] == "Distill a smaller model"
     order = [
         "weak evidence",
-        "What is weak: ",
         "Distill resnet152 into tf_efficientnetv2_b1",
-        "Condition: above 1.7 million requests",
+        "Holds above 1.7 million requests.",
         "87 of 100",
         "0.60 points",
         "a month at 2 M requests, 8.4× lower",
+        "Weak: ",
         "Data as CSV",
         "Asked for: a budget of $0.002 per 1,000 requests",
         "The three options",

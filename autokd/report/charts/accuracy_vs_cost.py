@@ -46,7 +46,12 @@ def accuracy_against_cost(
     picks = {o.finalist for o in (report.options.direct, report.options.distilled) if o is not None and o.worthwhile}
     ordered = sorted(finalists, key=lambda f: f.number in picks)
     named = [(f"s:{f.number}", f.student, f.cost_usd_per_1k, f.accuracy.mean) for f in finalists if f.number in picks]
-    named += [(f"t:{k}", t.student, t.cost_usd_per_1k, t.accuracy.mean) for k, t in enumerate(_teachers(report))]
+    kept = report.options.teacher.student
+    named += [
+        (f"t:{k}", t.student, t.cost_usd_per_1k, t.accuracy.mean)
+        for k, t in enumerate(_teachers(report))
+        if k == 0 or t.student == kept
+    ]
     taken = report.options.recommended(report.verdict)
     names = _names(frame, [row for row in named if drawable(row[2])])
     drawn = (
@@ -55,7 +60,7 @@ def accuracy_against_cost(
         + "".join(_small(frame, found) for found in looked)
         + "".join(_finalist(frame, f, names.get(f"s:{f.number}", ""), taken) for f in ordered)
         + "".join(
-            _teacher(frame, report, k, form, names[f"t:{k}"])
+            _teacher(frame, report, k, form, names.get(f"t:{k}", ""))
             for k, form in enumerate(_teachers(report))
             if form in teachers
         )
@@ -186,9 +191,13 @@ def _ring(taken: bool) -> str:
 
 
 def _names(frame: Frame, rows: list[tuple[str, str, float, float]]) -> dict[str, str]:
-    """Names beside their marks by key; rows: key, name, cost, accuracy. None covers another or leaves the picture."""
+    """Names beside their marks by key; rows: key, name, cost, accuracy. None covers another or leaves the picture.
+
+    Each is below the one before it, so that this stays so where marks move sideways; students, which lie close
+    together, come before the forms of the teacher.
+    """
     written, last = {}, -inf
-    for key, name, cost, accuracy in sorted(rows, key=lambda row: -row[3]):
+    for key, name, cost, accuracy in sorted(rows, key=lambda row: (row[0].startswith("t"), -row[3])):
         x, y = frame.px(cost), frame.py(accuracy)
         last = max(last + LINE, y - 7, frame.top + 10)
         lines = in_lines(name)

@@ -35,7 +35,7 @@ var autokdAnswer = (function () {
   /* What is weak, in one line; null where nothing is. */
   function weak(sure) {
     if (sure.weaknesses.length === 0) { return null; }
-    var line = element("p", "What is weak: " + sure.weaknesses[0], "weak-line"), more = sure.weaknesses.length - 1;
+    var line = element("p", "Weak: " + sure.weaknesses[0]), more = sure.weaknesses.length - 1;
     if (more) {
       var link = element("a", "and " + more + " more");
       link.href = "#what-if-weak";
@@ -47,7 +47,7 @@ var autokdAnswer = (function () {
   function atStake(sure, volume) {
     var parts = sure.points > 0 ? [write.points(sure.points)] : [];
     if (sure.usd > 0) {
-      parts.push(volume === null ? usd(sure.usd) + " per 1,000" : usd(sure.usd * volume / 1000) + " a month");
+      parts.push(volume === null ? write.perRequests(sure.usd).join(" per ") : usd(sure.usd * volume / 1000) + " a month");
     }
     return parts.join(" or ") || "nothing";
   }
@@ -65,8 +65,9 @@ var autokdAnswer = (function () {
   function saved(judged) {
     var volume = judged.asked.requests_per_month, by = judged.teacher.cost - judged.pick.cost;
     if (!isFinite(by)) { return []; }
-    var unit = volume === null ? "per 1,000 requests" : "a month at " + large(volume) + " requests";
-    var amount = usd(Math.abs(volume === null ? by : by * volume / 1000));
+    var each = write.perRequests(Math.abs(by));
+    var unit = volume === null ? "per " + each[1] + " requests" : "a month at " + large(volume) + " requests";
+    var amount = volume === null ? each[0] : usd(Math.abs(by * volume / 1000));
     if (by <= 0) { return [[by < 0 ? "Costs more" : "Saves", amount, unit]]; }
     var requests = judged.oneTime / by * 1000;
     var months = volume === null ? "requests" : "requests, " + (requests / volume >= 0.1

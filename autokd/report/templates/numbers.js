@@ -11,6 +11,9 @@ var autokdNumbers = (function () {
     return sign + "$" + text.replace(/\.(\d?)$/, function (_, digit) { return "." + (digit + "00").slice(0, 2); });
   }
 
+  /* Dollars per 1,000 requests, per million where that is below a tenth of a cent. */
+  function perRequests(cost) { return cost < 0.001 ? [usd(1000 * cost), "million"] : [usd(cost), "1,000"]; }
+
   /* Without losing a digit. */
   function usdExact(value) {
     var text = usd(value);
@@ -69,7 +72,7 @@ var autokdNumbers = (function () {
   }
 
   return {
-    usd: usd, usdExact: usdExact, large: large, shortCount: shortCount, percent: percent, percentExact: percentExact,
+    usd: usd, usdExact: usdExact, perRequests: perRequests, large: large, shortCount: shortCount, percent: percent, percentExact: percentExact,
     points: points, pointsRange: pointsRange, plain: plain, parsed: parsed, roundedOut: roundedOut, listed: listed,
     filled: filled
   };

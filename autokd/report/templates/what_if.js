@@ -9,7 +9,7 @@
   var usd = autokdNumbers.usd, plain = autokdNumbers.plain;
   var first = {
     body: document.body.className,
-    parts: ["h1", "nav .brand", ".sureness", ".summary", ".tiles", "#chart-cost .legend"].map(document.querySelector.bind(document))
+    parts: ["h1", "nav .brand", ".badges", ".summary", ".tiles", ".weak-line", "#chart-cost .legend"].map(document.querySelector.bind(document))
       .filter(Boolean).map(function (part) { return [part, part.innerHTML]; })
   };
   var say = autokdAnswer, element = say.element;
@@ -103,18 +103,17 @@
   /* ---- what follows ---- */
 
   function firstScreen(judged, sure) {
-    var parts = first.parts.map(function (pair) { return pair[0]; }), badges = element("p", "", "badges");
+    var parts = first.parts.map(function (pair) { return pair[0]; });
     document.body.className = judged.verdict + " moved";
     parts[0].textContent = parts[1].textContent = evidence.titles[judged.verdict];
-    badges.append(say.badge(sure), " ", element("span", "what if: not the conditions of the search", "badge shifted"));
-    parts[2].replaceChildren(badges);
-    parts[2].append(say.weak(sure) || "");
+    parts[2].replaceChildren(say.badge(sure), " ", element("span", "what if: not the conditions of the search", "badge shifted"));
     parts[3].textContent = say.sentence(evidence, judged);
     parts[4].replaceChildren.apply(parts[4], say.figures(judged, sure).map(function (figure) {
       var tile = element("div", "", "tile");
       tile.append(element("dt", figure[0]), element("dd", figure[1], "value"), element("dd", figure[2], "detail"));
       return tile;
     }));
+    parts[5].replaceChildren(say.weak(sure) || "");
   }
 
   function restore() {
