@@ -3,13 +3,14 @@
 A long list is not measured as a whole. A few students that cover its sizes are measured first; a prediction fitted on
 them refuses what is above the budget by more than its margin, and of what is left no more are measured than a search
 of this many trials can make use of: the most promising ones of every cost first. A short list is measured from end to
-end. Where costs come from a file, every student is read, measured or predicted.
+end. Where costs come from a file, every student is read, measured or predicted. Under a time limit as many are measured
+as a share of it has time for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,14 @@ from autokd.config import SearchConfig
 from autokd.cost.predict import FEWEST, Prediction, fit, spread_out
 from autokd.decide.economics import within
 from autokd.formatting import usd
+from autokd.machine import Stopwatch
 from autokd.pipeline.edge_probes import affordable_first, nearest_beyond
+from autokd.pipeline.read_in_time import NO_TIME, TIME_SHARE, ReadInTime
 from autokd.pipeline.services import Parts, Prepared
 from autokd.progress import Listener
 from autokd.records import Arm, Candidate, CostModel, CostPrediction, LeftOut, Reading
 
 if TYPE_CHECKING:
-    from autokd.cost.meter import Meter
     from autokd.pipeline.cheaper_forms import Form
     from autokd.zoo.catalogue import Count
 
@@ -103,6 +105,7 @@ def find_candidates(
     from autokd.zoo.count import count_all
     from autokd.zoo.ratio_filter import sift
 
+    watch = Stopwatch()
     names, size = read_space(config.space).names(), prepared.task.transform.image_size
     teacher, supply = prepared.teacher, parts.supply(config)
     counts, unknown = count_all(names, len(prepared.task.classes), size, config.cache_dir, listener)
@@ -116,10 +119,15 @@ def find_candidates(
     named = [*arms, *(name for side in beyond.values() for name in side)]
     parameters = {teacher.name: teacher.parameters} | {name: counts[name].parameters for name in named}
     meter = parts.meter(prepared, parameters, config, model)
-    if model.model == "params" or config.costs is not None or len(arms) <= SHORT:
-        measured = Measured(meter.read([*arms], listener))
+    stored = model.model == "params" or config.costs is not None
+    limited = config.time_limit is not None and not stored
+    in_time = ReadInTime(meter, watch, TIME_SHARE * config.time_limit if limited and config.time_limit else None)
+    if stored or len(arms) <= SHORT:
+        measured = Measured(in_time.read(_by_promise(inside, promised) if limited else [*arms], listener))
     else:
-        measured = measure_some(inside, promised, config, meter, listener)
+        measured = measure_some(inside, promised, config, in_time, listener)
+    late = dict.fromkeys((name for name in in_time.late if name not in measured.readings), NO_TIME)
+    measured = replace(measured, unmeasured={**measured.unmeasured, **late})
     candidates, expensive = by_budget(listed, measured, config)
     readings = measured.readings
     for side in beyond.values():
@@ -162,6 +170,13 @@ def fits(reading: Reading, config: SearchConfig) -> bool:
     return within(reading.cost_usd_per_1k.mean, config.max_cost)
 
 
+def _by_promise(counts: Mapping[str, Count], promised: Mapping[str, float]) -> list[str]:
+    """The most promising of every size first."""
+    from autokd.tune.prior_knowledge import Promising, most_promising_first
+
+    return most_promising_first([Promising(name, promised[name], count.macs) for name, count in counts.items()])
+
+
 def can_serve(reading: Reading) -> bool:
     """Whether a model can serve at all within the latency limit; its cost is infinite where it cannot."""
     return isfinite(reading.cost_usd_per_1k.mean)
@@ -171,7 +186,11 @@ def can_serve(reading: Reading) -> bool:
 
 
 def measure_some(
-    counts: Mapping[str, Count], promised: Mapping[str, float], config: SearchConfig, meter: Meter, listener: Listener
+    counts: Mapping[str, Count],
+    promised: Mapping[str, float],
+    config: SearchConfig,
+    meter: ReadInTime,
+    listener: Listener,
 ) -> Measured:
     """Measure a sample, refuse by its prediction, measure no more of the others than can be tried."""
     from autokd.tune.prior_knowledge import Promising, most_promising_first
@@ -214,7 +233,7 @@ def _refused(
     fitted_on: list[str],
     readings: dict[str, Reading],
     config: SearchConfig,
-    meter: Meter,
+    meter: ReadInTime,
     listener: Listener,
 ) -> tuple[Prediction, list[str], dict[str, Reading]]:
     """The prediction, whom it refuses once the refused ones closest to the budget did not fit, and all readings."""

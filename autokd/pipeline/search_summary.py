@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from autokd.data.copies import copy_remarks
 from autokd.data.hidden_labels import label_remarks
+from autokd.pipeline.read_in_time import NO_TIME
 from autokd.records import ARMS, Arm, Note, NoteKind, Screening, SearchSummary, TrialRecord
 from autokd.runs.folder import Run
-from autokd.runs.store import SCREENING, SEARCH, TEACHER
+from autokd.runs.store import CANDIDATES, SCREENING, SEARCH, TEACHER
 from autokd.runs.tables import read_history
 from autokd.weights.assign import start_remark
 
@@ -101,7 +102,7 @@ def summarise(
         looked_at=screening.looked_at if screening else 0,
         short_list=screening.short_list if screening else (),
         importance=importance,
-        notes=(*_teacher_notes(state), *notes),
+        notes=(*_teacher_notes(state), *_cost_notes(state), *notes),
         remarks=tuple(dict.fromkeys([*_remarks(state), *remarks])),
     )
 
@@ -112,6 +113,15 @@ def _teacher_notes(state: State) -> Iterator[Note]:
         had, wanted = teacher.epochs, teacher.epochs + teacher.epochs_left_out
         text = f"The time limit left the teacher {had} of {wanted} epochs. Needed: a search with more time."
         yield Note(kind="teacher_cut_short", text=text)
+
+
+def _cost_notes(state: State) -> Iterator[Note]:
+    listed = CANDIDATES.read(state.run.path)
+    lacking = sum(1 for each in listed.left_out if each.reason == NO_TIME)
+    if lacking:
+        students = f"{lacking} of {lacking + len(listed.candidates)} students"
+        text = f"The time limit left no time to measure the cost of {students}. Needed: a search with more time."
+        yield Note(kind="costs_cut_short", text=text)
 
 
 def _remarks(state: State) -> Iterator[Note]:

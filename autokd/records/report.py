@@ -115,6 +115,7 @@ class Audit(Record):
 
 NoteKind = Literal[
     "nothing_to_train",  # no student fits both the range of ratios and the budget
+    "costs_cut_short",  # students that were not measured for want of time
     "screening_cut_short",
     "arm_empty",
     "arm_cut_short",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from fakes import FakeParts
 
 from autokd.config import SearchConfig
 from autokd.pipeline.candidates import SAMPLE, Found, find_candidates
+from autokd.pipeline.read_in_time import FEW, NO_TIME
 from autokd.progress import Listener, Silent
 from autokd.records import CostModel, Interval, Reading
 from autokd.testing.fake_meter import FakeMeter
@@ -81,12 +83,18 @@ def found(
     trials: int = 24,
     cost_model: str = "measured",
     probe_edges: bool = False,
+    time_limit: str | None = None,
 ) -> Found:
     names = list(meter.counts)
     monkeypatch.setattr("autokd.tune.space.files.read_space", lambda _: SimpleNamespace(names=lambda: names))
     monkeypatch.setattr("autokd.zoo.count.count_all", lambda *_: (meter.counts, {}))
     config = SearchConfig.of(
-        teacher="resnet152", max_cost=max_cost, trials=trials, cost_model=cost_model, probe_edges=probe_edges
+        teacher="resnet152",
+        max_cost=max_cost,
+        trials=trials,
+        cost_model=cost_model,
+        probe_edges=probe_edges,
+        time_limit=time_limit,
     )
     parts = MeasuringParts(made=meter)
     prepared = parts.prepare(config, Silent())
@@ -112,6 +120,24 @@ def test_a_short_list_is_measured_as_a_whole(monkeypatch: pytest.MonkeyPatch) ->
     assert meter.asked == [list(meter.counts)]
     assert names_of(result) == set(meter.counts)
     assert result.prediction is None
+
+
+@pytest.mark.parametrize("count", [20, 300])
+def test_without_time_a_few_are_measured_and_the_others_are_told(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    meter = FormulaMeter(made_counts(count))
+    monkeypatch.setattr("autokd.pipeline.candidates.TIME_SHARE", 1e-9)
+    result = found(monkeypatch, meter, max_cost=1.0, time_limit="30m")
+    assert len(result.candidates) == len(meter.told) == FEW
+    reasons = Counter(entry.reason for entry in result.left_out)
+    assert reasons[NO_TIME] >= (20 - FEW if count == 20 else SAMPLE - FEW)
+    assert "it could not be measured" not in reasons
+
+
+def test_with_time_a_limit_leaves_no_student_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    meter = FormulaMeter(made_counts(20))
+    result = found(monkeypatch, meter, max_cost=1.0, time_limit="30m")
+    assert names_of(result) == set(meter.counts)
+    assert [len(names) for names in meter.asked] == [FEW] * 5
 
 
 def test_the_dear_ones_of_a_long_list_are_refused_unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
