@@ -102,7 +102,7 @@ def summarise(
         looked_at=screening.looked_at if screening else 0,
         short_list=screening.short_list if screening else (),
         importance=importance,
-        notes=(*_teacher_notes(state), *_cost_notes(state), *notes),
+        notes=tuple(dict.fromkeys([*_teacher_notes(state), *_cost_notes(state), *notes])),
         remarks=tuple(dict.fromkeys([*_remarks(state), *remarks])),
     )
 
