@@ -45,7 +45,7 @@ def verdicts_by_load(report: Report) -> Chart | None:
     here = _here(report, wide, floor)
     return Chart(
         name="map",
-        title="By volume and utilization",
+        title="By volume and utilization at the peak",
         description=(
             "The verdict by requests a month and by the share of a replica's capacity that is used at the peak, billed "
             f"by whole replicas, all else as it is. It is this page's in {'all' if same == every else f'{same} of'} "
@@ -88,7 +88,11 @@ def _place(report: Report) -> str:
     """Where this page's own case is."""
     if report.policy.requests_per_month:
         return "The star is what was asked for."
-    return "No volume was given: then only used seconds are paid for, and no square is this page's own case."
+    row = fmt.share(report.cost_model.target_utilization)
+    return (
+        "No volume was given: then only used seconds are paid for, and no square is this page's own case. With a "
+        f"volume, the row of {row} counts."
+    )
 
 
 def _short(volume: float) -> str:
