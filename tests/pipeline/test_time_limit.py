@@ -54,7 +54,9 @@ def search(
 
 
 def left_out(result: SearchResult) -> dict[str, str]:
-    return {note.kind: note.text for note in result.report.search.notes}
+    notes = result.report.search.notes
+    assert len({note.text for note in notes}) == len(notes), "each is told once"
+    return {note.kind: note.text for note in notes}
 
 
 def finalists(result: SearchResult) -> list[tuple[Any, ...]]:
