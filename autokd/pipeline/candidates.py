@@ -120,10 +120,10 @@ def find_candidates(
     parameters = {teacher.name: teacher.parameters} | {name: counts[name].parameters for name in named}
     meter = parts.meter(prepared, parameters, config, model)
     stored = model.model == "params" or config.costs is not None
-    limited = config.time_limit is not None and not stored
-    in_time = ReadInTime(meter, watch, TIME_SHARE * config.time_limit if limited and config.time_limit else None)
+    seconds = None if stored or config.time_limit is None else TIME_SHARE * config.time_limit
+    in_time = ReadInTime(meter, watch, seconds)
     if stored or len(arms) <= SHORT:
-        measured = Measured(in_time.read(_by_promise(inside, promised) if limited else [*arms], listener))
+        measured = Measured(in_time.read([*arms] if seconds is None else _by_promise(inside, promised), listener))
     else:
         measured = measure_some(inside, promised, config, in_time, listener)
     late = dict.fromkeys((name for name in in_time.late if name not in measured.readings), NO_TIME)
