@@ -22,3 +22,10 @@ def cpu_has_matrix_units() -> bool:
     import torch
 
     return bool(torch.cpu._is_amx_tile_supported())
+
+
+def cpu_multiplies_bf16() -> bool:
+    """Whether this CPU has instructions for bfloat16 (AVX512-BF16 or AMX); `torch.cpu.get_capabilities`: see above."""
+    import torch
+
+    return bool(torch.cpu._is_avx512_bf16_supported()) or cpu_has_matrix_units()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from autokd.private_interfaces import cpu_has_matrix_units, raise_recompile_limits
+from autokd.private_interfaces import cpu_has_matrix_units, cpu_multiplies_bf16, raise_recompile_limits
 
 
 def test_many_versions_of_one_function_are_compiled() -> None:
@@ -31,3 +31,10 @@ def test_matrix_units_are_those_that_torch_lists() -> None:
     if not hasattr(torch.cpu, "get_capabilities"):
         pytest.skip("this version of torch lists no capabilities")
     assert cpu_has_matrix_units() is bool(torch.cpu.get_capabilities().get("amx_tile", False))
+
+
+def test_instructions_for_bfloat16_are_those_that_torch_lists() -> None:
+    if not hasattr(torch.cpu, "get_capabilities"):
+        pytest.skip("this version of torch lists no capabilities")
+    listed = torch.cpu.get_capabilities()
+    assert cpu_multiplies_bf16() is any(listed.get(name, False) for name in ("avx512_bf16", "amx_tile"))

@@ -16,10 +16,11 @@ TIMED_STUDENTS = 3
 
 
 def teacher_step_seconds(config: SearchConfig, task: Task, model: nn.Module, image_size: int) -> float:
-    """Training seconds of an image of the teacher, of so many pixels a side."""
-    import copy
+    """Training seconds of an image of the teacher, of so many pixels a side, in the precision in which it trains."""
+    from autokd.training.compile_and_timing import fastest_precision
+    from autokd.training.device import resolve_device
 
-    return _timed(config, copy.deepcopy(model), image_size, task.train)
+    return fastest_precision(model, image_size, _batch(config, task.train), resolve_device(config.device))[1]
 
 
 def student_step_seconds(config: SearchConfig, task: Task, candidates: Sequence[Candidate]) -> dict[str, float]:
@@ -70,5 +71,8 @@ def _timed(config: SearchConfig, model: nn.Module, image_size: int, images: int)
     from autokd.training.compile_and_timing import training_seconds_per_image
     from autokd.training.device import resolve_device
 
-    batch = min(config.batch_size or 64, images)
-    return training_seconds_per_image(model, image_size, batch, resolve_device(config.device))
+    return training_seconds_per_image(model, image_size, _batch(config, images), resolve_device(config.device))
+
+
+def _batch(config: SearchConfig, images: int) -> int:
+    return min(config.batch_size or 64, images)

@@ -275,6 +275,8 @@ def _trained(
             listener.note(f"The teacher kept in {folder} is damaged or of another version; it is trained again.")
         trained = training.run(listener)
         weights = f"{weights}, epoch {trained.epoch} of {recipe.epochs}, learning rate {trained.rate:.2g}"
+        if trained.precision == "bf16":
+            weights += ", in bfloat16"
         _keep(folder, model, config.teacher, weights, data, trained.seconds)
         training.clear()
     hold.close()

@@ -11,10 +11,11 @@ from torch import nn
 from autokd.cache.sealed import read_sealed, write_sealed
 from autokd.data.task import TaskData
 from autokd.errors import TooLargeError, TrainingError
+from autokd.precision import Precision
 from autokd.progress import Listener
 from autokd.records import EpochReport, Recipe, Record
 from autokd.training.batches import steps_per_epoch
-from autokd.training.compile_and_timing import FORWARD, training_seconds_per_image
+from autokd.training.compile_and_timing import FORWARD, fastest_precision
 from autokd.training.evaluate import Normalisation
 from autokd.training.loop import Training, train
 from autokd.training.presets import preset
@@ -26,7 +27,7 @@ SEED = 0
 SHORT_SHARE = 8  # the long training / a short one
 TIME_SHARE = 0.4  # of a run's time limit; the students, two arms of them, need the rest
 LEAST_STEPS = 100  # of the optimizer; shorter runs tell no learning rates apart, and the usual one is taken
-CHECKPOINT, BEST, BEST_WEIGHTS, RATES = "checkpoint.pt", "best.json", "best.safetensors", "rates.json"
+CHECKPOINT, BEST, BEST_WEIGHTS, BEGUN = "checkpoint.pt", "best.json", "best.safetensors", "begun.json"
 
 
 class Tried(Record):
@@ -38,7 +39,8 @@ class Tried(Record):
     val_nll: float
 
 
-class _Rates(Record):
+class _Begun(Record):
+    precision: Precision | None = None  # None: that which the device gains from
     tried: tuple[Tried, ...] = ()
 
 
@@ -67,52 +69,65 @@ class TeacherTraining:
     def run(self, listener: Listener) -> Trained:
         """Train `model`, in place; raises TrainingError where no learning rate works."""
         progress = _Progress(self, listener)
-        rate = self._best_rate(progress)
+        begun = self._begun()
+        rate = self._best_rate(progress, begun)
         recipe = self.recipe.model_copy(update={"learning_rate": rate})
         best = read_sealed(self.folder / BEST, _Best)
         if best is None or not (self.folder / BEST_WEIGHTS).is_file():
             (self.folder / CHECKPOINT).unlink(missing_ok=True)  # whose weights would be taken for those of epoch 1
             best = None
         patience = max(5, recipe.epochs // 2)
-        for report in train(self._training(self.model, recipe, self.folder / CHECKPOINT)):
+        for report in train(self._training(self.model, recipe, self.folder / CHECKPOINT, begun.precision)):
             progress.tell(report, f"training {self.name}")
             if best is None or (report.epoch > best.epoch and _rank(report) > _rank(best)):
                 best = self._keep(report)
             if report.epoch - best.epoch >= patience:
                 break
         if best is None:
-            return Trained(rate, 0, progress.seconds)
+            return Trained(rate, 0, progress.seconds, begun.precision)
         self.model.load_state_dict(read_state(self.folder / BEST_WEIGHTS))
-        return Trained(rate, best.epoch, progress.seconds)
+        return Trained(rate, best.epoch, progress.seconds, begun.precision)
 
     def clear(self) -> None:
         """Remove what only an interrupted training needs."""
-        for name in (CHECKPOINT, BEST, BEST_WEIGHTS, RATES):
+        for name in (CHECKPOINT, BEST, BEST_WEIGHTS, BEGUN):
             (self.folder / name).unlink(missing_ok=True)
 
-    def _best_rate(self, progress: _Progress) -> float:
+    def _begun(self) -> _Begun:
+        """What an interrupted training did; else the precision that is fastest, where there are steps to gain."""
+        if (known := read_sealed(self.folder / BEGUN, _Begun)) is not None:
+            return known
+        steps = self.recipe.epochs * steps_per_epoch(len(self.data.train), self.recipe.batch_size)
+        begun = _Begun()
+        if steps >= LEAST_STEPS:
+            batch = min(self.recipe.batch_size, len(self.data.train))
+            begun = _Begun(precision=fastest_precision(self.model, self.data.shown_size, batch, self.device)[0])
+        write_sealed(self.folder / BEGUN, begun)
+        return begun
+
+    def _best_rate(self, progress: _Progress, begun: _Begun) -> float:
         """Of three, that of the short run which did best on validation."""
         steps = steps_per_epoch(len(self.data.train), self.recipe.batch_size)
         short = short_epochs(self.recipe.epochs, steps)
         if not short:
             return self.recipe.learning_rate
-        tried = list((read_sealed(self.folder / RATES, _Rates) or _Rates()).tried)
+        tried = list(begun.tried)
         progress.take_up(sum(each.seconds for each in tried), short * len(tried))
         for rate in preset(self.recipe.fine_tuning).teacher[len(tried) :]:
-            tried.append(self._try(rate, short, progress))
-            write_sealed(self.folder / RATES, _Rates(tried=tuple(tried)))
+            tried.append(self._try(rate, short, progress, begun.precision))
+            write_sealed(self.folder / BEGUN, begun.model_copy(update={"tried": tuple(tried)}))
         best = max(tried, key=_rank)
         if best.val_accuracy < 0:
             raise TrainingError(f"the loss of {self.name} diverged at every learning rate that was tried")
         return best.rate
 
-    def _try(self, rate: float, epochs: int, progress: _Progress) -> Tried:
+    def _try(self, rate: float, epochs: int, progress: _Progress, precision: Precision | None) -> Tried:
         recipe = self.recipe.model_copy(update={"learning_rate": rate, "epochs": epochs})
         checkpoint = self.folder / f"short-{rate:g}.pt"
         diverged = Tried(rate=rate, val_accuracy=-1.0, val_nll=1e30)
         before, tried = progress.seconds, diverged
         try:
-            for report in train(self._training(copy.deepcopy(self.model), recipe, checkpoint)):
+            for report in train(self._training(copy.deepcopy(self.model), recipe, checkpoint, precision)):
                 progress.tell(report, f"trying learning rate {rate:g} on {self.name}")
                 tried = Tried(rate=rate, val_accuracy=report.val_accuracy, val_nll=report.val_nll)
         except TooLargeError:  # no learning rate makes it fit
@@ -122,7 +137,7 @@ class TeacherTraining:
         checkpoint.unlink(missing_ok=True)
         return tried.model_copy(update={"seconds": progress.seconds - before})
 
-    def _training(self, model: nn.Module, recipe: Recipe, checkpoint: Path) -> Training:
+    def _training(self, model: nn.Module, recipe: Recipe, checkpoint: Path, precision: Precision | None) -> Training:
         return Training(
             data=self.data,
             model=model,
@@ -133,6 +148,7 @@ class TeacherTraining:
             device=self.device,
             checkpoint=checkpoint,
             deterministic=self.deterministic,
+            precision=precision,
         )
 
     def _keep(self, report: EpochReport) -> _Best:
@@ -144,11 +160,12 @@ class TeacherTraining:
 
 @dataclass(frozen=True)
 class Trained:
-    """The learning rate that was chosen, the epoch that was kept, and the device seconds of all runs."""
+    """What was chosen, the epoch that was kept, and the device seconds of all runs."""
 
     rate: float
     epoch: int
     seconds: float
+    precision: Precision | None
 
 
 def short_epochs(epochs: int, steps: int) -> int:
@@ -168,7 +185,7 @@ def within_time(recipe: Recipe, model: nn.Module, data: TaskData, device: str, l
     A step is timed on a copy of the model, so the schedule of what is trained then comes to its end.
     """
     batch = min(recipe.batch_size, len(data.train))
-    an_image = training_seconds_per_image(copy.deepcopy(model), data.shown_size, batch, device)
+    _, an_image = fastest_precision(model, data.shown_size, batch, device)
     an_epoch = an_image * (len(data.train) + FORWARD * len(data.val))
     steps = steps_per_epoch(len(data.train), recipe.batch_size)
     affordable = TIME_SHARE * limit / an_epoch

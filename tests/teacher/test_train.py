@@ -38,12 +38,13 @@ def played(monkeypatch: pytest.MonkeyPatch, accuracies: dict[float, list[float]]
             )
 
     monkeypatch.setattr(module, "train", train)
+    monkeypatch.setattr(module, "fastest_precision", lambda *_: ("bf16", 1.0))
     return made
 
 
 def training(folder: Path, epochs: int) -> TeacherTraining:
     recipe = Recipe(learning_rate=1e-3, epochs=epochs, batch_size=8)
-    data = SimpleNamespace(train=range(100 * 8))  # an epoch is as long as a short run has to be
+    data = SimpleNamespace(train=range(100 * 8), shown_size=32)  # an epoch is as long as a short run has to be
     return TeacherTraining("net", nn.Linear(1, 1), ((0,), (1,)), data, recipe, folder, "cpu")  # type: ignore[arg-type]
 
 
@@ -103,6 +104,7 @@ def test_a_teacher_that_does_not_fit_is_not_called_diverged(tmp_path: Path, monk
         yield
 
     monkeypatch.setattr(module, "train", train)
+    monkeypatch.setattr(module, "fastest_precision", lambda *_: ("fp32", 1.0))
     with pytest.raises(TooLargeError, match="does not fit"):
         training(tmp_path, 8).run(Recorder())
 
@@ -111,9 +113,17 @@ def test_a_teacher_that_does_not_fit_is_not_called_diverged(tmp_path: Path, monk
 def test_under_a_time_limit_a_teacher_gets_the_epochs_that_its_share_has_time_for(
     limit: float, epochs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "training_seconds_per_image", lambda *_: 1 / 1_000)
+    monkeypatch.setattr(module, "fastest_precision", lambda *_: ("fp32", 1 / 1_000))
     data = SimpleNamespace(train=range(900), val=range(300), shown_size=32)  # one second an epoch
     recipe = Recipe(learning_rate=1e-3, epochs=16, batch_size=8)
     found = within_time(recipe, nn.Linear(1, 1), data, "cpu", limit)  # type: ignore[arg-type]
     assert found == recipe.model_copy(update={"epochs": epochs})
     assert epochs == 1 or all_epochs(epochs, 112, fine_tuning=False) <= 0.4 * limit
+
+
+def test_an_interrupted_training_goes_on_in_its_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is faster may be measured otherwise the second time; two precisions in one training are none of both."""
+    played(monkeypatch, {3e-4: [0.3], 1e-3: [0.4] * 8, 3e-3: [0.1]})
+    assert training(tmp_path, 8).run(Recorder()).precision == "bf16"
+    monkeypatch.setattr(module, "fastest_precision", lambda *_: ("fp32", 1.0))
+    assert training(tmp_path, 8).run(Recorder()).precision == "bf16"
