@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from autokd.cost.gpu_power import Drawn
 from autokd.cost.runtimes.open import open_runtime
 from autokd.cost.runtimes.protocol import FAILURES, Loaded
 from autokd.errors import ConfigError, UsageError
@@ -47,6 +48,7 @@ class Timed:
     load_seconds: float | None = None
     peak_memory_bytes: int | None = None
     logit_difference: float | None = None
+    drawn: Drawn | None = None
 
     def block(self, passes: int) -> float:
         """Mean seconds an image over some passes at the batch size."""

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from autokd.cost.bench import Bench, Builder, Timed
 from autokd.cost.dollars import serving_cost
 from autokd.cost.fastest_runtime import serve_teacher
+from autokd.cost.gpu_power import clocks_remark, drawn
 from autokd.cost.queueing import capacity_within
 from autokd.cost.timing_stats import P99_SAMPLES, latency, median_interval, relative_half_width
 from autokd.machine import Stopwatch
@@ -102,6 +103,9 @@ class Measurement:
             done += looked_at
             left = watch.seconds / done * (len(names) - done)
             listener.advance("measuring serving cost", done, len(names), left)
+        timed = [self._reference, *(one.student for one in self._compared)]
+        if names and (remark := clocks_remark([one.drawn.clock_mhz for one in timed if one.drawn])):
+            listener.note(remark)
         return self._readings()
 
     def read_form(self, runtime: RuntimeName, precision: Precision) -> Reading:
@@ -116,11 +120,19 @@ class Measurement:
     def _compare(self, students: list[Timed]) -> list[_Comparison]:
         group = [_Comparison(one, _sizes(one, self._max_latency_ms is not None)) for one in students]
         _time_in_turn(group, self._reference, self._max_rounds)
+        for one in students:
+            self._draw(one)
+            one.drop()
         return group
+
+    def _draw(self, one: Timed) -> None:
+        """Read the power that a loaded model draws, once."""
+        one.drawn = one.drawn or drawn(lambda: one.run(one.batch), self.cost_model.device)
 
     def _readings(self) -> dict[str, Reading]:
         reference = self._reference
         reference.block(max(0, _samples(reference) - len(reference.seconds)))
+        self._draw(reference)
         own = median_interval(reference.seconds)
         pooled = own.mean / reference.batch
         limit, model = self._max_latency_ms, self.cost_model
@@ -134,7 +146,7 @@ class Measurement:
         teacher = self._reference
         if self._own is None:
             self._own = _Comparison(teacher, _sizes(teacher, self._max_latency_ms is not None))
-            _time_in_turn([self._own], teacher, MIN_ROUNDS, keep=True)
+            _time_in_turn([self._own], teacher, MIN_ROUNDS)
         share = teacher.batch / own.mean
         served = Interval(mean=own.mean * share, low=own.low * share, high=own.high * share, level=own.level)
         return {**self._own.curve, teacher.batch: served}
@@ -172,11 +184,8 @@ def _sizes(timed: Timed, every: bool) -> list[int]:
     return [size for size in sorted(timed.by_batch) if size < timed.batch and (every or size == 1)]
 
 
-def _time_in_turn(group: list[_Comparison], teacher: Timed, max_rounds: int, keep: bool = False) -> None:
-    """Time students between passes of the teacher until each interval is narrow, or time is up.
-
-    They are released, unless they are to be kept.
-    """
+def _time_in_turn(group: list[_Comparison], teacher: Timed, max_rounds: int) -> None:
+    """Time students between passes of the teacher until each interval is narrow, or time is up."""
     passes = [_passes(one.student.run(one.student.batch)) for one in group]
     pending = list(zip(group, passes, strict=True))
     watch = Stopwatch()
@@ -191,9 +200,6 @@ def _time_in_turn(group: list[_Comparison], teacher: Timed, max_rounds: int, kee
         before = after
         rounds = MIN_ROUNDS if watch.seconds > STUDENT_SECONDS * len(group) else max_rounds
         pending = [(one, passes) for one, passes in pending if not _settled(one, rounds)]
-    for one in group:
-        if not keep:
-            one.student.drop()
 
 
 def _settled(one: _Comparison, rounds: int) -> bool:
@@ -255,6 +261,8 @@ def _reading(
         alone_seconds=alone_seconds,
         load_seconds=timed.load_seconds,
         peak_memory_bytes=timed.peak_memory_bytes,
+        energy_wh_per_1k=timed.drawn and timed.drawn.wh_per_1k(1 / (teacher_seconds * full.mean / timed.batch)),
+        clock_mhz=timed.drawn and timed.drawn.clock_mhz,
         logit_difference=timed.logit_difference,
     )
 

@@ -201,6 +201,7 @@ def _option(
         batch_size=offer.reading.batch_size,
         load_seconds=offer.reading.load_seconds,
         peak_memory_bytes=offer.reading.peak_memory_bytes,
+        energy_wh_per_1k=offer.reading.energy_wh_per_1k,
         one_time_usd=one_time,
         eligible=eligible,
         worthwhile=not why_not,

@@ -29,6 +29,8 @@ class Reading(Record):
     alone_seconds: Interval | None = None  # of a request that is served alone; None when priced by parameters
     load_seconds: float | None = None  # from the model in memory, converted if need be, to its first answer
     peak_memory_bytes: int | None = None  # of weights and activations at the batch size
+    energy_wh_per_1k: float | None = None  # of the GPU for 1,000 requests in full batches
+    clock_mhz: float | None = None  # of the GPU meanwhile
     logit_difference: float | None = None  # from the model as it is trained, as a share of the largest logit
     predicted: bool = False  # from the sizes of measured models; the intervals are then those of the prediction
 

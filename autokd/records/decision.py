@@ -83,9 +83,10 @@ class Option(Record):
     monthly_usd: float | None
     latency_ms: Latency | None
     capacity_rps: float | None
-    batch_size: int | None = None  # this and what follows: None where cost was not measured, memory on CPUs too
+    batch_size: int | None = None  # this and what follows: None where it was not measured, as memory on CPUs
     load_seconds: float | None = None
     peak_memory_bytes: int | None = None
+    energy_wh_per_1k: float | None = None
     one_time_usd: float
     eligible: bool
     worthwhile: bool

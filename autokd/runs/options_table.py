@@ -13,7 +13,7 @@ OPTION_COLUMNS = (
     "verdict", "strength", "repeatability", "at_stake_accuracy", "at_stake_usd_per_1k", "at_stake_usd_per_month",
     "option", "recommended", "student", "finalist", "parameters", "ratio", "accuracy", "accuracy_low", "accuracy_high",
     "seeds", "retention", "retention_low", "retention_high", "level", "cost_usd_per_1k", "monthly_usd",
-    "one_time_usd", "latency_p95_ms", "capacity_rps", "eligible", "worthwhile",
+    "one_time_usd", "latency_p95_ms", "capacity_rps", "energy_wh_per_1k", "eligible", "worthwhile",
     "best_form", "best_form_cost_usd_per_1k", "best_form_test_accuracy", "factor_in_best_forms",
 )  # fmt: skip
 
@@ -58,6 +58,7 @@ def _row(report: Report, name: str, option: Option, recommended: bool) -> dict[s
         "one_time_usd": option.one_time_usd,
         "latency_p95_ms": option.latency_ms.p95 if option.latency_ms else None,
         "capacity_rps": option.capacity_rps,
+        "energy_wh_per_1k": option.energy_wh_per_1k,
         "eligible": option.eligible,
         "worthwhile": option.worthwhile,
         "best_form": form.words if form else None,

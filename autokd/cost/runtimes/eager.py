@@ -41,11 +41,21 @@ class TorchLoaded:
         """See Loaded."""
         inputs = self._images[:batch]
         with torch.inference_mode():
+            if inputs.is_cuda:
+                return self._seconds_on_gpu(inputs)
             start = time.perf_counter()
             self._forward(inputs)
-            if inputs.is_cuda:
-                torch.cuda.synchronize(inputs.device)
             return time.perf_counter() - start
+
+    def _seconds_on_gpu(self, inputs: torch.Tensor) -> float:
+        """By the GPU's own clock, launches that it waits for included."""
+        with torch.cuda.device(inputs.device):
+            start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+            start.record()
+            self._forward(inputs)
+            end.record()
+            end.synchronize()
+        return float(start.elapsed_time(end)) / 1000
 
     def logits(self, batch: int) -> torch.Tensor:
         """See Loaded."""

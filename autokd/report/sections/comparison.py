@@ -12,7 +12,7 @@ from autokd.records import Difference, Option, OptionForm, Report
 from autokd.report import format as fmt
 from autokd.report.sections.start_weights import is_untrained
 
-MODEL, WHY_NOT = "Model", "Why not"
+MODEL, ENERGY, WHY_NOT = "Model", "Energy per 1,000 requests", "Why not"
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ def _finding(title: str, difference: Difference, subject: str, outcomes: tuple[s
 
 
 def _says_something(label: str, cells: tuple[Cell, ...]) -> bool:
-    """Whether a row is shown: that of refusals only where something is refused."""
-    return label != WHY_NOT or any(cell.value != fmt.NOTHING for cell in cells)
+    """Whether a row is shown: that of refusals only where something is refused, of energy where it is known."""
+    return label not in (ENERGY, WHY_NOT) or any(cell.value != fmt.NOTHING for cell in cells)
 
 
 def _cell(option: Option | None, label: str, make: Callable[[Option], Cell]) -> Cell:
@@ -150,6 +150,7 @@ def _rows(report: Report) -> tuple[tuple[str, Callable[[Option], Cell]], ...]:
         ("Latency p50 / p95 / p99", lambda o: Cell(fmt.latency(o.latency_ms), _batch(o))),
         ("Capacity of a replica", lambda o: Cell(fmt.rate(o.capacity_rps))),
         ("Load time", _load_time),
+        (ENERGY, _energy),
         ("Within the limits", lambda o: Cell(fmt.yes(o.eligible))),
         ("Pays for itself", lambda o: _worthwhile(o, report.options.teacher)),
         (WHY_NOT, lambda o: Cell("; ".join(o.why_not) or fmt.NOTHING)),
@@ -218,6 +219,11 @@ def _load_time(option: Option) -> Cell:
     memory = option.peak_memory_bytes
     time = fmt.NOTHING if option.load_seconds is None else f"{option.load_seconds:.2g} s"
     return Cell(time, "" if memory is None else f"{file_size(memory)} of memory at most")
+
+
+def _energy(option: Option) -> Cell:
+    known = option.energy_wh_per_1k
+    return Cell(fmt.NOTHING) if known is None else Cell(f"{known:.2g} Wh", "of the GPU, in full batches")
 
 
 def _worthwhile(option: Option, teacher: Option) -> Cell:
