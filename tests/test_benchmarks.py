@@ -177,17 +177,16 @@ def test_a_student_that_sees_other_pixels_than_the_teacher_is_refused() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [[], ["--no-pruning", "--same-proposals"]])
-def test_a_whole_search_is_compared_with_the_peers(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_whole_search_is_compared_with_the_peers(capsys: pytest.CaptureFixture[str]) -> None:
     models = ["--teacher", "resnet10t", "--teacher-epochs", "4", "--students", "lcnet_035", "mobilenetv3_small_050"]
     data = ["--train-images", "192", "--val-images", "60", "--test-images", "40", "--batch-size", "16"]
-    bench("bench_search").main([*models, *data, "--trials", "2", "--epochs", "2", "--workers", "1", *options])
+    sizes = ["--trials", "2", "--epochs", "2", "--workers", "1", "--no-pruning", "--same-proposals"]
+    bench("bench_search").main([*models, *data, *sizes])
     sides, ratios = tables(capsys.readouterr().out)
     assert [side["trials"] for side in sides] == ["2", "2"]
     assert all(is_ratio(row["value"]) for row in ratios)
     assert all(0 <= float(side["best validation accuracy"]) <= 1 for side in sides)
-    if options:
-        assert [(side["pruned"], side["images trained"]) for side in sides] == [("0", "768"), ("0", "768")]
+    assert [(side["pruned"], side["images trained"]) for side in sides] == [("0", "768"), ("0", "768")]
 
 
 def test_runtimes_and_forms_are_compared(capsys: pytest.CaptureFixture[str]) -> None:

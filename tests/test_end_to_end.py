@@ -100,7 +100,7 @@ def test_a_search_on_the_digits_and_its_student(space_file: Path, tmp_path: Path
 
     class Cheaper(Hearing):
         def stage(self, title: str) -> None:
-            if title == "Search":
+            if title == "Screening":
                 raise Enough
 
     cheaper = Cheaper()

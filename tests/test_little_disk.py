@@ -36,7 +36,7 @@ def search(quick, tmp_path, monkeypatch):
         monkeypatch.setattr(worker, "train", lambda training: trainings.append(training) or loop.train(training))
         hearing = Hearing()
         settings = {**quick, "epochs": EPOCHS, "resident_gb": 1.0, "output": tmp_path / "run", "listener": hearing}
-        result = autokd.search(**settings, **options)
+        result = autokd.search(**{**settings, **options})
         return result, trainings, hearing.notes
 
     return search
@@ -79,7 +79,7 @@ def test_a_live_teacher_takes_its_time_in_the_distilled_trainings(search, tmp_pa
 
 @pytest.mark.slow
 def test_a_live_teacher_goes_to_worker_processes(search):
-    result, _, _ = search(10, workers=2)
+    result, _, _ = search(10, epochs=1, workers=2)
     assert {trial.state for trial in result.trials.itertuples()} == {"complete"}
     assert len(remarks(result)) == 1
 
@@ -90,7 +90,7 @@ def test_a_live_teacher_goes_to_ray(search):
     import ray
 
     try:
-        result, _, _ = search(10, workers=1, engine="ray")
+        result, _, _ = search(10, epochs=1, workers=1, engine="ray")
     finally:
         ray.shutdown()
     assert {trial.state for trial in result.trials.itertuples()} == {"complete"}

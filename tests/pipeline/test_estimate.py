@@ -148,13 +148,13 @@ def test_a_given_teacher_is_not_charged_for(space_file: Path) -> None:
     import timm
 
     module = timm.create_model("resnet10t", num_classes=10)
-    plan = autokd.estimate(teacher=module, max_cost=1.0, space=str(space_file), epochs=2)
+    plan = autokd.estimate(teacher=module, max_cost=1.0, space=str(space_file), epochs=2, cost_model="params")
     assert {stage.name: stage.image_passes for stage in plan.stages}["teacher"] == 0
     assert plan.teacher == "ResNet"
 
 
 def test_without_candidates_there_is_no_work_but_the_teachers(space_file: Path) -> None:
-    plan = autokd.estimate(teacher="resnet10t", max_cost=1e-12, space=str(space_file))
+    plan = autokd.estimate(teacher="resnet10t", max_cost=1e-12, space=str(space_file), cost_model="params")
     assert not plan.candidates
     assert [stage.name for stage in plan.stages if stage.image_passes] == ["teacher"]
     assert any("above the budget" in entry.reason for entry in plan.left_out)
@@ -162,8 +162,9 @@ def test_without_candidates_there_is_no_work_but_the_teachers(space_file: Path) 
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_the_command_prints_it(space_file: Path, as_json: bool) -> None:
-    arguments = ["estimate", "--teacher", "resnet10t", "--max-cost", "1", "--space", str(space_file), "--epochs", "2"]
-    result = CliRunner().invoke(cli, [*arguments, *(["--json"] if as_json else [])])
+    arguments = ["--teacher", "resnet10t", "--max-cost", "1", "--space", str(space_file), "--epochs", "2"]
+    arguments += ["--cost-model", "params", *(["--json"] if as_json else [])]
+    result = CliRunner().invoke(cli, ["estimate", *arguments])
     assert result.exit_code == 0, result.stderr
     if as_json:
         answer = json.loads(result.stdout)
