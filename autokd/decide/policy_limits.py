@@ -54,16 +54,16 @@ class Limit:
 
     def is_met(self, offer: Offer, policy: Policy) -> bool:
         """Whether an option is shown to meet the limit."""
-        limit, found = self.asked(policy), self.of(offer)
-        if limit is None:
+        if (limit := self.asked(policy)) is None:
             return True
+        found = self.of(offer)
         return found is not None and self._holds(self._end(found), limit)
 
     def could_be_met(self, offer: Offer, policy: Policy) -> bool:
         """Whether the interval does not rule out that an option meets the limit."""
-        limit, found = self.asked(policy), self.of(offer)
-        if limit is None:
+        if (limit := self.asked(policy)) is None:
             return True
+        found = self.of(offer)
         if found is None:
             return False
         return found.low <= limit if self.at_most else found.high >= limit
