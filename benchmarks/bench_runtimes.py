@@ -16,6 +16,7 @@ import torch
 from timing import Rounds, about, ratio, table
 
 from autokd.cost.runtimes.open import open_runtime
+from autokd.cost.runtimes.protocol import ready
 from autokd.records import CostModel, RuntimeName
 from autokd.zoo.build import build
 from autokd.zoo.served_form import served_form
@@ -69,7 +70,7 @@ def _loaded(case: Case, size: int, batch: int) -> Callable[[], float]:
         image_size=size,
     )
     images = torch.randn(batch, 3, size, size, generator=torch.Generator().manual_seed(0))
-    loaded = open_runtime(served).load(served_form(model, size) if form == "served" else model, images)
+    loaded = ready(open_runtime(served), served_form(model, size) if form == "served" else model, images)
     return lambda: loaded.seconds(batch)
 
 

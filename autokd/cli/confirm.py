@@ -38,7 +38,7 @@ def command(
 
     given = {name: value for name, value in placement.items() if value is not None}
     with Screen() as screen, polite_interrupt(screen) as stop:
-        parts = Parts(measures_workers=True)
+        parts = Parts(is_program=True)
         result = confirm_run(
             run, seeds, all_finalists=all_finalists, placement=given, listener=screen, stop=stop, parts=parts
         )

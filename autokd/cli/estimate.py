@@ -21,7 +21,7 @@ def command(ctx: click.Context, /, as_json: bool, **_: object) -> None:
     from autokd.pipeline.estimate import plan_search
 
     with Screen() as screen:
-        estimate = plan_search(config, Parts(), screen)
+        estimate = plan_search(config, Parts(is_program=True), screen)
     if as_json:
         click.echo(estimate.model_dump_json(indent=2))
     else:

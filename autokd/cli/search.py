@@ -40,7 +40,7 @@ def command(
     from autokd.pipeline.services import Parts
 
     with Screen() as screen, polite_interrupt(screen) as stop:
-        parts = Parts(measures_workers=True)
+        parts = Parts(is_program=True)
         result = run_search(config, output=output, resume=resume, listener=screen, stop=stop, parts=parts)
     if as_json:
         click.echo(result.report.model_dump_json(indent=2))

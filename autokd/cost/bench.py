@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
 from autokd.cost.gpu_power import Drawn
+from autokd.cost.runtimes.conversions import FEWEST, Conversions
+from autokd.cost.runtimes.onnx_runtime import OnnxRuntime
 from autokd.cost.runtimes.open import open_runtime
 from autokd.cost.runtimes.protocol import FAILURES, Loaded
 from autokd.errors import ConfigError, UsageError
@@ -34,6 +37,16 @@ Builder = Callable[[], nn.Module]  # of a model as it is trained
 
 class _DoesNotFit(ConfigError):
     """A model and its batch need more memory than there is left."""
+
+
+@dataclass
+class _Built:
+    """A model before it is loaded."""
+
+    images: torch.Tensor
+    trained: torch.Tensor  # logits of the first images, as it is trained
+    served: nn.Module
+    converted: object | None = None  # None: not yet
 
 
 @dataclass
@@ -71,8 +84,22 @@ class Bench:
         self._model, self._runtime = model, open_runtime(model)
         self._kind = model.device.partition(":")[0]
         self._with_sizes = with_sizes
+        self._conversions: Conversions | None = None
+        self._ahead: dict[str, _Built] = {}
         self._largest = model.batch_size or LARGEST_BATCH.get(self._kind, LARGEST_BATCH["cpu"])
         self._made: dict[int, torch.Tensor] = {}
+
+    @contextmanager
+    def converting(self, models: int, processes: int) -> Iterator[None]:
+        """While so many models are loaded, conversions run side by side, where that pays."""
+        if isinstance(self._runtime, OnnxRuntime) and processes > 1 and models >= FEWEST:
+            self._conversions = Conversions(self._runtime, processes)
+        try:
+            yield
+        finally:
+            if self._conversions:
+                self._conversions.close()
+            self._conversions, self._ahead = None, {}
 
     def load_all(self, names: list[str], models: Mapping[str, Builder], listener: Listener) -> tuple[list[Timed], int]:
         """Load students until the memory is full; returns them, and how many of the names are done with.
@@ -80,6 +107,7 @@ class Bench:
         A student that cannot run here is named to the listener.
         """
         loaded: list[Timed] = []
+        self._convert_ahead(names, models)
         for done, name in enumerate(names):
             try:
                 loaded.append(self.load(name, models[name]))
@@ -94,22 +122,38 @@ class Bench:
 
         image_size: of this model, where it is not that of the cost model.
         """
-        images = self._images(image_size or self._model.image_size)
         first = self._model.batch_size or CHECKED
         before = self._allocated()
         try:
-            built = builder().eval().to("cpu", torch.float32)
-            with torch.inference_mode():
-                trained = built(images[:CHECKED])
-            served = served_form(built, images.shape[-1])
-            loaded = self._runtime.load(served, images)
+            built = self._ahead.pop(name, None) or self._build(builder, image_size)
+            converted = built.converted or self._runtime.convert(built.served, built.images)
+            loaded = self._runtime.load(converted, built.images)
             load_seconds = loaded.load_seconds + loaded.seconds(first)
-            difference = self._checked(trained, loaded.logits(first)[:CHECKED])
+            difference = self._checked(built.trained, loaded.logits(first)[:CHECKED])
             batch, by_batch = self._batch(loaded)
         except FAILURES as error:
             raise self._refusal(name, error) from error
         peak = None if before is None else torch.cuda.max_memory_allocated(self._model.device) - before
         return Timed(name, loaded.seconds, batch, by_batch, [], load_seconds, peak, difference)
+
+    def _build(self, builder: Builder, image_size: int | None = None) -> _Built:
+        images = self._images(image_size or self._model.image_size)
+        built = builder().eval().to("cpu", torch.float32)
+        with torch.inference_mode():
+            trained = built(images[:CHECKED])
+        return _Built(images, trained, served_form(built, images.shape[-1]))
+
+    def _convert_ahead(self, names: list[str], models: Mapping[str, Builder]) -> None:
+        """What fails here is tried again when it is loaded, and told then."""
+        if self._conversions is None:
+            return
+        for name in names:
+            if name not in self._ahead:
+                with suppress(UsageError, *FAILURES):
+                    self._ahead[name] = self._build(models[name])
+        built = [one for one in self._ahead.values() if one.converted is None]
+        for one, converted in zip(built, self._conversions.convert([(b.served, b.images) for b in built]), strict=True):
+            one.converted = converted
 
     def _batch(self, loaded: Loaded) -> tuple[int, dict[int, float]]:
         """The batch size to serve with, and the seconds at the sizes up to it that were timed."""

@@ -67,8 +67,8 @@ class Measurement:
     """A loaded teacher and the students timed against it so far.
 
     With `max_latency_ms` the capacity is the highest arrival rate whose p95 latency meets it; without, it is the
-    throughput of full batches. Raises ConfigError for a teacher that cannot be served in this runtime, precision or
-    image size.
+    throughput of full batches. processes: that may convert students side by side. Raises ConfigError for a teacher that
+    cannot be served in this runtime, precision or image size.
     """
 
     def __init__(
@@ -80,7 +80,9 @@ class Measurement:
         max_latency_ms: float | None = None,
         max_rounds: int = MAX_ROUNDS,
         teacher_size: int | None = None,
+        processes: int = 1,
     ) -> None:
+        self._processes = min(processes, GROUP)
         self._max_latency_ms, self._builder, self._teacher_size = max_latency_ms, builder, teacher_size
         self._max_rounds = max(max_rounds, MIN_ROUNDS)
         served = serve_teacher(teacher, builder, model, max_latency_ms is not None, teacher_size, listener)
@@ -97,12 +99,13 @@ class Measurement:
         names = list(students)
         watch = Stopwatch()
         done = 0
-        while done < len(names):
-            loaded, looked_at = self._bench.load_all(names[done : done + GROUP], students, listener)
-            self._compared += self._compare(loaded)
-            done += looked_at
-            left = watch.seconds / done * (len(names) - done)
-            listener.advance("measuring serving cost", done, len(names), left)
+        with self._bench.converting(len(names), self._processes):
+            while done < len(names):
+                loaded, looked_at = self._bench.load_all(names[done : done + GROUP], students, listener)
+                self._compared += self._compare(loaded)
+                done += looked_at
+                left = watch.seconds / done * (len(names) - done)
+                listener.advance("measuring serving cost", done, len(names), left)
         timed = [self._reference, *(one.student for one in self._compared)]
         if names and (remark := clocks_remark([one.drawn.clock_mhz for one in timed if one.drawn])):
             listener.note(remark)

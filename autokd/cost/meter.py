@@ -38,6 +38,7 @@ class MeasuredMeter:
 
     builders: gives a model as it is trained, by its name.
     teacher_size: pixels a side of the teacher's images, where they are not those of the cost model.
+    processes: that may convert students side by side.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class MeasuredMeter:
         cost_model: CostModel,
         max_latency_ms: float | None = None,
         teacher_size: int | None = None,
+        processes: int = 1,
     ) -> None:
+        self._processes = processes
         self._teacher, self._builders, self._teacher_size = teacher, builders, teacher_size
         self.cost_model, self._max_latency_ms = cost_model, max_latency_ms
         self._measurement: Measurement | None = None
@@ -65,6 +68,7 @@ class MeasuredMeter:
                 listener,
                 self._max_latency_ms,
                 teacher_size=self._teacher_size,
+                processes=self._processes,
             )
             self.cost_model = self._measurement.cost_model
         return self._measurement.read({name: partial(self._builders, name) for name in names}, listener)

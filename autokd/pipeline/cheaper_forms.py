@@ -73,7 +73,7 @@ def cheaper_forms(
 ) -> tuple[Form, ...]:
     """Those that cost less than its own reading; others are named to the listener."""
     from autokd.cost.runtimes.open import open_runtime, other_forms
-    from autokd.cost.runtimes.protocol import FAILURES
+    from autokd.cost.runtimes.protocol import FAILURES, ready
     from autokd.zoo.served_form import served_form
 
     found, data = [], subject.data
@@ -86,7 +86,7 @@ def cheaper_forms(
                 continue
             served = served_form(subject.load().eval(), data.shown_size)
             served_as = model.model_copy(update={"runtime": runtime, "precision": precision})
-            loaded = open_runtime(served_as).load(served, calibration_images(data, subject.stats))
+            loaded = ready(open_runtime(served_as), served, calibration_images(data, subject.stats))
             told = f"evaluating {subject.name} as {form.words}"
             val, test = (_correct(data, part, subject.stats, loaded, told, listener) for part in (data.val, data.test))
         except (ConfigError, *FAILURES) as error:

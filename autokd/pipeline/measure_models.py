@@ -51,12 +51,14 @@ def measure_models(
     classes: int | None = None,
     space: str | None = None,
     listener: Listener | None = None,
+    processes: int = 1,
 ) -> MeasuredCosts:
     """Readings of models, timed in turn with the first.
 
     given: settings by their names in SearchConfig: image_size, teacher_size (of the first model), how models are served
     and what the host costs. What is not given is that of the first run or folder among the models. space: a search
-    space whose students are added. Raises UsageError for what the user can mend; a student that cannot be served is
+    space whose students are added. processes: that may convert models side by side; spawned, each runs the main module
+    of this one. Raises UsageError for what the user can mend; a student that cannot be served is
     named to the listener and left out.
     """
     from autokd.cost.measure import Measurement
@@ -86,7 +88,13 @@ def measure_models(
 
     model = cost_model_for(config, size)
     measurement = Measurement(
-        reference, partial(builder, reference), model, listener, config.max_latency_ms, teacher_size=first_size
+        reference,
+        partial(builder, reference),
+        model,
+        listener,
+        config.max_latency_ms,
+        teacher_size=first_size,
+        processes=processes,
     )
     readings = measurement.read({name: partial(builder, name) for name in students}, listener)
     return MeasuredCosts(

@@ -62,7 +62,7 @@ class Parts:
     teacher: nn.Module | None = None
     pair: Pair | None = None
     clock: Callable[[], float] = time.monotonic
-    measures_workers: bool = False  # only for a program of ours: processes are spawned, and each runs its main module
+    is_program: bool = False  # ours: it may spawn processes to measure, each of which runs its main module
 
     def check(self, config: SearchConfig) -> None:
         """Whatever can be refused before data are read: names, weights, the space, hardware and price."""
@@ -152,6 +152,7 @@ class Parts:
     def meter(self, prepared: Prepared, parameters: Mapping[str, int], config: SearchConfig, model: CostModel) -> Meter:
         """What tells the serving cost of teacher and students."""
         from autokd.cost.meter import MeasuredMeter, ParamsMeter
+        from autokd.machine import usable_cores
         from autokd.zoo.build import build
 
         if model.model == "params":
@@ -167,7 +168,8 @@ class Parts:
                 return copy.deepcopy(self.teacher)
             return build(name, classes, prepared.teacher_size if name == teacher else model.image_size)
 
-        return MeasuredMeter(teacher, builder, model, config.max_latency_ms, prepared.teacher_size)
+        processes = usable_cores() if self.is_program else 1
+        return MeasuredMeter(teacher, builder, model, config.max_latency_ms, prepared.teacher_size, processes)
 
     def teacher_again(self, prepared: Prepared, config: SearchConfig, model: CostModel) -> Reading | None:
         """The teacher's cost once more; None where it is not measured here."""
@@ -271,7 +273,7 @@ class Parts:
         self, config: SearchConfig, prepared: Prepared, candidates: Sequence[Candidate], listener: Listener
     ) -> SearchConfig:
         """The settings with a number of workers where that is for us to choose, by measuring a middling student."""
-        if not (self.measures_workers and candidates and is_measured(config)):
+        if not (self.is_program and candidates and is_measured(config)):
             return config
         found = measured_placement(config, prepared.task, candidates)
         if found is None:

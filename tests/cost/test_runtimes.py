@@ -10,6 +10,7 @@ from autokd.cost.bench import Bench
 from autokd.cost.fastest_runtime import serve_teacher
 from autokd.cost.pricing import cost_model_for
 from autokd.cost.runtimes.open import open_runtime, usable_runtimes
+from autokd.cost.runtimes.protocol import ready
 from autokd.errors import ConfigError
 from autokd.progress import Silent
 from autokd.records import CostModel, RuntimeName
@@ -38,7 +39,7 @@ def test_logits_are_those_of_the_model_at_any_batch_size(runtime: RuntimeName, n
     model = build(name, 5, 64).eval()
     with torch.no_grad():
         expected = model(IMAGES)
-    loaded = open_runtime(cost_model(runtime=runtime)).load(served_form(model, 64), IMAGES)
+    loaded = ready(open_runtime(cost_model(runtime=runtime)), served_form(model, 64), IMAGES)
     for batch in (1, 3, 4):
         assert loaded.seconds(batch) > 0
         assert torch.allclose(loaded.logits(batch), expected[:batch], atol=1e-5)
@@ -49,7 +50,7 @@ def test_a_compiled_model_answers_alike() -> None:
     model = build("test_resnet", 5, 64).eval()
     with torch.no_grad():
         expected = model(IMAGES)
-    loaded = open_runtime(cost_model(runtime="compile", batch_size=4)).load(served_form(model, 64), IMAGES)
+    loaded = ready(open_runtime(cost_model(runtime="compile", batch_size=4)), served_form(model, 64), IMAGES)
     assert torch.allclose(loaded.logits(4), expected, atol=1e-5)
 
 

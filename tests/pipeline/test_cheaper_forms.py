@@ -14,6 +14,7 @@ from pattern_task import _one_thread, config, data, pattern_folder
 
 from autokd.config import SearchConfig
 from autokd.cost.runtimes import open as runtimes
+from autokd.cost.runtimes import protocol
 from autokd.cost.runtimes.int8 import quantised
 from autokd.cost.runtimes.onnx_runtime import OnnxRuntime
 from autokd.data.task import TaskData
@@ -86,7 +87,7 @@ def test_int8_answers_nearly_as_fp32_does() -> None:
     torch.manual_seed(0)
     model = served_form(build("test_resnet", 10, 32).eval(), 32)
     images = torch.randn(32, 3, 32, 32)
-    exact, coarse = (OnnxRuntime(precision).load(model, images) for precision in ("fp32", "int8"))
+    exact, coarse = (protocol.ready(OnnxRuntime(precision), model, images) for precision in ("fp32", "int8"))
     expected = model(images).detach()
     torch.testing.assert_close(exact.answer(images), expected, rtol=1e-3, atol=1e-4)
     error = (coarse.answer(images) - expected).abs().max() / expected.abs().max()

@@ -120,7 +120,7 @@ def test_what_is_asked_for_is_not_measured(gpus: list[Any], settings: dict[str, 
 def test_a_middling_student_decides_how_many_share_a_gpu(gpus: list[Any]) -> None:
     asked, hearing = config(), Recorder()
     prepared: Any = Prepared(TASK, None, None, {})  # type: ignore[arg-type]
-    placed = Parts(measures_workers=True).placed(asked, prepared, STUDENTS, hearing)
+    placed = Parts(is_program=True).placed(asked, prepared, STUDENTS, hearing)
     assert placed.workers == 4
     assert (gpu_share(placed), device_count(placed)) == (0.5, 2)
     assert hearing.notes == [
@@ -142,7 +142,7 @@ def test_ray_is_told_the_part_of_a_gpu(gpus: list[Any]) -> None:
 def test_from_python_and_without_candidates_nothing_is_measured(gpus: list[Any]) -> None:
     asked, prepared = config(), Prepared(TASK, None, None, {})  # type: ignore[arg-type]
     assert Parts().placed(asked, prepared, STUDENTS, Recorder()) is asked
-    assert Parts(measures_workers=True).placed(asked, prepared, [], Recorder()) is asked
+    assert Parts(is_program=True).placed(asked, prepared, [], Recorder()) is asked
     assert gpus == []
 
 

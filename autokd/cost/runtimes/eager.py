@@ -20,11 +20,15 @@ class Eager:
     def __init__(self, device: str, precision: str) -> None:
         self._device, self._dtype = torch.device(device), PRECISIONS[precision]
 
-    def load(self, model: nn.Module, images: torch.Tensor) -> TorchLoaded:
+    def convert(self, model: nn.Module, images: torch.Tensor) -> nn.Module:  # noqa: ARG002 - Runtime
+        """See Runtime."""
+        return model
+
+    def load(self, converted: nn.Module, images: torch.Tensor) -> TorchLoaded:
         """See Runtime."""
         moved = images.to(self._device, self._dtype).to(memory_format=torch.channels_last)
         watch = Stopwatch()
-        placed = model.to(self._device, self._dtype).to(memory_format=torch.channels_last)
+        placed = converted.to(self._device, self._dtype).to(memory_format=torch.channels_last)
         return TorchLoaded(self._forward(placed), moved, watch.seconds)
 
     def _forward(self, placed: nn.Module) -> Forward:

@@ -21,12 +21,15 @@ class OnnxRuntime:
     def __init__(self, precision: Precision) -> None:
         self._precision = precision
 
-    def load(self, model: nn.Module, images: torch.Tensor) -> OnnxLoaded:
+    def convert(self, model: nn.Module, images: torch.Tensor) -> bytes:
         """See Runtime."""
-        converted, pixels = convert(model, images.shape[-1]), images.numpy()
-        serialised = quantised(converted, pixels) if self._precision == "int8" else converted.SerializeToString()
+        whole = convert(model, images.shape[-1])
+        return quantised(whole, images.numpy()) if self._precision == "int8" else whole.SerializeToString()
+
+    def load(self, converted: bytes, images: torch.Tensor) -> OnnxLoaded:
+        """See Runtime."""
         watch = Stopwatch()
-        return OnnxLoaded(session(serialised), pixels, watch.seconds)
+        return OnnxLoaded(session(converted), images.numpy(), watch.seconds)
 
 
 class OnnxLoaded:

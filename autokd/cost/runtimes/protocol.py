@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -27,14 +27,22 @@ class Loaded(Protocol):
 
 
 class Runtime(Protocol):
-    """One way to serve models on one device in one precision."""
+    """One way to serve models on one device in one precision. What cannot be served raises one of FAILURES."""
 
-    def load(self, model: nn.Module, images: torch.Tensor) -> Loaded:
-        """Make a model ready for up to so many images.
+    def convert(self, model: nn.Module, images: torch.Tensor) -> Any:
+        """What `load` takes: the model in the runtime's own format, without use of the device.
 
         model: its served form on the CPU. images: [largest batch, 3, height, width], fp32 on the CPU; a precision that
-        has to be calibrated is calibrated on them. What cannot be served raises one of FAILURES.
+        has to be calibrated is calibrated on them.
         """
+
+    def load(self, converted: Any, images: torch.Tensor) -> Loaded:
+        """Make a converted model ready for up to so many images."""
+
+
+def ready(runtime: Runtime, model: nn.Module, images: torch.Tensor) -> Loaded:
+    """A model converted and loaded."""
+    return runtime.load(runtime.convert(model, images), images)
 
 
 # What torch and ONNX Runtime raise for a model, precision or size that they cannot serve.
