@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not asked.work.exists():
         shutil.copytree(asked.run, asked.work)
     run, parts = Run.open(asked.work), Parts()
-    config = run.config.model_copy(update={"cache_dir": asked.cache_dir, "workers": asked.workers})
+    config = run.settings.model_copy(update={"cache_dir": asked.cache_dir, "workers": asked.workers})
     with run.lock():
         prepared = stages.prepare(run, config, parts, Silent())
         config = config.sized(prepared.task.train)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -206,3 +207,36 @@ def test_latency_under_load_is_simulated_and_served(capsys: pytest.CaptureFixtur
     assert all(float(str(row["simulated p95"])) >= 1 for row in rows)
     (printed,) = tables(capsys.readouterr().out)
     assert [row["simulated p95"] for row in printed] == [row["simulated p95"] for row in rows]
+
+
+def test_recommendations_are_alike_where_cost_and_accuracy_are() -> None:
+    script = bench("bench_repeated_search")
+    said = [(1.00, 0.970), (1.05, 0.972), (1.09, 0.966), (1.30, 0.970), (0.95, 0.950)]
+    found = [script.Recommended("distill", "weak", "small", cost, accuracy) for cost, accuracy in said]
+    assert script.alike(found) == (
+        "3 of 5 within 10% of the median cost and 0.5 points of the median accuracy; distill 5"
+    )
+
+
+def test_searches_are_repeated_and_those_that_are_done_are_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their folders are those of a sample; costs are measured once."""
+    script, asked = bench("bench_repeated_search"), list[tuple[str, ...]]()
+
+    def autokd(*arguments: str) -> None:
+        asked.append(arguments)
+        if arguments[0] == "measure":
+            (tmp_path / "costs.json").touch()
+        else:
+            shutil.copytree(FOLDER.parent / "reports/samples/distill", arguments[arguments.index("--output") + 1])
+
+    monkeypatch.setattr(script, "_autokd", autokd)
+    found = script.main(["--work", str(tmp_path), "--searches", "2", "--trials", "4"])
+    assert [command[0] for command in asked] == ["measure", "search", "search"]
+    assert [command[command.index("--seed") + 1] for command in asked[1:]] == ["0", "1000"]
+    assert all(command[command.index("--trials") + 1] == "4" for command in asked[1:])
+    assert script.main(["--work", str(tmp_path), "--searches", "2"]) == found
+    assert len(asked) == 3
+    first, _ = tables(capsys.readouterr().out)
+    assert [row["verdict"] for row in first] == ["distill", "distill"]
