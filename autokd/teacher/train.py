@@ -15,7 +15,7 @@ from autokd.precision import Precision
 from autokd.progress import Listener
 from autokd.records import EpochReport, Recipe, Record
 from autokd.training.batches import steps_per_epoch
-from autokd.training.compile_and_timing import FORWARD, fastest_precision
+from autokd.training.compile_and_timing import FORWARD, fastest_precision, has_choice_of_precision
 from autokd.training.evaluate import Normalisation
 from autokd.training.loop import Training, train
 from autokd.training.presets import preset
@@ -99,7 +99,7 @@ class TeacherTraining:
             return known
         steps = self.recipe.epochs * steps_per_epoch(len(self.data.train), self.recipe.batch_size)
         begun = _Begun()
-        if steps >= LEAST_STEPS:
+        if steps >= LEAST_STEPS and has_choice_of_precision(self.device):
             batch = min(self.recipe.batch_size, len(self.data.train))
             begun = _Begun(precision=fastest_precision(self.model, self.data.shown_size, batch, self.device)[0])
         write_sealed(self.folder / BEGUN, begun)

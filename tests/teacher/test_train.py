@@ -38,6 +38,7 @@ def played(monkeypatch: pytest.MonkeyPatch, accuracies: dict[float, list[float]]
             )
 
     monkeypatch.setattr(module, "train", train)
+    monkeypatch.setattr(module, "has_choice_of_precision", lambda _: True)
     monkeypatch.setattr(module, "fastest_precision", lambda *_: ("bf16", 1.0))
     return made
 
