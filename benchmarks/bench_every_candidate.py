@@ -44,9 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train what is missing, and print the table."""
     asked = _parse(arguments)
     if not asked.work.exists():
-        shutil.copytree(asked.run, asked.work)
+        unfinished = asked.work.with_name(f"{asked.work.name}.part")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(asked.run, unfinished)
+        unfinished.rename(asked.work)
     run, parts = Run.open(asked.work), Parts()
-    config = run.settings.model_copy(update={"cache_dir": asked.cache_dir, "workers": asked.workers})
+    own = {"cache_dir": asked.cache_dir, "workers": asked.workers, "max_spend": None, "time_limit": None}
+    config = run.settings.model_copy(update=own)
     with run.lock():
         prepared = stages.prepare(run, config, parts, Silent())
         config = config.sized(prepared.task.train)
@@ -57,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         plan = from_seeds(finalists, fresh_seeds(SEED, asked.seeds))
         source = FinalistSource(run, finalists, plan)
         parts.engine(config, run).run(Watched(source, "confirmation", stages.limits_of(state, 0), Printed()), factory)
+    for failed in source.failed:
+        print(failed.sentence)
     _print(run, finalists, plan, candidates, config)
 
 

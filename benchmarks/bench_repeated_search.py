@@ -40,9 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> list[Recommended]:
     asked.work.mkdir(parents=True, exist_ok=True)
     costs = asked.work / "costs.json"
     if not costs.exists():
-        models = [asked.teacher, "--space", asked.space, "--image-size", str(asked.image_size), "--classes", "10"]
-        _autokd("measure", *models, "--output", str(costs))
+        sizes = ["--image-size", str(asked.image_size), "--classes", str(asked.classes)]
+        _autokd("measure", asked.teacher, "--space", asked.space, *sizes, "--output", str(costs))
     common = ["--teacher", asked.teacher, "--max-cost", str(asked.max_cost), "--space", asked.space]
+    common += ["--image-size", str(asked.image_size)]
     common += ["--costs", str(costs), "--cache-dir", str(asked.work / "cache"), *options]
     found = []
     for seed in range(asked.searches):
@@ -87,6 +88,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[st
     parser.add_argument("--max-cost", type=float, default=0.01)
     parser.add_argument("--space", default="default")
     parser.add_argument("--image-size", type=int, default=32)
+    parser.add_argument("--classes", type=int, default=10)
     parser.add_argument("--searches", type=int, default=10)
     return parser.parse_known_args(arguments)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from jsonschema import Draft202012Validator
 
 from autokd.cli import cli
 from autokd.result import load_run
@@ -44,6 +45,12 @@ def test_its_page_is_that_of_this_version(name: str, tmp_path: Path, monkeypatch
     written = (SAMPLES / name / "report.html").read_text("utf-8")
     assert (tmp_path / name / "report.html").read_text("utf-8") == written
     assert len(written) < 500_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_report_has_all_that_this_version_writes(name: str) -> None:
+    schema = json.loads((SAMPLES.parents[1] / "docs" / "report.schema.json").read_text("utf-8"))
+    Draft202012Validator(schema).validate(json.loads((SAMPLES / name / "report.json").read_text("utf-8")))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -54,14 +54,16 @@ def command(
     from autokd.cli.output import print_measured
     from autokd.cli.screen import Screen
     from autokd.cost.costs_file import refuse_output, write_costs
-    from autokd.machine import usable_cores
+    from autokd.cost.runtimes.conversions import affordable_processes
     from autokd.pipeline.measure_models import measure_models
 
     name_as_given(ctx)
     refuse_output(output)
     given = {name: settings[name] for name in ("image_size", "teacher_size", *MEASURING) if settings[name] is not None}
     with Screen() as screen:
-        costs = measure_models(models, given, classes=classes, space=space, listener=screen, processes=usable_cores())
+        costs = measure_models(
+            models, given, classes=classes, space=space, listener=screen, processes=affordable_processes()
+        )
     write_costs(output, costs)
     if as_json:
         click.echo(costs.model_dump_json(indent=2))

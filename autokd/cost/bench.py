@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import torch
@@ -89,17 +89,16 @@ class Bench:
         self._largest = model.batch_size or LARGEST_BATCH.get(self._kind, LARGEST_BATCH["cpu"])
         self._made: dict[int, torch.Tensor] = {}
 
-    @contextmanager
-    def converting(self, models: int, processes: int) -> Iterator[None]:
-        """While so many models are loaded, conversions run side by side, where that pays."""
-        if isinstance(self._runtime, OnnxRuntime) and processes > 1 and models >= FEWEST:
+    def convert_side_by_side(self, models: int, processes: int) -> None:
+        """Where so many models are to be loaded, their conversions run side by side, if that pays; until `close`."""
+        if self._conversions is None and isinstance(self._runtime, OnnxRuntime) and processes > 1 and models >= FEWEST:
             self._conversions = Conversions(self._runtime, processes)
-        try:
-            yield
-        finally:
-            if self._conversions:
-                self._conversions.close()
-            self._conversions, self._ahead = None, {}
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._conversions:
+            self._conversions.close()
+        self._conversions, self._ahead = None, {}
 
     def load_all(self, names: list[str], models: Mapping[str, Builder], listener: Listener) -> tuple[list[Timed], int]:
         """Load students until the memory is full; returns them, and how many of the names are done with.

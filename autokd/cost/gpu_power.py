@@ -1,7 +1,7 @@
-"""Power and clock of a GPU while a model answers without a pause, as the driver tells them (by way of nvidia-ml-py).
+"""Power and clock of a GPU while a model answers batch after batch, as the driver tells them (through nvidia-ml-py).
 
-The energy of 1,000 requests is that of the GPU alone, with full batches and no idle time; the rest of the machine, and
-what a replica takes while it waits, come on top.
+The energy of 1,000 requests is that of the GPU alone, in full batches; the rest of the machine, and what a replica
+takes while it waits, come on top.
 """
 
 from __future__ import annotations
@@ -23,32 +23,37 @@ CLOCKS_DIFFER = 0.05  # relative, from which on it is said
 
 @dataclass(frozen=True)
 class Drawn:
-    """Mean power and median clock."""
+    """Mean power, median clock, and the throughput meanwhile."""
 
     watts: float
     clock_mhz: float
+    images_per_second: float
 
-    def wh_per_1k(self, images_per_second: float) -> float:
-        """Watt-hours of 1,000 requests at a throughput."""
-        return self.watts * 1000 / images_per_second / 3600
+    @property
+    def wh_per_1k(self) -> float:
+        """Watt-hours of 1,000 requests."""
+        return self.watts * 1000 / self.images_per_second / 3600
 
 
-def drawn(run: Callable[[], object], device: str) -> Drawn | None:
-    """What passes of a model draw; None on a CPU, and where the driver does not tell."""
-    if device.partition(":")[0] != "cuda" or _look(device) is None:
+def drawn(run: Callable[[], object], batch: int, device: str) -> Drawn | None:
+    """What passes of a model on `batch` images draw; None on a CPU, and where the driver does not tell."""
+    if device.partition(":")[0] != "cuda" or torch.version.hip or _look(device) is None:
         return None
-    watch, seen = Stopwatch(), list[tuple[float, float]]()
+    watch, seen, passes, seconds = Stopwatch(), list[tuple[float, float]](), 0, 0.0
     while watch.seconds < SECONDS or len(seen) < FEWEST:
-        start = watch.seconds
+        start, before = watch.seconds, passes
         while watch.seconds < start + INTERVAL:
             run()
+            passes += 1
         if watch.seconds < SETTLING:
+            passes = before
             continue
+        seconds += watch.seconds - start
         if (look := _look(device)) is None:
             return None
         seen.append(look)
     watts, clocks = zip(*seen, strict=True)
-    return Drawn(fmean(watts), median(clocks))
+    return Drawn(fmean(watts), median(clocks), passes * batch / seconds)
 
 
 def _look(device: str) -> tuple[float, float] | None:

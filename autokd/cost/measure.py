@@ -13,8 +13,8 @@ The interval of a student's cost is that of the median ratio, the teacher's that
 Drift that affects teacher and students alike is not part of a student's interval, because it cancels in
 every comparison that the verdict makes.
 
-Models are timed in their served form. A time is the wall clock of one forward pass of a batch that is already
-on the device, until the device has finished.
+Models are timed in their served form. A time is that of one forward pass of a batch that is already on the device,
+until the device has finished: by the wall clock, on a GPU by its own events.
 """
 
 from __future__ import annotations
@@ -67,8 +67,9 @@ class Measurement:
     """A loaded teacher and the students timed against it so far.
 
     With `max_latency_ms` the capacity is the highest arrival rate whose p95 latency meets it; without, it is the
-    throughput of full batches. processes: that may convert students side by side. Raises ConfigError for a teacher that
-    cannot be served in this runtime, precision or image size.
+    throughput of full batches. processes: that may convert students side by side, until `close`; expected: students
+    that are read in all, if that is known. Raises ConfigError for a teacher that cannot be served in this runtime,
+    precision or image size.
     """
 
     def __init__(
@@ -81,8 +82,9 @@ class Measurement:
         max_rounds: int = MAX_ROUNDS,
         teacher_size: int | None = None,
         processes: int = 1,
+        expected: int = 0,
     ) -> None:
-        self._processes = min(processes, GROUP)
+        self._processes, self._expected, self._clocks_told = processes, expected, False
         self._max_latency_ms, self._builder, self._teacher_size = max_latency_ms, builder, teacher_size
         self._max_rounds = max(max_rounds, MIN_ROUNDS)
         served = serve_teacher(teacher, builder, model, max_latency_ms is not None, teacher_size, listener)
@@ -99,17 +101,27 @@ class Measurement:
         names = list(students)
         watch = Stopwatch()
         done = 0
-        with self._bench.converting(len(names), self._processes):
-            while done < len(names):
-                loaded, looked_at = self._bench.load_all(names[done : done + GROUP], students, listener)
-                self._compared += self._compare(loaded)
-                done += looked_at
-                left = watch.seconds / done * (len(names) - done)
-                listener.advance("measuring serving cost", done, len(names), left)
+        self._bench.convert_side_by_side(max(self._expected, len(names)), self._processes)
+        while done < len(names):
+            loaded, looked_at = self._bench.load_all(names[done : done + GROUP], students, listener)
+            self._compared += self._compare(loaded)
+            done += looked_at
+            left = watch.seconds / done * (len(names) - done)
+            listener.advance("measuring serving cost", done, len(names), left)
+        readings = self._readings()
+        self._tell_clocks(listener)
+        return readings
+
+    def close(self) -> None:
+        """End the processes that convert; what was read stays."""
+        self._bench.close()
+
+    def _tell_clocks(self, listener: Listener) -> None:
         timed = [self._reference, *(one.student for one in self._compared)]
-        if names and (remark := clocks_remark([one.drawn.clock_mhz for one in timed if one.drawn])):
+        remark = clocks_remark([one.drawn.clock_mhz for one in timed if one.drawn])
+        if remark and not self._clocks_told:
             listener.note(remark)
-        return self._readings()
+            self._clocks_told = True
 
     def read_form(self, runtime: RuntimeName, precision: Precision) -> Reading:
         """The teacher in another runtime and precision, timed in turn with itself; raises ConfigError if it cannot."""
@@ -130,7 +142,7 @@ class Measurement:
 
     def _draw(self, one: Timed) -> None:
         """Read the power that a loaded model draws, once."""
-        one.drawn = one.drawn or drawn(lambda: one.run(one.batch), self.cost_model.device)
+        one.drawn = one.drawn or drawn(lambda: one.run(one.batch), one.batch, self.cost_model.device)
 
     def _readings(self) -> dict[str, Reading]:
         reference = self._reference
@@ -264,7 +276,7 @@ def _reading(
         alone_seconds=alone_seconds,
         load_seconds=timed.load_seconds,
         peak_memory_bytes=timed.peak_memory_bytes,
-        energy_wh_per_1k=timed.drawn and timed.drawn.wh_per_1k(1 / (teacher_seconds * full.mean / timed.batch)),
+        energy_wh_per_1k=timed.drawn and timed.drawn.wh_per_1k,
         clock_mhz=timed.drawn and timed.drawn.clock_mhz,
         logit_difference=timed.logit_difference,
     )

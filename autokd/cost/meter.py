@@ -32,13 +32,16 @@ class Meter(Protocol):
     def cost_model(self) -> CostModel:
         """How seconds became dollars; with the runtime that was chosen, once something was measured."""
 
+    def close(self) -> None:
+        """Give back what reading has taken of the machine; what was read stays."""
+
 
 class MeasuredMeter:
     """Measures on the serving device, students in turn with the teacher.
 
     builders: gives a model as it is trained, by its name.
     teacher_size: pixels a side of the teacher's images, where they are not those of the cost model.
-    processes: that may convert students side by side.
+    processes: that may convert students side by side, until `close`; expected: students that are read in all.
     """
 
     def __init__(
@@ -49,8 +52,9 @@ class MeasuredMeter:
         max_latency_ms: float | None = None,
         teacher_size: int | None = None,
         processes: int = 1,
+        expected: int = 0,
     ) -> None:
-        self._processes = processes
+        self._processes, self._expected = processes, expected
         self._teacher, self._builders, self._teacher_size = teacher, builders, teacher_size
         self.cost_model, self._max_latency_ms = cost_model, max_latency_ms
         self._measurement: Measurement | None = None
@@ -69,9 +73,15 @@ class MeasuredMeter:
                 self._max_latency_ms,
                 teacher_size=self._teacher_size,
                 processes=self._processes,
+                expected=self._expected,
             )
             self.cost_model = self._measurement.cost_model
         return self._measurement.read({name: partial(self._builders, name) for name in names}, listener)
+
+    def close(self) -> None:
+        """See Meter."""
+        if self._measurement is not None:
+            self._measurement.close()
 
     def read_form(self, runtime: RuntimeName, precision: Precision) -> Reading:
         """The teacher in another form, once it was read; raises ConfigError where it cannot be served so."""
@@ -89,6 +99,9 @@ class ParamsMeter:
     def read(self, names: Sequence[str], listener: Listener) -> dict[str, Reading]:  # noqa: ARG002 - Meter
         """See Meter; gives the readings of all models, since they cost nothing."""
         return {name: self._reading(name) for name in self._parameters}
+
+    def close(self) -> None:
+        """See Meter."""
 
     def _reading(self, name: str) -> Reading:
         cost = params_cost(self._parameters[name], self.cost_model)

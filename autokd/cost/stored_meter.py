@@ -39,6 +39,9 @@ class StoredMeter:
             self._predict(missing, listener)
         return dict(self._readings)
 
+    def close(self) -> None:
+        """See Meter."""
+
     def _tell_once(self, listener: Listener) -> None:
         if not self._told and self._costs.classes != self._classes:
             listener.note(

@@ -10,6 +10,7 @@ as a share of it has time for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -122,10 +123,11 @@ def find_candidates(
     stored = model.model == "params" or config.costs is not None
     seconds = None if stored or config.time_limit is None else TIME_SHARE * config.time_limit
     in_time = ReadInTime(meter, watch, seconds)
-    if stored or len(arms) <= SHORT:
-        measured = Measured(in_time.read([*arms] if seconds is None else _by_promise(inside, promised), listener))
-    else:
-        measured = measure_some(inside, promised, config, in_time, listener)
+    with closing(meter):
+        if stored or len(arms) <= SHORT:
+            measured = Measured(in_time.read([*arms] if seconds is None else _by_promise(inside, promised), listener))
+        else:
+            measured = measure_some(inside, promised, config, in_time, listener)
     late = dict.fromkeys((name for name in in_time.late if name not in measured.readings), NO_TIME)
     measured = replace(measured, unmeasured={**measured.unmeasured, **late})
     candidates, expensive = by_budget(listed, measured, config)

@@ -7,6 +7,7 @@ reference that all others are timed in turn with.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -96,7 +97,8 @@ def measure_models(
         teacher_size=first_size,
         processes=processes,
     )
-    readings = measurement.read({name: partial(builder, name) for name in students}, listener)
+    with closing(measurement):
+        readings = measurement.read({name: partial(builder, name) for name in students}, listener)
     return MeasuredCosts(
         created=now(),
         versions=versions(),

@@ -152,7 +152,7 @@ class Parts:
     def meter(self, prepared: Prepared, parameters: Mapping[str, int], config: SearchConfig, model: CostModel) -> Meter:
         """What tells the serving cost of teacher and students."""
         from autokd.cost.meter import MeasuredMeter, ParamsMeter
-        from autokd.machine import usable_cores
+        from autokd.cost.runtimes.conversions import affordable_processes
         from autokd.zoo.build import build
 
         if model.model == "params":
@@ -168,8 +168,15 @@ class Parts:
                 return copy.deepcopy(self.teacher)
             return build(name, classes, prepared.teacher_size if name == teacher else model.image_size)
 
-        processes = usable_cores() if self.is_program else 1
-        return MeasuredMeter(teacher, builder, model, config.max_latency_ms, prepared.teacher_size, processes)
+        return MeasuredMeter(
+            teacher,
+            builder,
+            model,
+            config.max_latency_ms,
+            prepared.teacher_size,
+            processes=affordable_processes() if self.is_program else 1,
+            expected=len(parameters) - 1,
+        )
 
     def teacher_again(self, prepared: Prepared, config: SearchConfig, model: CostModel) -> Reading | None:
         """The teacher's cost once more; None where it is not measured here."""

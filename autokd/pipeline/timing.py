@@ -12,15 +12,17 @@ from autokd.records import Candidate, Task
 if TYPE_CHECKING:
     from torch import nn
 
+    from autokd.teacher.train import StepSeconds
+
 TIMED_STUDENTS = 3
 
 
-def teacher_step_seconds(config: SearchConfig, task: Task, model: nn.Module, image_size: int) -> float:
-    """Training seconds of an image of the teacher, of so many pixels a side, in the precision in which it trains."""
-    from autokd.training.compile_and_timing import fastest_precision
+def teacher_step_seconds(config: SearchConfig, task: Task, model: nn.Module, image_size: int) -> StepSeconds:
+    """Training seconds of an image of the teacher, of so many pixels a side."""
+    from autokd.teacher.train import StepSeconds
     from autokd.training.device import resolve_device
 
-    return fastest_precision(model, image_size, _batch(config, task.train), resolve_device(config.device))[1]
+    return StepSeconds(model, image_size, _batch(config, task.train), resolve_device(config.device))
 
 
 def student_step_seconds(config: SearchConfig, task: Task, candidates: Sequence[Candidate]) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from torch import nn
@@ -11,11 +12,17 @@ from torch import nn
 from autokd.cache.sealed import read_sealed, write_sealed
 from autokd.data.task import TaskData
 from autokd.errors import TooLargeError, TrainingError
+from autokd.machine import Stopwatch
 from autokd.precision import Precision
 from autokd.progress import Listener
 from autokd.records import EpochReport, Recipe, Record
 from autokd.training.batches import steps_per_epoch
-from autokd.training.compile_and_timing import FORWARD, fastest_precision, has_choice_of_precision
+from autokd.training.compile_and_timing import (
+    FORWARD,
+    fastest_precision,
+    has_choice_of_precision,
+    training_seconds_per_image,
+)
 from autokd.training.evaluate import Normalisation
 from autokd.training.loop import Training, train
 from autokd.training.presets import preset
@@ -40,7 +47,8 @@ class Tried(Record):
 
 
 class _Begun(Record):
-    precision: Precision | None = None  # None: that which the device gains from
+    precision: Precision | None = None  # that was fastest; None: that which the device gains from
+    seconds: float = 0.0  # that timing both took
     tried: tuple[Tried, ...] = ()
 
 
@@ -70,6 +78,7 @@ class TeacherTraining:
         """Train `model`, in place; raises TrainingError where no learning rate works."""
         progress = _Progress(self, listener)
         begun = self._begun()
+        progress.take_up(begun.seconds, 0)
         rate = self._best_rate(progress, begun)
         recipe = self.recipe.model_copy(update={"learning_rate": rate})
         best = read_sealed(self.folder / BEST, _Best)
@@ -94,14 +103,16 @@ class TeacherTraining:
             (self.folder / name).unlink(missing_ok=True)
 
     def _begun(self) -> _Begun:
-        """What an interrupted training did; else the precision that is fastest, where there are steps to gain."""
+        """What an interrupted training did, but for the precision of another device; else what is fastest here."""
+        steps = steps_per_epoch(len(self.data.train), self.recipe.batch_size)
+        chooses = chooses_precision(self.recipe.epochs * steps, self.device)
         if (known := read_sealed(self.folder / BEGUN, _Begun)) is not None:
-            return known
-        steps = self.recipe.epochs * steps_per_epoch(len(self.data.train), self.recipe.batch_size)
-        begun = _Begun()
-        if steps >= LEAST_STEPS and has_choice_of_precision(self.device):
+            return known if chooses else known.model_copy(update={"precision": None})
+        begun, watch = _Begun(), Stopwatch()
+        if chooses:
             batch = min(self.recipe.batch_size, len(self.data.train))
-            begun = _Begun(precision=fastest_precision(self.model, self.data.shown_size, batch, self.device)[0])
+            precision, _ = fastest_precision(self.model, self.data.shown_size, batch, self.device)
+            begun = _Begun(precision=precision, seconds=watch.seconds)
         write_sealed(self.folder / BEGUN, begun)
         return begun
 
@@ -179,17 +190,47 @@ def all_epochs(epochs: int, steps: int, fine_tuning: bool) -> int:
     return epochs + len(preset(fine_tuning).teacher) * short_epochs(epochs, steps)
 
 
+def chooses_precision(steps: int, device: str) -> bool:
+    """Whether a training of so many steps is long enough to time precisions, where there is a choice."""
+    return steps >= LEAST_STEPS and has_choice_of_precision(device)
+
+
+@dataclass(frozen=True)
+class StepSeconds:
+    """Device seconds of an image in a teacher's training steps; timed on copies of the model, when asked for."""
+
+    model: nn.Module
+    image_size: int
+    batch_size: int
+    device: str
+
+    def of(self, steps: int) -> float:
+        """In a training of so many steps, in the precision that it has."""
+        return self._fastest if chooses_precision(steps, self.device) else self._usual
+
+    @cached_property
+    def _fastest(self) -> float:
+        return fastest_precision(self.model, self.image_size, self.batch_size, self.device)[1]
+
+    @cached_property
+    def _usual(self) -> float:
+        return training_seconds_per_image(copy.deepcopy(self.model), self.image_size, self.batch_size, self.device)
+
+
 def within_time(recipe: Recipe, model: nn.Module, data: TaskData, device: str, limit: float) -> Recipe:
     """The recipe with as many epochs as a run limited to so many seconds has time for, at least one.
 
     A step is timed on a copy of the model, so the schedule of what is trained then comes to its end.
     """
-    batch = min(recipe.batch_size, len(data.train))
-    _, an_image = fastest_precision(model, data.shown_size, batch, device)
-    an_epoch = an_image * (len(data.train) + FORWARD * len(data.val))
-    steps = steps_per_epoch(len(data.train), recipe.batch_size)
-    affordable = TIME_SHARE * limit / an_epoch
-    fitting = (e for e in range(recipe.epochs, 0, -1) if all_epochs(e, steps, recipe.fine_tuning) <= affordable)
+    batch, steps = min(recipe.batch_size, len(data.train)), steps_per_epoch(len(data.train), recipe.batch_size)
+    images = len(data.train) + FORWARD * len(data.val)
+    seconds = StepSeconds(model, data.shown_size, batch, device)
+
+    def fits(epochs: int) -> bool:
+        an_epoch = images * seconds.of(epochs * steps)
+        return all_epochs(epochs, steps, recipe.fine_tuning) * an_epoch <= TIME_SHARE * limit
+
+    fitting = (epochs for epochs in range(recipe.epochs, 0, -1) if fits(epochs))
     return recipe.model_copy(update={"epochs": next(fitting, min(1, recipe.epochs))})
 
 

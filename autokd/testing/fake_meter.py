@@ -33,6 +33,9 @@ class FakeMeter:
             listener.advance("measuring serving cost", done, len(names), 0.0)
         return dict(self._readings)
 
+    def close(self) -> None:
+        """See Meter."""
+
     def _reading(self, name: str, cost_model: CostModel) -> Reading:
         mean = RPS_AT_A_MILLION / math.sqrt(self._parameters[name] / 1e6)
         capacity = Interval(mean=mean, low=mean * (1 - SPREAD), high=mean * (1 + SPREAD))

@@ -17,6 +17,7 @@ from autokd.config import SearchConfig
 from autokd.cost import bench as bench_module
 from autokd.cost.bench import Bench
 from autokd.cost.measure import measure
+from autokd.cost.meter import MeasuredMeter
 from autokd.cost.pricing import cost_model_for
 from autokd.cost.runtimes import conversions as module
 from autokd.cost.runtimes.conversions import Conversions, work
@@ -39,6 +40,13 @@ class Untravelled(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.act(images.mean((2, 3)))
+
+
+class Sent(nn.Module):
+    """A model that can be sent, but not taken up again."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return int, ("not a number",)
 
 
 class Refused(nn.Module):
@@ -71,6 +79,39 @@ def test_without_processes_that_live_everything_is_left_to_this_one() -> None:
         process.join()
     assert conversions.convert([(nn.Identity(), IMAGES)] * 3) == [None] * 3
     conversions.close()
+
+
+def test_a_model_that_cannot_be_taken_up_costs_no_process() -> None:
+    conversions = Conversions(OnnxRuntime("fp32"), 1)
+    whole = served_form(build("test_resnet", 5, 32), 32)
+    try:
+        first, second = conversions.convert([(Sent(), IMAGES), (whole, IMAGES)])
+    finally:
+        conversions.close()
+    assert first is None
+    assert isinstance(second, bytes)
+
+
+def test_processes_end_by_themselves_when_they_are_no_longer_needed() -> None:
+    """One that is killed would leave what torch has registered for it, and Python would say so at the end."""
+    conversions = Conversions(Eager("cpu", "fp32"), 1)
+    (process,) = conversions._processes.values()
+    assert conversions.convert([(nn.Identity(), IMAGES)]) != [None]
+    assert process.pid
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(process.pid, number)  # as Ctrl-C does, which the search itself answers
+    assert conversions.convert([(nn.Identity(), IMAGES)]) != [None]
+    conversions.close()
+    assert process.exitcode == 0
+
+
+@pytest.mark.parametrize(("cores", "gigabytes", "expected"), [(16, 64, 4), (2, 64, 2), (16, 5, 2), (16, 1, 1)])
+def test_there_are_as_many_processes_as_cores_and_memory_allow(
+    cores: int, gigabytes: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "usable_cores", lambda: cores)
+    monkeypatch.setattr(module, "available_memory", lambda: gigabytes * 10**9)
+    assert module.affordable_processes() == expected
 
 
 def test_a_process_answers_until_its_pipe_is_closed() -> None:
@@ -126,8 +167,11 @@ def test_students_are_converted_a_group_at_a_time_and_what_failed_again_here(pla
         def note(self, text: str) -> None:
             notes.append(text)
 
-    with bench.converting(4, processes=2):
-        loaded, done = bench.load_all([*names, "odd"], builders, Ear())
+    bench.convert_side_by_side(4, processes=2)
+    bench.convert_side_by_side(4, processes=2)  # those that run already do
+    loaded, done = bench.load_all([*names, "odd"], builders, Ear())
+    bench.close()
+    assert len(played) == 1
     assert ([one.name for one in loaded], done) == (names, 4)
     assert played[0].asked == [4]
     assert played[0].closed
@@ -137,8 +181,19 @@ def test_students_are_converted_a_group_at_a_time_and_what_failed_again_here(pla
 
 @pytest.mark.parametrize(("models", "processes"), [(2, 4), (3, 1)])
 def test_for_a_few_models_or_one_core_no_process_is_started(models: int, processes: int, played: list[Played]) -> None:
-    with Bench(cost_model(), with_sizes=False).converting(models, processes):
-        assert not played
+    Bench(cost_model(), with_sizes=False).convert_side_by_side(models, processes)
+    assert not played
+
+
+def test_a_few_students_at_a_time_of_many_are_converted_side_by_side_too(played: list[Played]) -> None:
+    """As under a time limit."""
+    students = ["test_vit", "lcnet_035", "lcnet_050"]
+    meter = MeasuredMeter("test_resnet", lambda name: build(name, 5, 32), cost_model(), processes=2, expected=3)
+    for name in students:
+        meter.read([name], Silent())
+    assert [one.asked for one in played] == [[1, 1, 1]]
+    meter.close()
+    assert played[0].closed
 
 
 def test_only_who_may_spawn_processes_does(played: list[Played]) -> None:

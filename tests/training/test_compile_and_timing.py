@@ -37,7 +37,8 @@ def test_bfloat16_is_used_on_a_cpu_that_multiplies_it_where_it_is_clearly_faster
     assert fastest_precision(nn.Linear(1, 1), 32, 8, "cpu") == expected
 
 
-def test_a_model_that_is_timed_in_both_precisions_keeps_its_weights() -> None:
+def test_a_model_that_is_timed_in_both_precisions_keeps_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "has_choice_of_precision", lambda _: True)
     model = build("test_resnet", 3, 32)
     before = [weight.clone() for weight in model.parameters()]
     precision, seconds = fastest_precision(model, 32, 4, "cpu")

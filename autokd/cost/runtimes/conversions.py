@@ -8,18 +8,29 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import signal
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 import torch
 from torch import nn
 
-from autokd.cost.runtimes.protocol import Runtime
+from autokd.cost.runtimes.protocol import FAILURES, Runtime
+from autokd.machine import available_memory, usable_cores
 
 FEWEST = 12  # models for which starting the processes pays
+MOST = 4  # processes
+MEMORY = 2_000_000_000  # bytes that have to be free for each: half a gigabyte of its own, a model, and its file
+PATIENCE = 5.0  # seconds until a process that does not end is killed
+STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")  # which reach the whole group of processes
 Work = tuple[nn.Module, torch.Tensor]  # what Runtime.convert takes
+
+
+def affordable_processes() -> int:
+    """How many there are cores and memory for."""
+    return max(1, min(usable_cores(), MOST, available_memory() // MEMORY))
 
 
 class Conversions:
@@ -28,12 +39,13 @@ class Conversions:
     def __init__(self, runtime: Runtime, processes: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._processes: dict[Connection, BaseProcess] = {}
-        for _ in range(processes):
-            here, there = context.Pipe()
-            process = context.Process(target=work, args=(there, runtime), daemon=True)
-            process.start()
-            there.close()
-            self._processes[here] = process
+        with _deaf_children(), suppress(OSError):  # fewer, where the machine allows no more
+            for _ in range(processes):
+                here, there = context.Pipe()
+                process = context.Process(target=work, args=(there, runtime), daemon=True)
+                process.start()
+                there.close()
+                self._processes[here] = process
 
     def convert(self, models: Sequence[Work]) -> list[object | None]:
         """Each model converted; None where that failed, to be tried in this process, which then says why."""
@@ -52,21 +64,22 @@ class Conversions:
         return converted
 
     def close(self) -> None:
-        """End the processes."""
-        for connection, process in self._processes.items():
+        """End the processes; they see that their pipes are closed."""
+        for connection in self._processes:
             connection.close()
+        for process in self._processes.values():
+            process.join(timeout=PATIENCE)
             process.kill()
-            process.join()
         self._processes.clear()
 
     def _send(self, connection: Connection, model: Work) -> bool:
         try:
             connection.send_bytes(pickle.dumps(model))  # `send` would move all weights into shared memory
-        except (pickle.PicklingError, AttributeError, TypeError, RuntimeError):
-            return False  # a model that cannot travel
         except OSError:
             self._bury(connection)
             return False
+        except (pickle.PicklingError, *FAILURES):
+            return False  # a model that cannot travel
         return True
 
     def _receive(self, connection: Connection) -> object | None:
@@ -84,14 +97,28 @@ class Conversions:
 
 def work(connection: Connection, runtime: Runtime) -> None:
     """The life of a process: converts what it is sent, with one thread."""
-    with suppress(ValueError):  # where a test runs it in a thread
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     with connection, suppress(EOFError, OSError):
         while True:
-            model, images = pickle.loads(connection.recv_bytes())  # noqa: S301 - of the process that started this one
+            sent = connection.recv_bytes()
             try:
-                answer: object | None = runtime.convert(model, images)
+                answer: object | None = runtime.convert(*pickle.loads(sent))  # noqa: S301 - sent by the one that started it
             except Exception:  # noqa: BLE001 - it is tried again where the cause can be told
                 answer = None
             connection.send(answer)
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes that are started here ignore what stops the whole group from their first moment on: it is inherited."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.getsignal(each) for name in STOPPING if (each := getattr(signal, name, None))}
+    for each in before:
+        signal.signal(each, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -17,7 +17,7 @@ class Loaded(Protocol):
     load_seconds: float
 
     def seconds(self, batch: int) -> float:
-        """Wall clock of one forward pass of so many of the images, until the device has finished."""
+        """Of one forward pass of so many of the images, until the device has finished; on a GPU by its own clock."""
 
     def logits(self, batch: int) -> torch.Tensor:
         """Logits of the first images, [batch, classes], fp32 on the CPU."""
