@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from autokd.data.task import TaskData
-    from autokd.teacher.train import StepSeconds
 
 
 class Stage(Record):
@@ -163,7 +162,7 @@ def _is_given(config: SearchConfig, task: Task) -> bool:
 
 def _step_seconds(
     config: SearchConfig, task: Task, model: nn.Module, teacher_size: int, found: Found
-) -> tuple[StepSeconds, float]:
+) -> tuple[float, float]:
     """Training seconds of an image: of the teacher, and the mean over candidates."""
     students = student_step_seconds(config, task, found.candidates)
     return teacher_step_seconds(config, task, model, teacher_size), fmean(students.values() or [0.0])
@@ -192,7 +191,7 @@ class _Work:
     found: Found
     cost_model: CostModel
     given: bool  # the teacher is not trained
-    teacher_step: StepSeconds
+    teacher_step: float
     student_step: float
 
     def stages(self, config: SearchConfig) -> tuple[Stage, ...]:
@@ -214,10 +213,9 @@ class _Work:
         from_scratch = weights_mode(config) == "scratch"
         images = len(self.data.unhidden().train)
         steps = steps_per_epoch(images, config.batch_size or images)
-        long = teacher_epochs(config, from_scratch)
-        taught = 0 if self.given else all_epochs(long, steps, not from_scratch) * images
+        taught = all_epochs(teacher_epochs(config, from_scratch), steps, not from_scratch) * images
         teacher = "none" if self.given else f"train {config.teacher} once, unless an earlier run has"
-        stages = [self._stage("teacher", teacher, taught, self.teacher_step.of(long * steps) if taught else 0.0)]
+        stages = [self._stage("teacher", teacher, 0 if self.given else taught, self.teacher_step)]
         if not candidates:
             return tuple(stages)
         distilled, direct = task.train, _direct_images(task, config.batch_size or task.train)
@@ -234,7 +232,7 @@ class _Work:
                 "soft labels",
                 f"{epochs} views of {task.train:,} images",
                 epochs * task.train,
-                FORWARD * self.teacher_step.of(0),
+                FORWARD * self.teacher_step,
             ),
             self._stage("screening", screened, looks * task.train, self.student_step),
             self._stage(

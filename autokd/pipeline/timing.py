@@ -12,17 +12,20 @@ from autokd.records import Candidate, Task
 if TYPE_CHECKING:
     from torch import nn
 
-    from autokd.teacher.train import StepSeconds
+    from autokd.precision import Precision
 
 TIMED_STUDENTS = 3
 
 
-def teacher_step_seconds(config: SearchConfig, task: Task, model: nn.Module, image_size: int) -> StepSeconds:
+def teacher_step_seconds(config: SearchConfig, task: Task, model: nn.Module, image_size: int) -> float:
     """Training seconds of an image of the teacher, of so many pixels a side."""
-    from autokd.teacher.train import StepSeconds
+    import copy
+
+    from autokd.teacher.precision import training_precision
     from autokd.training.device import resolve_device
 
-    return StepSeconds(model, image_size, _batch(config, task.train), resolve_device(config.device))
+    precision = training_precision(model, image_size, resolve_device(config.device))
+    return _timed(config, copy.deepcopy(model), image_size, task.train, precision)
 
 
 def student_step_seconds(config: SearchConfig, task: Task, candidates: Sequence[Candidate]) -> dict[str, float]:
@@ -69,12 +72,11 @@ def epoch_seconds(config: SearchConfig, task: Task, candidates: Sequence[Candida
     return {student: images * each / workers for student, each in steps.items()}
 
 
-def _timed(config: SearchConfig, model: nn.Module, image_size: int, images: int) -> float:
+def _timed(
+    config: SearchConfig, model: nn.Module, image_size: int, images: int, precision: Precision | None = None
+) -> float:
     from autokd.training.compile_and_timing import training_seconds_per_image
     from autokd.training.device import resolve_device
 
-    return training_seconds_per_image(model, image_size, _batch(config, images), resolve_device(config.device))
-
-
-def _batch(config: SearchConfig, images: int) -> int:
-    return min(config.batch_size or 64, images)
+    batch = min(config.batch_size or 64, images)
+    return training_seconds_per_image(model, image_size, batch, resolve_device(config.device), precision)

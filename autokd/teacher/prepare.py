@@ -19,6 +19,7 @@ from autokd.data.teacher_views import as_teacher_sees
 from autokd.errors import ConfigError, TeacherError, UsageError
 from autokd.files import digest, make_folder
 from autokd.naming import named, set_to
+from autokd.precision import precision_of
 from autokd.progress import Listener
 from autokd.records import Preprocessing, Recipe, Record, Teacher
 from autokd.teacher.origin import teacher_is_given, weights_mode
@@ -275,7 +276,7 @@ def _trained(
             listener.note(f"The teacher kept in {folder} is damaged or of another version; it is trained again.")
         trained = training.run(listener)
         weights = f"{weights}, epoch {trained.epoch} of {recipe.epochs}, learning rate {trained.rate:.2g}"
-        if trained.precision == "bf16":
+        if trained.precision != precision_of(device):
             weights += ", in bfloat16"
         _keep(folder, model, config.teacher, weights, data, trained.seconds)
         training.clear()

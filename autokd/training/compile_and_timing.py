@@ -11,14 +11,12 @@ from torch.optim import AdamW
 
 from autokd.machine import Stopwatch
 from autokd.memory import free_memory, is_memory
-from autokd.precision import Precision, precision_of
-from autokd.private_interfaces import cpu_multiplies_bf16
+from autokd.precision import Precision
 from autokd.records import Record
 from autokd.training.device import autocast
 from autokd.training.losses import hard_loss
 
 WARM_UP, STEPS = 1, 3
-WORTH = 1.15  # times as fast bfloat16 has to be, to be used where float32 is usual
 FORWARD = 1 / 3  # of the time of a training step, what a pass without gradients takes
 CONTEXT = 600 * 2**20  # bytes of a GPU that a process takes before its first tensor
 
@@ -36,28 +34,6 @@ def training_seconds_per_image(
     """Device seconds of one image in a training step on made-up data; the model's weights change."""
     times = _step_times(model, model, image_size, batch_size, device, precision)
     return sum(times[WARM_UP:]) / STEPS / batch_size
-
-
-def fastest_precision(model: nn.Module, image_size: int, batch_size: int, device: str) -> tuple[Precision, float]:
-    """The precision in which a model trains fastest, and its device seconds of an image; timed on a copy.
-
-    A CPU that multiplies bfloat16 without matrix units gains from it on large dense convolutions (resnet152 1.6 times,
-    dla34 1.5), and loses on depthwise ones (mobilenetv3 1.8 times), so there both are timed.
-    """
-
-    def seconds(precision: Precision) -> float:
-        return training_seconds_per_image(copy.deepcopy(model), image_size, batch_size, device, precision)
-
-    usual = precision_of(device)
-    found = seconds(usual)
-    if has_choice_of_precision(device) and (half := seconds("bf16")) * WORTH <= found:
-        return "bf16", half
-    return usual, found
-
-
-def has_choice_of_precision(device: str) -> bool:
-    """Whether it depends on the model in which precision training is fastest."""
-    return device == "cpu" and precision_of(device) == "fp32" and cpu_multiplies_bf16()
 
 
 def bytes_of_training(model: nn.Module, image_size: int, batch_size: int, device: str) -> int:
