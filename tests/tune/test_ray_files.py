@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,6 +44,33 @@ def test_data_that_changed_on_a_node_end_the_search() -> None:
     assert searcher.suggest("another") == searcher.FINISHED
     with pytest.raises(ChangedData, match="the image x"):
         searcher.raise_error()
+
+
+def test_an_actor_that_was_not_needed_leaves_the_files_of_the_one_that_was(tmp_path: Path) -> None:
+    """Tune gives a job to a free actor and removes the one that it had begun to start for it."""
+    from autokd.tune.engines.ray import _Training
+
+    recipe = Recipe(learning_rate=1e-3, epochs=2, batch_size=30)
+    job = Job(
+        key="finalist-0",
+        proposal=Proposal(number=0, arm="direct", student="test_resnet", recipe=recipe),
+        seed=1,
+        folder=str(tmp_path / "finalists" / "0"),
+        final=True,
+    )
+    took: list[Job] = []
+
+    def open_desk(job: Job) -> Any:
+        took.append(job)
+        raise AssertionError("its files are another one's")
+
+    here = SimpleNamespace(desk=open_desk, unpacked=lambda factory: nullcontext(factory))
+    late = object.__new__(_Training)
+    late.setup({"job": job.model_dump()}, lambda slot, cores: None, here, cpus=1.0)
+    late.cleanup()
+    late.reset_config({"job": job.model_dump()})
+    late.cleanup()
+    assert not took
 
 
 class TestMailbox:

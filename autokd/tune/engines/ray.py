@@ -25,7 +25,7 @@ from autokd.naming import set_to
 from autokd.records import EpochReport
 from autokd.tune.engines.failures import Failure, describe, failure_of
 from autokd.tune.engines.protocol import MAX_RETRIES, Job, JobSource, Outcome, WorkshopFactory
-from autokd.tune.engines.ray_files import Shipment, ship
+from autokd.tune.engines.ray_files import Desk, Shipment, ship
 
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -112,22 +112,28 @@ def _short_name(trial: Any) -> str:
 class _Training(tune.Trainable):  # type: ignore[misc]
     """One job in one actor: a step is an epoch; an actor serves job after job."""
 
+    _begun: tuple[Desk, Generator[EpochReport | Outcome]] | None
+
     def setup(self, config: dict[str, Any], factory: WorkshopFactory, shipment: Shipment, cpus: float) -> None:
         """`cpus` of this node are the training's: threads and decoding processes follow from that share."""
         with shipment.unpacked(factory) as local:
             self._workshop = local(0, max(1, int(usable_cores() // cpus)))
         self._shipment = shipment
-        self._begin(config)
+        self._await(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self.cleanup()
-        self._begin(new_config)
+        self._await(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
         try:
-            told = next(self._told)
-            self._desk.hand_in()
+            if self._begun is None:
+                desk = self._shipment.desk(self._job)
+                self._begun = desk, self._workshop.do(desk.job)
+            desk, training = self._begun
+            told = next(training)
+            desk.hand_in()
         except Exception as error:  # noqa: BLE001 - what it means is told by its class
             cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
             return {"told": ("failed", failure_of(cause).model_dump())}
@@ -136,13 +142,15 @@ class _Training(tune.Trainable):  # type: ignore[misc]
         return {"told": ("epoch", told.model_dump())}
 
     def cleanup(self) -> None:
-        self._told.close()
-        self._desk.leave()
+        if self._begun is not None:
+            desk, training = self._begun
+            training.close()
+            desk.leave()
 
-    def _begin(self, config: dict[str, Any]) -> None:
-        job = Job.model_validate(config["job"])
-        self._desk = self._shipment.desk(job)
-        self._told: Generator[EpochReport | Outcome] = self._workshop.do(self._desk.job)
+    def _await(self, config: dict[str, Any]) -> None:
+        """The job begins with its first step: Tune may give it to an actor that is free before this one has started."""
+        self._job = Job.model_validate(config["job"])
+        self._begun = None
 
 
 class _StaysHere:
