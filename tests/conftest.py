@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,19 @@ os.environ.setdefault("RAY_worker_niceness", "0")  # else the trainings wait for
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes (`-n 2 --dist loadgroup`) a file stays in one, and no two clusters run at a time."""
+    """With several processes (`-n 2 --dist loadgroup`) a file stays in one, and no two clusters run at a time.
+
+    Files with most slow tests come first, so that no process works at them alone in the end.
+    """
+    slow: Counter[str] = Counter()
     for item in items:
-        group = "ray" if item.get_closest_marker("ray") else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+        slow[_group(item)] += item.get_closest_marker("slow") is not None
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda item: -slow[_group(item)])
+
+
+def _group(item: pytest.Item) -> str:
+    return "ray" if item.get_closest_marker("ray") else item.nodeid.partition("::")[0]
 
 
 @pytest.fixture(autouse=True)
