@@ -160,12 +160,13 @@ class Parts:
         if config.costs is not None:
             return _stored_meter(prepared, config, model, config.costs)
         teacher, classes = prepared.teacher.name, len(prepared.task.classes)
+        trained = self.teacher if prepared.ready is None else prepared.ready.model
 
         def builder(name: str) -> nn.Module:
-            if name == teacher and self.teacher is not None:
+            if name == teacher and trained is not None:
                 import copy
 
-                return copy.deepcopy(self.teacher)
+                return copy.deepcopy(trained).cpu()
             return build(name, classes, prepared.teacher_size if name == teacher else model.image_size)
 
         return MeasuredMeter(

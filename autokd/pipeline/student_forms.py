@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ from autokd.runs.arrays import STUDENT_FORMS, write_forms_correct
 from autokd.runs.store import COSTS, SEARCH, WEIGHTS, read_finalists
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from autokd.cost.meter import MeasuredMeter
     from autokd.pipeline.cheaper_forms import Form
     from autokd.pipeline.services import Prepared
@@ -120,27 +122,28 @@ class StudentFormReader:
         )
 
         def read(runtime: RuntimeName, precision: Precision) -> Reading:
-            return self._read(finalist, runtime, precision)
+            return self._read(finalist, subject.load, runtime, precision)
 
         return cheaper_forms(subject, finalist.reading, read, self._model, listener)
 
-    def _read(self, finalist: FinalistRecord, runtime: RuntimeName, precision: Precision) -> Reading:
+    def _read(
+        self, finalist: FinalistRecord, load: Callable[[], nn.Module], runtime: RuntimeName, precision: Precision
+    ) -> Reading:
         """Of an architecture, once: finalists differ by their weights only."""
         name = finalist.student
         if (key := (name, runtime, precision)) not in self._readings:
-            meter = self._meters.setdefault(name, self._meter(name))
+            meter = self._meters.setdefault(name, self._meter(name, load))
             meter.read([], Silent())
             reading = meter.read_form(runtime, precision)
             now, then = meter.read([], Silent())[name].capacity_rps, finalist.reading.capacity_rps
             self._readings[key] = at_speed(reading, then / now if now and then else 1.0, self._model)
         return self._readings[key]
 
-    def _meter(self, student: str) -> MeasuredMeter:
+    def _meter(self, student: str, load: Callable[[], nn.Module]) -> MeasuredMeter:
+        """With its trained weights: they are converted once, for their cost and for their accuracy."""
         from autokd.cost.meter import MeasuredMeter
-        from autokd.zoo.build import build
 
-        classes, size = len(self._prepared.task.classes), self._model.image_size
-        return MeasuredMeter(student, lambda name: build(name, classes, size), self._model, self._config.max_latency_ms)
+        return MeasuredMeter(student, lambda _: load(), self._model, self._config.max_latency_ms)
 
 
 def at_speed(reading: Reading, factor: float, model: CostModel) -> Reading:

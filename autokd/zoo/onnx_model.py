@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import warnings
 from collections.abc import Iterator
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     import onnx
 
 INPUT, OUTPUT, BATCH = "images", "logits", "batch"
+LARGEST_KEPT = 500_000_000  # bytes of a model that are worth holding
 LARGEST = 2_000_000_000  # bytes of weights; protobuf writes no message of 2 GiB
+
+_last: tuple[str, bytes] | None = None  # identity of a model, and the model as ONNX
 
 
 def convert(model: nn.Module, image_size: int) -> onnx.ModelProto:
@@ -25,7 +29,30 @@ def convert(model: nn.Module, image_size: int) -> onnx.ModelProto:
 
     Its input `images` is [batch, 3, image_size, image_size], fp32; its output `logits` is [batch, classes], fp32.
     Raises RuntimeError for a model that cannot be converted, or not for any number of images, or is too large.
+    The last answer is kept: a model that is timed, then quantised, then evaluated is converted once.
     """
+    import onnx
+
+    global _last
+    key = _identity(model, image_size)
+    if _last is not None and _last[0] == key:
+        return onnx.load_from_string(_last[1])
+    _last, proto = None, _converted(model, image_size)
+    if proto.ByteSize() <= LARGEST_KEPT:
+        _last = key, proto.SerializeToString()
+    return proto
+
+
+def _identity(model: nn.Module, image_size: int) -> str:
+    """The same for the same modules with the same weights."""
+    digest = hashlib.sha256(f"{image_size} {model!r}".encode())
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _converted(model: nn.Module, image_size: int) -> onnx.ModelProto:
     if (size := sum(weight.numel() * weight.element_size() for weight in model.parameters())) > LARGEST:
         raise RuntimeError(
             f"an ONNX file holds {file_size(LARGEST)} of weights at most, and these are {file_size(size)}"

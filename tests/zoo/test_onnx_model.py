@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import onnx
 import pytest
 import torch
 from torch import nn
 
+from autokd.zoo import onnx_model
 from autokd.zoo.build import build
 from autokd.zoo.onnx_model import BATCH, INPUT, OUTPUT, convert
 
@@ -37,3 +40,30 @@ def test_a_model_too_large_for_a_file_is_said_with_its_size(monkeypatch: pytest.
     monkeypatch.setattr("autokd.zoo.onnx_model.LARGEST", 1_000_000)
     with pytest.raises(RuntimeError, match=r"an ONNX file holds .* of weights at most, and these are"):
         convert(build("test_resnet", 5, 32).eval(), 32)
+
+
+def test_a_model_is_converted_once_and_another_one_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    exported: list[nn.Module] = []
+
+    def counted(model: nn.Module, image_size: int) -> onnx.ModelProto:
+        exported.append(model)
+        return real(model, image_size)
+
+    real = onnx_model._converted
+    monkeypatch.setattr(onnx_model, "_converted", counted)
+    monkeypatch.setattr(onnx_model, "_last", None)
+    model = build("test_resnet", 5, 32).eval()
+    first = convert(model, 32)
+    before = first.SerializeToString()
+    first.metadata_props.add(key="changed", value="by its owner")
+    assert convert(copy.deepcopy(model), 32).SerializeToString() == before
+    assert len(exported) == 1
+
+    with torch.no_grad():
+        next(buffer for buffer in model.buffers() if buffer.is_floating_point())[0] += 1.0
+    convert(model, 32)
+    convert(model, 48)
+    monkeypatch.setattr(onnx_model, "LARGEST_KEPT", 0)
+    convert(build("test_resnet", 5, 32).eval(), 32)
+    convert(model, 48)
+    assert len(exported) == 5, "too large to be kept"
