@@ -13,6 +13,7 @@ from fakes import FakeParts, Hearing
 from helpers_images import Recorder
 from made_evidence import distilled, made_cost_model, made_reading, made_record
 from pattern_task import _one_thread, config, data, pattern_folder
+from torch import nn
 
 from autokd.config import SearchConfig
 from autokd.cost.runtimes import open as runtimes
@@ -30,6 +31,7 @@ from autokd.runs.arrays import STUDENT_FORMS
 from autokd.runs.folder import Run
 from autokd.runs.store import COSTS, read_finalists
 from autokd.weights.save import save_state
+from autokd.zoo import onnx_model
 from autokd.zoo.build import build
 
 __all__ = ["_one_thread", "config", "data", "pattern_folder"]
@@ -164,8 +166,16 @@ def test_a_real_student_is_timed_and_evaluated_with_its_weights(
     config: SearchConfig, data: TaskData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runtimes, "other_forms", lambda _: (("onnxruntime", "int8"), ("eager", "bf16")))
+    converted: list[int] = []
+    really = onnx_model._converted
+
+    def counted(model: nn.Module, image_size: int) -> Any:
+        converted.append(image_size)
+        return really(model, image_size)
+
+    monkeypatch.setattr(onnx_model, "_converted", counted)
     own = HourlyPrice(price_usd_per_hour=100.0, price_source="t", price_date="undated", instance="the teacher's")
-    model = made_cost_model(device="cpu", runtime="eager", threads=1, teacher_price=own)
+    model = made_cost_model(device="cpu", runtime="eager", threads=1, teacher_price=own, image_size=data.shown_size)
     dear = made_reading("test_byobnet", 1e3, 4.0, False, 0.01)
     record = made_record(distilled(student="test_byobnet"), np.ones((1, 30), bool)).model_copy(update={"reading": dear})
     save_state(tmp_path / "weights.safetensors", build("test_byobnet", 3, 32).state_dict())
@@ -174,6 +184,7 @@ def test_a_real_student_is_timed_and_evaluated_with_its_weights(
     monkeypatch.setattr("autokd.pipeline.cheaper_forms.cheaper", lambda *_: True)  # so small a model hardly gains
     found = reader.forms(record, tmp_path / "weights.safetensors", heard)
     assert [each.form.key for each in found] == ["onnxruntime_int8", "eager_bf16"]
+    assert converted == [data.shown_size]  # for its cost and for its accuracy
     assert all(each.correct.shape == data.test.shape for each in found)
     assert all(each.form.reading.model == "test_byobnet" for each in found)
     for form in (each.form for each in found):
