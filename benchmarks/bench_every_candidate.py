@@ -17,6 +17,7 @@ from timing import about, table
 
 from autokd.config import SearchConfig
 from autokd.pipeline import stages
+from autokd.pipeline.limits import limits_of
 from autokd.pipeline.services import Parts
 from autokd.progress import Silent
 from autokd.records import Candidate, FinalistRecord, Proposal, Recipe
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         finalists = every_finalist(candidates, config)
         plan = from_seeds(finalists, fresh_seeds(SEED, asked.seeds))
         source = FinalistSource(run, finalists, plan)
-        parts.engine(config, run).run(Watched(source, "confirmation", stages.limits_of(state, 0), Printed()), factory)
+        parts.engine(config, run).run(Watched(source, "confirmation", limits_of(state, 0), Printed()), factory)
     for failed in source.failed:
         print(failed.sentence)
     _print(run, finalists, plan, candidates, config)

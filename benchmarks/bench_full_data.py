@@ -16,6 +16,7 @@ from timing import about, table
 from autokd.config import SearchConfig
 from autokd.decide.statistics import intervals
 from autokd.pipeline import stages
+from autokd.pipeline.limits import limits_of
 from autokd.pipeline.services import Parts
 from autokd.progress import Silent
 from autokd.records import Arm, Candidate, Interval, Proposal, Recipe
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         finalists = _finalists(asked, config)
         plan = from_seeds(finalists, fresh_seeds(0, asked.seeds))
         source = FinalistSource(run, finalists, plan)
-        watched = Watched(source, "confirmation", stages.limits_of(state, 0), Printed())
+        watched = Watched(source, "confirmation", limits_of(state, 0), Printed())
         parts.engine(config, run).run(watched, factory)
     _print(run, finalists, plan, candidates[0], prepared.teacher.test_accuracy)
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from autokd.errors import InterruptedRun
 from autokd.naming import set_to
 from autokd.pipeline.edge_probes import edge_remarks
+from autokd.pipeline.limits import limits_of
 from autokd.pipeline.looks import book_look, look_remark
 from autokd.pipeline.rounds import Rounds, rounds_of
 from autokd.pipeline.search_summary import summarise, write_summary
-from autokd.pipeline.stages import State, limits_of
+from autokd.pipeline.stages import State
 from autokd.pipeline.time_limit import chooser, confirmation_notes
 from autokd.pipeline.time_plan import Training
 from autokd.records import Candidate, FinalistRecord, Note, Proposal, TrialRecord
@@ -126,7 +127,8 @@ def _trained(
         return candidates[proposal.student].macs * proposal.recipe.epochs
 
     source = FinalistSource(state.run, rounds.finalists, rounds.plan, recorded, length, choose(rounds.plan))
-    limits = limits_of(state, rounds.later_epochs)
+    students = {finalist.proposal.student for finalist in rounds.finalists}
+    limits = limits_of(state, rounds.later_epochs, students)
     limits.max_spend = None  # what was searched is always confirmed
     limits.time = state.time.share(source.ready) if state.time else None
     watched = Watched(source, "confirmation", limits, state.listener, source.beyond)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from autokd.config import SearchConfig
 from autokd.errors import InterruptedRun
 from autokd.naming import set_to
-from autokd.pipeline.stages import State, limits_of
+from autokd.pipeline.limits import limits_of
+from autokd.pipeline.stages import State
 from autokd.pipeline.time_limit import may_screen, planned, work_of
 from autokd.records import ARMS, Arm, Candidate, Note, Recipe, Screening
 from autokd.runs.tables import write_screening

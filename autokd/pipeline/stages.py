@@ -22,10 +22,10 @@ from autokd.export.model_card import Card, model_card
 from autokd.formatting import usd
 from autokd.naming import named, set_to
 from autokd.pipeline.candidates import find_candidates
+from autokd.pipeline.limits import limits_of
 from autokd.pipeline.search_summary import arm_notes, best_of_arms, summarise, taken_over, write_summary
 from autokd.pipeline.services import Parts, Prepared
 from autokd.pipeline.time_limit import TimeLimit, may_try
-from autokd.pipeline.workers import device_count
 from autokd.progress import Listener
 from autokd.records import (
     ARMS,
@@ -54,7 +54,6 @@ from autokd.weights.assign import check_weights_again, give_weights
 if TYPE_CHECKING:
     from autokd.pipeline.cheaper_forms import Form
     from autokd.tune.engines.protocol import WorkshopFactory
-    from autokd.tune.limits import Limits
 
 Stop = Callable[[], bool]
 
@@ -205,20 +204,6 @@ def soft_labels(state: State) -> tuple[SoftLabelSet, WorkshopFactory]:
     return labels, state.parts.factory(state.prepared, labels, state.config, [*state.candidates, *state.edges])
 
 
-def limits_of(state: State, epochs_after: int) -> Limits:
-    from autokd.tune.limits import Limits
-
-    config = state.config
-    return Limits(
-        usd_per_hour=state.cost_model.train_price_usd_per_hour,
-        devices=device_count(config),
-        max_spend=config.max_spend,
-        spent=state.spent,
-        epochs_after=epochs_after,
-        stop=state.stop,
-    )
-
-
 def search_trials(
     state: State, factory: WorkshopFactory, screening: Screening, notes: Sequence[Note] = ()
 ) -> list[TrialRecord]:
@@ -258,7 +243,7 @@ def search_trials(
         state.listener.note(remark.text)
     engine = state.parts.engine(config, state.run)
     state.keep_seconds("search", sum(r.seconds for r in ledger.records() if r.state != "running"))
-    limits = limits_of(state, trainings * config.epochs)
+    limits = limits_of(state, trainings * config.epochs, short_list)
     if state.time:
         tried = [candidate for candidate in state.candidates if candidate.student in short_list]
         limits.time = state.time.share(may_try(state.time, tried, config.epochs, ledger.records))

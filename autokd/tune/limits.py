@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Protocol
 
 from autokd.progress import Listener, Tally
@@ -26,7 +27,11 @@ class CountedSource(JobSource, Protocol):
 
 @dataclass
 class Limits:
-    """When to start no new job. `spent` is money of earlier stages and sessions, in dollars."""
+    """When to start no new job. `spent` is money of earlier stages and sessions, in dollars.
+
+    weights: how long an epoch of each student that the stage may train is expected to take, in any unit: the dearest
+    are trained first, and do not tell how long the others will take.
+    """
 
     usd_per_hour: float
     devices: int = 1  # that share the work
@@ -35,6 +40,7 @@ class Limits:
     epochs_after: int = 0  # that later stages will train
     stop: Callable[[], bool] = lambda: False
     time: TimeShare | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -60,6 +66,7 @@ class Watched:
         self._source, self._limits, self._listener = source, limits, listener
         self._jobs: dict[str, Job] = {}  # running
         self._epoch_seconds: list[float] = []
+        self._epoch_weights: list[float] = []
         self.seconds = 0.0
         self.ended_by: str | None = None
         self.tally = Tally(stage=stage, total=source.total)
@@ -92,6 +99,7 @@ class Watched:
         """See JobSource."""
         self.seconds += report.seconds
         self._epoch_seconds.append(report.seconds)
+        self._epoch_weights.append(self._limits.weights.get(self._jobs[key].proposal.student, 0.0))
         time = self._limits.time
         if time:
             time.pace.epoch(key, report.seconds)
@@ -150,7 +158,13 @@ class Watched:
         self.tally.total = self._source.total
         self.tally.usd = self._usd()
         if self._epoch_seconds:
-            mean = sum(self._epoch_seconds) / len(self._epoch_seconds)
             epochs = self._source.epochs_left() + self._limits.epochs_after
-            self.tally.seconds_left = epochs * mean / self._limits.devices
+            self.tally.seconds_left = epochs * self._seconds_to_come() / self._limits.devices
         self._listener.tally(self.tally)
+
+    def _seconds_to_come(self) -> float:
+        """Of an epoch on average, where it is as far from what is expected as those that were seen."""
+        seen = fmean(self._epoch_seconds)
+        if not self._limits.weights or 0.0 in self._epoch_weights:
+            return seen
+        return seen * fmean(self._limits.weights.values()) / fmean(self._epoch_weights)

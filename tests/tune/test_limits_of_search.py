@@ -7,6 +7,7 @@ from pathlib import Path
 from fakes import Hearing
 from scripted import RecordingSource, ScriptedFactory, make_job
 
+from autokd.records import EpochReport
 from autokd.tune.engines.local import LocalEngine
 from autokd.tune.limits import Limits, TimeShare, Watched
 from autokd.tune.pace import Pace
@@ -40,6 +41,19 @@ def test_tallies_count_up_and_time_left_counts_down(tmp_path: Path) -> None:
     assert round(left[-1], 6) == 0.01  # the one epoch that comes after
     assert watch.ended_by is None
     assert len(source.finished) == 3
+
+
+def test_dear_students_that_come_first_do_not_tell_how_long_the_others_take(tmp_path: Path) -> None:
+    jobs = [make_job(f"job-{i}", tmp_path) for i in range(2)]
+    small = jobs[1].proposal.model_copy(update={"student": "small"})
+    source, hearing = Counted([jobs[0], jobs[1].model_copy(update={"proposal": small})]), Hearing()
+    large = jobs[0].proposal.student
+    limits = Limits(usd_per_hour=1.0, weights={large: 9.0, "small": 1.0})
+    watch = Watched(source, "search", limits, hearing)
+    assert watch.next() is not None
+    epoch = EpochReport(epoch=1, train_loss=1.0, val_accuracy=0.5, val_nll=1.0, seconds=18.0, learning_rate=0.1)
+    watch.report("job-0", epoch)
+    assert hearing.tallies[-1].seconds_left == 5 * 10.0  # the mean of 18 and of 2
 
 
 def test_a_spending_limit_starts_no_new_job_but_ends_none(tmp_path: Path) -> None:
