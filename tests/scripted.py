@@ -49,10 +49,11 @@ class RecordingSource:
     def finish(self, key: str, outcome: Outcome) -> None:
         self.finished[key] = outcome
 
-    def fail(self, key: str, failure: Failure, retry: bool) -> None:
+    def fail(self, key: str, failure: Failure, retry: bool) -> bool:
         self.failed[key] = (failure.text, retry)
         if retry:
             self.waiting.insert(0, self.jobs[key])
+        return retry
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from autokd.precision import Precision
 from autokd.records import Record
 from autokd.training.device import autocast
 from autokd.training.losses import hard_loss
+from autokd.training.memory_layout import with_channels_last
 
 WARM_UP, STEPS = 1, 3
 FORWARD = 1 / 3  # of the time of a training step, what a pass without gradients takes
@@ -96,7 +97,7 @@ def made_up_step(
     precision: Precision | None = None,
 ) -> Callable[[], None]:
     """A training step on made-up data that ends when the device has finished; it changes the model's weights."""
-    model.to(device).to(memory_format=torch.channels_last).train()
+    with_channels_last(model, device).train()
     optimizer = AdamW(model.parameters(), lr=1e-6, fused=True)
     images = torch.rand(batch_size, 3, image_size, image_size, device=device).to(memory_format=torch.channels_last)
     labels = torch.zeros(batch_size, dtype=torch.int64, device=device)

@@ -21,6 +21,7 @@ from autokd.training.checkpoint import State, load_checkpoint, save_checkpoint, 
 from autokd.training.evaluate import accuracy, nll, predict
 from autokd.training.loss_guard import LossGuard
 from autokd.training.lr_schedule import learning_rate_factor
+from autokd.training.memory_layout import with_channels_last
 from autokd.training.spec import TeacherLogits, Training
 from autokd.training.step import Forward, Place, adamw, take_step
 
@@ -36,7 +37,7 @@ def train(training: Training) -> Iterator[EpochReport]:
     sees other batches from then on. Raises TrainingError where the loss is no longer finite or has diverged, and where
     not even two images fit.
     """
-    model = training.model.to(training.device).to(memory_format=torch.channels_last)
+    model = with_channels_last(training.model, training.device)
     beginning = weights_of(model)
     state, accumulate = _restored(training, beginning), training.accumulate
     if state.history:

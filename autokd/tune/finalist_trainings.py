@@ -134,16 +134,17 @@ class FinalistSource:
         self._train_again(job.proposal.student)  # where another learnt meanwhile that batches do not fit
         keep_needed_weights(Path(job.folder).parent, self._recorded.get(job.proposal.number))
 
-    def fail(self, key: str, failure: Failure, retry: bool) -> None:
+    def fail(self, key: str, failure: Failure, retry: bool) -> bool:
         """See JobSource."""
         job, _ = self._running.pop(key)
         self._deaths[key] = self._deaths.get(key, 0) + 1
         if retry and self._deaths[key] <= MAX_RETRIES:
             self._waiting.insert(0, job)
-            return
+            return True
         failed = self.failed_beyond if job.proposal.number in self.beyond else self.failed
         failed.append(FailedTraining(job.proposal, job.seed, failure.text))
         write_text(Path(job.folder) / ERROR, failure.text + "\n")
+        return False
 
     @property
     def left_out(self) -> list[Job]:

@@ -126,16 +126,17 @@ class Watched:
         self.tally.done += 1
         self._tell()
 
-    def fail(self, key: str, failure: Failure, retry: bool) -> None:
+    def fail(self, key: str, failure: Failure, retry: bool) -> bool:
         """See JobSource."""
-        self._source.fail(key, failure, retry)
-        if key in self._jobs:
-            self._over(key, whole=False)
-        if not retry:
+        again = self._source.fail(key, failure, retry)
+        job = self._over(key, whole=False) if key in self._jobs else None
+        if not again:
             self.tally.failed += 1
             self.tally.done += 1
-            self._listener.note(f"{key.replace('-', ' ', 1)} failed: {failure.text}")
+            student = f" ({job.proposal.student})" if job else ""
+            self._listener.note(f"{key.replace('-', ' ', 1)}{student} failed: {failure.text}")
         self._tell()
+        return again
 
     def _over(self, key: str, whole: bool) -> Job:
         if time := self._limits.time:

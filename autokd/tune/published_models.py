@@ -55,14 +55,15 @@ class PublishedSource:
         """See JobSource."""
         self._note(key, "complete", outcome.val_accuracy, None)
 
-    def fail(self, key: str, failure: Failure, retry: bool) -> None:
+    def fail(self, key: str, failure: Failure, retry: bool) -> bool:
         """See JobSource; the others are rivals enough."""
         number = _number(key)
         self._deaths[number] = self._deaths.get(number, 0) + 1
         if retry and self._deaths[number] <= MAX_RETRIES:
             self._waiting.insert(0, (number, self._candidates[number]))
-            return
+            return True
         self._note(key, "failed", None, failure.text)
+        return False
 
     def check(self) -> None:
         """Raises MachineError where not one could be evaluated."""

@@ -94,14 +94,14 @@ class ScreeningSource:
         """See JobSource."""
         self._end(_number(key))
 
-    def fail(self, key: str, failure: Failure, retry: bool) -> None:
+    def fail(self, key: str, failure: Failure, retry: bool) -> bool:
         """See JobSource; raises MachineError where student after student fails without any fault of its own."""
         number = _number(key)
         self._deaths[number] = self._deaths.get(number, 0) + 1
         self._running.discard(number)
         if retry and self._deaths[number] <= MAX_RETRIES:
             self._waiting.insert(0, number)
-            return
+            return True
         self._students[number] = self._students[number].model_copy(update={"state": "failed", "error": failure.text})
         if failure.cause == "training":
             self._in_a_row.clear()
@@ -110,6 +110,7 @@ class ScreeningSource:
         if len(self._in_a_row) >= FAILURES_IN_A_ROW:
             self._refuse(self._in_a_row, f"{len(self._in_a_row)} trainings in a row failed")
         self._end(number)
+        return False
 
     # ---- what is known ---------------------------------------------------------------------------------------
 

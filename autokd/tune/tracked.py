@@ -40,11 +40,12 @@ class Tracked:
         self._source.finish(key, outcome)
         self._tracker.end(self._names.pop(key), "finished")
 
-    def fail(self, key: str, failure: Failure, retry: bool) -> None:
+    def fail(self, key: str, failure: Failure, retry: bool) -> bool:
         """See JobSource."""
-        self._source.fail(key, failure, retry)
+        again = self._source.fail(key, failure, retry)
         if name := self._names.pop(key, None):
             self._tracker.end(name, "failed")
+        return again
 
     def _begin(self, job: Job) -> None:
         proposal, name = job.proposal, Path(job.folder).relative_to(self._run).as_posix()

@@ -101,23 +101,24 @@ class TrialSource:
         self._end(_number(key))
         self._useful.add(self._arms[_number(key)])
 
-    def fail(self, key: str, failure: Failure, retry: bool) -> None:
+    def fail(self, key: str, failure: Failure, retry: bool) -> bool:
         """See JobSource; raises MachineError where trial after trial fails without any fault of its own."""
         number = _number(key)
         self._deaths[number] = self._deaths.get(number, 0) + 1
         again = retry and self._deaths[number] <= MAX_RETRIES
         self._ledger.fail(number, failure.text, again)
         if again:
-            return
+            return True
         write_text(self._run.trial_path(number) / ERROR, failure.text + "\n")
         self._end(number)
         self._failed[self._arms[number]][number] = failure.text
         if failure.cause == "training":
             self._in_a_row.clear()
-            return
+            return False
         self._in_a_row[number] = failure.text
         if len(self._in_a_row) >= FAILURES_IN_A_ROW:
             self._refuse(self._in_a_row, f"{len(self._in_a_row)} trials in a row failed")
+        return False
 
     def check_arms(self) -> None:
         """Raises MachineError where all trials of an arm failed, because nothing was learnt of its students then."""

@@ -119,7 +119,7 @@ class Source:
     def finish(self, key: str, outcome: Outcome) -> None:
         self.outcomes[key] = outcome.model_dump(exclude={"seconds"})
 
-    def fail(self, key: str, error: str, retry: bool) -> None:
+    def fail(self, key: str, error: str, retry: bool) -> bool:
         raise AssertionError(error)
 
 

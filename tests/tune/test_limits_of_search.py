@@ -8,6 +8,7 @@ from fakes import Hearing
 from scripted import RecordingSource, ScriptedFactory, make_job
 
 from autokd.records import EpochReport
+from autokd.tune.engines.failures import Failure
 from autokd.tune.engines.local import LocalEngine
 from autokd.tune.limits import Limits, TimeShare, Watched
 from autokd.tune.pace import Pace
@@ -54,6 +55,29 @@ def test_dear_students_that_come_first_do_not_tell_how_long_the_others_take(tmp_
     epoch = EpochReport(epoch=1, train_loss=1.0, val_accuracy=0.5, val_nll=1.0, seconds=18.0, learning_rate=0.1)
     watch.report("job-0", epoch)
     assert hearing.tallies[-1].seconds_left == 5 * 10.0  # the mean of 18 and of 2
+
+
+def test_a_student_whose_worker_dies_again_and_again_is_named(tmp_path: Path) -> None:
+    class GivesUp(Counted):
+        def fail(self, key: str, failure: Failure, retry: bool) -> bool:
+            self.failed[key] = (failure.text, retry)
+            return len(self.failed) == 1 and retry and self.patient
+
+        patient = True
+
+    source, hearing = GivesUp([make_job("screening-2-1", tmp_path)]), Hearing()
+    watch = Watched(source, "screening", Limits(usd_per_hour=1.0), hearing)
+    death = Failure(cause="worker", text="the worker process died (exit code -11)")
+    job = watch.next()
+    assert job is not None
+    assert watch.fail(job.key, death, retry=True)
+    assert not hearing.notes
+    source.patient, source.waiting = False, [job]
+    assert watch.next() == job
+    assert not watch.fail(job.key, death, retry=True)
+    student = job.proposal.student
+    assert hearing.notes == [f"screening 2-1 ({student}) failed: the worker process died (exit code -11)"]
+    assert hearing.tallies[-1].failed == 1
 
 
 def test_a_spending_limit_starts_no_new_job_but_ends_none(tmp_path: Path) -> None:
@@ -103,4 +127,4 @@ def test_stopping_ends_the_running_job_after_its_epoch(tmp_path: Path) -> None:
 def test_failures_are_told(tmp_path: Path) -> None:
     source, hearing = Counted([make_job("crash-1", tmp_path)]), Hearing()
     LocalEngine().run(Watched(source, "search", Limits(usd_per_hour=1.0), hearing), ScriptedFactory())
-    assert "crash 1 failed: ValueError: the student exploded" in hearing.notes[0]
+    assert "crash 1 (test_resnet) failed: ValueError: the student exploded" in hearing.notes[0]

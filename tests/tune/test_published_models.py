@@ -199,8 +199,9 @@ class Jobs:
     def finish(self, key, outcome) -> None:
         self.outcomes[key] = outcome
 
-    def fail(self, key, failure, retry) -> None:
+    def fail(self, key, failure, retry) -> bool:
         self.errors.append(failure.text)
+        return False
 
 
 def job(folder: Path, key: str, recipe: Recipe, arm: str = "direct", seed: int = 5, final: bool = False) -> Job:

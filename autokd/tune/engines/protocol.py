@@ -73,8 +73,11 @@ class JobSource(Protocol):
     def finish(self, key: str, outcome: Outcome) -> None:
         """The job is done."""
 
-    def fail(self, key: str, failure: Failure, retry: bool) -> None:
-        """The job has no outcome; with `retry` it was the worker's fault and may be handed out again."""
+    def fail(self, key: str, failure: Failure, retry: bool) -> bool:
+        """The job has no outcome; with `retry` it was the worker's fault and may be handed out again.
+
+        Returns whether it will be.
+        """
 
 
 class Engine(Protocol):
