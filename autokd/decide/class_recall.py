@@ -31,10 +31,18 @@ class Recalls:
     @cached_property
     def worst(self) -> ClassRecall:
         """The class whose interval begins lowest: the one for which a limit is hardest to show; the first of equals."""
+        return min(self._classes, key=lambda each: each.recall.low)
+
+    @cached_property
+    def lowest(self) -> ClassRecall:
+        """The class whose interval ends lowest: a limit above that end is out of the question; the first of equals."""
+        return min(self._classes, key=lambda each: each.recall.high)
+
+    @cached_property
+    def _classes(self) -> list[ClassRecall]:
         order = np.argsort(self.labels, kind="stable")
         ends = np.cumsum(np.bincount(self.labels, minlength=len(self.names)))[:-1]
-        classes = (self._recall(name, rows) for name, rows in zip(self.names, np.split(order, ends), strict=True))
-        return min(classes, key=lambda each: each.recall.low)
+        return [self._recall(name, rows) for name, rows in zip(self.names, np.split(order, ends), strict=True)]
 
     def _recall(self, name: str, rows: Labels) -> ClassRecall:
         correct = self.correct[:, rows]

@@ -55,16 +55,26 @@ class Tested(Offer):
     estimate: Estimate  # of the retention
     flips: SeededInterval  # negative flips, as a share of all test images
     recalls: Recalls
-    recall_move: float = field(default=0.0, kw_only=True)  # of the worst class, in a repeat
+    recall_move: float = field(default=0.0, kw_only=True)  # of the recalls, in a repeat
+    recall_width: float = field(default=1.0, kw_only=True)  # of their intervals, as a share, with more evidence
 
     @property
     def worst(self) -> ClassRecall:
         """The class whose recall is shown to be high least."""
-        worst, by = self.recalls.worst, self.recall_move
-        if not by:
-            return worst
-        ends = {end: getattr(worst.recall, end) + by for end in ("mean", "low", "high")}
-        return worst.model_copy(update={"recall": worst.recall.model_copy(update=ends)})
+        return self._supposed(self.recalls.worst)
+
+    @property
+    def lowest(self) -> ClassRecall:
+        """The class whose recall can be high least."""
+        return self._supposed(self.recalls.lowest)
+
+    def _supposed(self, one: ClassRecall) -> ClassRecall:
+        by, width, recall = self.recall_move, self.recall_width, one.recall
+        if not by and width == 1.0:
+            return one
+        low, high = (recall.mean + by + width * (end - recall.mean) for end in (recall.low, recall.high))
+        moved = recall.model_copy(update={"mean": recall.mean + by, "low": low, "high": high})
+        return one.model_copy(update={"recall": moved})
 
 
 @dataclass(frozen=True)
@@ -182,7 +192,7 @@ def compare(evidence: Evidence) -> Comparison:
 
 
 def _narrowed(student: T, estimate: Estimate, base: float) -> T:
-    """An option with another estimate of its retention; its flips narrow as much."""
+    """An option with another estimate of its retention; its flips and recalls narrow as much."""
     before, flips = student.estimate.half_width, student.flips
     share = estimate.half_width / before if before else 1.0
     low, high = (flips.mean + (end - flips.mean) * share for end in (flips.low, flips.high))
@@ -191,6 +201,7 @@ def _narrowed(student: T, estimate: Estimate, base: float) -> T:
         estimate=estimate,
         retention=estimate.cut(0.0, 1 / base),
         flips=flips.model_copy(update={"low": low, "high": high}),
+        recall_width=student.recall_width * share,
     )
 
 

@@ -12,7 +12,7 @@ from autokd.decide.evidence import Evidence
 from autokd.decide.explain.condition import condition
 from autokd.decide.explain.reasons import key_reasons, reasons, shown_students, summary
 from autokd.decide.explain.refusals import refusals, teacher_refusals
-from autokd.decide.policy import Judgement, judge
+from autokd.decide.policy import Judgement, judge, pays
 from autokd.decide.sensitivity import changes, nearest_changes
 from autokd.decide.statistics.intervals import Estimate
 from autokd.decide.statistics.significance import holm
@@ -145,6 +145,9 @@ def _student_option(judged: Judgement, student: Student) -> Option:
         eligible=student.number in judged.eligible,
         why_not=refusals(judged, student),
     )
+    if judged.teacher_eligible:
+        paid = pays(student, judged.comparison, judged.policy)
+        option = option.model_copy(update={"pays": paid})
     if not any(known.finalist == student.number for known in judged.comparison.evidence.student_forms):
         return option
     forms = tuple(_option_form(judged, form, best) for form in other_forms(judged.comparison, student))

@@ -17,7 +17,7 @@ from autokd.decide.comparisons import Offer, Student, Tested
 from autokd.decide.economics import within
 from autokd.decide.explain import wording as say
 from autokd.decide.statistics.intervals import Estimate
-from autokd.records import Interval, Policy
+from autokd.records import ClassRecall, Interval, Policy
 
 ROUNDING = 1e-9  # last digits of floating point, which decide nothing
 TINY = 1e-9  # stands for 0 where a factor is formed
@@ -46,6 +46,7 @@ class Limit:
     detail: Callable[[Any], str] = lambda _: ""  # what the interval rests on
     estimate: Callable[[Any], Estimate | None] = lambda _: None  # tells how much evidence is needed
     reach: Callable[[float], tuple[float, float]] = lambda limit: (min(0.001, limit), 1.0)  # sensible values
+    hopeless: Callable[[Any, float], str | None] = lambda option, limit: None  # noqa: ARG005 - what else rules it out
 
     def asked(self, policy: Policy) -> float | None:
         """The value of the limit; None where there is none."""
@@ -64,7 +65,7 @@ class Limit:
         if (limit := self.asked(policy)) is None:
             return True
         found = self.of(offer)
-        if found is None:
+        if found is None or self.hopeless(offer, limit):
             return False
         return found.low <= limit if self.at_most else found.high >= limit
 
@@ -96,6 +97,8 @@ class Limit:
         limit, found = self.asked(policy), self.of(offer)
         if limit is None or found is None:
             return f"is not shown to {self.demand.format(self.value(limit or 0.0))}: that was not measured"
+        if other := self.hopeless(offer, limit):
+            return other
         shown, wanted = self.pair(self._end(found), limit)
         did = self.did(offer, shown)
         if not isfinite(self._end(found)):
@@ -138,6 +141,18 @@ def _images(student: Student) -> str:
     return (
         f", from {count:,} test image{'' if count == 1 else 's'}" if count >= FEWEST else ", from too few test images"
     )
+
+
+def _hopeless_class(student: Student, limit: float) -> str | None:
+    """Of the class whose recall can be high least, where it is another one than the one that shows least."""
+    lowest = student.lowest
+    if lowest.recall.high >= limit or lowest.name == student.worst.name:
+        return None
+    return f"{_recognises(lowest)}, with the whole interval below {fmt.percent_pair(lowest.recall.high, limit)[1]}"
+
+
+def _recognises(found: ClassRecall) -> str:
+    return f"recognises {fmt.percent(found.recall.mean)} of class {found.name}"
 
 
 COST = Limit(
@@ -203,12 +218,13 @@ RECALL = Limit(
     noun="a required recall of {} in every class",
     bare="{}",
     demand="recognise {} of every class",
-    did=lambda student, _: f"recognises {fmt.percent(student.worst.recall.mean)} of class {student.worst.name}",
+    did=lambda student, _: _recognises(student.worst),
     of=lambda student: student.worst.recall,
     value=_percent,
     pair=fmt.percent_pair,
     at_most=False,
     detail=_images,
+    hopeless=_hopeless_class,
 )
 SERVING = (COST, LATENCY)  # of teacher and students
 QUALITY = (RETENTION, FLIPS, RECALL)  # of students

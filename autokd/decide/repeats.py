@@ -155,10 +155,11 @@ class Repeats:
         seeds = np.array([s.estimate.seeds for s in students])
         degrees = np.array([len(correct[s.number]) - 1 for s in students])
         seen = np.array([_seed_variance(correct[s.number]) for s in students])
-        own = (seen - interaction * seeds) / spreads
+        images = np.array([s.estimate.images for s in students])
+        drawn = np.array([correct[s.number].shape[1] for s in students])  # fewer than where more are only supposed
+        own = (seen - interaction * seeds * images / drawn) / spreads
         whole = max(float((degrees * own).sum()) / max(1, int(degrees.sum())), 0.0)
         trained = degrees > 0
-        images = np.array([s.estimate.images for s in students])
         return whole * spreads / seeds * trained, interaction * images / val
 
     # ---- costs -----------------------------------------------------------------------------------------------
@@ -208,5 +209,5 @@ def _recall_move(student: Student, policy: Policy, by: float) -> float:
     """Of the worst class where a policy asks for it; `by`: standard deviations."""
     if policy.min_class_recall is None:
         return 0.0
-    worst = student.recalls.worst.recall
+    worst = student.worst.recall
     return by * (worst.high - worst.low) / 2 / sqrt(z_squared(worst.level))

@@ -156,3 +156,25 @@ def test_one_that_is_dearer_but_not_shown_to_be_worse_stays() -> None:
     decision = decide(made_evidence(*made), asked())
     assert decision.options.direct is not None
     assert decision.options.direct.finalist == 2
+
+
+# ---- several classes in question -------------------------------------------------------------------------------
+
+
+def test_a_class_that_cannot_have_the_recall_is_named_before_one_that_may_have_any() -> None:
+    evidence = few_images([2000, 2000, 3])
+    large = evidence.labels == 0
+    lost = large & (np.arange(len(evidence.labels)) % 5 == 0)
+    evidence = replace(evidence, correct={n: c & ~lost for n, c in evidence.correct.items()})
+    student = compare(evidence).student(1)
+    assert (student.worst.name, student.lowest.name) == ("c", "a")
+    refused = decide(evidence, asked(min_retention=0.7, min_class_recall=0.9))
+    assert (refused.verdict, refused.strength) == ("none", "strong")
+    assert all("class a, with the whole interval below 90" in f.why_not[0] for f in refused.finalists)
+
+
+def test_more_images_narrow_the_recalls_too() -> None:
+    comparison = compare(one_bad_class(0.2))
+    now, later = (case.student(1).worst.recall for case in (comparison, comparison.with_more(images=100)))
+    assert later.mean == now.mean
+    assert 8 * (later.high - later.low) < now.high - now.low

@@ -14,8 +14,10 @@ from autokd.decide.at_stake import open_options
 from autokd.decide.comparisons import compare
 from autokd.decide.dials import at_volume
 from autokd.decide.policy import judge
+from autokd.decide.repeats import Repeats
 from autokd.records import Copies, Decision, HourlyPrice, PayPerUse, Policy, PriceRange
 
+ALIKE = (distilled(accuracy=0.94), direct(accuracy=0.94), twin(accuracy=0.94))
 BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925), twin(accuracy=0.92))
 
 
@@ -363,3 +365,11 @@ def test_a_borrowed_price_of_the_teacher_is_a_weakness_of_its_own() -> None:
     decision = decided(*BETTER, model=made_cost_model(teacher_price=theirs))
     assert "an hour of serving the teacher instead of $1.20 the verdict is to keep the teacher" in only(decision)
     assert "Needed: teacher_price_per_hour." in only(decision)
+
+
+def test_seeds_are_not_noisier_where_more_images_are_supposed() -> None:
+    evidence, rng = made_evidence(*ALIKE, images=2000), np.random.default_rng(0)
+    seeds = {number: rng.random((3, 2000)) < 0.9 for number in evidence.correct}
+    comparison = compare(replace(evidence, correct=seeds))
+    now, later = (Repeats(case)._seed_variances[0] for case in (comparison, comparison.with_more(images=8)))
+    assert later == pytest.approx(now)

@@ -35,7 +35,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import inf, sqrt
+from math import hypot, inf, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -116,11 +116,19 @@ class Estimate:
             level=level or self.level,
         )
 
+    @property
+    def beyond_images(self) -> float:
+        """What seeds add to the half width of the image part, in quadrature."""
+        return sqrt(self._seed_square(_quantile))
+
     def _spread(self, reach: Callable[[int, float], float]) -> float:
-        by_image = reach(self.images - 1, self.level) ** 2
-        degrees = self.seeds - 1 + self.prior
-        seed = reach(degrees, self.level) ** 2 * self.seed_part if self.seed_part > 0 else 0.0
-        return sqrt(by_image * self.image_part + max(seed - by_image * self.shared, 0.0))
+        return sqrt(reach(self.images - 1, self.level) ** 2 * self.image_part + self._seed_square(reach))
+
+    def _seed_square(self, reach: Callable[[int, float], float]) -> float:
+        if self.seed_part <= 0:
+            return 0.0
+        seed = reach(self.seeds - 1 + self.prior, self.level) ** 2 * self.seed_part
+        return max(seed - reach(self.images - 1, self.level) ** 2 * self.shared, 0.0)
 
 
 def difference(a: Correct, b: Correct, level: float = LEVEL, common: SeedVariance | None = None) -> Estimate:
@@ -182,16 +190,30 @@ def retention(student: Correct, teacher: Correct, level: float = LEVEL, common: 
 def accuracy(correct: Correct, level: float = LEVEL, common: SeedVariance | None = None) -> SeededInterval:
     """Accuracy of one arm over its seeds; `correct` is [seeds, images]; `common`: see `difference`.
 
-    Wilson's interval for the sample size whose plain interval would be as wide as that of the two parts, so that
-    neither 0 % nor 100 % comes out as certain, and no end leaves [0, 1].
+    The image part is Wilson's interval, so that neither 0 % nor 100 % comes out as certain; what seeds add to it is
+    added to both ends in quadrature. No end leaves [0, 1].
     """
     _check(correct, correct)
-    estimate = _moderated(_estimate(correct.view(np.int8), 1.0, level), correct, 1.0, common)
-    z2 = z_squared(level)
-    p, spread = estimate.mean, p_variance(estimate.mean)
-    size = min(spread * z2 / estimate.half_width**2, correct.size) if spread > 0 else correct.shape[1]
-    low, high = wilson(p, size, level)
+    estimate = _moderated(_estimate(correct.view(np.int8), 0.0, level), correct, 1.0, common)
+    p, seeds = estimate.mean, estimate.beyond_images
+    low, high = wilson(p, correct.shape[1] / _design_effect(correct, level), level)
+    low, high = max(p - hypot(p - low, seeds), 0.0), min(p + hypot(high - p, seeds), 1.0)
     return SeededInterval(mean=p, low=low, high=high, level=level, seeds=len(correct))
+
+
+def _design_effect(correct: Correct, level: float) -> float:
+    """Variance of an image's correctness averaged over seeds, as a share of that of one seed, p (1 - p).
+
+    It is 1 where all seeds get the same images wrong. A few such images hardly tell it, so z^2 images count as if they
+    were all alike.
+    """
+    per_image = correct.mean(axis=0)
+    spread = p_variance(float(per_image.mean()))
+    if spread == 0:
+        return 1.0
+    telling = min(np.count_nonzero(per_image < 1), np.count_nonzero(per_image > 0))
+    seen = float(per_image.var()) / spread
+    return float((telling * seen + z_squared(level)) / (telling + z_squared(level)))
 
 
 def wilson(share: float, size: float, level: float = LEVEL) -> tuple[float, float]:

@@ -43,13 +43,21 @@ def how_sure(comparison: Comparison, policy: Policy, stored: Evidence) -> dict[s
 
 
 def tested(option: Tested, policy: Policy) -> dict[str, Any]:
-    """Intervals that the limits look at: recall (lower end, upper end, standard deviation) only where one is asked."""
-    flips, recall = option.flips, option.worst.recall if policy.min_class_recall is not None else None
-    return {
+    """Intervals that the limits look at; recall only where one is asked.
+
+    Its lower end and standard deviation are those of the class that shows least, its upper end of the one that can
+    reach least.
+    """
+    found: dict[str, Any] = {
         "high": option.retention.high,
-        "flips": [flips.low, flips.high],
-        "recall": recall and [recall.low, recall.high, (recall.high - recall.low) / 2 / sqrt(z_squared(recall.level))],
+        "flips": [option.flips.low, option.flips.high],
+        "recall": None,
     }
+    if policy.min_class_recall is not None:
+        worst = option.worst.recall
+        deviation = (worst.high - worst.low) / 2 / sqrt(z_squared(worst.level))
+        found["recall"] = [worst.low, option.lowest.recall.high, deviation]
+    return found
 
 
 def student_facts(comparison: Comparison, student: Student, policy: Policy) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from scipy.stats import nct, t
 
 from autokd.decide.statistics import intervals
 from autokd.decide.statistics.intervals import Estimate
+from autokd.records import SeededInterval
 
 Array = np.ndarray[Any, Any]
 
@@ -133,6 +134,28 @@ def test_the_accuracy_of_one_model_has_a_wilson_interval() -> None:
     assert found.low == pytest.approx(0.9576, abs=2e-4)  # Wilson for 970 of 1,000
     assert found.high == pytest.approx(0.9789, abs=2e-4)
     assert found.seeds == 1
+
+
+def test_every_further_error_lowers_both_ends() -> None:
+    def found(*errors: int) -> SeededInterval:
+        return intervals.accuracy(np.stack([np.arange(44) >= wrong for wrong in errors]))
+
+    ends = [found(*errors) for errors in ((0, 0, 0), (0, 0, 1), (1, 1, 1), (2, 2, 2), (4, 4, 4))]
+    assert [one.low for one in ends] == sorted((one.low for one in ends), reverse=True)
+    assert [one.high for one in ends] == sorted((one.high for one in ends), reverse=True)
+    assert ends[1].low > 0.9  # one error in one seed of three
+
+
+@pytest.mark.parametrize("images", [44, 450])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_accuracies_near_100_percent_are_covered(images: int, seeds: int) -> None:
+    rng = np.random.default_rng((images, seeds))
+    hits, repetitions, accuracy = 0, 500, 0.97
+    for _ in range(repetitions):
+        alike = rng.beta(3 * accuracy, 3 * (1 - accuracy), images)
+        found = intervals.accuracy(rng.random((seeds, images)) < alike)
+        hits += found.low <= accuracy <= found.high
+    assert hits / repetitions >= 0.93
 
 
 @pytest.mark.parametrize(
