@@ -39,6 +39,7 @@ def screen(state: State, factory: WorkshopFactory) -> tuple[Screening, list[Note
     plan = replace(plan_of(config), limited=state.time is not None)
     source = ScreeningSource(state.run, state.candidates, lambda candidate: _recipe(state, space, candidate), plan)
     engine = state.parts.engine(config, state.run)
+    state.keep_seconds("screening", source.screening.seconds)  # what a killed session has spent, too
     limits = limits_of(state, _epochs_after(config))
     if time := state.time:
 
@@ -50,7 +51,6 @@ def screen(state: State, factory: WorkshopFactory) -> tuple[Screening, list[Note
         limits.time = time.share(may_screen(time, work, lambda: source.coming))
     watched = Watched(source, "screening", limits, state.listener)
     watched.begin(source.over, {})
-    state.keep_seconds("screening", source.screening.seconds)
     while source.waiting and not state.stop() and not watched.ended_by:  # an engine may stop asking between two rungs
         engine.run(Tracked(watched, state.tracker, state.run.path, state.candidates), factory)
     state.keep_seconds("screening", source.screening.seconds)

@@ -234,7 +234,7 @@ def search_trials(
     source = TrialSource(ledger, state.run, plan, screening)
     trainings = most_trainings(config.finalists, config.seeds, len(state.edges))
     state.listener.note(
-        f"{config.trials} trials of {config.epochs} epochs, batch {config.batch_size}; "
+        f"{sum(map(ledger.planned, ARMS))} trials of {config.epochs} epochs, batch {config.batch_size}; "
         f"then up to {trainings} trainings of the finalists, two seeds of each first."
     )
     remarks = [Note(kind="first_proposal_left_out", text=text) for text in ledger.remarks()]
@@ -242,7 +242,7 @@ def search_trials(
     for remark in remarks:
         state.listener.note(remark.text)
     engine = state.parts.engine(config, state.run)
-    state.keep_seconds("search", sum(r.seconds for r in ledger.records() if r.state != "running"))
+    _keep_seconds(state, screening, ledger.records())
     limits = limits_of(state, trainings * config.epochs, short_list)
     if state.time:
         tried = [candidate for candidate in state.candidates if candidate.student in short_list]
@@ -255,16 +255,22 @@ def search_trials(
         source.check_arms()
     trials = ledger.records()
     write_trials(state.run.path, trials)
-    state.keep_seconds("search", sum(record.seconds for record in trials))
-    state.keep_seconds("screening", screening.seconds - taken_over(state.run, screening, trials))
+    _keep_seconds(state, screening, trials)
     if state.stop():
         raise InterruptedRun(
             f"stopped during the search; finished work is saved, continue with {set_to('resume', True)}"
         )
     forget_checkpoints(state.run)
-    found = arm_notes(trials, {arm: ledger.planned(arm) for arm in ARMS}, watched.ended_by, state.time)
+    planned = {arm: ledger.planned(arm) for arm in ARMS}
+    found = arm_notes(trials, planned, state.candidates, watched.ended_by, state.time)
     write_summary(state.run, summarise(state, trials, [*notes, *found], ledger.importance(), remarks))
     return trials
+
+
+def _keep_seconds(state: State, screening: Screening, trials: Sequence[TrialRecord]) -> None:
+    """Epochs that trials have taken over from the screening are theirs."""
+    state.keep_seconds("search", sum(trial.seconds for trial in trials))
+    state.keep_seconds("screening", screening.seconds - taken_over(state.run, screening, trials))
 
 
 def conclude(state: State) -> None:

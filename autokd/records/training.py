@@ -91,6 +91,7 @@ class EpochReport(Record):
     seconds: float  # device seconds of this epoch, evaluation included
     accumulate: int = 1  # parts that a batch was trained in, for lack of memory
     note: str = ""  # what a reader of the record should know of this training
+    restored: bool = False  # from a checkpoint: it has been told, and paid for, before
 
 
 class TrialRecord(Record):

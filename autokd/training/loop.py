@@ -27,6 +27,8 @@ from autokd.training.step import Forward, Place, adamw, take_step
 
 __all__ = ["TeacherLogits", "Training", "train"]
 
+SLOWEST = 0.999  # decay of the smoothed weights; before, their window is the square root of the steps so far
+
 
 def train(training: Training) -> Iterator[EpochReport]:
     """Train to the end of the recipe, epoch by epoch; what a checkpoint holds is reported again, not trained again.
@@ -42,7 +44,7 @@ def train(training: Training) -> Iterator[EpochReport]:
     state, accumulate = _restored(training, beginning), training.accumulate
     if state.history:
         accumulate = state.history[-1].accumulate
-        yield from list(state.history)
+        yield from [report.model_copy(update={"restored": True}) for report in state.history]
     forward: Forward = torch.compile(model) if training.compiled else model
     while len(state.history) < training.recipe.epochs:
         report = _epoch(training, state, forward, accumulate)
@@ -59,10 +61,13 @@ def _fresh(training: Training) -> State:
     from timm.utils import ModelEmaV3
 
     recipe, model = training.recipe, training.model
+    smoothing = training.smoothed and not recipe.ema
     average = ModelEmaV3(model, decay=recipe.ema, use_warmup=True) if recipe.ema else None
+    if smoothing:
+        average = ModelEmaV3(model, decay=SLOWEST, use_warmup=True, warmup_power=0.5)
     in_fp16 = (training.precision or precision_of(training.device)) == "fp16"
     scaler = GradScaler(torch.device(training.device).type) if in_fp16 else None
-    return State(model, adamw(model, recipe), average, scaler)
+    return State(model, adamw(model, recipe), average, smoothing, scaler)
 
 
 def _restored(training: Training, beginning: dict[str, Tensor]) -> State:
@@ -112,7 +117,8 @@ def _epoch(training: Training, state: State, forward: Forward, accumulate: int) 
             return None
         loss, rate = trained
         data = training.data
-        logits = predict(state.evaluated, data, data.val, training.normalisation, training.device, training.precision)
+        model = state.evaluated(final=epoch == training.recipe.epochs)
+        logits = predict(model, data, data.val, training.normalisation, training.device, training.precision)
     labels = data.labels[data.val]
     return EpochReport(
         epoch=epoch,

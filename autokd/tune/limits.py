@@ -96,13 +96,14 @@ class Watched:
         return job
 
     def report(self, key: str, report: EpochReport) -> Order:
-        """See JobSource."""
-        self.seconds += report.seconds
-        self._epoch_seconds.append(report.seconds)
-        self._epoch_weights.append(self._limits.weights.get(self._jobs[key].proposal.student, 0.0))
+        """See JobSource. An epoch that a checkpoint tells again costs nothing more."""
         time = self._limits.time
+        if not report.restored:
+            self.seconds += report.seconds
+            self._epoch_seconds.append(report.seconds)
+            self._epoch_weights.append(self._limits.weights.get(self._jobs[key].proposal.student, 0.0))
         if time:
-            time.pace.epoch(key, report.seconds)
+            time.pace.epoch(key, None if report.restored else report.seconds)
         order = self._source.report(key, report)
         if order in ("prune", "pause"):
             self._over(key, whole=False)

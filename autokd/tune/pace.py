@@ -44,10 +44,12 @@ class Pace:
         """A training is handed to a worker."""
         self._running[key] = _Running(student, epochs, self._clock())
 
-    def epoch(self, key: str, seconds: float) -> None:
-        """An epoch of it is done, in so many device seconds."""
+    def epoch(self, key: str, seconds: float | None) -> None:
+        """An epoch of it is done, in so many device seconds; None: an earlier session has trained it."""
         running = self._running[key]
         running.done += 1
+        if seconds is None:
+            return
         running.seconds += seconds * self._stretch
         self._seen.setdefault(running.student, []).append(seconds)
 

@@ -61,7 +61,7 @@ def training(path: Path | None = None, name: str = "test_resnet", epochs: int = 
 
 
 def untimed(reports: list[EpochReport]) -> list[dict]:
-    return [report.model_dump(exclude={"seconds"}) for report in reports]
+    return [report.model_dump(exclude={"seconds", "restored"}) for report in reports]
 
 
 def same_weights(first: Training, second: Training) -> bool:

@@ -128,3 +128,19 @@ def test_failures_are_told(tmp_path: Path) -> None:
     source, hearing = Counted([make_job("crash-1", tmp_path)]), Hearing()
     LocalEngine().run(Watched(source, "search", Limits(usd_per_hour=1.0), hearing), ScriptedFactory())
     assert "crash 1 (test_resnet) failed: ValueError: the student exploded" in hearing.notes[0]
+
+
+def test_an_epoch_that_a_checkpoint_tells_again_is_not_paid_again(tmp_path: Path) -> None:
+    pace = Pace({}, clock=lambda: 100.0)
+    time = TimeShare(pace, "the limit", may_begin=lambda: True, overrun=lambda: False)
+    watch, _, _ = watched(tmp_path, Limits(usd_per_hour=3600.0, time=time), count=1)
+    job = watch.next()
+    assert job is not None
+    epoch = EpochReport(epoch=1, train_loss=1.0, val_accuracy=0.5, val_nll=1.0, seconds=18.0, learning_rate=0.1)
+    watch.report(job.key, epoch.model_copy(update={"restored": True}))
+    assert watch.seconds == 0.0
+    watch.report(job.key, epoch.model_copy(update={"epoch": 2, "seconds": 7.0}))
+    assert watch.seconds == 7.0
+    student = job.proposal.student
+    assert pace.epoch_seconds(student) == 7.0
+    assert pace.busy() == [(job.proposal.recipe.epochs - 2) * 7.0]
