@@ -14,6 +14,7 @@ from autokd.pipeline.looks import book_look, look_remark
 from autokd.pipeline.rounds import Rounds, rounds_of
 from autokd.pipeline.search_summary import summarise, write_summary
 from autokd.pipeline.stages import State
+from autokd.pipeline.student_forms import forget_forms_of_others
 from autokd.pipeline.time_limit import chooser, confirmation_notes
 from autokd.pipeline.time_plan import Training
 from autokd.records import Candidate, FinalistRecord, Note, Proposal, TrialRecord
@@ -80,16 +81,17 @@ def train_finalists(
     Returns what failed among those that the verdict rests on, or was left out for lack of time, and what failed among
     those beyond the ratio range. remedy: the command that trains a failed one again.
     """
-    from autokd.tune.finalist_trainings import collect, keep_needed_weights
+    from autokd.tune.finalist_trainings import collect, keep_needed_weights, seconds_of
 
     finalists, recorded = rounds.finalists, read_finalists(state.run.path)
     candidates = {candidate.student: candidate for candidate in [*state.edges, *state.candidates]}
     state.listener.note(rounds.note)
     source, plan, stopped = _trained(state, factory, rounds, candidates, recorded)
     records = collect(state.run, finalists, plan, candidates, stopped)
-    state.keep_seconds("confirmation", sum(s.device_seconds for r in records for s in r.seeds))
+    state.keep_seconds("confirmation", sum(seconds_of(state.run, number, seeds) for number, seeds in plan.items()))
     if state.stop():
         raise _stopped()
+    forget_forms_of_others(state.run, recorded, records)
     book_look(state.run, recorded, records)
     FINALISTS.write(state.run.path, tuple(records))
     _keep_checksums(state.run, records)

@@ -27,8 +27,8 @@ def read_cost_again(state: State) -> None:
     if again is None or not again.capacity_rps:
         return
     drift = before / again.capacity_rps
-    COSTS.write(state.run.path, costs.model_copy(update={"drift": drift}))
-    state.run.keep_checksums(COSTS.path(state.run.path))
+    with state.run.rewriting(COSTS.path(state.run.path)):
+        COSTS.write(state.run.path, costs.model_copy(update={"drift": drift}))
     if abs(log(drift)) > log(1 + TOLD):
         text = (
             f"At the end of the run the teacher took {drift:.2f} times as long as when costs were measured, so every "

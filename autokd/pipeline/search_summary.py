@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from autokd.data.copies import copy_remarks
 from autokd.data.hidden_labels import label_remarks
 from autokd.pipeline.read_in_time import NO_TIME
-from autokd.records import ARMS, Arm, Note, NoteKind, Screening, SearchSummary, TrialRecord
+from autokd.records import ARMS, Arm, Candidate, Note, NoteKind, Screening, SearchSummary, TrialRecord
 from autokd.runs.folder import Run
 from autokd.runs.store import CANDIDATES, SCREENING, SEARCH, TEACHER
 from autokd.runs.tables import read_history
@@ -46,24 +46,34 @@ def best_of_arms(trials: Sequence[TrialRecord]) -> dict[Arm, float]:
 
 
 def arm_notes(
-    trials: Sequence[TrialRecord], planned: Mapping[Arm, int], ended_by: str | None, time: TimeLimit | None
+    trials: Sequence[TrialRecord],
+    planned: Mapping[Arm, int],
+    candidates: Sequence[Candidate],
+    ended_by: str | None,
+    time: TimeLimit | None,
 ) -> list[Note]:
     """Trouble of the arms that bears on the evidence; what a time limit left out is told of both together."""
+    entering = {arm: sum(1 for candidate in candidates if arm in candidate.arms) for arm in ARMS}
     total, over = sum(planned.values()), sum(1 for trial in trials if trial.state != "running")
     notes = []
     if time and ended_by == time.words and over < total:
         notes.append(Note(kind="arm_cut_short", text=time.left_out([f"{total - over} of {total} trials"])))
         ended_by = None
-    return [*notes, *(note for arm in ARMS if (note := _arm_note(arm, trials, planned[arm], ended_by)))]
+    return [*notes, *(note for arm in ARMS if (note := _arm_note(arm, trials, planned[arm], entering[arm], ended_by)))]
 
 
-def _arm_note(arm: Arm, trials: Sequence[TrialRecord], planned: int, ended_by: str | None) -> Note | None:
+def _arm_note(
+    arm: Arm, trials: Sequence[TrialRecord], planned: int, entering: int, ended_by: str | None
+) -> Note | None:
 
     def note(kind: NoteKind, text: str) -> Note:
         return Note(kind=kind, text=text)
 
     own = [trial for trial in trials if trial.arm == arm]
     failed = [trial for trial in own if trial.state == "failed"]
+    if planned == 0 and entering:
+        told = f"The {arm} arm is empty: none of the {entering} students that may enter it is on the short list."
+        return note("arm_empty", told)
     if planned == 0:
         return note("arm_empty", f"The {arm} arm is empty: no student within budget may enter it.")
     if ended_by and len(own) < planned:

@@ -74,6 +74,8 @@ class Parts:
         input_size(self.teacher if self.teacher is not None else config.teacher)
         read_space(config.space).names()
         self.cost_model(config, config.image_size or 32)
+        if config.engine == "ray":
+            gpus_of_training(config)
         self.supply(config)
         if self.teacher is None:
             check_weights(config)

@@ -15,6 +15,7 @@ from autokd.pipeline.search_summary import write_summary
 from autokd.progress import Listener, Silent
 from autokd.records import CostModel, FinalistRecord, Interval, Note, Precision, Reading, RuntimeName, StudentForms
 from autokd.runs.arrays import STUDENT_FORMS, write_forms_correct
+from autokd.runs.folder import Run
 from autokd.runs.store import COSTS, SEARCH, WEIGHTS, read_finalists
 
 if TYPE_CHECKING:
@@ -58,6 +59,25 @@ def read_student_forms(state: State) -> None:
     _keep(state, known, outcomes, notes)
 
 
+def forget_forms_of_others(run: Run, recorded: Sequence[FinalistRecord], records: Sequence[FinalistRecord]) -> None:
+    """Drop the forms whose finalist or seed is gone, or whose number another finalist has now; before it is written.
+
+    recorded: the finalists that the forms were read of.
+    """
+    costs = COSTS.read(run.path)
+    before, now = ({record.number: record for record in each} for each in (recorded, records))
+
+    def stays(forms: StudentForms) -> bool:
+        old, new = before.get(forms.finalist), now.get(forms.finalist)
+        same = old and new and (old.arm, old.student, old.recipe) == (new.arm, new.student, new.recipe)
+        return bool(same) and new is not None and forms.seed in {result.seed for result in new.seeds}
+
+    kept = tuple(forms for forms in costs.student_forms if stays(forms))
+    if kept != costs.student_forms:
+        with run.rewriting(COSTS.path(run.path)):
+            COSTS.write(run.path, costs.model_copy(update={"student_forms": kept}))
+
+
 def _tried(state: State, reader: StudentFormReader, finalist: FinalistRecord) -> tuple[Form, ...] | Note:
     """The forms of a finalist, or why there are none."""
     from autokd.cost.runtimes.protocol import FAILURES
@@ -80,10 +100,13 @@ def _tried(state: State, reader: StudentFormReader, finalist: FinalistRecord) ->
 
 def _keep(state: State, known: Sequence[StudentForms], outcomes: dict[str, Correct], notes: Sequence[Note]) -> None:
     """Write what is known; the notes are this session's."""
-    run = state.run
-    write_forms_correct(run.path / STUDENT_FORMS, outcomes)
-    COSTS.write(run.path, COSTS.read(run.path).model_copy(update={"student_forms": tuple(known)}))
-    run.keep_checksums(run.path / STUDENT_FORMS, COSTS.path(run.path))
+    run, costs = state.run, COSTS.read(state.run.path)
+    before = tuple(forms for forms in costs.student_forms if forms in known)
+    with run.rewriting(run.path / STUDENT_FORMS, COSTS.path(run.path)):
+        if before != costs.student_forms:  # those whose outcomes are about to go
+            COSTS.write(run.path, costs.model_copy(update={"student_forms": before}))
+        write_forms_correct(run.path / STUDENT_FORMS, outcomes)
+        COSTS.write(run.path, costs.model_copy(update={"student_forms": tuple(known)}))
     summary = SEARCH.read(run.path)
     remarks = (*(remark for remark in summary.remarks if remark.kind != "student_forms"), *notes)
     if remarks != summary.remarks:

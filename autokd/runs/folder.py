@@ -169,6 +169,16 @@ class Run:
             known = {name: kept for name, kept in known.items() if not name.startswith(instead_of)}
         self.write(manifest.model_copy(update={"checksums": {**known, **checksums(self.path, paths)}}))
 
+    @contextmanager
+    def rewriting(self, *paths: Path) -> Iterator[None]:
+        """Files of the run that are written anew in this block: a kill in it leaves no checksum of what they held."""
+        manifest, changing = self.manifest, {path.relative_to(self.path).as_posix() for path in paths}
+        known = {name: kept for name, kept in manifest.checksums.items() if name not in changing}
+        if known != manifest.checksums:
+            self.write(manifest.model_copy(update={"checksums": known}))
+        yield
+        self.keep_checksums(*paths)
+
     def is_intact(self, *names: str) -> bool:
         """Whether these files are those that were noted."""
         known = self.manifest.checksums

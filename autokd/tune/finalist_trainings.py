@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,6 +218,12 @@ def collect(
             )
         )
     return records
+
+
+def seconds_of(run: Run, number: int, seeds: Iterable[int]) -> float:
+    """Device seconds of a finalist's finished trainings from these seeds, whether or not it comes into the evidence."""
+    folders = (run.finalist_path(number, seed) for seed in seeds)
+    return sum(RESULT.read(folder).device_seconds for folder in folders if RESULT.exists(folder))
 
 
 def _evaluated(run: Run, folder: Path) -> SeedResult:

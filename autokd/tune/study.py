@@ -123,7 +123,9 @@ class Ledger:
         """The next trial: one that is waiting, else of a student and recipe as Proposals has them."""
         study = self._studies[arm]
         if not any(trial.state.name == "WAITING" for trial in study.get_trials(deepcopy=False)):
-            study.enqueue_trial(self._proposals[arm].fixed(self.records()))
+            fixed = self._proposals[arm].fixed(self.records())
+            # What is fixed may be what has been tried already; then the recipe is drawn.
+            study.enqueue_trial({"student": fixed["student"]} if attempt else fixed)
         study.sampler = sampler(sampler_seed(self._plan.seed, self._number() * REDRAWS + attempt), self._plan.trials)
         return study.ask()
 

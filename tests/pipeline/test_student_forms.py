@@ -22,7 +22,7 @@ from autokd.errors import AutokdError, InterruptedRun, RunError
 from autokd.machine import Stopwatch
 from autokd.pipeline.cheaper_forms import Form
 from autokd.pipeline.search import confirm_run, run_search
-from autokd.pipeline.student_forms import StudentFormReader, _tried, at_speed
+from autokd.pipeline.student_forms import StudentFormReader, _tried, at_speed, forget_forms_of_others
 from autokd.pipeline.time_limit import TimeLimit
 from autokd.progress import Listener
 from autokd.records import FinalistRecord, HourlyPrice, ServedForm
@@ -91,6 +91,34 @@ def test_the_shown_options_are_measured_kept_and_told(settings: SearchConfig, tm
     assert {number for number, _ in again.reader.asked} >= changed & shown
     seeds = {record.number: record.shipped.seed for record in read_finalists(result.path)}
     assert all(forms.seed == seeds[forms.finalist] for forms in COSTS.read(confirmed.path).student_forms)
+
+
+@pytest.mark.parametrize("change", [{"student": "another"}, {"arm": "direct"}, {"seeds": ()}, None])
+def test_forms_of_a_number_that_another_finalist_has_now_are_dropped(
+    settings: SearchConfig, tmp_path: Path, change: dict[str, Any] | None
+) -> None:
+    result = run_search(settings, output=tmp_path / "run", parts=FormParts(test_images=200))
+    run, before = Run(result.path), COSTS.read(result.path).student_forms
+    number, recorded = before[0].finalist, read_finalists(result.path)
+    records = [
+        record.model_copy(update=change) if change and record.number == number else record for record in recorded
+    ]
+    if change == {"arm": "direct"}:
+        assert next(r for r in recorded if r.number == number).arm == "distill"
+    forget_forms_of_others(run, recorded, records)
+    assert COSTS.read(run.path).student_forms == (before if change is None else before[1:])
+    run.check_files(COSTS.name)
+
+
+def test_a_kill_while_costs_are_rewritten_leaves_a_run_that_goes_on(settings: SearchConfig, tmp_path: Path) -> None:
+    run = Run(run_search(settings, output=tmp_path / "run", parts=FormParts(test_images=200)).path)
+    costs = COSTS.read(run.path)
+    with pytest.raises(KeyboardInterrupt), run.rewriting(COSTS.path(run.path)):
+        COSTS.write(run.path, costs.model_copy(update={"drift": 1.01}))
+        raise KeyboardInterrupt
+    run_search(settings, output=run.path, resume=True, parts=FormParts(test_images=200))
+    assert COSTS.read(run.path).drift == 1.01
+    run.check_files()
 
 
 def test_altered_forms_are_noticed(settings: SearchConfig, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -46,19 +47,30 @@ def test_data_that_changed_on_a_node_end_the_search() -> None:
         searcher.raise_error()
 
 
+def a_job(path: Path) -> Job:
+    recipe = Recipe(learning_rate=1e-3, epochs=2, batch_size=30)
+    proposal = Proposal(number=0, arm="direct", student="test_resnet", recipe=recipe)
+    return Job(key="finalist-0", proposal=proposal, seed=1, folder=str(path / "finalists" / "0"), final=True)
+
+
+def test_an_actor_that_cannot_be_set_up_says_why(tmp_path: Path) -> None:
+    from autokd.tune.engines.ray import _Training
+
+    def full(factory: object) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    actor = object.__new__(_Training)
+    actor.setup({"job": a_job(tmp_path).model_dump()}, None, SimpleNamespace(unpacked=full), cpus=1.0)
+    kind, content = actor.step()["told"]
+    actor.cleanup()
+    assert (kind, content["cause"], content["text"]) == ("failed", "machine", "the disk is full")
+
+
 def test_an_actor_that_was_not_needed_leaves_the_files_of_the_one_that_was(tmp_path: Path) -> None:
     """Tune gives a job to a free actor and removes the one that it had begun to start for it."""
     from autokd.tune.engines.ray import _Training
 
-    recipe = Recipe(learning_rate=1e-3, epochs=2, batch_size=30)
-    job = Job(
-        key="finalist-0",
-        proposal=Proposal(number=0, arm="direct", student="test_resnet", recipe=recipe),
-        seed=1,
-        folder=str(tmp_path / "finalists" / "0"),
-        final=True,
-    )
-    took: list[Job] = []
+    job, took = a_job(tmp_path), list[Job]()
 
     def open_desk(job: Job) -> Any:
         took.append(job)

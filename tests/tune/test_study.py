@@ -68,6 +68,19 @@ def test_first_recipes_come_first_and_only_in_the_distill_arm(path: Path) -> Non
     assert all(p.student in {"a", "b"} for p in proposals if p.arm == "distill")
 
 
+@pytest.mark.parametrize("arm", ["direct", "distill"])
+def test_a_learning_rate_among_the_first_proposals_does_not_end_an_arm_early(path: Path, arm: str) -> None:
+    first = {"arm": arm, "learning_rate": 0.002, **({"temperature": 4, "alpha": 0.9} if arm == "distill" else {})}
+    space = Space.model_validate({"students": {"include": ["a", "b", "c"]}, "first": [first]})
+    ledger = Ledger(path, space, BOTH, replace(PLAN, trials=12))
+    recipes = []
+    while proposal := ledger.next():
+        recipes.append((proposal.arm, proposal.student, proposal.recipe))
+        ledger.finish(proposal.number, 0.5)
+    assert [each[0] for each in recipes].count("direct") == [each[0] for each in recipes].count("distill") == 6
+    assert len({(a, s, r.model_dump_json()) for a, s, r in recipes}) == 12
+
+
 def test_every_student_is_tried_by_the_usual_rate_before_other_rates_are(path: Path) -> None:
     ledger = Ledger(path, SPACE, BOTH, PLAN)
     tried: dict[str, list[tuple[str, float]]] = {"distill": [], "direct": []}

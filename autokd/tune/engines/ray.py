@@ -116,8 +116,12 @@ class _Training(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any], factory: WorkshopFactory, shipment: Shipment, cpus: float) -> None:
         """`cpus` of this node are the training's: threads and decoding processes follow from that share."""
-        with shipment.unpacked(factory) as local:
-            self._workshop = local(0, max(1, int(usable_cores() // cpus)))
+        self._refusal: Failure | None = None  # why nothing can be trained here
+        try:
+            with shipment.unpacked(factory) as local:
+                self._workshop = local(0, max(1, int(usable_cores() // cpus)))
+        except Exception as error:  # noqa: BLE001 - raised here, Tune would try again and keep the cause to itself
+            self._refusal = failure_of(error).model_copy(update={"cause": "machine"})
         self._shipment = shipment
         self._await(config)
 
@@ -127,6 +131,8 @@ class _Training(tune.Trainable):  # type: ignore[misc]
         return True
 
     def step(self) -> dict[str, Any]:
+        if self._refusal is not None:
+            return {"told": ("failed", self._refusal.model_dump())}
         try:
             if self._begun is None:
                 desk = self._shipment.desk(self._job)
