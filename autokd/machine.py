@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from importlib import metadata
+from math import ceil
 from pathlib import Path
 
 SPINS = "1000"  # of GNU's OpenMP before a waiting thread sleeps; its default is 300,000
@@ -69,8 +70,34 @@ def _name_in(cpuinfo: str) -> str | None:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
+    """Cores that this process may use: those that it may run on, but no more than a container's limit pays for."""
+    return min([visible_cores(), *map(ceil, _quotas(Path("/sys/fs/cgroup")))])
+
+
+def visible_cores() -> int:
+    """Cores that this process may run on, whatever share of their time it has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _quotas(groups: Path) -> Iterator[float]:
+    """Cores' worth of time that a container's limit allows, by either version of control groups."""
+    with suppress(OSError, ValueError):
+        quota, period = (groups / "cpu.max").read_text().split()
+        yield int(quota) / int(period)  # "max" is no number: there is no limit
+    with suppress(OSError, ValueError):
+        quota, period = ((groups / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        if int(quota) > 0:
+            yield int(quota) / int(period)
+
+
+def keep_to_own_cores() -> None:
+    """No more threads than cores in this process and those that it starts; to be called before torch is loaded.
+
+    Left alone, torch takes all cores that it sees, of which a container's limit may pay for a few. A setting of the
+    user's own stands.
+    """
+    if (cores := usable_cores()) < visible_cores():
+        os.environ.setdefault("OMP_NUM_THREADS", str(cores))
 
 
 def let_waiting_threads_sleep() -> None:

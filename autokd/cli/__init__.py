@@ -10,7 +10,7 @@ import traceback
 import click
 
 from autokd.errors import AutokdError
-from autokd.machine import let_waiting_threads_sleep
+from autokd.machine import keep_to_own_cores, let_waiting_threads_sleep
 from autokd.naming import Names, naming
 
 DEBUG = "AUTOKD_DEBUG"  # set: an error comes with its traceback
@@ -71,6 +71,7 @@ def cli(ctx: click.Context) -> None:
 
 def main() -> None:
     """Entry point; an error that the user can fix is one sentence on stderr."""
+    keep_to_own_cores()
     let_waiting_threads_sleep()
     try:
         sys.exit(cli.main(standalone_mode=False))

@@ -130,10 +130,18 @@ class Bench:
             load_seconds = loaded.load_seconds + loaded.seconds(first)
             difference = self._checked(built.trained, loaded.logits(first)[:CHECKED])
             batch, by_batch = self._batch(loaded)
+            peak = self._peak(loaded, batch, before)
         except FAILURES as error:
             raise self._refusal(name, error) from error
-        peak = None if before is None else torch.cuda.max_memory_allocated(self._model.device) - before
         return Timed(name, loaded.seconds, batch, by_batch, [], load_seconds, peak, difference)
+
+    def _peak(self, loaded: Loaded, batch: int, before: int | None) -> int | None:
+        """Bytes that the model and a pass of its batch take of the GPU, beside what was taken before it was loaded."""
+        if before is None:
+            return None
+        torch.cuda.reset_peak_memory_stats(self._model.device)
+        loaded.seconds(batch)
+        return torch.cuda.max_memory_allocated(self._model.device) - before
 
     def _build(self, builder: Builder, image_size: int | None = None) -> _Built:
         images = self._images(image_size or self._model.image_size)
@@ -215,10 +223,9 @@ class Bench:
         return self._made[size]
 
     def _allocated(self) -> int | None:
-        """Bytes that models already take of the GPU; its peak is counted from here."""
+        """Bytes that models already take of the GPU."""
         if self._kind != "cuda":
             return None
-        torch.cuda.reset_peak_memory_stats(self._model.device)
         return torch.cuda.memory_allocated(self._model.device)
 
     def _refusal(self, name: str, error: Exception) -> ConfigError:

@@ -18,6 +18,7 @@ from autokd.errors import ConfigError
 from autokd.naming import named
 from autokd.records import Hardware, HourlyPrice, PriceRange
 
+VGPU = re.compile(r"\d+[ABCQ]")  # as in "A10-4Q": gigabytes and kind of a slice
 LARGEST = 2  # vCPUs of a row for every core that the process may use
 
 
@@ -90,6 +91,6 @@ def _words(name: str) -> set[str]:
 
 
 def _gpu_words(name: str) -> set[str]:
-    """The words of a device's name; none of a MIG slice, which has no price."""
+    """The words of a device's name; none of a slice of one (MIG, or a vGPU such as A10-4Q), which has no price."""
     words = _words(name)
-    return set() if "MIG" in words else words
+    return set() if "MIG" in words or any(VGPU.fullmatch(word) for word in words) else words

@@ -173,7 +173,16 @@ def _new_room(path: Path, read: Source, workers: int, listener: Listener) -> _Ro
     measured = _measured(read, workers, listener) if read.whole else [read.size]
     places = None if set(measured) == {read.size} else starts(measured)
     shape = _array_shape(read, None) if places is None else (int(places[-1]), 3, read.size)
-    return _Room(np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape), places)
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    _take_disk(path)
+    return _Room(array, places)
+
+
+def _take_disk(path: Path) -> None:
+    """All of it now, with an OSError where there is too little: a page that finds none later kills the process."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _measured(read: Source, workers: int, listener: Listener) -> list[int]:

@@ -93,7 +93,7 @@ def to_pixels(
     are resized to `size`.
     """
     image = _without_far_ends(image)
-    if image.mode.startswith("I"):
+    if image.mode.startswith("I;16") or (image.mode == "I" and np.asarray(image).max() > 255):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if "transparency" in image.info and image.mode != "RGB":
         image = image.convert("RGBA")

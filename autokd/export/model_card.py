@@ -13,6 +13,8 @@ from PIL import ImageOps
 model = timm.create_model("local-dir:PATH/TO/THIS/FOLDER", pretrained=True).eval()
 model = timm.utils.reparameterize_model(model)  # merges what only training needs: the same answers, faster
 transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
+if image.mode.startswith("I;16"):  # 16 bits a pixel, as in training
+    image = image.point(lambda value: value / 256).convert("L")
 inputs = transform(ImageOps.exif_transpose(image).convert("RGB")).unsqueeze(0)  # upright, as in training
 logits = model(inputs)
 """
@@ -24,6 +26,8 @@ from PIL import Image, ImageOps
 session = onnxruntime.InferenceSession("PATH/TO/THIS/FOLDER/model.onnx", providers=["CPUExecutionProvider"])
 about = session.get_modelmeta().custom_metadata_map
 size, resized = int(about["image_size"]), int(about["resized"])
+if image.mode.startswith("I;16"):  # 16 bits a pixel, as in training
+    image = image.point(lambda value: value / 256).convert("L")
 image = ImageOps.exif_transpose(image).convert("RGB")  # upright, as in training
 shape = [int(resized * side / min(image.size)) for side in image.size]
 image = image.resize(shape, Image.Resampling[about["interpolation"].upper()])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import timm
 
 from autokd.config import SearchConfig
+from autokd.zoo.student_name import base_name
 
 
 def weights_mode(config: SearchConfig) -> str:
@@ -18,5 +19,7 @@ def teacher_is_given(config: SearchConfig, classes: int) -> bool:
         return False
     mode = weights_mode(config)
     if mode == "pretrained":
-        return config.teacher_epochs is None and timm.get_pretrained_cfg(config.teacher).num_classes == classes
+        return (
+            config.teacher_epochs is None and timm.get_pretrained_cfg(base_name(config.teacher)).num_classes == classes
+        )
     return mode != "scratch"

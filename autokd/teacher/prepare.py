@@ -34,6 +34,7 @@ from autokd.weights.save import save_state
 from autokd.zoo.build import REFUSALS, build, check_name, head_names, normalisation, reason
 from autokd.zoo.count import count, module_macs
 from autokd.zoo.served_form import parameters_of
+from autokd.zoo.student_name import base_name
 
 FORMAT = 2
 KEPT = "teacher.json"
@@ -80,7 +81,7 @@ def input_size(teacher: str | nn.Module) -> int:
         cfg = getattr(teacher, "pretrained_cfg", None) or {}
         return int(cfg.get("input_size", (3, 224, 224))[-1])
     check_name(teacher)
-    return int(timm.get_pretrained_cfg(teacher).input_size[-1])
+    return int(timm.get_pretrained_cfg(base_name(teacher)).input_size[-1])
 
 
 def check_weights(config: SearchConfig) -> None:
@@ -201,12 +202,12 @@ def _from_file(config: SearchConfig, data: TaskData, device: str, listener: List
             f"the classes stored with {path} ({', '.join(names[:4])}, ...) are not those of {data.task.data} in this "
             f"order ({', '.join(classes[:4])}, ...); rename the class folders so that their order fits the weights"
         )
+    stored, (mean, std) = stored_configuration(config), normalisation_of(model)
+    stats = stored.get("mean", mean), stored.get("std", std)
     if teacher_is_given(config, len(classes)):
-        stored, (mean, std) = stored_configuration(config), normalisation_of(model)
-        stats = stored.get("mean", mean), stored.get("std", std)
         return _Origin(model, f"loaded from {path.name}", 0.0, own=True, source=str(path.resolve()), stats=stats)
     source = weights_fingerprint(model)
-    tuned = _trained(config, data, device, listener, model, source, f"trained here from {path.name}")
+    tuned = _trained(config, data, device, listener, model, source, f"trained here from {path.name}", stats)
     return replace(tuned, own=True)  # what the file was trained on is not known
 
 
@@ -227,8 +228,11 @@ def _trained(
     model: nn.Module,
     source: str,
     weights: str,
+    stats: Normalisation | None = None,
 ) -> _Origin:
     """Train on all labels of the task, or take what an earlier run has trained in just this way.
+
+    stats: what the weights were made for, where it is not what the model says itself.
 
     A time limit leaves the training fewer epochs, unless one of all epochs is kept.
     """
@@ -242,7 +246,8 @@ def _trained(
     )
 
     def key_of(recipe: Recipe) -> str:
-        return digest(FORMAT, config.teacher, source, data.task.shared_fingerprint, recipe)
+        own = [stats] if stats not in (None, normalisation_of(model)) else []
+        return digest(FORMAT, config.teacher, source, data.task.shared_fingerprint, recipe, *own)
 
     recipe = wanted
     if config.time_limit is not None and not (config.cache_dir / "teachers" / key_of(wanted) / KEPT).exists():
@@ -254,7 +259,7 @@ def _trained(
     hold, source_file = Hold(folder), f"teachers/{key}/weights.safetensors"
     left_out = wanted.epochs - recipe.epochs
     training = TeacherTraining(
-        config.teacher, model, normalisation_of(model), data, recipe, folder, device, config.deterministic
+        config.teacher, model, stats or normalisation_of(model), data, recipe, folder, device, config.deterministic
     )
     make_folder(folder)
     waiting = "Another search is training this very teacher; this one waits for it."
@@ -272,6 +277,7 @@ def _trained(
                     source=source_file,
                     epochs=recipe.epochs,
                     epochs_left_out=left_out,
+                    stats=stats,
                 )
             listener.note(f"The teacher kept in {folder} is damaged or of another version; it is trained again.")
         trained = training.run(listener)
@@ -289,6 +295,7 @@ def _trained(
         source=source_file,
         epochs=recipe.epochs,
         epochs_left_out=left_out,
+        stats=stats,
     )
 
 

@@ -17,8 +17,12 @@ EXPLAINED_BY_ORDER = 0.5  # agreement after the best renaming of classes that po
 def sanity_level(labels: Indices) -> float:
     """The accuracy that a usable teacher exceeds: twice that of always guessing the most frequent class, but at
     most a fifth of the way from there to 1."""
-    guess = float(np.bincount(labels).max() / len(labels))
+    guess = _guess(labels)
     return min(2 * guess, guess + 0.2 * (1 - guess))
+
+
+def _guess(labels: Indices) -> float:
+    return float(np.bincount(labels).max() / len(labels))
 
 
 def check_teacher(name: str, logits: Tensor, labels: Indices, origin: str) -> float:
@@ -32,8 +36,9 @@ def check_teacher(name: str, logits: Tensor, labels: Indices, origin: str) -> fl
     if found > level:
         return found
     raise TeacherError(
-        f"{name} ({origin}) is right on {found:.1%} of the validation images, where guessing reaches "
-        f"{level:.1%} or nearly so; likely causes: {_causes(logits, labels, origin)}"
+        f"{name} ({origin}) is right on {found:.1%} of the validation images, where always guessing the most frequent "
+        f"class reaches {_guess(labels):.1%} and a usable teacher more than {level:.1%}; likely causes: "
+        f"{_causes(logits, labels, origin)}"
     )
 
 

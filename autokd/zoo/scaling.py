@@ -79,9 +79,11 @@ def _convnext(architecture: str, width: float, depth: float) -> Arguments:
 
 def _vit(architecture: str, width: float, depth: float) -> Arguments:
     model = _built(architecture)
-    heads = model.blocks[0].attn.num_heads
+    attention = getattr(model.blocks[0], "attn", None)
+    if attention is None:  # blocks of parallel or otherwise combined parts
+        raise UsageError(f"{architecture} cannot be scaled: its blocks are not those of a plain ViT")
     return {
-        "embed_dim": _multiple(model.embed_dim, width, 8 * heads),
+        "embed_dim": _multiple(model.embed_dim, width, 8 * attention.num_heads),
         "depth": _count(len(model.blocks), depth),
     }
 

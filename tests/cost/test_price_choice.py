@@ -120,7 +120,11 @@ def test_gpu_names_find_their_row(name: str, instance: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["NVIDIA L40", "NVIDIA GeForce RTX 4090", "NVIDIA A100-SXM4-40GB MIG 1g.5gb", "NVIDIA GH200 480GB"]
+    "name",
+    [
+        *("NVIDIA L40", "NVIDIA GeForce RTX 4090", "NVIDIA GH200 480GB"),
+        *("NVIDIA A100-SXM4-40GB MIG 1g.5gb", "NVIDIA A10-4Q", "NVIDIA L4-3Q", "GRID T4-8Q"),  # slices
+    ],
 )
 def test_gpus_without_a_row_ask_for_a_price(name: str) -> None:
     with pytest.raises(ConfigError, match="price_per_hour"):

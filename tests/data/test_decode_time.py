@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autokd.data.decode_time import FILE, WARM_UP, decode_milliseconds, keep_decode_time, kept_decode_time
+from autokd.data.decode_time import (
+    FILE,
+    WARM_UP,
+    decode_milliseconds,
+    keep_decode_time,
+    kept_decode_time,
+    knows_decode_time,
+)
 from autokd.data.sources.open import read_parts
 from autokd.data.streaming import Shown
 
@@ -29,6 +36,20 @@ def test_larger_pictures_take_longer(tmp_path: Path) -> None:
     quick, slow = decode_milliseconds(small, shown), decode_milliseconds(large, shown)
     assert quick is not None and slow is not None
     assert 0 < 4 * quick < slow
+
+
+def test_a_picture_that_takes_long_is_timed_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autokd.data.decode_time.SECONDS", 0.0)
+    parts = read_parts(str(photos(tmp_path / "slow", 8, 640)), None)
+    assert decode_milliseconds(parts.train, Shown(32, "bicubic")) is not None
+
+
+def test_what_another_processor_took_is_not_known_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_decode_time(tmp_path, 3.25)
+    assert knows_decode_time(tmp_path)
+    monkeypatch.setattr("autokd.data.decode_time.processor_name", lambda: "another one")
+    assert not knows_decode_time(tmp_path)
+    assert kept_decode_time(tmp_path) is None
 
 
 def test_arrays_need_no_decoding() -> None:

@@ -48,7 +48,7 @@ def test_the_level_is_above_guessing_and_within_reach(labels, level):
 def test_a_teacher_that_guesses_is_refused_with_causes():
     generator = torch.Generator().manual_seed(0)
     message = refused(torch.randn(400, 10, generator=generator))
-    assert "where guessing reaches 20.0%" in message
+    assert "always guessing the most frequent class reaches 10.0% and a usable teacher more than 20.0%" in message
     assert "a head of another task" in message
     assert "teacher_weights='scratch'" in message
 

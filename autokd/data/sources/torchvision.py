@@ -14,6 +14,7 @@ from autokd.errors import DataError
 from autokd.files import digest
 
 NAMES = ("cifar10", "cifar100", "fashion_mnist", "kmnist", "mnist")
+CHARACTERS = ("kmnist", "mnist")  # which are others, or none, seen in a mirror
 
 
 def read_torch(data: str, data_dir: Path | None) -> Parts:
@@ -43,7 +44,8 @@ def read_torch(data: str, data_dir: Path | None) -> Parts:
     classes = class_names(train, labels_of(train, data))
     parts = map_style(train, data, "train"), map_style(test, data, "test")
     identity = digest(data, _stamp_of_files(_folder_of(train)))
-    return Parts(data, classes, parts[0], None, parts[1], identity, native_size=common_size(parts[0]))
+    flip, size = name not in CHARACTERS, common_size(parts[0])
+    return Parts(data, classes, parts[0], None, parts[1], identity, flip=flip, native_size=size)
 
 
 def _folder_of(dataset: Any) -> Path:
