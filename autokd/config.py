@@ -217,7 +217,9 @@ class SearchConfig(BaseModel):
         0.7, gt=0, le=1, description="share of its capacity that a replica may serve at the peak; counts with a volume"
     )
     min_replicas: int = Field(1, ge=1, le=1_000_000, description="replicas that are always kept; counts with a volume")
-    horizon_months: float = Field(12.0, gt=0, le=1_200, description="months in which a student has to pay for itself")
+    horizon_months: float = Field(
+        12.0, gt=0, le=1_200, description="months in which a student has to pay for itself; counts with a volume"
+    )
     adoption_usd: float = Field(
         0.0, ge=0, le=1e12, description="one-time cost of adopting another model, in US dollars"
     )

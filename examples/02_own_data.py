@@ -23,7 +23,8 @@ def main() -> None:
     parser.add_argument("weights", help="weights of the teacher on these classes")
     parser.add_argument("--teacher", default="resnet50", help="timm name of the teacher")
     parser.add_argument("--max-cost", type=float, default=0.01, help="US dollars per 1,000 requests")
-    parser.add_argument("--image-size", type=int, help="pixels a side that the teacher is served at")
+    parser.add_argument("--teacher-size", type=int, help="pixels a side that the teacher is served at")
+    parser.add_argument("--image-size", type=int, help="pixels a side of the students' images")
     parser.add_argument("--plan", action="store_true", help="say what a search would do and cost, and train nothing")
     arguments = parser.parse_args()
     settings: dict[str, Any] = {
@@ -31,6 +32,7 @@ def main() -> None:
         "max_cost": arguments.max_cost,
         "data": arguments.images,
         "teacher_weights": arguments.weights,
+        "teacher_size": arguments.teacher_size,
         "image_size": arguments.image_size,
     }
     try:

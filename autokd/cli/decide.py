@@ -14,7 +14,9 @@ from autokd.cli.options import condition_options
 @click.argument("run", type=click.Path(path_type=Path))
 @condition_options
 @click.option(
-    "--output", type=click.Path(path_type=Path), help="Write report.json and report.html into this new folder."
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write report.json, report.html and options.csv into this new folder.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
 @click.pass_context

@@ -89,7 +89,8 @@ class Option(Record):
     energy_wh_per_1k: float | None = None
     one_time_usd: float
     eligible: bool
-    worthwhile: bool
+    worthwhile: bool  # nothing speaks against it
+    pays: bool | None = None  # for itself; None for the teacher, and where that cannot be kept
     noisy: bool
     predicted: bool = False  # the cost, see Reading
     why_not: tuple[str, ...]

@@ -11,9 +11,13 @@ if TYPE_CHECKING:
     from autokd.records.decision import Option, Options
 
 
-def option_heads(confidence: float) -> tuple[str, ...]:
-    """Of the columns of `option_cells`, of which the first two are text and the others numbers."""
-    return "option", "model", f"accuracy % ({level(confidence)})", "keeps %", "$ per 1,000", "$ a month"
+def option_heads(confidence: float | None) -> tuple[str, ...]:
+    """Of the columns of `option_cells`, of which the first two are text and the others numbers.
+
+    confidence: of the intervals; None: not the same in all rows.
+    """
+    interval = "interval" if confidence is None else level(confidence)
+    return "option", "model", f"accuracy % ({interval})", "keeps %", "$ per 1,000", "$ a month"
 
 
 def option_cells(name: str, option: Option) -> tuple[str, ...]:

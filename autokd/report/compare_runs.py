@@ -12,14 +12,14 @@ from typing import Any, Literal
 from autokd.config import SearchConfig
 from autokd.errors import ConfigError, RunError
 from autokd.files import write_text
-from autokd.formatting import VERDICTS, clean
+from autokd.formatting import VERDICTS, clean, usd
 from autokd.naming import named, set_to
 from autokd.records import Report, known_options, option_cells, option_heads
 from autokd.report.table import Column, Table
 from autokd.report.tables_page import tables_page
 from autokd.runs.folder import Run
 from autokd.runs.options_table import OPTION_COLUMNS, option_rows
-from autokd.runs.store import REPORT
+from autokd.runs.store import REPORT, TASK
 from autokd.runs.tables import table_text
 
 Group = Literal["data", "teacher", "setting", "cost", "hardware", "version"]
@@ -39,6 +39,7 @@ class ComparedRun:
     path: Path
     report: Report
     settings: SearchConfig
+    images: str  # fingerprint of its pictures and their labels, hidden ones included
 
     @property
     def facts(self) -> Facts:
@@ -103,7 +104,7 @@ class RunComparison:
     def notes(self) -> tuple[str, ...]:
         """Why numbers of these runs may not be comparable, a sentence each."""
         differ = {(each.group, each.name) for each in self.differing}
-        other_images = ("data", "fingerprint") in differ
+        other_images = len({run.images for run in self.runs}) > 1
         other_machine = ("cost", "measured_on") in differ
         return (
             *(["The data differ: their accuracies are of different images."] if other_images else []),
@@ -144,8 +145,8 @@ def compare_runs(paths: Sequence[Path]) -> RunComparison:
 
 
 def _read(run: Run) -> ComparedRun:
-    report = REPORT.read(run.path)
-    return ComparedRun(run.path, report, run.settings.sized(report.task["train"]))
+    report, task = REPORT.read(run.path), TASK.read(run.path)
+    return ComparedRun(run.path, report, run.settings.sized(report.task["train"]), task.shared_fingerprint)
 
 
 def _run_cells(run: ComparedRun) -> dict[str, object]:
@@ -169,7 +170,7 @@ def _verdicts(runs: Sequence[ComparedRun]) -> Table:
             VERDICTS[run.report.verdict],
             run.report.strength,
             f"{floor(100 * run.report.repeatability)} of 100",
-            f"{run.report.at_stake.points * 100:.2f} points",
+            f"{run.report.at_stake.points * 100:.2f} points, {usd(run.report.at_stake.usd_per_1k)} per 1,000",
         )
         for number, run in enumerate(runs, start=1)
     ]
@@ -178,7 +179,8 @@ def _verdicts(runs: Sequence[ComparedRun]) -> Table:
 
 def _options(runs: Sequence[ComparedRun]) -> Table:
     """The recommended rows are marked with a star, so that a reader without colours sees them."""
-    heads = [head.capitalize() for head in option_heads(runs[0].report.options.teacher.accuracy.level)]
+    levels = {run.report.options.teacher.accuracy.level for run in runs}
+    heads = [head.capitalize() for head in option_heads(levels.pop() if len(levels) == 1 else None)]
     text, numbers = (
         (Column(heads[0]), Column(heads[1], wraps="name")),
         [Column(head, numeric=True) for head in heads[2:]],

@@ -12,7 +12,7 @@ from autokd.records import Difference, Option, OptionForm, Report
 from autokd.report import format as fmt
 from autokd.report.sections.start_weights import is_untrained
 
-MODEL, ENERGY, WHY_NOT = "Model", "Energy per 1,000 requests", "Why not"
+MODEL, ENERGY, PAYS, WHY_NOT = "Model", "Energy per 1,000 requests", "Pays for itself", "Why not"
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ def _finding(title: str, difference: Difference, subject: str, outcomes: tuple[s
 
 
 def _says_something(label: str, cells: tuple[Cell, ...]) -> bool:
-    """Whether a row is shown: that of refusals only where something is refused, of energy where it is known."""
-    return label not in (ENERGY, WHY_NOT) or any(cell.value != fmt.NOTHING for cell in cells)
+    """Whether a row is shown: those that not every run has anything to say of, only where there is something."""
+    return label not in (ENERGY, PAYS, WHY_NOT) or any(cell.value != fmt.NOTHING for cell in cells)
 
 
 def _cell(option: Option | None, label: str, make: Callable[[Option], Cell]) -> Cell:
@@ -152,7 +152,7 @@ def _rows(report: Report) -> tuple[tuple[str, Callable[[Option], Cell]], ...]:
         ("Load time", _load_time),
         (ENERGY, _energy),
         ("Within the limits", lambda o: Cell(fmt.yes(o.eligible))),
-        ("Pays for itself", lambda o: _worthwhile(o, report.options.teacher)),
+        (PAYS, lambda o: Cell(fmt.NOTHING if o.pays is None else fmt.yes(o.pays))),
         (WHY_NOT, lambda o: Cell("; ".join(o.why_not) or fmt.NOTHING)),
     )
 
@@ -224,7 +224,3 @@ def _load_time(option: Option) -> Cell:
 def _energy(option: Option) -> Cell:
     known = option.energy_wh_per_1k
     return Cell(fmt.NOTHING) if known is None else Cell(f"{known:.2g} Wh", "of the GPU, in full batches")
-
-
-def _worthwhile(option: Option, teacher: Option) -> Cell:
-    return Cell(fmt.NOTHING) if option is teacher else Cell(fmt.yes(option.worthwhile))

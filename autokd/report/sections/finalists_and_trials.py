@@ -167,7 +167,7 @@ def _role(summary: FinalistSummary, pick: bool) -> str:
 def _remarks(summary: FinalistSummary) -> str:
     state = "not within the limits"
     if summary.eligible:
-        state = "pays for itself" if summary.worthwhile else "within the limits"
+        state = "may be picked" if summary.worthwhile else "within the limits"
     marks = {"noisy cost": summary.noisy, "predicted cost": summary.predicted}
     marked = [mark for mark, holds in marks.items() if holds]
     return "; ".join([state, *summary.why_not, *marked, *hints(summary.weights)])

@@ -15,7 +15,7 @@ GLOSSARY = {
     "cost": "US dollars for 1,000 requests; a request is one image.",
     "capacity": "Requests a second that one replica serves.",
     "eligible": "Within every limit that was asked for: budget, latency, accuracy kept.",
-    "worthwhile": "Eligible, and it pays for what it costs once.",
+    "worthwhile": "Eligible and, where the teacher could be kept, cheap enough to pay for what it costs once.",
     "trial": "One training of the search: a student with a recipe.",
     "recipe": "All settings of one training, such as learning rate, temperature and alpha.",
     "finalist": "One of the best trials, trained again from fresh seeds and tested on the test images.",

@@ -91,6 +91,7 @@
       drop(["price_per_hour", "instance", "teacher_price_per_hour", "teacher_instance", "prices"]);
       drop(evidence.of_replicas);
     }
+    if (!("teacher_instance" in all) && !("instance" in all)) { drop(["prices"]); }
     if ("requests_per_month" in moved) { drop(["utilization"]); }
     Object.keys(moved).forEach(function (name) {
       all[name] = typeof moved[name] === "number" ? plain(moved[name]) : moved[name];
