@@ -20,6 +20,11 @@ CONCLUSIONS = {
 _DIRECTIONS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # of writing
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says first, else its name."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def usd(amount: float) -> str:
     """An amount with the digits that matter, never in powers of ten: $0.000312, $0.10, $12.40, $123,457."""
     if not isfinite(amount):

@@ -15,6 +15,7 @@ from autokd.cost.runtimes.onnx_runtime import OnnxRuntime
 from autokd.cost.runtimes.open import open_runtime
 from autokd.cost.runtimes.protocol import FAILURES, Loaded
 from autokd.errors import ConfigError, UsageError
+from autokd.formatting import first_line
 from autokd.machine import Stopwatch
 from autokd.memory import is_memory
 from autokd.naming import named, set_to
@@ -235,7 +236,7 @@ class Bench:
             return _DoesNotFit(
                 f"{name}{at} does not fit into the memory of {device}; give a smaller {named('serve_batch_size')}"
             )
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        line = first_line(error)
         return ConfigError(
             f"{name} cannot be served with {set_to('serve_runtime', self._model.runtime)} and "
             f"{set_to('serve_precision', self._model.precision)} on {device} ({line}); choose eager and fp32"

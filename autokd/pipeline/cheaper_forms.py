@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from autokd.config import SearchConfig
 from autokd.decide.economics import cheaper
 from autokd.errors import ConfigError
+from autokd.formatting import first_line
 from autokd.metrics import Correct
 from autokd.progress import Listener
 from autokd.records import CostModel, Precision, Reading, RuntimeName, ServedForm
@@ -90,7 +91,7 @@ def cheaper_forms(
             told = f"evaluating {subject.name} as {form.words}"
             val, test = (_correct(data, part, subject.stats, loaded, told, listener) for part in (data.val, data.test))
         except (ConfigError, *FAILURES) as error:
-            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            line = first_line(error)
             listener.note(f"{subject.name} cannot be served as {form.words}: {line}")
             continue
         accuracies = {"val_accuracy": float(val.mean()), "test_accuracy": float(test.mean())}

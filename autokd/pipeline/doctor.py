@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from autokd.formatting import file_size, listed
+from autokd.formatting import file_size, first_line, listed
 from autokd.machine import PACKAGES, available_memory, free_disk, hardware, usable_cores, versions
 from autokd.naming import set_to
 from autokd.precision import has_bf16
@@ -87,7 +87,7 @@ def _gpu(device: str) -> Check:
         precision = "bfloat16" if has_bf16(device) else "no bfloat16, float16 instead"
         text = f"{torch.cuda.get_device_name(device)}, {file_size(free)} of {file_size(total)} free, {precision}"
     except RuntimeError as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        first = first_line(error)
         text = f"it cannot be used ({first}); look at nvidia-smi, or give {set_to('device', 'cpu')}"
         return Check(name=device, ok=False, text=text)
     return Check(name=device, ok=True, text=text)

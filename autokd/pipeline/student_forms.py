@@ -10,6 +10,7 @@ from autokd.config import SearchConfig
 from autokd.cost.dollars import serving_cost
 from autokd.decide import read_evidence, shown_finalists
 from autokd.errors import AutokdError, InterruptedRun
+from autokd.formatting import first_line
 from autokd.metrics import Correct
 from autokd.pipeline.search_summary import write_summary
 from autokd.progress import Listener, Silent
@@ -92,7 +93,7 @@ def _tried(state: State, reader: StudentFormReader, finalist: FinalistRecord) ->
     except InterruptedRun:
         raise
     except (AutokdError, OSError, *FAILURES) as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        line = first_line(error)
         text = f"In cheaper forms, {name} could not be measured: {line}".rstrip(".") + "."
         state.listener.note(text)
         return Note(kind="student_forms", text=text, finalist=finalist.number)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
+from autokd.formatting import first_line
 from autokd.machine import Stopwatch
 from autokd.memory import free_memory, is_memory
 from autokd.precision import Precision
@@ -58,7 +59,7 @@ def try_compile(model: nn.Module, image_size: int, batch_size: int, steps: int, 
     except Exception as error:  # noqa: BLE001 - whatever the compiler raises
         if is_memory(error):
             return Compilation(used=False, reason="not compiled: there was not enough memory to try it")
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        line = first_line(error)
         return Compilation(used=False, reason=f"not compiled: torch.compile failed ({line[:120]})")
     compiled = min(later)
     saved = steps * (eager - compiled)

@@ -70,6 +70,5 @@ def kept_file(name: str) -> Path | None:
     hub_id = timm.get_pretrained_cfg(name).hf_hub_id
     if not hub_id:
         return None
-    repository = hub_id if not hub_id.endswith("/") else f"{hub_id}{name}"
-    found = (try_to_load_from_cache(repository, file) for file in ("model.safetensors", "pytorch_model.bin"))
+    found = (try_to_load_from_cache(hub_id, file) for file in ("model.safetensors", "pytorch_model.bin"))
     return next((Path(path) for path in found if isinstance(path, str)), None)

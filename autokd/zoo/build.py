@@ -16,6 +16,7 @@ from timm.models import get_arch_pretrained_cfgs, resolve_model_input_args, spli
 from torch import nn
 
 from autokd.errors import UsageError
+from autokd.formatting import first_line
 from autokd.naming import named
 from autokd.zoo.scaling import arguments_of, scale_arguments
 from autokd.zoo.student_name import base_name, parse
@@ -104,7 +105,7 @@ def head_names(model: nn.Module) -> tuple[str, ...]:
 
 def reason(error: BaseException) -> str:
     """The first line of an error, short enough for a table."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    line = first_line(error).rstrip(".")
     return line if len(line) <= 120 else line[:117] + "..."
 
 

@@ -10,7 +10,7 @@ from autokd.data.open_image import open_image, open_sides
 from autokd.data.sources.python_pair import part_labels
 from autokd.errors import DataError
 from autokd.files import digest
-from autokd.formatting import escaped
+from autokd.formatting import escaped, first_line
 from autokd.naming import set_to
 
 
@@ -29,7 +29,7 @@ def read_hfds(data: str, data_dir: Path | None) -> Parts:
     try:
         train = load("train")
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0]
+        why = first_line(error)
         raise DataError(f"{data} cannot be loaded ({why}); check its name and the network") from None
     parts: dict[str, Part] = {}
     stamps = [_stamp_of_hf(train)]
