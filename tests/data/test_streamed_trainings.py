@@ -61,7 +61,7 @@ def training(data: TaskData, checkpoint: Path | None = None) -> Training:
 
 
 def outcome(made: Training) -> tuple[list[dict], dict[str, torch.Tensor]]:
-    reports = [report.model_dump(exclude={"seconds"}) for report in train(made)]
+    reports = [report.model_dump(exclude={"seconds", "restored"}) for report in train(made)]
     return reports, made.model.state_dict()
 
 
@@ -112,7 +112,7 @@ class Source:
         return self.waiting.pop(0) if self.waiting else None
 
     def report(self, key: str, report: EpochReport) -> Order:
-        self.reports[key].append(report.model_dump(exclude={"seconds"}))
+        self.reports[key].append(report.model_dump(exclude={"seconds", "restored"}))
         self.seen.append(len(processes_with(os.environ.get("AUTOKD_TEST_MARK", "no mark").encode())))
         return "prune" if self.prune and key == "0" else "go"
 
