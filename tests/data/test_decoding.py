@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -174,3 +175,17 @@ def test_a_file_that_changes_and_one_that_is_touched_are_noticed(folder):
     os.utime(folder / "c" / "000.png", (1, 1))
     assert prepare_task(config, 160, touched) == first
     assert touched.steps
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="no way to take disk ahead")
+def test_the_disk_is_taken_before_anything_is_decoded(folder, tmp_path, monkeypatch):
+    asked = []
+
+    def full(file: int, begin: int, size: int) -> None:
+        asked.append(size)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        decode_all(reader(folder), None, True, tmp_path, 0, Silent())
+    assert asked[0] > 450 * 3 * 32 * 32
