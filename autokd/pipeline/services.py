@@ -75,7 +75,7 @@ class Parts:
         read_space(config.space).names()
         self.cost_model(config, config.image_size or 32)
         if config.engine == "ray":
-            gpus_of_training(config)
+            _check_ray(config)
         self.supply(config)
         if self.teacher is None:
             check_weights(config)
@@ -315,6 +315,15 @@ class Parts:
         from autokd.export.timm_folder import export_timm
 
         export_timm(run.student_path, finalist, weights, task, card)
+
+
+def _check_ray(config: SearchConfig) -> None:
+    """Raises ConfigError for a cluster that does not answer, and for a training on a GPU without one."""
+    gpus_of_training(config)
+    if config.ray_address:
+        from autokd.tune.engines.ray import connect
+
+        connect(config.ray_address, worker_count(config))
 
 
 def _stored_meter(prepared: Prepared, config: SearchConfig, model: CostModel, path: Path) -> Meter:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from scripted import RecordingSource, ScriptedFactory, make_job
 
-from autokd.errors import MachineError
+from autokd.config import SearchConfig
+from autokd.errors import ConfigError, MachineError
+from autokd.pipeline.services import Parts
 from autokd.tune.engines.local import LocalEngine
 from autokd.tune.engines.protocol import Engine, Job
 
@@ -144,3 +147,13 @@ class TestRayEngine(SeparateProcesses):
         from autokd.tune.engines.ray import RayEngine
 
         return RayEngine(home=tmp_path, workers=2)
+
+
+@pytest.mark.ray
+def test_a_cluster_that_nobody_listens_for_is_refused_before_data_are_read() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"  # bound, and not listening
+        config = SearchConfig.of(teacher="resnet18", max_cost=1.0, engine="ray", ray_address=address)
+        with pytest.raises(ConfigError, match=f"no Ray cluster answers at {address}"):
+            Parts().check(config)

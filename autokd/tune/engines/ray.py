@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
 }
+PATIENCE = 5.0  # seconds for a cluster's address to answer
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,7 @@ class RayEngine:
 
     def run(self, source: JobSource, factory: WorkshopFactory) -> None:
         """See Engine; raises ConfigError where the cluster cannot be reached or has too little to offer."""
-        os.environ.update(QUIET)
-        for name in ("ray", "ray.tune", "ray.train"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        self._connect()
+        connect(self.address, self.workers)
         cpus = self._cpus_per_training()
         shipment = ship(factory.files(), self.home)
         trainable = tune.with_parameters(_Training, factory=factory, shipment=shipment, cpus=cpus)
@@ -84,16 +83,6 @@ class RayEngine:
         Path(shipment.witness).unlink(missing_ok=True)
         searcher.raise_error()
 
-    def _connect(self) -> None:
-        if ray.is_initialized():
-            return
-        resources = {} if self.address else {"num_cpus": max(usable_cores(), self.workers), "include_dashboard": False}
-        try:
-            ray.init(address=self.address, log_to_driver=False, logging_level=logging.ERROR, **resources)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            where = self.address or "this machine"
-            raise ConfigError(f"no Ray cluster answers at {where} ({describe(error)}); start one there") from None
-
     def _cpus_per_training(self) -> float:
         offered = ray.cluster_resources()
         if self.gpus > offered.get("GPU", 0):
@@ -103,6 +92,29 @@ class RayEngine:
             )
         largest = max(node["Resources"].get("CPU", 1) for node in ray.nodes() if node["Alive"])
         return float(max(1.0, min(largest, offered.get("CPU", 1) // self.workers)))
+
+
+def connect(address: str | None, workers: int) -> None:
+    """To the cluster at that address, or to one of this process; raises ConfigError where none answers."""
+    os.environ.update(QUIET)
+    for name in ("ray", "ray.tune", "ray.train"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if ray.is_initialized():
+        return
+    resources = {} if address else {"num_cpus": max(usable_cores(), workers), "include_dashboard": False}
+    try:
+        _knock(address or "")
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **resources)
+    except (OSError, RuntimeError, ValueError) as error:
+        where = address or "this machine"
+        raise ConfigError(f"no Ray cluster answers at {where} ({describe(error)}); start one there") from None
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nobody listens at HOST:PORT; Ray itself would try for minutes."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
 
 
 def _short_name(trial: Any) -> str:
