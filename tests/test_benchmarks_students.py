@@ -128,11 +128,3 @@ def test_a_setting_that_is_none_is_refused() -> None:
 def test_a_case_that_is_none_is_refused() -> None:
     with pytest.raises(SystemExit, match="write student:size"):
         bench("bench_small_images").main(["--cases", "resnet18"])
-
-
-def test_looks_on_the_way_are_compared_with_the_end(capsys: pytest.CaptureFixture[str]) -> None:
-    sizes = ["--epochs", "2", "--batch-size", "64"]
-    (row,) = bench("bench_smoothed_weights").main(["--students", *STUDENTS[:2], *sizes])
-    assert row["after epoch"] == 1
-    assert {float(str(row[f"all, {name}"])) for name in ("weights", "average")} <= {-1.0, 1.0}
-    assert "2 students, 2 epochs" in capsys.readouterr().out

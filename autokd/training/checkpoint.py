@@ -26,17 +26,17 @@ class State:
     model: nn.Module
     optimizer: Optimizer
     average: ModelEmaV3 | None = None  # moving average of the model's weights
-    smoothing: bool = False  # the average is for a look at a training on its way, and not what it ends with
     scaler: GradScaler | None = None  # of the loss, where the training is in float16
     history: list[EpochReport] = field(default_factory=list)
 
-    def evaluated(self, final: bool) -> nn.Module:
-        """The model whose accuracy counts: the averaged one where there is an average; final: after the last epoch."""
-        return self.model if self.average is None or (final and self.smoothing) else self.average.module
+    @property
+    def evaluated(self) -> nn.Module:
+        """The model whose accuracy counts: the averaged one where there is an average."""
+        return self.model if self.average is None else self.average.module
 
     def finish(self) -> None:
-        """The training is over: the model takes the averaged weights, unless they were only for looks on the way."""
-        if self.average is not None and not self.smoothing:
+        """The training is over: the model takes the averaged weights."""
+        if self.average is not None:
             self.model.load_state_dict(self.average.module.state_dict())
 
 
@@ -78,7 +78,7 @@ def load_checkpoint(path: Path, state: State, device: str) -> None:
         content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
         history = [EpochReport.model_validate(report) for report in content["history"]]
         average = content["average"] or content["model"]
-        if not (_fits(content["model"], state.model) and _fits(average, state.model)):
+        if not (_fits(content["model"], state.model) and _fits(average, state.evaluated)):
             raise ValueError("it is of another model")
         if content["optimizer"] is not None:
             state.optimizer.load_state_dict(content["optimizer"])

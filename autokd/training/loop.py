@@ -27,8 +27,6 @@ from autokd.training.step import Forward, Place, adamw, take_step
 
 __all__ = ["TeacherLogits", "Training", "train"]
 
-SLOWEST = 0.999  # decay of the smoothed weights; before, their window is the square root of the steps so far
-
 
 def train(training: Training) -> Iterator[EpochReport]:
     """Train to the end of the recipe, epoch by epoch; what a checkpoint holds is reported again, not trained again.
@@ -61,13 +59,10 @@ def _fresh(training: Training) -> State:
     from timm.utils import ModelEmaV3
 
     recipe, model = training.recipe, training.model
-    smoothing = training.smoothed and not recipe.ema
     average = ModelEmaV3(model, decay=recipe.ema, use_warmup=True) if recipe.ema else None
-    if smoothing:
-        average = ModelEmaV3(model, decay=SLOWEST, use_warmup=True, warmup_power=0.5)
     in_fp16 = (training.precision or precision_of(training.device)) == "fp16"
     scaler = GradScaler(torch.device(training.device).type) if in_fp16 else None
-    return State(model, adamw(model, recipe), average, smoothing, scaler)
+    return State(model, adamw(model, recipe), average, scaler)
 
 
 def _restored(training: Training, beginning: dict[str, Tensor]) -> State:
@@ -117,8 +112,7 @@ def _epoch(training: Training, state: State, forward: Forward, accumulate: int) 
             return None
         loss, rate = trained
         data = training.data
-        model = state.evaluated(final=epoch == training.recipe.epochs)
-        logits = predict(model, data, data.val, training.normalisation, training.device, training.precision)
+        logits = predict(state.evaluated, data, data.val, training.normalisation, training.device, training.precision)
     labels = data.labels[data.val]
     return EpochReport(
         epoch=epoch,

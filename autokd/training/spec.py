@@ -36,7 +36,6 @@ class Training:
     teacher: TeacherLogits | None = None
     checkpoint: Path | None = None
     views: int | None = None  # epochs beyond them see the first views again; None: a view of its own for every epoch
-    smoothed: bool = False  # epochs before the last are judged by an average of the latest weights
     accumulate: int = 1  # parts in which a batch goes through the model
     share: float = 1.0  # of the device that this training has beside others
     compiled: bool = False  # whether the steps go through torch.compile

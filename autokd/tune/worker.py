@@ -127,7 +127,6 @@ class TrainingWorkshop:
             teacher=self._teacher,
             views=self._views,
             checkpoint=folder / CHECKPOINT,
-            smoothed=not job.final,  # it is compared with others before its end
             accumulate=job.accumulate,
             compiled=bool(compilation and compilation.used),
             share=self._share,

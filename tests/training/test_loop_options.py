@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,30 +139,7 @@ def test_an_average_of_decay_0_is_not_made_and_a_resumed_one_is_the_same(tmp_pat
     assert untimed(list(train(second))) == expected
     assert same_weights(second, whole)
     model = nn.Linear(2, 2)
-    assert State(model, torch.optim.AdamW(model.parameters())).evaluated(final=True) is model
-
-
-# ---- looks on the way -----------------------------------------------------------------------------------------------
-
-
-def test_smoothed_looks_change_no_step_and_not_what_a_training_ends_with(tmp_path):
-    plain, smoothed = training(), replace(training(), smoothed=True)
-    without, looked = list(train(plain)), list(train(smoothed))
-    assert [r.train_loss for r in without] == [r.train_loss for r in looked]
-    assert same_weights(plain, smoothed)
-    assert untimed(without[-1:]) == untimed(looked[-1:])
-    assert all(a.val_nll != b.val_nll for a, b in zip(without[:-1], looked[:-1], strict=True))
-
-
-def test_a_smoothed_training_that_was_stopped_tells_the_same(tmp_path):
-    expected = untimed(list(train(replace(training(), smoothed=True))))
-    path = tmp_path / "checkpoint.pt"
-    first = train(replace(training(path), smoothed=True))
-    next(first)
-    first.close()
-    again = list(train(replace(training(path), smoothed=True)))
-    assert untimed(again) == expected
-    assert [report.restored for report in again] == [True] + [False] * (len(again) - 1)
+    assert State(model, torch.optim.AdamW(model.parameters())).evaluated is model
 
 
 # ---- the end ----------------------------------------------------------------------------------------------------
