@@ -315,6 +315,17 @@ def test_what_a_timm_folder_says_of_the_weights_counts_more_than_their_architect
     assert own_preprocessing(config.model_copy(update={"teacher": A1}), A1, task()).resized == 235
 
 
+def test_weights_of_a_timm_folder_are_fine_tuned_on_inputs_scaled_as_theirs(folder, tmp_path, monkeypatch):
+    weights = timm_folder(tmp_path / "teacher", input_size=(3, 32, 32))
+    config = settings(data=str(folder), image_size=32, teacher_weights=str(weights), cache_dir=tmp_path / "cache")
+    config = config.model_copy(update={"teacher_epochs": 1})
+    monkeypatch.setattr(autokd.teacher.prepare, "check_teacher", lambda *_: 1.0)
+    for _ in range(2):  # trained, then from the cache
+        ready = Parts().prepare(config, Silent()).ready
+        assert ready.normalisation == ((0.4, 0.5, 0.6), (0.2,) * 3)
+        assert ready.record.weights.startswith("trained here from model.safetensors")
+
+
 def test_what_makes_no_sense_in_a_timm_folder_is_told(tmp_path):
     weights = timm_folder(tmp_path, crop_pct=7.0)
     config = settings(teacher_weights=str(weights), data="images")
