@@ -102,6 +102,16 @@ def test_other_data_and_other_hardware_are_said(runs: list[Path], tmp_path: Path
     assert "The data differ" in result.stdout
 
 
+def test_hidden_labels_make_no_other_images(runs: list[Path], tmp_path: Path) -> None:
+    task = make_task()
+    hidden = task.model_copy(update={"fingerprint": "0", "unhidden_fingerprint": task.fingerprint})
+    other = make_run(tmp_path / "hidden", [], task=hidden, histories=False)
+    write_reports(other, assemble(other, make_decision(), make_policy()))
+    compared = compare_runs([runs[0], other.path])
+    assert compared.notes == ()
+    assert ("data", "fingerprint") in {(each.group, each.name) for each in compared.differing}
+
+
 def test_what_cannot_be_compared_is_one_sentence(runs: list[Path], tmp_path: Path) -> None:
     unfinished = make_run(tmp_path / "unfinished", [], histories=False).path
     cases: list[tuple[list[Path], type[AutokdError], str]] = [

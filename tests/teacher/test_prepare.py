@@ -322,7 +322,7 @@ def test_a_module_that_cannot_take_the_images_is_refused(config, data):
 
 
 def test_the_size_and_normalisation_that_a_teacher_was_made_for():
-    assert input_size("resnet18") == 224
+    assert input_size("resnet18") == input_size("resnet18@width=0.5") == 224
     assert input_size("test_resnet") == 160
     assert input_size(build("test_vit", 3, 32)) == 160
     assert input_size(Oracle()) == 224

@@ -89,3 +89,9 @@ def test_what_can_be_scaled_is_known_by_family() -> None:
     assert not can_be_scaled("mobilenetv3")
     with pytest.raises(UsageError, match="width and depth are for models of resnet, convnext"):
         scaled_students("mobilenetv3_small_100", [0.5], [1])
+
+
+@pytest.mark.parametrize("name", ["vit_small_patch16_18x2_224", "vit_base_patch16_xp_224"])
+def test_a_vit_of_other_blocks_is_refused_in_one_sentence(name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be scaled"):
+        build(f"{name}@width=0.5", 10, 224)

@@ -51,15 +51,24 @@ def write_idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(struct.pack(f">{array.ndim + 1}I", 0x0800 + array.ndim, *array.shape) + array.tobytes())
 
 
-def write_fashion(root: Path, train: int = 200, test: int = 40) -> tuple[np.ndarray, np.ndarray]:
-    """A made-up Fashion-MNIST below `root`; returns images and labels, training first."""
+def write_fashion(
+    root: Path, train: int = 200, test: int = 40, name: str = "FashionMNIST"
+) -> tuple[np.ndarray, np.ndarray]:
+    """A made-up Fashion-MNIST or similar below `root`; returns images and labels, training first."""
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (train + test, 28, 28), dtype=np.uint8)
     labels = (np.arange(train + test) % 10).astype(np.uint8)
-    for name, chosen in (("train", slice(0, train)), ("t10k", slice(train, None))):
-        write_idx(root / f"FashionMNIST/raw/{name}-images-idx3-ubyte", images[chosen])
-        write_idx(root / f"FashionMNIST/raw/{name}-labels-idx1-ubyte", labels[chosen])
+    for part, chosen in (("train", slice(0, train)), ("t10k", slice(train, None))):
+        write_idx(root / f"{name}/raw/{part}-images-idx3-ubyte", images[chosen])
+        write_idx(root / f"{name}/raw/{part}-labels-idx1-ubyte", labels[chosen])
     return images, labels
+
+
+@pytest.mark.parametrize(("name", "flip"), [("FashionMNIST", True), ("MNIST", False), ("KMNIST", False)])
+def test_characters_are_not_seen_in_a_mirror(tmp_path, name, flip):
+    write_fashion(tmp_path, name=name)
+    data = "torch/fashion_mnist" if flip else f"torch/{name.lower()}"
+    assert read_parts(data, tmp_path).flip is flip
 
 
 def test_torch_names_are_read_where_they_lie(tmp_path):
