@@ -6,6 +6,7 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from believable_run import make_cost_model, make_teacher
@@ -140,3 +141,17 @@ def test_its_code_runs(tmp_path):
     with torch.inference_mode():
         assert torch.equal(made["model"](images), model.eval()(images))
     assert made["inputs"].shape == (1, 3, 32, 32)
+
+
+def test_its_code_reads_16_bit_grey_as_training_does(tmp_path):
+    model = build("test_resnet", 3, 32)
+    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, tmp_path / "w.safetensors")
+    export_timm(tmp_path / "student", finalist("direct"), tmp_path / "w.safetensors", TASK, card(finalist("direct")))
+    (code,) = re.findall(r"```python\n(.*?)```", (tmp_path / "student" / "README.md").read_text(), re.DOTALL)
+    deep = np.random.default_rng(0).integers(0, 2**16, (40, 48), dtype=np.uint16)
+    made: dict = {"image": Image.fromarray(deep)}
+    exec(code.replace("PATH/TO/THIS/FOLDER", str(tmp_path / "student")), made)  # noqa: S102 - what a reader would run
+    seen = made["inputs"]
+    made["image"] = Image.fromarray((deep >> 8).astype(np.uint8))  # what training makes of it (to_pixels)
+    exec(code.replace("PATH/TO/THIS/FOLDER", str(tmp_path / "student")), made)  # noqa: S102
+    assert torch.equal(seen, made["inputs"])
