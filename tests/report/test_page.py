@@ -224,15 +224,15 @@ def test_the_nearest_finalist_of_an_arm_without_a_pick_is_not_marked(tmp_path: P
     assert "too dear" in render_html(report)
 
 
-def test_a_row_of_reasons_is_there_only_where_an_option_is_refused(tmp_path: Path) -> None:
+def test_rows_of_refusals_and_of_paying_are_there_only_where_they_say_something(tmp_path: Path) -> None:
     options = make_decision().options
     assert options.direct is not None
-    refused = options.direct.model_copy(update={"worthwhile": False, "why_not": ("too dear",)})
-    clean = options.direct.model_copy(update={"worthwhile": True, "why_not": ()})
+    refused = options.direct.model_copy(update={"worthwhile": False, "pays": False, "why_not": ("too dear",)})
+    clean = options.direct.model_copy(update={"worthwhile": True, "pays": None, "why_not": ()})
     for k, (direct, there) in enumerate(((refused, True), (clean, False))):
         report = report_of(tmp_path / f"{k}", options=options.model_copy(update={"direct": direct}))
         labels = [label for label, _ in build_page(report, provenance=own_page(report)).comparison.rows]
-        assert ("Why not" in labels) == there and "Pays for itself" in labels
+        assert ("Why not" in labels) == ("Pays for itself" in labels) == there
 
 
 def test_an_interval_below_zero_is_said_to_do_harm(tmp_path: Path) -> None:
