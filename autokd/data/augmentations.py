@@ -23,11 +23,16 @@ def jitter_colour(view: Tensor, numbers: Uniforms, strength: float) -> Tensor:
     """
     factors = torch.from_numpy(1 + strength * (2 * numbers - 1)).to(view.device, torch.float32)
     brightness, contrast, saturation = factors.T.reshape(3, -1, 1, 1, 1).unbind()
-    grey = LUMA[0] * view[:, 0:1] + LUMA[1] * view[:, 1:2] + LUMA[2] * view[:, 2:3]
+    grey = luma(view)
     of_grey = brightness * contrast * (1 - saturation)
     of_mean = brightness * (1 - contrast)
     jittered: Tensor = view * (brightness * contrast * saturation) + (grey * of_grey + image_mean(grey) * of_mean)
     return jittered.clamp_(0, 1)
+
+
+def luma(view: Tensor) -> Tensor:
+    """Grey [n, 1, S, S] of colours [n, 3, S, S]."""
+    return LUMA[0] * view[:, 0:1] + LUMA[1] * view[:, 1:2] + LUMA[2] * view[:, 2:3]
 
 
 def erase(view: Tensor, numbers: Uniforms, probability: float) -> Tensor:

@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from autokd.data.augmentations import LEVELS, LUMA, image_mean
+from autokd.data.augmentations import LEVELS, Uniforms, image_mean, luma
 
 BINS = 31  # strengths, from nothing to all of the range
 SHEAR, SHIFT, DEGREES, ENHANCE, LOST_BITS = 0.99, 32 / 224, 135.0, 0.99, 6
 
-Uniforms = npt.NDArray[np.float64]
 Strength = Tensor  # [n], 0 to 1
 Sign = Tensor  # [n], -1 or 1
 
@@ -88,20 +86,16 @@ def _blended(view: Tensor, other: Tensor, strength: Strength, sign: Sign) -> Ten
     return (other + factor * (view - other)).clamp(0, 1)
 
 
-def _grey(view: Tensor) -> Tensor:
-    return LUMA[0] * view[:, 0:1] + LUMA[1] * view[:, 1:2] + LUMA[2] * view[:, 2:3]
-
-
 def _brightness(view: Tensor, strength: Strength, sign: Sign) -> Tensor:
     return _blended(view, torch.zeros_like(view), strength, sign)
 
 
 def _colour(view: Tensor, strength: Strength, sign: Sign) -> Tensor:
-    return _blended(view, _grey(view).expand_as(view), strength, sign)
+    return _blended(view, luma(view).expand_as(view), strength, sign)
 
 
 def _contrast(view: Tensor, strength: Strength, sign: Sign) -> Tensor:
-    return _blended(view, image_mean(_grey(view)).expand_as(view), strength, sign)
+    return _blended(view, image_mean(luma(view)).expand_as(view), strength, sign)
 
 
 def _sharpness(view: Tensor, strength: Strength, sign: Sign) -> Tensor:

@@ -114,7 +114,7 @@ def _knock(address: str) -> None:
     """Raises OSError where nobody listens at HOST:PORT; Ray itself would try for minutes."""
     host, _, port = address.rpartition("/")[2].rpartition(":")
     if host and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
 
 
 def _short_name(trial: Any) -> str:
