@@ -58,7 +58,7 @@ def measure_models(
 
     given: settings by their names in SearchConfig: image_size, teacher_size (of the first model), how models are served
     and what the host costs. What is not given is that of the first run or folder among the models. space: a search
-    space whose students are added. processes: that may convert models side by side; spawned, each runs the main module
+    space whose students are added. processes: that may convert models side by side; each runs the main module
     of this one. Raises UsageError for what the user can mend; a student that cannot be served is
     named to the listener and left out.
     """

@@ -62,7 +62,7 @@ class Parts:
     teacher: nn.Module | None = None
     pair: Pair | None = None
     clock: Callable[[], float] = time.monotonic
-    is_program: bool = False  # ours: it may spawn processes to measure, each of which runs its main module
+    is_program: bool = False  # ours: it may start processes to measure, each of which runs its main module
 
     def check(self, config: SearchConfig) -> None:
         """Whatever can be refused before data are read: names, weights, the space, hardware and price."""

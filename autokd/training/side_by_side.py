@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 from autokd.machine import Stopwatch
+from autokd.processes import start_process
 from autokd.training.compile_and_timing import WARM_UP, made_up_step
 from autokd.training.device import use_device
 from autokd.zoo.build import build
@@ -30,15 +29,12 @@ class Workload(NamedTuple):
 
 def run_side_by_side(workload: Workload, counts: Sequence[int], seconds: float = SECONDS) -> dict[int, float]:
     """Steps a second of all together, by their number, in new processes; what the memory does not allow is left out."""
-    context = multiprocessing.get_context("spawn")
     connections, processes = [], []
     try:
         for _ in range(max(counts)):
-            here, there = context.Pipe()
-            processes.append(context.Process(target=work, args=(there, workload), daemon=True))
-            processes[-1].start()
-            there.close()
-            connections.append(here)
+            connection, process = start_process(work, workload, daemon=True)
+            connections.append(connection)
+            processes.append(process)
         return listen(connections, counts, seconds)
     finally:
         for connection in connections:
@@ -72,8 +68,6 @@ def _hear(connection: Connection) -> float | None:
 
 def work(connection: Connection, workload: Workload) -> None:
     """The life of a process: says that it is ready, then works for so many seconds whenever it is asked to."""
-    with suppress(ValueError):  # where a test runs it in a thread
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
     student, classes, image_size, batch_size, device = workload
     with connection, suppress(Exception):  # whatever it is, the other end sees that this process is gone
         model = build(student, classes, image_size)

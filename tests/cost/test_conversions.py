@@ -187,7 +187,7 @@ def test_a_few_students_at_a_time_of_many_are_converted_side_by_side_too(played:
     assert played[0].closed
 
 
-def test_only_who_may_spawn_processes_does() -> None:
+def test_only_who_may_start_processes_does() -> None:
     """From Python, each would run the main module of the user's script."""
     meter = MeasuredMeter("test_resnet", lambda name: build(name, 5, 32), cost_model())
     assert meter._processes == 1

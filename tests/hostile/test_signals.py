@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,7 +17,6 @@ from autokd.cli import main
 from autokd.config import SearchConfig
 from autokd.pipeline.search import run_search
 from autokd.runs.folder import Run
-from autokd.tune.engines.local import _work
 from autokd.tune.engines.protocol import Job
 
 # processes that are forked from one that has imported all this start at once
@@ -100,23 +98,6 @@ def test_a_hangup_that_is_ignored_stays_ignored(tmp_path: Path, settings: Search
     code, output = signalled(process, tmp_path, [signal.SIGHUP])
     assert code == 0, output
     assert Run(tmp_path / "run").manifest.status == "done"
-
-
-def test_a_worker_leaves_signals_to_the_controller(tmp_path: Path) -> None:
-    code = "import sys, multiprocessing as m; from autokd.tune.engines.local import _work; a, b = m.Pipe();"
-    code += "print('up', flush=True); import threading; threading.Timer(60, a.close).start(); _work(b, None, 0, 1)"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None and process.stdout.readline() == "up\n"
-        time.sleep(0.3)
-        for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            os.kill(process.pid, each)
-        time.sleep(0.3)
-        assert process.poll() is None
-    finally:
-        process.kill()
-        process.communicate()
-    assert callable(_work)
 
 
 def test_what_a_killed_search_left_half_written_is_removed_on_resume(tmp_path: Path, settings: SearchConfig) -> None:

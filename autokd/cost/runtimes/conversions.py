@@ -5,12 +5,9 @@ A process waits without any work while models are timed.
 
 from __future__ import annotations
 
-import multiprocessing
 import pickle
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -19,12 +16,12 @@ from torch import nn
 
 from autokd.cost.runtimes.protocol import FAILURES, Runtime
 from autokd.machine import available_memory, usable_cores
+from autokd.processes import start_process
 
 FEWEST = 12  # models for which starting the processes pays
 MOST = 4  # processes
 MEMORY = 2_000_000_000  # bytes that have to be free for each: half a gigabyte of its own, a model, and its file
 PATIENCE = 5.0  # seconds until a process that does not end is killed
-STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")  # which reach the whole group of processes
 Work = tuple[nn.Module, torch.Tensor]  # what Runtime.convert takes
 
 
@@ -37,15 +34,11 @@ class Conversions:
     """So many processes; they end when this is closed, and when the process that started them is gone."""
 
     def __init__(self, runtime: Runtime, processes: int) -> None:
-        context = multiprocessing.get_context("spawn")
         self._processes: dict[Connection, BaseProcess] = {}
-        with _deaf_children(), suppress(OSError):  # fewer, where the machine allows no more
+        with suppress(OSError):  # fewer, where the machine allows no more
             for _ in range(processes):
-                here, there = context.Pipe()
-                process = context.Process(target=work, args=(there, runtime), daemon=True)
-                process.start()
-                there.close()
-                self._processes[here] = process
+                connection, process = start_process(work, runtime, daemon=True)
+                self._processes[connection] = process
 
     def convert(self, models: Sequence[Work]) -> list[object | None]:
         """Each model converted; None where that failed, to be tried in this process, which then says why."""
@@ -106,19 +99,3 @@ def work(connection: Connection, runtime: Runtime) -> None:
             except Exception:  # noqa: BLE001 - it is tried again where the cause can be told
                 answer = None
             connection.send(answer)
-
-
-@contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Processes that are started here ignore what stops the whole group from their first moment on: it is inherited."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {each: signal.getsignal(each) for name in STOPPING if (each := getattr(signal, name, None))}
-    for each in before:
-        signal.signal(each, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

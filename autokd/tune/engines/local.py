@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Generator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from multiprocessing.process import BaseProcess
 
+from autokd.processes import start_process
 from autokd.records import EpochReport
 from autokd.tune.engines.failures import Failure, failure_of
 from autokd.tune.engines.protocol import JobSource, Outcome, Workshop, WorkshopFactory
@@ -64,8 +63,7 @@ class _Pool:
 
     def __init__(self, source: JobSource, factory: WorkshopFactory, workers: int) -> None:
         self._source, self._factory, self._slots = source, factory, workers
-        self._context = multiprocessing.get_context("spawn")
-        self._workers: dict[Connection, tuple[int, Any]] = {}
+        self._workers: dict[Connection, tuple[int, BaseProcess]] = {}
         self._busy: dict[Connection, str] = {}
 
     def run(self) -> None:
@@ -92,12 +90,9 @@ class _Pool:
                 process.kill()
 
     def _start(self, slot: int) -> None:
-        here, there = self._context.Pipe()
         # no daemon, for those may have no children, and a training has processes that decode its images
-        process = self._context.Process(target=_work, args=(there, self._factory, slot, self._slots), daemon=False)
-        process.start()
-        there.close()
-        self._workers[here] = (slot, process)
+        connection, process = start_process(_work, self._factory, slot, self._slots)
+        self._workers[connection] = (slot, process)
 
     def _hand_out(self) -> bool:
         """Give every idle worker a job; False when nothing runs any more."""
@@ -144,9 +139,7 @@ class _Pool:
 
 
 def _work(connection: Connection, factory: WorkshopFactory, slot: int, slots: int) -> None:
-    """The life of a worker process; the controller hears of Ctrl-C, SIGTERM and SIGHUP and ends it."""
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # all reach the whole group of processes
-        signal.signal(each, signal.SIG_IGN)
+    """The life of a worker process; the controller ends it."""
     workshop: Workshop | None = None
     while True:
         try:
