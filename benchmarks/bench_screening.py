@@ -6,7 +6,9 @@ in the table: the accuracy that a student of its cost or less has more (points),
 student which is no more than 0.3 points less accurate. All ways may spend about as many epochs as the screening.
 
 With --looked-at fewer students than there are can be screened: those that come first by prior knowledge (fitted on the
-other data sets of the tables), along the range of costs, or at random.
+other data sets of the tables), along the range of costs, or at random. With --relatives, where a table has fewer
+students than candidates are asked for, relatives of them are made up, with other costs and accuracies; of these, prior
+knowledge knows no more than of the student that they are relatives of.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from autokd.tune.short_list import Standing, margin_at, rungs, spread, staying
 
 EQUAL = 0.003  # accuracies that differ by less are equal; --min-gain's default
 RATES_TRIED = 2  # of each student on the short list
+COST_OF_RELATIVES, ACCURACY_OF_RELATIVES = 0.3, 0.02  # standard deviations: of the logarithm, and absolute
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=Path, nargs="+", default=[folder / "students.csv"])
     parser.add_argument("--candidates", type=int, default=40)
+    parser.add_argument("--relatives", action="store_true", help="made up where a table has fewer candidates")
     parser.add_argument("--short-list", type=int, default=5)
     parser.add_argument("--looked-at", type=int, help="of the candidates, how many can be screened")
     parser.add_argument("--noise", type=float, default=0.005, help="standard deviation of an accuracy that is seen")
@@ -113,8 +117,18 @@ def _repeats(asked: argparse.Namespace, students: list[Trained]) -> list[tuple[l
     for seed in range(asked.repeats):
         rng = np.random.default_rng(seed)
         drawn = rng.choice(len(students), min(asked.candidates, len(students)), replace=False)
-        found.append(([students[i] for i in sorted(drawn)], rng))
+        relatives = rng.choice(len(students), asked.candidates - len(drawn)) if asked.relatives else ()
+        made_up = [_relative(students[i], number, rng) for number, i in enumerate(relatives)]
+        found.append(([students[i] for i in sorted(drawn)] + made_up, rng))
     return found
+
+
+def _relative(student: Trained, number: int, rng: np.random.Generator) -> Trained:
+    """A student that learns as this one does, but is dearer or cheaper, better or worse."""
+    cost, better = np.exp(rng.normal(0, COST_OF_RELATIVES)), rng.normal(0, ACCURACY_OF_RELATIVES)
+    curves = {rate: tuple(np.clip(np.add(curve, better), 0, 1)) for rate, curve in student.curves.items()}
+    truth = float(np.clip(student.truth + better, 0, 1))
+    return Trained(f"{student.name}#{number}", student.cost * float(cost), curves, truth)
 
 
 def _screening(wanted: int, noise: float) -> Way:
@@ -148,7 +162,7 @@ def _some_screened(asked: argparse.Namespace, screened: Way, promised: dict[str,
     """Screenings of a part of the candidates that is chosen before any training."""
 
     def by_promise(pool: Sequence[Trained], rng: np.random.Generator) -> list[str]:  # noqa: ARG001
-        return most_promising_first([Promising(s.name, promised[s.name], s.cost) for s in pool])
+        return most_promising_first([Promising(s.name, promised[s.name.partition("#")[0]], s.cost) for s in pool])
 
     def along_costs(pool: Sequence[Trained], rng: np.random.Generator) -> list[str]:  # noqa: ARG001
         return spread([Standing(s.name, 0.0, s.cost, ARMS) for s in pool])

@@ -4,6 +4,8 @@ Every student is trained from scratch on the same images, directly and from the 
 learning rate and from each seed. Validation and test accuracy are kept for every epoch, and the milliseconds that the
 student's served form takes for a batch of 8. All students come before the next seed, small ones first. The images are
 scikit-learn's digits (--data digits), IDX files (--idx-dir) or patterns; teacher and soft labels are kept in --work.
+
+--costs-only trains nothing: it times every student of the table anew, so that all rows tell the speed of one machine.
 """
 
 from __future__ import annotations
@@ -12,17 +14,20 @@ import argparse
 import copy
 import csv
 import statistics
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 import torch
 from made import idx_folder, pattern_folder
 from torch import nn
 
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData, open_task
+from autokd.files import write_text
 from autokd.pipeline.services import Parts, views_seed
 from autokd.progress import Silent
 from autokd.records import ARMS, Arm, Recipe
@@ -46,6 +51,7 @@ SCALED = {
 }
 LARGEST = 25_000_000  # parameters; larger ones take too long on a CPU
 PASSES = 15
+CLASSES = 10  # of the models that are timed
 TEMPERATURE, ALPHA = 4.0, 0.9  # of plain distillation
 FIELDS = (
     *("data", "student", "family", "parameters", "macs", "serving_ms"),
@@ -66,6 +72,11 @@ class Row(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train what the table lacks."""
     asked = _parse(arguments)
+    if asked.costs_only:
+        _time_all(asked.table, asked.image_size)
+        return
+    if asked.work is None:
+        sys.exit("record_students.py: error: give --work, a folder for images, teacher and soft labels")
     known = _known(asked.table)
     students = asked.students or _students(asked.image_size)
     data, teacher, seed = _prepared(asked)
@@ -77,7 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", type=Path, default=Path(__file__).parent / "students.csv")
-    parser.add_argument("--work", type=Path, required=True, help="folder of images, teacher and soft labels")
+    parser.add_argument("--work", type=Path, help="folder of images, teacher and soft labels")
+    parser.add_argument("--costs-only", action="store_true", help="time the students of the table anew, train none")
     parser.add_argument("--students", nargs="*", help="default: those of four spaces, and scaled ones of five families")
     parser.add_argument("--learning-rates", nargs="+", type=float, default=[5e-4, 2e-3])
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
@@ -158,7 +170,7 @@ def _trained(asked: argparse.Namespace, row: Row, data: TaskData, teacher: SoftL
         "family": family(base_name(row.student)),
         "parameters": sum(p.numel() for p in model.parameters()),
         "macs": module_macs(model, asked.image_size),
-        "serving_ms": f"{_serving_ms(served_form(copy.deepcopy(model), asked.image_size), asked.image_size):.3f}",
+        "serving_ms": f"{_serving_ms(model, asked.image_size):.3f}",
     }
     recipe = Recipe(learning_rate=row.learning_rate, epochs=asked.epochs, batch_size=asked.batch_size)
     if row.arm == "distill":
@@ -183,21 +195,32 @@ def _trained(asked: argparse.Namespace, row: Row, data: TaskData, teacher: SoftL
 
 
 def _serving_ms(model: nn.Module, image_size: int) -> float:
-    """Median of some passes of a batch of 8, in CPU time, which other processes do not lengthen much."""
-    model.eval()
+    """Of the served form: median of some passes of a batch of 8, in CPU time, which others do not lengthen much."""
+    served = served_form(copy.deepcopy(model), image_size).eval()
     images, taken = torch.randn(8, 3, image_size, image_size), []
     with torch.inference_mode():
         for _ in range(3 + PASSES):
             begun = time.process_time()
-            model(images)
+            served(images)
             taken.append(time.process_time() - begun)
     return 1000 * statistics.median(taken[3:])
+
+
+def _time_all(table: Path, image_size: int) -> None:
+    """Write the table again with the milliseconds of now."""
+    rows = pd.read_csv(table, dtype=str, keep_default_na=False)
+    times = {}
+    for name in rows["student"].unique():
+        times[name] = f"{_serving_ms(build(name, CLASSES, image_size), image_size):.3f}"
+        print(name, times[name], flush=True)
+    rows["serving_ms"] = rows["student"].map(times)
+    write_text(table, rows.to_csv(index=False))
 
 
 def _append(table: Path, line: dict[str, object]) -> None:
     fresh = not table.exists()
     with table.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS)
+        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         if fresh:
             writer.writeheader()
         writer.writerow(line)

@@ -159,8 +159,10 @@ def _training(data: TaskData, recipe: Recipe, teacher: Computed) -> Training:
 
 
 @pytest.mark.slow
-def test_stored_soft_labels_are_compared_with_a_live_teacher(capsys: pytest.CaptureFixture[str]) -> None:
-    models = ["--teacher", "resnet10t", "--students", "lcnet_035"]
+def test_stored_soft_labels_are_compared_with_a_live_teacher(
+    patterns: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = ["--teacher", "resnet10t", "--students", "lcnet_035", "--data", str(patterns)]
     sizes = ["--rounds", "2", "--epochs", "2", "--seeds", "2", "--teacher-epochs", "2"]
     bench("bench_live_teacher").main([*models, *sizes])
     speed, accuracy = tables(capsys.readouterr().out)
@@ -179,15 +181,15 @@ def test_a_student_that_sees_other_pixels_than_the_teacher_is_refused() -> None:
 
 @pytest.mark.slow
 def test_a_whole_search_is_compared_with_the_peers(capsys: pytest.CaptureFixture[str]) -> None:
-    models = ["--teacher", "resnet10t", "--teacher-epochs", "4", "--students", "lcnet_035", "mobilenetv3_small_050"]
-    data = ["--train-images", "192", "--val-images", "60", "--test-images", "40", "--batch-size", "16"]
+    models = ["--teacher", "resnet10t", "--teacher-epochs", "2", "--students", "lcnet_035", "mobilenetv3_small_050"]
+    data = ["--train-images", "96", "--val-images", "60", "--test-images", "40", "--batch-size", "16"]
     sizes = ["--trials", "2", "--epochs", "2", "--workers", "1", "--no-pruning", "--same-proposals"]
     bench("bench_search").main([*models, *data, *sizes])
     sides, ratios = tables(capsys.readouterr().out)
     assert [side["trials"] for side in sides] == ["2", "2"]
     assert all(is_ratio(row["value"]) for row in ratios)
     assert all(0 <= float(side["best validation accuracy"]) <= 1 for side in sides)
-    assert [(side["pruned"], side["images trained"]) for side in sides] == [("0", "768"), ("0", "768")]
+    assert [(side["pruned"], side["images trained"]) for side in sides] == [("0", "384"), ("0", "384")]
 
 
 def test_runtimes_and_forms_are_compared(capsys: pytest.CaptureFixture[str]) -> None:

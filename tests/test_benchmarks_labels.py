@@ -27,8 +27,8 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 def test_two_shares_with_one_teacher(
     script: ModuleType, space_file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = f"--output {tmp_path / 'runs'} --shares 0.1 1 --train-images 300 --test-images 60 --teacher resnet10t"
-    options = f"--space {space_file} --trials 2 --epochs 1 --seeds 2 --finalists 1 --teacher-epochs 6 --image-size 32"
+    arguments = f"--output {tmp_path / 'runs'} --shares 0.2 1 --train-images 150 --test-images 60 --teacher resnet10t"
+    options = f"--space {space_file} --trials 2 --epochs 1 --seeds 2 --finalists 1 --teacher-epochs 3 --image-size 32"
     whole = [*arguments.split(), *options.split(), "--cost-model", "params", "--min-retention", "0.05"]
     rows = script.main(whole)
     first = capfd.readouterr()
@@ -37,7 +37,7 @@ def test_two_shares_with_one_teacher(
     assert all(str(row["gain, points"])[0] in "+-" for row in rows)
     assert first.out.count("\n| ") == 3
     assert "Reusing the teacher" in first.err
-    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"images", "labels-0.1", "labels-1"}
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"images", "labels-0.2", "labels-1"}
 
     assert script.main(whole) == rows
     assert capfd.readouterr().err == ""  # nothing was searched again

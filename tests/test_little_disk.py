@@ -77,20 +77,27 @@ def test_a_live_teacher_takes_its_time_in_the_distilled_trainings(search, tmp_pa
     assert {finalist.arm for finalist in result.report.finalists} == {"distill", "direct"}
 
 
+@pytest.fixture
+def one_student(tmp_path: Path) -> str:
+    path = tmp_path / "one.toml"
+    path.write_text('[students]\ninclude = ["lcnet_035"]\n')
+    return str(path)
+
+
 @pytest.mark.slow
-def test_a_live_teacher_goes_to_worker_processes(search):
-    result, _, _ = search(10, epochs=1, workers=2)
+def test_a_live_teacher_goes_to_worker_processes(search, one_student):
+    result, _, _ = search(10, epochs=1, workers=2, space=one_student)
     assert {trial.state for trial in result.trials.itertuples()} == {"complete"}
     assert len(remarks(result)) == 1
 
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_live_teacher_goes_to_ray(search):
+def test_a_live_teacher_goes_to_ray(search, one_student):
     import ray
 
     try:
-        result, _, _ = search(10, epochs=1, workers=1, engine="ray")
+        result, _, _ = search(10, epochs=1, workers=1, engine="ray", space=one_student)
     finally:
         ray.shutdown()
     assert {trial.state for trial in result.trials.itertuples()} == {"complete"}

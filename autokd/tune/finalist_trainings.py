@@ -23,7 +23,8 @@ from autokd.runs.arrays import (
 from autokd.runs.folder import Run
 from autokd.runs.store import ERROR, PROPOSAL, RESULT, WEIGHTS
 from autokd.tune.engines.failures import Failure
-from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
+from autokd.tune.engines.protocol import Job, Order, Outcome
+from autokd.tune.failures_of_jobs import FailuresOfJobs
 from autokd.tune.finalists import Finalist
 from autokd.tune.memory_splits import BatchParts
 from autokd.tune.seed_plan import FIRST_ROUND, Plan, beyond
@@ -75,7 +76,7 @@ class FinalistSource:
         self._parts = BatchParts(run)
         self._recorded = {record.number: record for record in recorded}
         self._running: dict[str, tuple[Job, int]] = {}  # epochs so far
-        self._deaths: dict[str, int] = {}
+        self._failures = FailuresOfJobs()
         self.beyond = beyond(finalists)
         self.failed: list[FailedTraining] = []
         self.failed_beyond: list[FailedTraining] = []  # of the ratio range: no verdict rests on these
@@ -137,8 +138,7 @@ class FinalistSource:
     def fail(self, key: str, failure: Failure, retry: bool) -> bool:
         """See JobSource."""
         job, _ = self._running.pop(key)
-        self._deaths[key] = self._deaths.get(key, 0) + 1
-        if retry and self._deaths[key] <= MAX_RETRIES:
+        if self._failures.again(key, retry):
             self._waiting.insert(0, job)
             return True
         failed = self.failed_beyond if job.proposal.number in self.beyond else self.failed

@@ -13,7 +13,8 @@ from autokd.naming import set_to
 from autokd.records import Candidate, EpochReport, Proposal, Recipe, TrialRecord, TrialState
 from autokd.runs.folder import Run
 from autokd.tune.engines.failures import Failure
-from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
+from autokd.tune.engines.protocol import Job, Order, Outcome
+from autokd.tune.failures_of_jobs import FailuresOfJobs
 
 AS_IT_IS = Recipe(learning_rate=0.0, weight_decay=0.0, epochs=0, batch_size=1)
 
@@ -26,7 +27,7 @@ class PublishedSource:
         self._run, self._stop = run, stop
         self._waiting = list(enumerate(self._candidates))
         self._over: dict[int, TrialRecord] = {}
-        self._deaths: dict[int, int] = {}
+        self._failures = FailuresOfJobs()
 
     @property
     def total(self) -> int:
@@ -58,8 +59,7 @@ class PublishedSource:
     def fail(self, key: str, failure: Failure, retry: bool) -> bool:
         """See JobSource; the others are rivals enough."""
         number = _number(key)
-        self._deaths[number] = self._deaths.get(number, 0) + 1
-        if retry and self._deaths[number] <= MAX_RETRIES:
+        if self._failures.again(number, retry):
             self._waiting.insert(0, (number, self._candidates[number]))
             return True
         self._note(key, "failed", None, failure.text)

@@ -15,12 +15,11 @@ from autokd.records import ARMS, Arm, Candidate, EpochReport, Proposal, Recipe, 
 from autokd.runs.folder import Run
 from autokd.runs.store import CHECKPOINT, SCREENING
 from autokd.tune.engines.failures import Failure
-from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
+from autokd.tune.engines.protocol import Job, Order, Outcome
+from autokd.tune.failures_of_jobs import FailuresOfJobs
 from autokd.tune.memory_splits import BatchParts
 from autokd.tune.prior_knowledge import Promising, agreement, most_promising_first
 from autokd.tune.short_list import Standing, margin_at, rungs, staying
-
-FAILURES_IN_A_ROW = 3
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,7 @@ class ScreeningSource:
         self._rungs = known.rungs
         self._students = {student.number: _reopened(student, known.rungs) for student in known.students}
         self._parts = BatchParts(run)
-        self._deaths: dict[int, int] = {}
-        self._in_a_row: dict[int, str] = {}  # failures without a cause of their own since anything went well
+        self._failures = FailuresOfJobs()
         self._running: set[int] = set()
         self._rung = 0
         self._waiting: list[int] = []
@@ -76,7 +74,7 @@ class ScreeningSource:
         """See JobSource; a training may begin again, its epochs reported again."""
         number = _number(key)
         student = self._students[number]
-        self._in_a_row.clear()
+        self._failures.went_well()
         self._parts.learn(student.student, report.accumulate)
         before = report.epoch - 1
         self._students[number] = student.model_copy(
@@ -97,18 +95,14 @@ class ScreeningSource:
     def fail(self, key: str, failure: Failure, retry: bool) -> bool:
         """See JobSource; raises MachineError where student after student fails without any fault of its own."""
         number = _number(key)
-        self._deaths[number] = self._deaths.get(number, 0) + 1
         self._running.discard(number)
-        if retry and self._deaths[number] <= MAX_RETRIES:
+        if self._failures.again(number, retry):
             self._waiting.insert(0, number)
             return True
         self._students[number] = self._students[number].model_copy(update={"state": "failed", "error": failure.text})
-        if failure.cause == "training":
-            self._in_a_row.clear()
-        else:
-            self._in_a_row[number] = failure.text
-        if len(self._in_a_row) >= FAILURES_IN_A_ROW:
-            self._refuse(self._in_a_row, f"{len(self._in_a_row)} trainings in a row failed")
+        if self._failures.too_many(number, failure):
+            in_a_row = self._failures.in_a_row
+            self._refuse(in_a_row, f"{len(in_a_row)} trainings in a row failed")
         self._end(number)
         return False
 

@@ -12,11 +12,10 @@ from autokd.records import ARMS, Arm, EpochReport, Proposal, Screening
 from autokd.runs.folder import Run
 from autokd.runs.store import CHECKPOINT, ERROR, PROPOSAL
 from autokd.tune.engines.failures import Failure
-from autokd.tune.engines.protocol import MAX_RETRIES, Job, Order, Outcome
+from autokd.tune.engines.protocol import Job, Order, Outcome
+from autokd.tune.failures_of_jobs import FailuresOfJobs
 from autokd.tune.memory_splits import BatchParts
 from autokd.tune.study import Ledger, SearchPlan
-
-FAILURES_IN_A_ROW = 3  # that end a search where nothing in the trainings explains them: no student is to blame
 
 
 class TrialSource:
@@ -31,7 +30,7 @@ class TrialSource:
         self._epochs: dict[int, int] = {}  # trained so far of each trial that is not over
         self._students: dict[int, str] = {}
         self._parts = BatchParts(run)
-        self._deaths: dict[int, int] = {}
+        self._failures = FailuresOfJobs()
         records = ledger.records()
         self._over = {r.number for r in records if r.state != "running"}
         self._useful = {r.arm for r in records if r.state in ("complete", "pruned")}  # arms with any result
@@ -39,7 +38,6 @@ class TrialSource:
         for record in records:
             if record.state == "failed":
                 self._failed[record.arm][record.number] = record.error or ""
-        self._in_a_row: dict[int, str] = {}  # failures without a cause of their own since anything went well
         self._arms: dict[int, Arm] = {}
 
     @property
@@ -86,7 +84,7 @@ class TrialSource:
     def report(self, key: str, report: EpochReport) -> Order:
         """See JobSource."""
         number = _number(key)
-        self._in_a_row.clear()
+        self._failures.went_well()
         self._epochs[number] = report.epoch
         self._parts.learn(self._students[number], report.accumulate)
         if self._ledger.report(number, report):
@@ -104,20 +102,16 @@ class TrialSource:
     def fail(self, key: str, failure: Failure, retry: bool) -> bool:
         """See JobSource; raises MachineError where trial after trial fails without any fault of its own."""
         number = _number(key)
-        self._deaths[number] = self._deaths.get(number, 0) + 1
-        again = retry and self._deaths[number] <= MAX_RETRIES
+        again = self._failures.again(number, retry)
         self._ledger.fail(number, failure.text, again)
         if again:
             return True
         write_text(self._run.trial_path(number) / ERROR, failure.text + "\n")
         self._end(number)
         self._failed[self._arms[number]][number] = failure.text
-        if failure.cause == "training":
-            self._in_a_row.clear()
-            return False
-        self._in_a_row[number] = failure.text
-        if len(self._in_a_row) >= FAILURES_IN_A_ROW:
-            self._refuse(self._in_a_row, f"{len(self._in_a_row)} trials in a row failed")
+        if self._failures.too_many(number, failure):
+            in_a_row = self._failures.in_a_row
+            self._refuse(in_a_row, f"{len(in_a_row)} trials in a row failed")
         return False
 
     def check_arms(self) -> None:
