@@ -181,15 +181,15 @@ def test_a_student_that_sees_other_pixels_than_the_teacher_is_refused() -> None:
 
 @pytest.mark.slow
 def test_a_whole_search_is_compared_with_the_peers(capsys: pytest.CaptureFixture[str]) -> None:
-    models = ["--teacher", "resnet10t", "--teacher-epochs", "2", "--students", "lcnet_035", "mobilenetv3_small_050"]
-    data = ["--train-images", "96", "--val-images", "60", "--test-images", "40", "--batch-size", "16"]
+    models = ["--teacher", "resnet10t", "--teacher-epochs", "4", "--students", "lcnet_035", "mobilenetv3_small_050"]
+    data = ["--train-images", "192", "--val-images", "60", "--test-images", "40", "--batch-size", "16"]
     sizes = ["--trials", "2", "--epochs", "2", "--workers", "1", "--no-pruning", "--same-proposals"]
     bench("bench_search").main([*models, *data, *sizes])
     sides, ratios = tables(capsys.readouterr().out)
     assert [side["trials"] for side in sides] == ["2", "2"]
     assert all(is_ratio(row["value"]) for row in ratios)
     assert all(0 <= float(side["best validation accuracy"]) <= 1 for side in sides)
-    assert [(side["pruned"], side["images trained"]) for side in sides] == [("0", "384"), ("0", "384")]
+    assert [(side["pruned"], side["images trained"]) for side in sides] == [("0", "768"), ("0", "768")]
 
 
 def test_runtimes_and_forms_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
@@ -209,6 +209,12 @@ def test_latency_under_load_is_simulated_and_served(capsys: pytest.CaptureFixtur
     assert all(float(str(row["simulated p95"])) >= 1 for row in rows)
     (printed,) = tables(capsys.readouterr().out)
     assert [row["simulated p95"] for row in printed] == [row["simulated p95"] for row in rows]
+
+
+def test_ways_to_start_a_worker_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    (row,) = bench("bench_start_up").main(["--processes", "1", "--rounds", "1"])
+    assert is_ratio(str(row["spawned / forked"]))
+    assert len(tables(capsys.readouterr().out)) == 1
 
 
 def test_recommendations_are_alike_where_cost_and_accuracy_are() -> None:

@@ -32,7 +32,7 @@ def test_two_shares_with_one_teacher(
     whole = [*arguments.split(), *options.split(), "--cost-model", "params", "--min-retention", "0.05"]
     rows = script.main(whole)
     first = capfd.readouterr()
-    assert [row["labels"] for row in rows] == ["30 of 260", "260 of 260"]
+    assert [row["labels"] for row in rows] == ["30 of 130", "130 of 130"]
     assert all(str(row["teacher"]).startswith("resnet10t ") for row in rows)
     assert all(str(row["gain, points"])[0] in "+-" for row in rows)
     assert first.out.count("\n| ") == 3

@@ -42,8 +42,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 def test_students_are_recorded_once_and_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "students.csv"
     small = ["--table", str(table), "--work", str(tmp_path / "work"), "--teacher", "resnet10t", "--seeds", "1"]
-    small += ["--train-images", "90", "--val-images", "40", "--test-images", "40"]
-    small += ["--epochs", "2", "--batch-size", "30", "--learning-rates", "0.002"]
+    small += ["--data", "digits", "--epochs", "2", "--batch-size", "64", "--learning-rates", "0.002"]
     bench("record_students").main([*small, "--students", *STUDENTS[:2], "--arms", "direct"])
     assert len(rows_of(table)) == 2
     bench("record_students").main([*small, "--students", *STUDENTS])  # goes on: the first two stay as they are
@@ -65,7 +64,7 @@ def test_students_are_recorded_once_and_replayed(tmp_path: Path, capsys: pytest.
     asked = ["--tables", str(table), "--repeats", "3", "--candidates", "3", "--short-list", "1"]
     answers = bench("bench_screening").main(asked)
     assert [answer["way"] for answer in answers] == ["screening", "random", "TPE on students"] * 2
-    assert {answer["table"] for answer in answers} == {"images, direct, 3 students", "images, distill, 3 students"}
+    assert {answer["table"] for answer in answers} == {"digits, direct, 3 students", "digits, distill, 3 students"}
     assert all(float(str(answer["points lost, median"])) >= 0 for answer in answers)
     assert all(float(str(answer["cost / cheapest equal, median"])) >= 1 for answer in answers)
     assert "3 repeats of 3 candidates" in capsys.readouterr().out
