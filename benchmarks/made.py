@@ -15,7 +15,8 @@ from autokd.config import SearchConfig
 from autokd.data.task import TaskData, open_task, prepare_task
 from autokd.progress import Silent
 from autokd.records import Teacher
-from autokd.teacher.prepare import ReadyTeacher, normalisation_of
+from autokd.teacher.prepare import ReadyTeacher
+from autokd.teacher.trained_here import normalisation_of
 from autokd.weights.loading import weights_fingerprint
 from autokd.zoo.build import build
 

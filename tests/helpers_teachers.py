@@ -14,7 +14,8 @@ from autokd.data.task import TaskData
 from autokd.progress import Silent
 from autokd.records import SoftLabelSet, Teacher
 from autokd.soft_labels.write import write_soft_labels
-from autokd.teacher.prepare import ReadyTeacher, normalisation_of
+from autokd.teacher.prepare import ReadyTeacher
+from autokd.teacher.trained_here import normalisation_of
 from autokd.weights.loading import weights_fingerprint
 from autokd.zoo.build import build
 

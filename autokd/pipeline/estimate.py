@@ -197,8 +197,8 @@ class _Work:
     def stages(self, config: SearchConfig) -> tuple[Stage, ...]:
         """Work, time and money of each stage; the settings have to be sized."""
         from autokd.teacher.origin import weights_mode
-        from autokd.teacher.prepare import teacher_epochs
         from autokd.teacher.train import all_epochs
+        from autokd.teacher.trained_here import teacher_epochs
         from autokd.training.batches import steps_per_epoch
         from autokd.tune.finalists import most_trainings
 

@@ -21,7 +21,8 @@ from autokd.progress import Silent
 from autokd.records import Recipe, Teacher
 from autokd.soft_labels.read import SoftLabels
 from autokd.soft_labels.write import write_soft_labels
-from autokd.teacher.prepare import ReadyTeacher, normalisation_of
+from autokd.teacher.prepare import ReadyTeacher
+from autokd.teacher.trained_here import normalisation_of
 from autokd.training.device import leave_device, use_device
 from autokd.training.evaluate import predict
 from autokd.training.loop import Training, train

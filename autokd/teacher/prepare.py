@@ -10,34 +10,25 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from autokd import config_presets
-from autokd.cache.locks import Hold, one_at_a_time
-from autokd.cache.sealed import read_sealed, write_sealed
 from autokd.config import SearchConfig
 from autokd.data.task import TaskData
 from autokd.data.teacher_views import as_teacher_sees
-from autokd.errors import ConfigError, TeacherError, UsageError
-from autokd.files import digest, make_folder
+from autokd.errors import TeacherError, UsageError
 from autokd.naming import named, set_to
-from autokd.precision import precision_of
 from autokd.progress import Listener
-from autokd.records import Preprocessing, Recipe, Record, Teacher
+from autokd.records import Preprocessing, Teacher
 from autokd.teacher.origin import teacher_is_given, weights_mode
 from autokd.teacher.preprocessing import stored_configuration
 from autokd.teacher.sanity_check import check_teacher
-from autokd.teacher.train import SEED, TeacherTraining, within_time
+from autokd.teacher.train import SEED
+from autokd.teacher.trained_here import Origin, normalisation_of, train_here
 from autokd.training.evaluate import Normalisation, accuracy, calibrating_temperature, predict
-from autokd.training.presets import preset
 from autokd.weights.hub import check_pretrained
 from autokd.weights.loading import fit_state, read_class_names, read_state, weights_fingerprint
-from autokd.weights.save import save_state
-from autokd.zoo.build import REFUSALS, build, check_name, head_names, normalisation, reason
+from autokd.zoo.build import REFUSALS, build, check_name, head_names, reason
 from autokd.zoo.count import count, module_macs
 from autokd.zoo.served_form import parameters_of
 from autokd.zoo.student_name import base_name
-
-FORMAT = 2
-KEPT = "teacher.json"
 
 
 @dataclass(frozen=True)
@@ -50,29 +41,6 @@ class ReadyTeacher:
     val_logits: Tensor  # [val, classes]
     test_logits: Tensor  # [test, classes]
     source: str = ""  # where its weights can be had again: `pretrained`, a file, or nothing for a module from Python
-
-
-@dataclass(frozen=True)
-class _Origin:
-    model: nn.Module
-    weights: str
-    seconds: float
-    own: bool
-    source: str = ""
-    epochs: int | None = None  # of its training here
-    epochs_left_out: int = 0
-    stats: Normalisation | None = None  # None: those of the model itself
-
-
-class Kept(Record):
-    """teacher.json, next to the weights in the cache."""
-
-    name: str
-    weights: str  # where they are from, in one phrase
-    data: str
-    classes: int
-    seconds: float
-    fingerprint: str  # of the weights
 
 
 def input_size(teacher: str | nn.Module) -> int:
@@ -130,14 +98,7 @@ def prepare_teacher(
     return ReadyTeacher(model, stats, record, val_logits, test_logits, origin.source)
 
 
-def normalisation_of(model: nn.Module) -> Normalisation:
-    """The model's own mean and deviation; ImageNet's where a foreign module does not say."""
-    if getattr(model, "pretrained_cfg", None):
-        return normalisation(model)
-    return timm.data.IMAGENET_DEFAULT_MEAN, timm.data.IMAGENET_DEFAULT_STD
-
-
-def _given(model: nn.Module, data: TaskData) -> _Origin:
+def _given(model: nn.Module, data: TaskData) -> Origin:
     size, classes = data.shown_size, len(data.task.classes)
     model = copy.deepcopy(model).cpu().eval()
     try:
@@ -151,23 +112,23 @@ def _given(model: nn.Module, data: TaskData) -> _Origin:
     if not isinstance(scores, Tensor) or scores.shape != (2, classes):
         shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise TeacherError(f"teacher= gives {shape} for 2 images, not (2, {classes}) logits; give it the task's head")
-    return _Origin(model, "given from Python", 0.0, own=True)
+    return Origin(model, "given from Python", 0.0, own=True)
 
 
-def _obtain(config: SearchConfig, data: TaskData, device: str, listener: Listener) -> _Origin:
+def _obtain(config: SearchConfig, data: TaskData, device: str, listener: Listener) -> Origin:
     mode, name = weights_mode(config), config.teacher
     classes, size = len(data.task.classes), data.shown_size
     count(name, classes, size)  # refuses a size that the model fails at, before anything is trained
     if mode == "scratch":
         torch.manual_seed(SEED)
         model = build(name, classes, size)
-        return _trained(config, data, device, listener, model, "scratch", "trained here from scratch")
+        return train_here(config, data, device, listener, model, "scratch", "trained here from scratch")
     if mode == "pretrained":
         return _pretrained(config, data, device, listener)
     return _from_file(config, data, device, listener, Path(mode))
 
 
-def _pretrained(config: SearchConfig, data: TaskData, device: str, listener: Listener) -> _Origin:
+def _pretrained(config: SearchConfig, data: TaskData, device: str, listener: Listener) -> Origin:
     name, classes, size = config.teacher, len(data.task.classes), data.shown_size
     torch.manual_seed(SEED)
     try:
@@ -182,11 +143,11 @@ def _pretrained(config: SearchConfig, data: TaskData, device: str, listener: Lis
         ) from error
     tag = f"{timm.get_pretrained_cfg(name).architecture}.{timm.get_pretrained_cfg(name).tag}"
     if teacher_is_given(config, classes):
-        return _Origin(model, f"pretrained ({tag})", 0.0, own=True, source="pretrained")
-    return _trained(config, data, device, listener, model, tag, f"trained here from pretrained {tag}")
+        return Origin(model, f"pretrained ({tag})", 0.0, own=True, source="pretrained")
+    return train_here(config, data, device, listener, model, tag, f"trained here from pretrained {tag}")
 
 
-def _from_file(config: SearchConfig, data: TaskData, device: str, listener: Listener, path: Path) -> _Origin:
+def _from_file(config: SearchConfig, data: TaskData, device: str, listener: Listener, path: Path) -> Origin:
     name, classes, size = config.teacher, data.task.classes, data.shown_size
     torch.manual_seed(SEED)
     model = build(name, len(classes), size)
@@ -205,119 +166,7 @@ def _from_file(config: SearchConfig, data: TaskData, device: str, listener: List
     stored, (mean, std) = stored_configuration(config), normalisation_of(model)
     stats = stored.get("mean", mean), stored.get("std", std)
     if teacher_is_given(config, len(classes)):
-        return _Origin(model, f"loaded from {path.name}", 0.0, own=True, source=str(path.resolve()), stats=stats)
+        return Origin(model, f"loaded from {path.name}", 0.0, own=True, source=str(path.resolve()), stats=stats)
     source = weights_fingerprint(model)
-    tuned = _trained(config, data, device, listener, model, source, f"trained here from {path.name}", stats)
+    tuned = train_here(config, data, device, listener, model, source, f"trained here from {path.name}", stats)
     return replace(tuned, own=True)  # what the file was trained on is not known
-
-
-def teacher_epochs(config: SearchConfig, from_scratch: bool) -> int:
-    """As asked, else by preset and the students' epochs; `config` knows both."""
-    if config.teacher_epochs is not None:
-        return config.teacher_epochs
-    if config.preset is None or config.epochs is None:
-        raise ConfigError("a teacher's epochs follow preset and epochs; size the settings first")
-    return config_presets.teacher_epochs(config.preset, config.epochs, from_scratch)
-
-
-def _trained(
-    config: SearchConfig,
-    data: TaskData,
-    device: str,
-    listener: Listener,
-    model: nn.Module,
-    source: str,
-    weights: str,
-    stats: Normalisation | None = None,
-) -> _Origin:
-    """Train on all labels of the task, or take what an earlier run has trained in just this way.
-
-    stats: what the weights were made for, where it is not what the model says itself.
-
-    A time limit leaves the training fewer epochs, unless one of all epochs is kept.
-    """
-    data = data.unhidden()
-    fine_tuning = source != "scratch"
-    wanted = Recipe(
-        learning_rate=preset(fine_tuning).teacher[1],
-        fine_tuning=fine_tuning,
-        epochs=teacher_epochs(config, not fine_tuning),
-        batch_size=config.batch_size or 64,
-    )
-
-    def key_of(recipe: Recipe) -> str:
-        own = [stats] if stats not in (None, normalisation_of(model)) else []
-        return digest(FORMAT, config.teacher, source, data.task.shared_fingerprint, recipe, *own)
-
-    recipe = wanted
-    if config.time_limit is not None and not (config.cache_dir / "teachers" / key_of(wanted) / KEPT).exists():
-        recipe = within_time(wanted, model, data, device, config.time_limit)
-        if recipe != wanted:
-            listener.note(f"The time limit leaves the teacher {recipe.epochs} of {wanted.epochs} epochs.")
-    key = key_of(recipe)
-    folder = config.cache_dir / "teachers" / key
-    hold, source_file = Hold(folder), f"teachers/{key}/weights.safetensors"
-    left_out = wanted.epochs - recipe.epochs
-    training = TeacherTraining(
-        config.teacher, model, stats or normalisation_of(model), data, recipe, folder, device, config.deterministic
-    )
-    make_folder(folder)
-    waiting = "Another search is training this very teacher; this one waits for it."
-    with one_at_a_time(folder / ".training", listener, waiting):
-        if (folder / KEPT).exists():
-            if (kept := _kept(folder, model)) is not None:
-                known, about = kept
-                training.clear()  # what a kill right after the training has left
-                listener.note(f"Reusing the teacher {config.teacher}, {about.weights}, from an earlier run.")
-                return _Origin(
-                    known,
-                    about.weights,
-                    0.0,
-                    own=False,
-                    source=source_file,
-                    epochs=recipe.epochs,
-                    epochs_left_out=left_out,
-                    stats=stats,
-                )
-            listener.note(f"The teacher kept in {folder} is damaged or of another version; it is trained again.")
-        trained = training.run(listener)
-        weights = f"{weights}, epoch {trained.epoch} of {recipe.epochs}, learning rate {trained.rate:.2g}"
-        if trained.precision != precision_of(device):
-            weights += ", in bfloat16"
-        _keep(folder, model, config.teacher, weights, data, trained.seconds)
-        training.clear()
-    hold.close()
-    return _Origin(
-        model,
-        weights,
-        trained.seconds,
-        own=False,
-        source=source_file,
-        epochs=recipe.epochs,
-        epochs_left_out=left_out,
-        stats=stats,
-    )
-
-
-def _kept(folder: Path, model: nn.Module) -> tuple[nn.Module, Kept] | None:
-    """The teacher kept in `folder`, as it was when it was kept, else None; `model` itself is left alone."""
-    kept = copy.deepcopy(model)
-    try:
-        kept.load_state_dict(read_state(folder / "weights.safetensors"))
-    except (TeacherError, RuntimeError):
-        return None
-    about = read_sealed(folder / KEPT, Kept)
-    return (kept, about) if about is not None and weights_fingerprint(kept) == about.fingerprint else None
-
-
-def _keep(folder: Path, model: nn.Module, name: str, weights: str, data: TaskData, seconds: float) -> None:
-    save_state(folder / "weights.safetensors", model.state_dict())
-    about = Kept(
-        name=name,
-        weights=weights,
-        data=data.task.data,
-        classes=len(data.task.classes),
-        seconds=seconds,
-        fingerprint=weights_fingerprint(model),
-    )
-    write_sealed(folder / KEPT, about)

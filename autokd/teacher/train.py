@@ -30,6 +30,7 @@ SHORT_SHARE = 8  # the long training / a short one
 TIME_SHARE = 0.4  # of a run's time limit; the students, two arms of them, need the rest
 LEAST_STEPS = 100  # of the optimizer; shorter runs tell no learning rates apart, and the usual one is taken
 CHECKPOINT, BEST, BEST_WEIGHTS, RATES = "checkpoint.pt", "best.json", "best.safetensors", "rates.json"
+TIME_LIMIT = "time_limit.json"
 
 
 class Tried(Record):
@@ -39,6 +40,12 @@ class Tried(Record):
     seconds: float = 0.0
     val_accuracy: float
     val_nll: float
+
+
+class _TimeLimit(Record):
+    """Of the run that has begun a training."""
+
+    seconds: float
 
 
 class _Rates(Record):
@@ -90,7 +97,7 @@ class TeacherTraining:
 
     def clear(self) -> None:
         """Remove what only an interrupted training needs."""
-        for name in (CHECKPOINT, BEST, BEST_WEIGHTS, RATES):
+        for name in (CHECKPOINT, BEST, BEST_WEIGHTS, RATES, TIME_LIMIT):
             (self.folder / name).unlink(missing_ok=True)
 
     def _best_rate(self, progress: _Progress) -> float:
@@ -184,6 +191,17 @@ def within_time(recipe: Recipe, model: nn.Module, data: TaskData, device: str, l
     affordable = TIME_SHARE * limit / an_epoch
     fitting = (e for e in range(recipe.epochs, 0, -1) if all_epochs(e, steps, recipe.fine_tuning) <= affordable)
     return recipe.model_copy(update={"epochs": next(fitting, min(1, recipe.epochs))})
+
+
+def note_limit(folder: Path, limit: float) -> None:
+    """A training begins here in a run that is limited to so many seconds."""
+    write_sealed(folder / TIME_LIMIT, _TimeLimit(seconds=limit))
+
+
+def begun_within(folder: Path, limit: float) -> bool:
+    """Whether a training that began there under this very limit was interrupted."""
+    noted = read_sealed(folder / TIME_LIMIT, _TimeLimit)
+    return noted is not None and noted.seconds == limit
 
 
 def _rank(found: EpochReport | Tried | _Best) -> tuple[float, float]:

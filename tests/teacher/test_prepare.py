@@ -19,16 +19,10 @@ from autokd.config import SearchConfig
 from autokd.data.task import TaskData
 from autokd.errors import ConfigError, TeacherError, UsageError
 from autokd.progress import Silent
-from autokd.teacher import prepare as prepare_module
-from autokd.teacher import train
-from autokd.teacher.prepare import (
-    ReadyTeacher,
-    input_size,
-    normalisation_of,
-    prepare_teacher,
-    teacher_epochs,
-    teacher_is_given,
-)
+from autokd.teacher import train, trained_here
+from autokd.teacher.origin import teacher_is_given
+from autokd.teacher.prepare import ReadyTeacher, input_size, prepare_teacher
+from autokd.teacher.trained_here import normalisation_of, teacher_epochs
 from autokd.training.evaluate import accuracy
 from autokd.weights.loading import read_state
 from autokd.zoo.build import build
@@ -138,7 +132,7 @@ def test_a_teacher_that_learnt_nothing_is_refused(config, data):
 
 
 def test_a_time_limit_leaves_the_teacher_fewer_epochs_unless_a_whole_one_is_kept(config, data, monkeypatch):
-    monkeypatch.setattr(prepare_module, "within_time", lambda recipe, *_: recipe.model_copy(update={"epochs": 2}))
+    monkeypatch.setattr(trained_here, "within_time", lambda recipe, *_: recipe.model_copy(update={"epochs": 2}))
     limited, hearing = config.model_copy(update={"time_limit": 60.0}), Recorder()
     short = prepare(limited, data, hearing).record
     assert (short.epochs, short.epochs_left_out) == (2, config.teacher_epochs - 2)
@@ -146,6 +140,31 @@ def test_a_time_limit_leaves_the_teacher_fewer_epochs_unless_a_whole_one_is_kept
     whole = prepare(config, data).record
     assert (whole.epochs, whole.epochs_left_out) == (config.teacher_epochs, 0)
     assert prepare(limited, data).record == whole.model_copy(update={"seconds": 0.0})
+
+
+def test_a_teacher_that_was_interrupted_under_a_time_limit_keeps_its_epochs(config, data, monkeypatch):
+    """Speed is measured again on a resume, and would say another number."""
+
+    class Interrupted(Exception):
+        """As by Ctrl-C."""
+
+    class Interrupting(Recorder):
+        def advance(self, what: str, done: int, total: int, seconds_left: float | None) -> None:
+            raise Interrupted
+
+    def planning(epochs: int) -> None:
+        monkeypatch.setattr(
+            trained_here, "within_time", lambda recipe, *_: recipe.model_copy(update={"epochs": epochs})
+        )
+
+    limited = config.model_copy(update={"time_limit": 60.0})
+    planning(2)
+    with pytest.raises(Interrupted):
+        prepare(limited, data, Interrupting())
+    planning(3)
+    assert prepare(limited.model_copy(update={"time_limit": 50.0}), data).record.epochs == 3  # another limit
+    assert prepare(limited, data).record.epochs == 2
+    assert prepare(limited, data).record.epochs == 3  # nothing is interrupted any more
 
 
 def test_epochs_follow_those_of_the_students(config):
