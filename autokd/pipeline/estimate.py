@@ -15,7 +15,18 @@ from autokd.pipeline.screening import screening_epochs
 from autokd.pipeline.services import Parts, Prepared
 from autokd.pipeline.timing import student_step_seconds, teacher_step_seconds
 from autokd.progress import Listener, Silent
-from autokd.records import Candidate, CostModel, CostPrediction, LeftOut, Preprocessing, Reading, Record, Task, Teacher
+from autokd.records import (
+    ARMS,
+    Candidate,
+    CostModel,
+    CostPrediction,
+    LeftOut,
+    Preprocessing,
+    Reading,
+    Record,
+    Task,
+    Teacher,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -219,6 +230,9 @@ class _Work:
         if not candidates:
             return tuple(stages)
         distilled, direct = task.train, _direct_images(task, config.batch_size or task.train)
+        tried = {"distill": distilled, "direct": direct}
+        tried = {arm: images for arm, images in tried.items() if any(arm in c.arms for c in candidates)}
+        of_each = trials // len(ARMS)
         trainings, with_teacher = most_trainings(finalists, seeds, edges), (finalists + 2 + edges) * seeds
         beyond = f", {2 * edges * seeds} of them beyond the ratio range" if edges else ""
         looks = screening_epochs(config, candidates)
@@ -237,8 +251,8 @@ class _Work:
             self._stage("screening", screened, looks * task.train, self.student_step),
             self._stage(
                 "search",
-                f"{trials} trials of {epochs} epochs, before pruning",
-                trials * epochs * (distilled + direct) // 2,
+                f"{of_each * len(tried)} trials of {epochs} epochs, before pruning",
+                of_each * epochs * sum(tried.values()),
                 self.student_step,
             ),
             self._stage("confirmation", f"up to {trainings} trainings{beyond}", images, self.student_step),

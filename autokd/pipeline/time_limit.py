@@ -96,11 +96,12 @@ def work_of(state: State, time: TimeLimit, screening_epochs: int, short_list: in
     names = [candidate.student for candidate in state.candidates]
     per_arm = {arm: min(short_list, sum(1 for c in state.candidates if arm in c.arms)) for arm in ARMS}
     had = sum(1 for trial in stored_trials(state.run.path) if trial.state != "running")
+    arms = sum(1 for count in per_arm.values() if count)
     return Work(
         screening=screening_epochs * pace.mean_training(names, 1) / pace.workers,
-        trials=max(0, config.trials - had),
+        trials=max(0, config.trials // len(ARMS) * arms - had),
         least_trials=max(0, sum(per_arm.values()) - had),
-        arms=sum(1 for count in per_arm.values() if count),
+        arms=arms,
         finalists=config.finalists,
         seeds=config.seeds,
         edges=len(state.edges),

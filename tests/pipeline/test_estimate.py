@@ -54,6 +54,16 @@ def test_presets_size_what_was_not_given(space_file: Path) -> None:
     assert plans[0].seconds < plans[1].seconds < plans[2].seconds
 
 
+def test_an_arm_without_students_has_no_trials(space_file: Path) -> None:
+    plan = autokd.estimate(
+        teacher="resnet10t", max_cost=1.0, space=str(space_file), cost_model="params", min_ratio=19.9, trials=6, epochs=2
+    )
+    assert {arm for candidate in plan.candidates for arm in candidate.arms} == {"direct"}
+    (search,) = [stage for stage in plan.stages if stage.name == "search"]
+    assert search.work.startswith("3 trials of 2 epochs")
+    assert search.image_passes == 3 * 2 * plan.task.train
+
+
 def test_edges_are_counted(space_file: Path) -> None:
     settings = {"teacher": "resnet10t", "max_cost": 1.0, "space": str(space_file), "cost_model": "params"}
     sizes = {"trials": 4, "epochs": 3, "seeds": 2, "finalists": 1, "min_ratio": 8.2, "max_ratio": 13.15}
