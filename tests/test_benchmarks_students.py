@@ -103,6 +103,19 @@ def test_of_a_part_of_the_candidates_those_that_are_promising_come_first() -> No
     assert [answer["way"] for answer in answers] == ["by prior knowledge", "along the costs", "at random"] * 3
 
 
+def test_relatives_fill_a_long_list() -> None:
+    script = bench("bench_screening")
+    students = script.read_tables(FOLDER / "students.csv")["images, direct"]
+    asked = script._parse(["--candidates", "120", "--relatives", "--repeats", "2"])
+    (pool, _), (other, _) = script._repeats(asked, students)
+    assert len(pool) == len({student.name for student in pool}) == 120
+    made_up = pool[len(students) :]
+    assert {student.name.partition("#")[0] for student in made_up} <= {student.name for student in students}
+    assert len({student.cost for student in made_up}) == len(made_up)
+    assert {student.cost for student in made_up}.isdisjoint(student.cost for student in other[len(students) :])
+    assert all(0 <= accuracy <= 1 for student in made_up for curve in student.curves.values() for accuracy in curve)
+
+
 def test_small_images_are_compared_in_accuracy_and_time(capsys: pytest.CaptureFixture[str]) -> None:
     sizes = ["--train-images", "40", "--test-images", "20", "--epochs", "1", "--rounds", "1", "--batch-size", "20"]
     bench("bench_small_images").main([*sizes, "--cases", "test_resnet:32", "test_resnet@output_stride=16:32"])

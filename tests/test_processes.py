@@ -5,16 +5,20 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from autokd.processes import start_process
+import autokd
+from autokd.processes import ENVIRONMENT, start_process
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -57,10 +61,26 @@ def test_a_thread_may_start_one() -> None:
     assert found == [(((1, "two"), None, [True] * 3, [True] * 2), 3)]
 
 
-def test_here_signals_are_heard_as_before() -> None:
-    before = [signal.getsignal(each) for each in STOPPING]
+def test_nothing_is_changed_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "mine")
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    before = dict(os.environ)
     told()
-    assert [signal.getsignal(each) for each in STOPPING] == before
+    assert dict(os.environ) == before
+    assert not {*STOPPING} & signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_a_model_of_many_tensors_can_be_sent() -> None:
+    """A fork server passes 256 file descriptors at most, of which torch would take one a tensor."""
+    model = torch.nn.Sequential(*(torch.nn.Linear(1, 1) for _ in range(200)))
+    connection, process = start_process(counts_tensors, model)
+    with connection:
+        assert connection.poll(60) and connection.recv() == 400
+    process.join(timeout=10)
+
+
+def counts_tensors(connection: Connection, model: torch.nn.Module) -> None:
+    connection.send(len(list(model.parameters())))
 
 
 def own_server() -> Any:
@@ -72,23 +92,11 @@ def stopped_server() -> None:
     os.waitid(os.P_PID, own_server(), os.WEXITED | os.WNOWAIT)
 
 
-def test_where_the_fork_server_has_died_there_is_another() -> None:
+def test_no_signal_ends_a_fork_server_that_imports_or_waits() -> None:
     told()
     before = own_server()
     stopped_server()
-    assert told()[1] == 3
-    assert own_server() != before
-
-
-def tell_signals(connection: Connection) -> None:
-    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    connection.send((usual, signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, signal.pthread_sigmask(0, [])))
-
-
-def test_no_signal_ends_a_fork_server_that_imports_and_processes_of_others_hear_them_all() -> None:
-    told()
-    before = own_server()
-    stopped_server()
+    resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]  # it starts first, as in a new program
     hit: list[int] = []
 
     def signal_the_next_one() -> None:
@@ -103,10 +111,62 @@ def test_no_signal_ends_a_fork_server_that_imports_and_processes_of_others_hear_
     thread.start()
     assert told()[1] == 3
     thread.join()
+    for each in STOPPING:
+        os.kill(own_server(), each)
+    assert told()[1] == 3
     assert hit == [own_server()]
 
+
+def tell_of_others(connection: Connection) -> None:
+    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    defaults = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    variables = [name in os.environ for name in ("PYTHONSAFEPATH", ENVIRONMENT)]
+    connection.send((usual, defaults, signal.pthread_sigmask(signal.SIG_BLOCK, []), variables))
+
+
+def test_processes_of_others_find_signals_and_environment_as_without_autokd(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    told()
+    before = own_server()
+    stopped_server()
+    assert told()[1] == 3
+    assert own_server() != before, "there is another where one has died"
     here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("forkserver").Process(target=tell_signals, args=(there,))
+    process = multiprocessing.get_context("forkserver").Process(target=tell_of_others, args=(there,))
     process.start()
     process.join(timeout=60)
-    assert here.poll() and here.recv() == (True, True, set())
+    assert here.poll() and here.recv() == (True, True, set(), [False, False])
+
+
+def test_where_forks_are_not_safe_they_are_spawned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    found, code = told()
+    assert (found[0], found[2], code) == ((1, "two"), [True] * 3, 3)
+
+
+def test_the_fork_server_imports_from_where_this_process_does(tmp_path: Path) -> None:
+    """Not from the working directory, where a module may have a name of Python's own."""
+    (tmp_path / "timm.py").write_text("raise RuntimeError")
+    own = tmp_path / "own"
+    own.mkdir()
+    script = own / "script.py"
+    script.write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(Path(autokd.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.returncode) == ("[True, True]\n", 0), done.stderr
+
+
+SCRIPT = """
+import sys
+from autokd.processes import start_process
+
+def imported(connection):
+    connection.send([name in sys.modules for name in ("torch", "timm")])
+
+if __name__ == "__main__":
+    connection, process = start_process(imported)
+    print(connection.recv())
+    process.join()
+"""

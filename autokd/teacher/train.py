@@ -43,9 +43,10 @@ class Tried(Record):
 
 
 class _TimeLimit(Record):
-    """Of the run that has begun a training."""
+    """Of the run that has begun a training, and where it trains."""
 
     seconds: float
+    device: str
 
 
 class _Rates(Record):
@@ -193,15 +194,14 @@ def within_time(recipe: Recipe, model: nn.Module, data: TaskData, device: str, l
     return recipe.model_copy(update={"epochs": next(fitting, min(1, recipe.epochs))})
 
 
-def note_limit(folder: Path, limit: float) -> None:
+def note_limit(folder: Path, limit: float, device: str) -> None:
     """A training begins here in a run that is limited to so many seconds."""
-    write_sealed(folder / TIME_LIMIT, _TimeLimit(seconds=limit))
+    write_sealed(folder / TIME_LIMIT, _TimeLimit(seconds=limit, device=device))
 
 
-def begun_within(folder: Path, limit: float) -> bool:
-    """Whether a training that began there under this very limit was interrupted."""
-    noted = read_sealed(folder / TIME_LIMIT, _TimeLimit)
-    return noted is not None and noted.seconds == limit
+def begun_within(folder: Path, limit: float, device: str) -> bool:
+    """Whether a training that began there under this very limit, on such a device, was interrupted."""
+    return read_sealed(folder / TIME_LIMIT, _TimeLimit) == _TimeLimit(seconds=limit, device=device)
 
 
 def _rank(found: EpochReport | Tried | _Best) -> tuple[float, float]:

@@ -105,7 +105,7 @@ def train_here(
     recipe, limit = wanted, config.time_limit
     if limit is not None and not (folder_of(wanted) / KEPT).exists():
         shorter = (wanted.model_copy(update={"epochs": epochs}) for epochs in range(wanted.epochs, 0, -1))
-        begun = next((each for each in shorter if begun_within(folder_of(each), limit)), None)
+        begun = next((each for each in shorter if begun_within(folder_of(each), limit, device)), None)
         recipe = begun or within_time(wanted, model, data, device, limit)
         if recipe != wanted:
             listener.note(f"The time limit leaves the teacher {recipe.epochs} of {wanted.epochs} epochs.")
@@ -135,7 +135,7 @@ def train_here(
                 )
             listener.note(f"The teacher kept in {folder} is damaged or of another version; it is trained again.")
         if limit is not None:
-            note_limit(folder, limit)
+            note_limit(folder, limit, device)
         trained = training.run(listener)
         weights = f"{weights}, epoch {trained.epoch} of {recipe.epochs}, learning rate {trained.rate:.2g}"
         if trained.precision != precision_of(device):

@@ -56,7 +56,13 @@ def test_presets_size_what_was_not_given(space_file: Path) -> None:
 
 def test_an_arm_without_students_has_no_trials(space_file: Path) -> None:
     plan = autokd.estimate(
-        teacher="resnet10t", max_cost=1.0, space=str(space_file), cost_model="params", min_ratio=19.9, trials=6, epochs=2
+        teacher="resnet10t",
+        max_cost=1.0,
+        space=str(space_file),
+        cost_model="params",
+        min_ratio=19.9,
+        trials=6,
+        epochs=2,
     )
     assert {arm for candidate in plan.candidates for arm in candidate.arms} == {"direct"}
     (search,) = [stage for stage in plan.stages if stage.name == "search"]
