@@ -36,7 +36,7 @@ COST_OF_RELATIVES, ACCURACY_OF_RELATIVES = 0.3, 0.02  # standard deviations: of 
 class Trained:
     """A student of a table: cost, validation accuracy after each epoch by learning rate, and what is true of it.
 
-    truth: the accuracy that the best of its learning rates ends with, on test images where there are any.
+    truth: the accuracy that the best of its learning rates ends with, on test images where all were evaluated on them.
     """
 
     name: str
@@ -95,13 +95,14 @@ def read_tables(path: Path) -> dict[str, list[Trained]]:
 
 def _students(rows: Sequence[dict[str, str]]) -> list[Trained]:
     rates = {float(row["learning_rate"]) for row in rows}
+    part = "test_accuracy" if all(row["test_accuracy"] for row in rows) else "val_accuracy"  # one for all students
     found = []
     for name in dict.fromkeys(row["student"] for row in rows):
         own = [row for row in rows if row["student"] == name]
         by_rate = {rate: [row for row in own if float(row["learning_rate"]) == rate] for rate in rates}
         if all(by_rate.values()):
             curves = {rate: _mean(row["val_accuracy"] for row in trained) for rate, trained in by_rate.items()}
-            ends = [_mean(row["test_accuracy"] or row["val_accuracy"] for row in each)[-1] for each in by_rate.values()]
+            ends = [_mean(row[part] for row in trained)[-1] for trained in by_rate.values()]
             cost = float(np.median([float(row["serving_ms"]) for row in own]))
             found.append(Trained(name, cost, curves, max(ends)))
     return found
