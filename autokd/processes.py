@@ -38,8 +38,8 @@ def start_process(
     forked = sys.platform == "linux"
     context = multiprocessing.get_context("forkserver" if forked else "spawn")
     context.set_forkserver_preload(IMPORTED)
-    here, there = context.Pipe()
     told = pickle.dumps((work, arguments))  # tensors as copies: a fork server passes 250 file descriptors at most
+    here, there = context.Pipe()
     process = context.Process(target=_begin, args=(dict(os.environ), there, told), daemon=daemon)  # type: ignore[attr-defined]
     with there, _as_this_one():
         try:
