@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from multiprocessing import forkserver, resource_tracker
+from collections.abc import Callable
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -87,27 +88,22 @@ def own_server() -> Any:
     return forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
 
 
-def stopped_server() -> None:
-    os.kill(own_server(), signal.SIGKILL)
-    os.waitid(os.P_PID, own_server(), os.WEXITED | os.WNOWAIT)
-
-
 def test_no_signal_ends_a_fork_server_that_imports_or_waits() -> None:
-    told()
-    before = own_server()
-    stopped_server()
-    resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]  # it starts first, as in a new program
+    in_a_new_program(signal_the_server)
+
+
+def signal_the_server() -> None:
     hit: list[int] = []
 
-    def signal_the_next_one() -> None:
+    def signal_it_once_it_is_there() -> None:
         end = time.monotonic() + 60
-        while (server := own_server()) in (None, before) and time.monotonic() < end:
+        while (server := own_server()) is None and time.monotonic() < end:
             time.sleep(0.001)
         for each in STOPPING:
             os.kill(server, each)
         hit.append(server)
 
-    thread = threading.Thread(target=signal_the_next_one)
+    thread = threading.Thread(target=signal_it_once_it_is_there)
     thread.start()
     assert told()[1] == 3
     thread.join()
@@ -124,18 +120,30 @@ def tell_of_others(connection: Connection) -> None:
     connection.send((usual, defaults, signal.pthread_sigmask(signal.SIG_BLOCK, []), variables))
 
 
-def test_processes_of_others_find_signals_and_environment_as_without_autokd(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+def test_processes_of_others_find_signals_and_environment_as_without_autokd() -> None:
+    in_a_new_program(start_one_as_others_do)
+
+
+def start_one_as_others_do() -> None:
     told()
-    before = own_server()
-    stopped_server()
-    assert told()[1] == 3
-    assert own_server() != before, "there is another where one has died"
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("forkserver").Process(target=tell_of_others, args=(there,))
     process.start()
     process.join(timeout=60)
     assert here.poll() and here.recv() == (True, True, set(), [False, False])
+
+
+def test_where_the_fork_server_has_died_there_is_another() -> None:
+    in_a_new_program(kill_the_server)
+
+
+def kill_the_server() -> None:
+    told()
+    before = own_server()
+    os.kill(before, signal.SIGKILL)
+    os.waitid(os.P_PID, before, os.WEXITED | os.WNOWAIT)
+    assert told()[1] == 3
+    assert own_server() != before
 
 
 def test_where_forks_are_not_safe_they_are_spawned(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,11 +159,22 @@ def test_the_fork_server_imports_from_where_this_process_does(tmp_path: Path) ->
     own.mkdir()
     script = own / "script.py"
     script.write_text(SCRIPT)
+    assert a_new_program(script, cwd=tmp_path) == "[True, True]\n"
+
+
+def in_a_new_program(check: Callable[[], None]) -> None:
+    """One that has no fork server yet, so that what it does to its own is nobody else's."""
+    a_new_program(__file__, check.__name__)
+
+
+def a_new_program(*arguments: str | Path, cwd: Path | None = None) -> str:
     environment = {**os.environ, "PYTHONPATH": str(Path(autokd.__file__).parents[1])}
+    environment.pop("PYTHONSAFEPATH", None)
     done = subprocess.run(
-        [sys.executable, script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=180, check=False
     )
-    assert (done.stdout, done.returncode) == ("[True, True]\n", 0), done.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 SCRIPT = """
@@ -170,3 +189,6 @@ if __name__ == "__main__":
     print(connection.recv())
     process.join()
 """
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()
