@@ -114,10 +114,12 @@ def signal_the_server() -> None:
 
 
 def tell_of_others(connection: Connection) -> None:
-    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    defaults = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    variables = [name in os.environ for name in ("PYTHONSAFEPATH", ENVIRONMENT)]
-    connection.send((usual, defaults, signal.pthread_sigmask(signal.SIG_BLOCK, []), variables))
+    connection.send((of_signals(), [name in os.environ for name in ("PYTHONSAFEPATH", ENVIRONMENT)]))
+
+
+def of_signals() -> tuple[list[Any], set[Any]]:
+    """Their handlers, and which of them are blocked."""
+    return [signal.getsignal(each) for each in STOPPING], signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_processes_of_others_find_signals_and_environment_as_without_autokd() -> None:
@@ -130,7 +132,7 @@ def start_one_as_others_do() -> None:
     process = multiprocessing.get_context("forkserver").Process(target=tell_of_others, args=(there,))
     process.start()
     process.join(timeout=60)
-    assert here.poll() and here.recv() == (True, True, set(), [False, False])
+    assert here.poll() and here.recv() == (of_signals(), [False, False])
 
 
 def test_where_the_fork_server_has_died_there_is_another() -> None:
