@@ -102,7 +102,7 @@ def _recipe(state: State, space: Space, candidate: Candidate) -> Recipe:
     config = state.config
     assert config.epochs and config.batch_size  # noqa: S101
     arm: Arm = "distill" if state.prepared.task.unlabelled and "distill" in candidate.arms else "direct"
-    fields = default_recipe(space, arm, candidate.weights is not None)
+    fields = default_recipe(space, arm, candidate.weights is not None, candidate.family)
     return Recipe(epochs=config.epochs, batch_size=config.batch_size, ema=config.ema, **fields)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from autokd.records import ARMS, Arm, Candidate, Proposal, Recipe, Record, Role, TrialRecord
 from autokd.training.presets import preset
@@ -28,6 +29,7 @@ def choose_finalists(
     soft_label_seconds: float,
     published: Sequence[TrialRecord] = (),
     edges: Sequence[Candidate] = (),
+    families: Mapping[str, str] = MappingProxyType({}),
     floor: float = 0.0,
     by_cost: bool = False,
     tolerance: float = 0.0,
@@ -37,13 +39,17 @@ def choose_finalists(
     soft_label_seconds: device seconds of all soft labels, which the distill arm's trials share. published: models that
     can be used untrained, of which the best become direct finalists too. edges: students beyond the range of ratios,
     which get the best distilled trial's recipe; they come last, so that the others are the same with and without them.
+    families: timm modules of the students, for the default recipe.
     floor, by_cost, tolerance: see `front`.
     """
     chosen: list[tuple[Arm, str, Recipe, Role, int | None]] = []
     fronts = {arm: front([t for t in trials if t.arm == arm], limit, floor, by_cost, tolerance) for arm in ARMS}
     for arm in ARMS:
         chosen += [(arm, t.student, t.recipe, "pick", t.number) for t in fronts[arm]]
-        chosen += [(arm, t.student, _default(space, arm, t.recipe), "default", None) for t in fronts[arm][:1]]
+        chosen += [
+            (arm, t.student, _default(space, arm, t.recipe, families.get(t.student, "")), "default", None)
+            for t in fronts[arm][:1]
+        ]
     if fronts["distill"] and fronts["direct"]:
         shares = sum(1 for t in trials if t.arm == "distill")
         longer = _longer(fronts["distill"][0], fronts["direct"][0], soft_label_seconds / shares)
@@ -117,9 +123,9 @@ def twin_recipe(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"temperature": 1.0, "alpha": 0.0, "loss": "kl", "beta": 1.0})
 
 
-def _default(space: Space, arm: Arm, recipe: Recipe) -> Recipe:
+def _default(space: Space, arm: Arm, recipe: Recipe, family: str) -> Recipe:
     """The arm's default recipe, trained as long and in such batches as the searched ones."""
-    default = default_recipe(space, arm, recipe.fine_tuning)
+    default = default_recipe(space, arm, recipe.fine_tuning, family)
     return Recipe(epochs=recipe.epochs, batch_size=recipe.batch_size, ema=recipe.ema, **default)
 
 
@@ -128,7 +134,8 @@ def _for_edge(edge: Candidate, recipe: Recipe) -> Recipe:
     fine_tuning = edge.weights is not None
     if recipe.fine_tuning == fine_tuning:
         return recipe
-    return recipe.model_copy(update={"fine_tuning": fine_tuning, "learning_rate": preset(fine_tuning).rate})
+    rate = preset(fine_tuning, edge.family).rate
+    return recipe.model_copy(update={"fine_tuning": fine_tuning, "learning_rate": rate})
 
 
 def _longer(distilled: TrialRecord, direct: TrialRecord, share: float) -> TrialRecord | None:

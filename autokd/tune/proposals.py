@@ -21,20 +21,24 @@ TURNS = (3, 2, 1)  # of the most promising students, as parts of the trials that
 
 
 class Proposals:
-    """Of one arm; `students` are those of the short list that may enter it, most promising first."""
+    """Of one arm; `students`: those of the short list that may enter it, most promising first, with their families."""
 
     def __init__(
-        self, space: Space, arm: Arm, students: Sequence[str], ranges: Mapping[str, Range], margin: float, by_cost: bool
+        self,
+        space: Space,
+        arm: Arm,
+        students: Mapping[str, str],
+        ranges: Mapping[str, Range],
+        margin: float,
+        by_cost: bool,
     ) -> None:
         self._arm, self._students, self._margin, self._by_cost = arm, list(students), margin, by_cost
-        firsts = [first for first in space.firsts(arm) if first.get("student", students[0]) in students]
+        firsts = [first for first in space.firsts(arm) if "student" not in first or first["student"] in students]
         self._named = [first for first in firsts if "student" in first]
         self._recipes = [first for first in firsts if "student" not in first] or [{}]
-        self._rates = [
-            {name: min(max(rate * step, ranges[name].low), ranges[name].high) for name, rate in usual.items()}
-            for usual in [{n: rate for n, rate in default_rates(space, arm).items() if n in ranges}]
-            for step in (1.0, RATE_STEP, 1 / RATE_STEP)
-        ]
+        self._rates = {
+            student: _rates(default_rates(space, arm, family), ranges) for student, family in students.items()
+        }
 
     def fixed(self, trials: Sequence[TrialRecord]) -> dict[str, Any]:
         """Parameters of the next trial by the names of Recipe, `student` among them; trials: of both arms so far."""
@@ -43,7 +47,7 @@ class Proposals:
             return self._named[len(own)]
         visits = {student: sum(1 for trial in own if trial.student == student) for student in self._students}
         student = next((s for s in self._students if not visits[s]), None) or self._next(visits, trials)
-        return {"student": student, **self._recipe(visits[student])}
+        return {"student": student, **self._recipe(self._rates[student], visits[student])}
 
     def _next(self, visits: Mapping[str, int], trials: Sequence[TrialRecord]) -> str:
         """The student whose turn it is among the most promising ones."""
@@ -62,9 +66,18 @@ class Proposals:
                 best[trial.student] = Standing(trial.student, trial.val_accuracy, trial.cost_usd_per_1k, (self._arm,))
         return list(best.values())
 
-    def _recipe(self, visit: int) -> dict[str, Any]:
-        rates = [self._rates[0], *(rate for rate in self._rates[1:] if rate != self._rates[0])]
+    def _recipe(self, rates: Sequence[Mapping[str, float]], visit: int) -> dict[str, Any]:
         if visit < len(rates):
             return {**rates[visit], **self._recipes[0]}
         further = self._recipes[1:]
         return further[visit - len(rates)] if visit - len(rates) < len(further) else {}
+
+
+def _rates(usual: Mapping[str, float], ranges: Mapping[str, Range]) -> list[dict[str, float]]:
+    """The rates that a student is tried with first, within their ranges and none twice, by their names in the space."""
+    searched = [name for name in usual if name in ranges]
+    tried = [
+        {name: min(max(usual[name] * step, ranges[name].low), ranges[name].high) for name in searched}
+        for step in (1.0, RATE_STEP, 1 / RATE_STEP)
+    ]
+    return [tried[0], *(rates for rates in tried[1:] if rates != tried[0])]

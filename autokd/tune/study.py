@@ -81,7 +81,14 @@ class Ledger:
             self._recover()
         margin = margin_at(0, 1, plan.min_retention)
         self._proposals = {
-            arm: Proposals(space, arm, self._listed[arm], self._ranges(arm), margin, plan.by_cost)
+            arm: Proposals(
+                space,
+                arm,
+                {student: self._candidates[student].family for student in self._listed[arm]},
+                self._ranges(arm),
+                margin,
+                plan.by_cost,
+            )
             for arm in self._studies
         }
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from autokd.records import ARMS, Arm
 from autokd.tune.space.default_recipe import default_recipe
 from autokd.tune.space.files import read_space
+from autokd.tune.space.space import Space
 
 ONE = '[students]\ninclude = ["resnet18"]\n'
 
@@ -18,9 +22,9 @@ def write(tmp_path: Path, text: str) -> str:
 
 def test_the_default_recipe_is_what_is_said_else_what_is_fixed_else_the_usual(tmp_path: Path) -> None:
     plain = read_space(write(tmp_path, ONE))
-    assert default_recipe(plain, "direct") == {"learning_rate": 0.001, "fine_tuning": False, "schedule": "cosine"}
+    assert default_recipe(plain, "direct") == {"learning_rate": 0.002, "fine_tuning": False, "schedule": "cosine"}
     assert default_recipe(plain, "distill") == {
-        "learning_rate": 0.001,
+        "learning_rate": 0.002,
         "fine_tuning": False,
         "schedule": "cosine",
         "temperature": 4,
@@ -32,7 +36,7 @@ def test_the_default_recipe_is_what_is_said_else_what_is_fixed_else_the_usual(tm
     direct = 'mixup = 0.3\nlabel_smoothing = 0.1\nschedules = ["linear", "constant"]\n'
     space = read_space(write(tmp_path, f"{ONE}[recipe.distill]\n{fixed}[recipe.direct]\n{direct}{said}"))
     assert default_recipe(space, "direct") == {
-        "learning_rate": 0.001,
+        "learning_rate": 0.002,
         "fine_tuning": False,
         "schedule": "linear",
         "weight_decay": 0.03,
@@ -57,6 +61,17 @@ def test_a_student_that_starts_from_weights_has_the_rate_of_fine_tuning(tmp_path
     own = read_space(write(tmp_path, f"{ONE}[default]\nfine_tuning_rate = 5e-5\nlearning_rate = 0.004\n"))
     rates = [default_recipe(own, "distill", fine_tuning)["learning_rate"] for fine_tuning in (False, True)]
     assert rates == [0.004, 5e-5]
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_a_plain_transformer_from_random_weights_has_a_rate_of_its_own(tmp_path: Path, arm: Arm) -> None:
+    def rates(space: Space) -> list[float]:
+        starts = (False, True)
+        return [default_recipe(space, arm, start, "vision_transformer")["learning_rate"] for start in starts]
+
+    assert rates(read_space(write(tmp_path, ONE))) == [0.0005, 0.0015]
+    assert rates(read_space("default")) == [0.0005, 0.0015]
+    assert rates(read_space(write(tmp_path, f"{ONE}[default]\nlearning_rate = 0.004\n"))) == [0.004, 0.0015]
 
 
 def test_a_distilled_recipe_without_labels_has_no_smoothing(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ SPACE = Space.model_validate({"students": {"include": ["a"]}})
 
 def trial(number: int, arm: str, student: str, accuracy: float, cost: float, **changes: object) -> TrialRecord:
     alpha = 0.7 if arm == "distill" else 0.0
-    recipe = Recipe(temperature=3.0 if alpha else 1.0, alpha=alpha, learning_rate=2e-3, epochs=6, batch_size=32)
+    recipe = Recipe(temperature=3.0 if alpha else 1.0, alpha=alpha, learning_rate=1e-3, epochs=6, batch_size=32)
     content = {
         "number": number,
         "arm": arm,
@@ -68,7 +68,9 @@ def test_finalists_are_picks_defaults_twins_and_a_longer_one() -> None:
     (default,) = by_role(finalists, "distill", "default")
     assert (pick.trial, pick.proposal.recipe.alpha) == (0, 0.7)
     assert (default.proposal.recipe.temperature, default.proposal.recipe.alpha) == (4.0, 0.9)
-    assert default.proposal.recipe.learning_rate == 1e-3
+    assert default.proposal.recipe.learning_rate == 2e-3
+    others = choose_finalists(trials, SPACE, 1, 60.0, families={"a": "vision_transformer"})
+    assert [f.proposal.recipe.learning_rate for f in by_role(others, "distill", "default")] == [5e-4]
     twins = {f.twin_of: f for f in finalists if f.twin_of}
     (longer,) = by_role(finalists, "distill", "longer")
     assert set(twins) == {(f.proposal.number,) for f in (pick, default, longer)}

@@ -188,7 +188,7 @@ def test_beta_is_searched_with_dkd_alone() -> None:
         (ONE + "[[first]]\nalpha = 0.1", "line 4: `alpha` in [[first]]: it must lie in 0.3 to 1"),
         (
             ONE + "[[first]]\nlearning_rate = 0.01",
-            "line 4: `learning_rate` in [[first]]: 0.01 is outside of what is searched (0.0003 to 0.003, logarithmic)",
+            "line 4: `learning_rate` in [[first]]: 0.01 is outside of what is searched (0.0003 to 0.006, logarithmic)",
         ),
         (ONE + "[[first]]\nweight_decay = 0.1", "is not searched without a range in [recipe.distill]; add that"),
         (ONE + "[[first]]\nbeta = 2", "is not searched without the loss dkd"),

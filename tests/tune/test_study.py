@@ -82,15 +82,16 @@ def test_a_learning_rate_among_the_first_proposals_does_not_end_an_arm_early(pat
 
 
 def test_every_student_is_tried_by_the_usual_rate_before_other_rates_are(path: Path) -> None:
-    ledger = Ledger(path, SPACE, BOTH, PLAN)
+    plain_transformer = BOTH[2].model_copy(update={"family": "vision_transformer"})
+    ledger = Ledger(path, SPACE, [*BOTH[:2], plain_transformer], PLAN)
     tried: dict[str, list[tuple[str, float]]] = {"distill": [], "direct": []}
     while proposal := ledger.next():
         tried[proposal.arm].append((proposal.student, round(proposal.recipe.learning_rate, 6)))
         value = {"a": 0.7, "b": 0.9, "c": 0.5}[proposal.student]
         ledger.report(proposal.number, epoch(PLAN.epochs, value))
         ledger.finish(proposal.number, value)
-    assert tried["direct"] == [("a", 0.001), ("b", 0.001), ("c", 0.001), ("b", 0.0025)]
-    assert tried["distill"] == [("a", 0.001), ("b", 0.001), ("b", 0.0025), ("b", 0.0004)]
+    assert tried["direct"] == [("a", 0.002), ("b", 0.002), ("c", 0.0005), ("b", 0.005)]
+    assert tried["distill"] == [("a", 0.002), ("b", 0.002), ("b", 0.005), ("b", 0.0008)]
 
 
 def test_a_search_that_was_stopped_and_opened_again_draws_what_it_would_have_drawn(tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ MANY_LOSSES = Space.model_validate(
 
 
 def test_losses_are_drawn_and_recipes_carry_what_their_loss_reads(path: Path) -> None:
-    plan = replace(PLAN, trials=40)
+    plan = replace(PLAN, trials=60)
     ledger = Ledger(path, MANY_LOSSES, BOTH, plan)
     recipes = []
     while proposal := ledger.next():
@@ -235,7 +236,7 @@ def test_an_empty_arm_leaves_the_other_its_own_trials(path: Path) -> None:
 
 def test_a_trial_is_pruned_for_being_worse_than_another_of_its_student_only(path: Path) -> None:
     ledger = Ledger(path, SPACE, BOTH, PLAN)
-    accuracy = {("a", 0.001): 0.9, ("b", 0.001): 0.3, ("c", 0.001): 0.2, ("a", 0.0025): 0.95, ("a", 0.0004): 0.5}
+    accuracy = {("a", 0.002): 0.9, ("b", 0.002): 0.3, ("c", 0.002): 0.2, ("a", 0.005): 0.95, ("a", 0.0008): 0.5}
     pruned = {}
     while proposal := ledger.next():
         value = accuracy[proposal.student, round(proposal.recipe.learning_rate, 6)]
