@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from autokd.records import ARMS, Arm
+from autokd.training.presets import PLAIN_TRANSFORMERS
 from autokd.tune.space.default_recipe import default_recipe
 from autokd.tune.space.files import read_space
 from autokd.tune.space.space import Space
+from autokd.zoo.timm_names import of_family
 
 ONE = '[students]\ninclude = ["resnet18"]\n'
 
@@ -78,3 +80,8 @@ def test_a_distilled_recipe_without_labels_has_no_smoothing(tmp_path: Path) -> N
     smoothed = f"{ONE}[recipe.distill]\nlabel_smoothing = 0.1\n[default]\nalpha = "
     assert default_recipe(read_space(write(tmp_path, smoothed + "0.9")), "distill")["label_smoothing"] == 0.1
     assert "label_smoothing" not in default_recipe(read_space(write(tmp_path, smoothed + "1")), "distill")
+
+
+def test_plain_transformers_are_families_of_timm_and_named_in_the_documentation() -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "search-spaces.md").read_text()
+    assert all(of_family(family) and f"`{family}`" in documented for family in PLAIN_TRANSFORMERS)
