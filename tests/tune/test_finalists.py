@@ -154,7 +154,7 @@ def test_a_twin_keeps_all_but_the_teacher() -> None:
     finalists = choose_finalists([distilled], SPACE, 1, soft_label_seconds=0.0)
     (twin,) = [f for f in finalists if 0 in f.twin_of]
     assert twin.proposal.recipe == twin_recipe(distilled.recipe)
-    kept = {"mixup": 0.2, "cutmix": 0.5, "ema": 0.99, "weight_decay": 0.1, "learning_rate": 2e-3}
+    kept = {"mixup": 0.2, "cutmix": 0.5, "ema": 0.99, "weight_decay": 0.1, "learning_rate": 1e-3}
     kept |= {"label_smoothing": 0.1, "schedule": "linear"}
     assert {name: getattr(twin.proposal.recipe, name) for name in kept} == kept
     assert (twin.proposal.recipe.loss, twin.proposal.recipe.beta, twin.proposal.recipe.alpha) == ("kl", 1.0, 0.0)

@@ -20,7 +20,7 @@ from autokd.tune.study import Ledger, SearchPlan
 from autokd.tune.trials import TrialSource
 
 PLAN = ScreeningPlan(wanted=2, epochs=8, min_retention=0.95, by_cost=False, seed=3)
-RECIPE = Recipe(learning_rate=0.001, epochs=8, batch_size=32)
+RECIPE = Recipe(learning_rate=0.002, epochs=8, batch_size=32)
 CAUSELESS = Failure(cause="worker", text="it died")
 
 
@@ -193,7 +193,7 @@ def test_the_dearest_are_trained_first_unless_a_limit_may_cut_it_anywhere(run: R
 def test_a_trial_of_the_same_recipe_goes_on_where_the_screening_stopped(run: Run) -> None:
     space = Space.model_validate({"students": {"include": ["a"]}})
     plan = SearchPlan(trials=4, epochs=8, batch_size=32, classes=10, seed=PLAN.seed)
-    recipe = Recipe(learning_rate=1e-3, epochs=8, batch_size=32)
+    recipe = Recipe(learning_rate=2e-3, epochs=8, batch_size=32)
     source = ScreeningSource(run, TWELVE, lambda _: recipe, PLAN)
     finished(source)
     screening = source.close()
