@@ -33,7 +33,7 @@ from autokd.tune.prior_knowledge import Promising, most_promising_first, publish
 from autokd.tune.short_list import Standing, margin_at, rungs, spread, staying
 
 EQUAL = 0.003  # accuracies that differ by less are equal; --min-gain's default
-VALIDATION_IMAGES = {"digits": 269, "images": 2000}  # of the tables
+VALIDATION_IMAGES = {"digits": 269, "images": 2000}  # of the shipped tables
 RATES_TRIED = 2  # of each student on the short list
 COST_OF_RELATIVES, ACCURACY_OF_RELATIVES = 0.3, 0.02  # standard deviations: of the logarithm, and absolute
 

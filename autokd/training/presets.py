@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-# Families without a convolution after their patches. In short trainings they want a lower rate than all others.
+# Families without a convolution after their patches. In short trainings the measured one, vision_transformer, wants a
+# lower rate than all others (benchmarks/RESULTS.md).
 PLAIN_TRANSFORMERS = frozenset({"beit", "cait", "deit", "eva", "vision_transformer", "vision_transformer_relpos"})
 
 
