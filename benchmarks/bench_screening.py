@@ -2,11 +2,11 @@
 
 Each repeat draws candidates from a table and noise on every accuracy that a search sees. What it ends with is what
 autokd would confirm first: the cheapest student that is less accurate than the best trained to the end by no more than
-a standard error of that accuracy on the validation images. A screening trains at the learning rate of the table that is
-nearest to autokd's default for the student's family. Regrets are told of the truth in the table: the accuracy that a
-student of its cost or less has more (points), its cost over that of the cheapest student which is no more than 0.3
-points less accurate, and, so that cheapness alone does not look good, the points below the best candidate of all.
-All ways may spend about as many epochs as the screening.
+a standard error of that accuracy on the validation images. What a screening sees are the table's short trainings, which
+are direct ones, for both arms. Regrets are told of the truth in the table: the accuracy that a student of its cost or
+less has more (points), its cost over that of the cheapest student which is no more than 0.3 points less accurate, and,
+so that cheapness alone does not look good, the points below the best candidate of all. All ways may spend about as many
+epochs as the screening, except the last, which trains every candidate to the end: what it loses, no search can keep.
 
 With --looked-at fewer students than there are can be screened: those that come first by prior knowledge (fitted on the
 other data sets of the tables), along the range of costs, or at random. With --relatives, where a table has fewer
@@ -28,7 +28,6 @@ import optuna
 from timing import table
 
 from autokd.records import ARMS
-from autokd.training.presets import preset
 from autokd.tune.prior_knowledge import Promising, most_promising_first, published_top1
 from autokd.tune.short_list import Standing, margin_at, rungs, spread, staying
 
@@ -42,6 +41,7 @@ COST_OF_RELATIVES, ACCURACY_OF_RELATIVES = 0.3, 0.02  # standard deviations: of 
 class Trained:
     """A student of a table: cost, validation accuracy after each epoch by learning rate, and what is true of it.
 
+    looks: validation accuracy at the end of short direct trainings, by their epochs.
     images: on which validation accuracy was told.
     truth: the accuracy that the best of its learning rates ends with, on test images where all were evaluated on them.
     """
@@ -50,12 +50,9 @@ class Trained:
     family: str
     cost: float
     curves: dict[float, tuple[float, ...]]
+    looks: dict[int, float]
     truth: float
     images: int
-
-    def usual_rate(self) -> float:
-        """The learning rate of the table that is nearest to what a screening trains this student at."""
-        return min(self.curves, key=lambda rate: abs(math.log(rate / preset(False, self.family).rate)))
 
 
 Found = tuple[Trained, int]  # what a search ends with, and the epochs that it took
@@ -75,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, object]]:
             "screening": screened,
             "random": _trials(spent, asked.noise, at_random=True),
             "TPE on students": _trials(spent, asked.noise, at_random=False),
+            "all of them to the end": _all(asked.noise),
         }
         if asked.looked_at:
             ways = _some_screened(asked, screened, _promises_of(name, all_tables))
@@ -103,10 +101,17 @@ def read_tables(path: Path) -> dict[str, list[Trained]]:
     with path.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["val_accuracy"]]
     kinds = sorted({(row["data"], row["arm"]) for row in rows})
-    return {", ".join(kind): _students([row for row in rows if (row["data"], row["arm"]) == kind]) for kind in kinds}
+    return {", ".join((data, arm)): _students([row for row in rows if row["data"] == data], arm) for data, arm in kinds}
 
 
-def _students(rows: Sequence[dict[str, str]]) -> list[Trained]:
+def _students(all_rows: Sequence[dict[str, str]], arm: str) -> list[Trained]:
+    """all_rows: of one data set; the longest are the whole trainings."""
+    whole = max(int(row["epochs"]) for row in all_rows)
+    rows = [row for row in all_rows if row["arm"] == arm and int(row["epochs"]) == whole]
+    short: dict[str, dict[int, float]] = {}
+    for row in all_rows:
+        if int(row["epochs"]) < whole:
+            short.setdefault(row["student"], {})[int(row["epochs"])] = float(row["val_accuracy"].split()[-1])
     rates = {float(row["learning_rate"]) for row in rows}
     part = "test_accuracy" if all(row["test_accuracy"] for row in rows) else "val_accuracy"  # one for all students
     found = []
@@ -118,7 +123,8 @@ def _students(rows: Sequence[dict[str, str]]) -> list[Trained]:
             ends = [_mean(row[part] for row in trained)[-1] for trained in by_rate.values()]
             cost = float(np.median([float(row["serving_ms"]) for row in own]))
             images = VALIDATION_IMAGES[own[0]["data"]]
-            found.append(Trained(name, own[0]["family"], cost, curves, max(ends), images))
+            looks = short.get(name, {})
+            found.append(Trained(name, own[0]["family"], cost, curves, looks, max(ends), images))
     return found
 
 
@@ -142,22 +148,30 @@ def _relative(student: Trained, number: int, rng: np.random.Generator) -> Traine
     """A student that learns as this one does, but is dearer or cheaper, better or worse."""
     cost, better = np.exp(rng.normal(0, COST_OF_RELATIVES)), rng.normal(0, ACCURACY_OF_RELATIVES)
     curves = {rate: tuple(np.clip(np.add(curve, better), 0, 1)) for rate, curve in student.curves.items()}
+    looks = {epochs: float(np.clip(accuracy + better, 0, 1)) for epochs, accuracy in student.looks.items()}
     truth = float(np.clip(student.truth + better, 0, 1))
     name, cost = f"{student.name}#{number}", student.cost * float(cost)
-    return replace(student, name=name, cost=cost, curves=curves, truth=truth)
+    return replace(student, name=name, cost=cost, curves=curves, looks=looks, truth=truth)
 
 
 def _screening(wanted: int, noise: float) -> Way:
     def search(pool: Sequence[Trained], rng: np.random.Generator) -> Found:
         epochs = _epochs(pool)
-        steps, left, used, before = rungs(len(pool), wanted, epochs), list(pool), 0, 0
-        for number, (epoch, stay) in enumerate(steps):
-            used, before = used + (epoch - before) * len(left), epoch
-            seen = {s.name: s.curves[s.usual_rate()][epoch - 1] + rng.normal(0, noise) for s in left}
+        steps, left, used = rungs(len(pool), wanted, epochs), list(pool), 0
+        for number, (short, stay) in enumerate(steps):
+            used += short * len(left)
+            seen = {s.name: s.looks[short] + rng.normal(0, noise) for s in left}
             standings = [Standing(s.name, seen[s.name], s.cost, ARMS) for s in left]
             kept = staying(standings, stay, margin_at(number, len(steps), 0.95))
             left = [s for s in left if s.name in kept]
         return _pick(left, noise, rng), used + RATES_TRIED * epochs * len(left)
+
+    return search
+
+
+def _all(noise: float) -> Way:
+    def search(pool: Sequence[Trained], rng: np.random.Generator) -> Found:
+        return _pick(pool, noise, rng), RATES_TRIED * _epochs(pool) * len(pool)
 
     return search
 

@@ -1,9 +1,11 @@
 """Train many students for real and write a table that bench_screening.py replays; goes on where it stopped.
 
 Every student is trained from scratch on the same images, directly and from the soft labels of one teacher, at each
-learning rate and from each seed. Validation and test accuracy are kept for every epoch, and the milliseconds that the
-student's served form takes for a batch of 8. All students come before the next seed, small ones first. The images are
-scikit-learn's digits (--data digits), IDX files (--idx-dir) or patterns; teacher and soft labels are kept in --work.
+learning rate and from each seed; and as a screening does it: directly, at the rate that is nearest to autokd's default
+for its family, for a quarter and for half of the epochs. Validation and test accuracy are kept for every epoch, and the
+milliseconds that the student's served form takes for a batch of 8. All students come before the next seed, small ones
+first. The images are scikit-learn's digits (--data digits), IDX files (--idx-dir) or patterns; teacher and soft labels
+are kept in --work.
 
 --costs-only trains nothing: it times every student of the table anew, so that all rows tell the speed of one machine.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import copy
 import csv
+import math
 import statistics
 import sys
 import time
@@ -34,6 +37,7 @@ from autokd.records import ARMS, Arm, Recipe
 from autokd.soft_labels.read import SoftLabels
 from autokd.training.evaluate import accuracy, predict
 from autokd.training.loop import Training, train
+from autokd.training.presets import preset
 from autokd.tune.space.files import read_space
 from autokd.zoo.build import build, normalisation
 from autokd.zoo.count import Count, counted, family, module_macs
@@ -67,6 +71,7 @@ class Row(NamedTuple):
     arm: Arm
     learning_rate: float
     seed: int
+    epochs: int
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -148,7 +153,17 @@ def _rows(asked: argparse.Namespace, students: Sequence[str]) -> Iterator[Row]:
         for student in students:
             for arm in asked.arms:
                 for rate in asked.learning_rates:
-                    yield Row(asked.data, student, arm, rate, seed)
+                    yield Row(asked.data, student, arm, rate, seed, asked.epochs)
+            if seed == 0 and "direct" in asked.arms:
+                rate = _usual_rate(student, asked.learning_rates)
+                for epochs in sorted({math.ceil(asked.epochs / part) for part in (4, 2)}):
+                    yield Row(asked.data, student, "direct", rate, seed, epochs)
+
+
+def _usual_rate(student: str, rates: Sequence[float]) -> float:
+    """The nearest to autokd's default."""
+    usual = preset(False, family(base_name(student))).rate
+    return min(rates, key=lambda rate: abs(math.log(rate / usual)))
 
 
 def _known(table: Path) -> set[Row]:
@@ -156,7 +171,14 @@ def _known(table: Path) -> set[Row]:
         return set()
     with table.open(encoding="utf-8", newline="") as file:
         return {
-            Row(row["data"], row["student"], row["arm"], float(row["learning_rate"]), int(row["seed"]))  # type: ignore[arg-type]
+            Row(
+                data=row["data"],
+                student=row["student"],
+                arm=row["arm"],  # type: ignore[arg-type]
+                learning_rate=float(row["learning_rate"]),
+                seed=int(row["seed"]),
+                epochs=int(row["epochs"]),
+            )
             for row in csv.DictReader(file)
         }
 
@@ -172,7 +194,7 @@ def _trained(asked: argparse.Namespace, row: Row, data: TaskData, teacher: SoftL
         "macs": module_macs(model, asked.image_size),
         "serving_ms": _serving_ms({row.student: model}, asked.image_size)[row.student],
     }
-    recipe = Recipe(learning_rate=row.learning_rate, epochs=asked.epochs, batch_size=asked.batch_size)
+    recipe = Recipe(learning_rate=row.learning_rate, epochs=row.epochs, batch_size=asked.batch_size)
     if row.arm == "distill":
         recipe = recipe.model_copy(update={"temperature": TEMPERATURE, "alpha": ALPHA})
     training = Training(
@@ -191,7 +213,7 @@ def _trained(asked: argparse.Namespace, row: Row, data: TaskData, teacher: SoftL
         seen.append((report.val_accuracy, accuracy(logits, data.labels[data.test])))
     print(*row, *seen[-1], flush=True)
     val, test = (" ".join(f"{values[part]:.4f}" for values in seen) for part in (0, 1))
-    return {**told, "epochs": len(seen), "val_accuracy": val, "test_accuracy": test}
+    return {**told, "val_accuracy": val, "test_accuracy": test}
 
 
 def _serving_ms(models: Mapping[str, nn.Module], image_size: int) -> dict[str, str]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from autokd.config import SearchConfig
 from autokd.data.task import cache_folders
-from autokd.pipeline.screening import plan_of
 from autokd.pipeline.workers import most_workers
 from autokd.records import Candidate, Record, Task
 
@@ -23,7 +22,6 @@ class Disk(Record):
     teacher_training: int  # its checkpoints, gone before anything below is written
     teacher: int  # its weights, where they are trained here
     soft_labels: int
-    screening: int  # checkpoints of all students that are looked at, gone before the first trial
     checkpoints: int  # of the trainings that run at a time
     finalists: int  # weights, validation and test logits, and the student that is shipped
     student_weights: int = 0  # that students start from, converted; what the hub's own cache keeps comes on top
@@ -31,8 +29,7 @@ class Disk(Record):
     @property
     def peak(self) -> int:
         """The most that is taken at any moment, without tables and the report."""
-        later = self.teacher + self.soft_labels + self.student_weights + self.checkpoints
-        later += max(self.screening, self.finalists)
+        later = self.teacher + self.soft_labels + self.student_weights + self.checkpoints + self.finalists
         return self.decoded_images + max(self.teacher_training, later)
 
 
@@ -59,7 +56,6 @@ def disk_of(
         teacher_training=2 * own_checkpoint + 2 * own,  # the best epoch's weights too
         teacher=own,
         soft_labels=_soft_labels(config, task) if candidates else 0,
-        screening=_screening(config, candidates),
         checkpoints=2 * workers * checkpoint,
         finalists=finalists * (weights + logits) + (workers + 1) * weights,
         student_weights=_student_weights(config, list(every)),
@@ -72,15 +68,6 @@ def _soft_labels(config: SearchConfig, task: Task) -> int:
 
     wanted = (config.epochs or 0) * layout_of(task.train, len(task.classes)).view_bytes
     return wanted if config.cache_limit_gb is None else min(wanted, int(config.cache_limit_gb * 1e9))
-
-
-def _screening(config: SearchConfig, candidates: Sequence[Candidate]) -> int:
-    """Weights, their average where there is one, and two moments of each student; none where none is looked at."""
-    from autokd.tune.screening import screening_rungs
-
-    if not screening_rungs(candidates, plan_of(config)):
-        return 0
-    return sum(candidate.parameters for candidate in candidates) * 4 * (4 if config.ema else 3)
 
 
 def _student_weights(config: SearchConfig, candidates: Sequence[Candidate]) -> int:

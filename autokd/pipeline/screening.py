@@ -1,4 +1,4 @@
-"""The screening of a search: all candidates for a few epochs, once for both arms; what is left is the short list."""
+"""The screening of a search: all candidates in short trainings, once for both arms; what is left is the short list."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def screen(state: State, factory: WorkshopFactory) -> tuple[Screening, list[Note
     if time := state.time:
 
         def work() -> Work:
-            return work_of(state, time, source.epochs_left(), plan.wanted)
+            return work_of(state, time, source.total - source.over, source.epochs_left(), plan.wanted)
 
         for sentence in planned(time, work()):
             state.listener.note(sentence)
         limits.time = time.share(may_screen(time, work, lambda: source.coming))
-    watched = Watched(source, "screening", limits, state.listener)
+    watched = Watched(source, "screening", limits, state.listener, aside=range(len(state.candidates)))
     watched.begin(source.over, {})
     while source.waiting and not state.stop() and not watched.ended_by:  # an engine may stop asking between two rungs
         engine.run(Tracked(watched, state.tracker, state.run.path, state.candidates), factory)
@@ -88,10 +88,10 @@ def screening_epochs(config: SearchConfig, candidates: Sequence[Candidate]) -> i
 
     steps = screening_rungs(candidates, plan_of(config))
     sizes = [sum(1 for candidate in candidates if arm in candidate.arms) for arm in ARMS]
-    students, before, epochs = len(candidates), 0, 0
+    students, epochs = len(candidates), 0
     for rung in steps:
-        epochs += students * (rung.epoch - before)
-        students, before = min(students, sum(min(rung.staying, size) for size in sizes)), rung.epoch
+        epochs += students * rung.epochs
+        students = min(students, sum(min(rung.staying, size) for size in sizes))
     return epochs
 
 

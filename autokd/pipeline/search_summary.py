@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from autokd.data.copies import copy_remarks
 from autokd.data.hidden_labels import label_remarks
 from autokd.pipeline.read_in_time import NO_TIME
-from autokd.records import ARMS, Arm, Candidate, Note, NoteKind, Screening, SearchSummary, TrialRecord
+from autokd.records import ARMS, Arm, Candidate, Note, NoteKind, SearchSummary, TrialRecord
 from autokd.runs.folder import Run
 from autokd.runs.store import CANDIDATES, SCREENING, SEARCH, TEACHER
-from autokd.runs.tables import read_history
 from autokd.weights.assign import start_remark
 
 if TYPE_CHECKING:
@@ -23,17 +22,6 @@ def write_summary(run: Run, summary: SearchSummary) -> None:
     """Leave search.json."""
     SEARCH.write(run.path, summary)
     run.keep_checksums(SEARCH.path(run.path))
-
-
-def taken_over(run: Run, screening: Screening, trials: Sequence[TrialRecord]) -> float:
-    """Device seconds of the screening that trials went on from: their histories begin with the very same epochs."""
-    begun = {(student.student, student.recipe): student.epoch_seconds for student in screening.students}
-    seconds = 0.0
-    for trial in trials:
-        own = begun.get((trial.student, trial.recipe), ())
-        history = read_history(run.trial_path(trial.number)) if own else ()
-        seconds += sum(a for a, epoch in zip(own, history, strict=False) if a == epoch.seconds)
-    return seconds
 
 
 def best_of_arms(trials: Sequence[TrialRecord]) -> dict[Arm, float]:

@@ -23,7 +23,7 @@ from autokd.formatting import usd
 from autokd.naming import named, set_to
 from autokd.pipeline.candidates import find_candidates
 from autokd.pipeline.limits import limits_of
-from autokd.pipeline.search_summary import arm_notes, best_of_arms, summarise, taken_over, write_summary
+from autokd.pipeline.search_summary import arm_notes, best_of_arms, summarise, write_summary
 from autokd.pipeline.services import Parts, Prepared
 from autokd.pipeline.time_limit import TimeLimit, may_try
 from autokd.progress import Listener
@@ -209,7 +209,6 @@ def search_trials(
 ) -> list[TrialRecord]:
     """Both arms' trials on the short list, as the ledger has them in the end; leaves trials.csv and search.json."""
     from autokd.tune.limits import Watched
-    from autokd.tune.screening import forget_checkpoints
     from autokd.tune.short_list import listed
     from autokd.tune.space.files import read_space
     from autokd.tune.study import Ledger, SearchPlan
@@ -231,7 +230,7 @@ def search_trials(
     space, replaced = read_space(config.space).suited(plan.classes)
     short_list = listed(screening, state.candidates, space)
     ledger = Ledger(state.run.study_path, space, state.candidates, plan, short_list)
-    source = TrialSource(ledger, state.run, plan, screening)
+    source = TrialSource(ledger, state.run, plan)
     trainings = most_trainings(config.finalists, config.seeds, len(state.edges))
     state.listener.note(
         f"{sum(map(ledger.planned, ARMS))} trials of {config.epochs} epochs, batch {config.batch_size}; "
@@ -242,7 +241,7 @@ def search_trials(
     for remark in remarks:
         state.listener.note(remark.text)
     engine = state.parts.engine(config, state.run)
-    _keep_seconds(state, screening, ledger.records())
+    state.keep_seconds("search", _seconds(ledger.records()))
     limits = limits_of(state, trainings * config.epochs, short_list)
     if state.time:
         tried = [candidate for candidate in state.candidates if candidate.student in short_list]
@@ -255,22 +254,19 @@ def search_trials(
         source.check_arms()
     trials = ledger.records()
     write_trials(state.run.path, trials)
-    _keep_seconds(state, screening, trials)
+    state.keep_seconds("search", _seconds(trials))
     if state.stop():
         raise InterruptedRun(
             f"stopped during the search; finished work is saved, continue with {set_to('resume', True)}"
         )
-    forget_checkpoints(state.run)
     planned = {arm: ledger.planned(arm) for arm in ARMS}
     found = arm_notes(trials, planned, state.candidates, watched.ended_by, state.time)
     write_summary(state.run, summarise(state, trials, [*notes, *found], ledger.importance(), remarks))
     return trials
 
 
-def _keep_seconds(state: State, screening: Screening, trials: Sequence[TrialRecord]) -> None:
-    """Epochs that trials have taken over from the screening are theirs."""
-    state.keep_seconds("search", sum(trial.seconds for trial in trials))
-    state.keep_seconds("screening", screening.seconds - taken_over(state.run, screening, trials))
+def _seconds(trials: Sequence[TrialRecord]) -> float:
+    return sum(trial.seconds for trial in trials)
 
 
 def conclude(state: State) -> None:

@@ -89,16 +89,20 @@ def time_limit_of(state: State, watch: Stopwatch) -> TimeLimit | None:
 # ---- before the screening ----------------------------------------------------------------------------------------
 
 
-def work_of(state: State, time: TimeLimit, screening_epochs: int, short_list: int) -> Work:
-    """What is still to be done from the screening on; short_list: students of an arm."""
+def work_of(state: State, time: TimeLimit, short_trainings: int, short_epochs: int, short_list: int) -> Work:
+    """What is still to be done from the screening on: its trainings, of so many epochs together, and what follows.
+
+    short_list: students of an arm.
+    """
     config, pace = state.config, time.pace
     assert config.trials and config.epochs and config.finalists and config.seeds  # noqa: S101
     names = [candidate.student for candidate in state.candidates]
     per_arm = {arm: min(short_list, sum(1 for c in state.candidates if arm in c.arms)) for arm in ARMS}
     had = sum(1 for trial in stored_trials(state.run.path) if trial.state != "running")
     arms = sum(1 for count in per_arm.values() if count)
+    each = pace.mean_training(names, short_epochs / max(1, short_trainings))
     return Work(
-        screening=screening_epochs * pace.mean_training(names, 1) / pace.workers,
+        screening=short_trainings * each / pace.workers,
         trials=max(0, config.trials // len(ARMS) * arms - had),
         least_trials=max(0, sum(per_arm.values()) - had),
         arms=arms,

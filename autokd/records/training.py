@@ -113,6 +113,19 @@ class TrialRecord(Record):
     note: str = ""
 
 
+class ShortTraining(Record):
+    """A training of its own in the screening: the learning rate falls to its end."""
+
+    planned: int  # epochs
+    val_accuracies: tuple[float, ...] = ()  # after each epoch
+    epoch_seconds: tuple[float, ...] = ()  # of the device
+
+    @property
+    def done(self) -> bool:
+        """Whether all of its epochs were trained."""
+        return len(self.val_accuracies) >= self.planned
+
+
 class ScreenedStudent(Record):
     """A student in the screening; one row of screening.csv."""
 
@@ -124,32 +137,42 @@ class ScreenedStudent(Record):
     macs: int
     cost_usd_per_1k: Dollars
     promise: float = 0.0  # as of the candidate
-    recipe: Recipe  # its epochs are those of a trial, of which the screening trains the first ones
+    recipe: Recipe  # but for its epochs, which each training has of its own
     state: ScreeningState
-    val_accuracies: tuple[float, ...] = ()  # after each epoch
-    epoch_seconds: tuple[float, ...] = ()
+    trainings: tuple[ShortTraining, ...] = ()  # one for each rung that it came to
     error: str | None = None
 
     @property
     def epochs(self) -> int:
-        """Epochs that were trained."""
-        return len(self.val_accuracies)
+        """Epochs that were trained, of all trainings."""
+        return sum(len(training.val_accuracies) for training in self.trainings)
+
+    @property
+    def looks(self) -> tuple[float, ...]:
+        """Validation accuracy at the end of each training that is done."""
+        return tuple(training.val_accuracies[-1] for training in self.trainings if training.done)
 
     @property
     def val_accuracy(self) -> float | None:
-        """After the last epoch that was trained."""
-        return self.val_accuracies[-1] if self.val_accuracies else None
+        """At the end of its last training; where none is done, after the last epoch that was trained."""
+        seen = self.looks or tuple(value for training in self.trainings for value in training.val_accuracies)
+        return seen[-1] if seen else None
+
+    @property
+    def seconds(self) -> float:
+        """Of the device."""
+        return sum(sum(training.epoch_seconds) for training in self.trainings)
 
 
 class Rung(Record):
-    """The epoch at which students are compared, and how many of each arm go on."""
+    """The epochs of a training after which students are compared, and how many of each arm go on."""
 
-    epoch: int
+    epochs: int
     staying: int
 
 
 class Screening(Record):
-    """screening.json: every candidate for a few epochs, the promising ones for more; what is left is the short list."""
+    """screening.json: every candidate in a short training, the promising ones in a longer one; then the short list."""
 
     rungs: tuple[Rung, ...]
     students: tuple[ScreenedStudent, ...]
@@ -164,7 +187,7 @@ class Screening(Record):
     @property
     def seconds(self) -> float:
         """Of the device, of all trainings."""
-        return sum(sum(student.epoch_seconds) for student in self.students)
+        return sum(student.seconds for student in self.students)
 
 
 class Evaluation(Record):

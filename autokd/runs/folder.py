@@ -74,9 +74,9 @@ class Run:
         """Folder of a trial."""
         return self.path / "trials" / str(number)
 
-    def screening_path(self, number: int) -> Path:
-        """Folder of a student's training in the screening."""
-        return self.path / "screening" / str(number)
+    def screening_path(self, number: int, epochs: int) -> Path:
+        """Folder of a student's training of so many epochs in the screening."""
+        return self.path / "screening" / str(number) / str(epochs)
 
     def finalist_path(self, number: int, seed: int) -> Path:
         """Folder of one training of a finalist."""

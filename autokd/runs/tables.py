@@ -36,7 +36,7 @@ TRIAL_COLUMNS = (
 )  # fmt: skip
 SCREENING_COLUMNS = (
     "number", "student", "arms", "parameters", "ratio", "macs", "cost_usd_per_1k", "promise", "learning_rate",
-    "fine_tuning", "batch_size", "planned_epochs", "state", "epochs", "val_accuracy", "val_accuracies", "seconds",
+    "fine_tuning", "batch_size", "state", "trainings", "val_accuracies", "val_accuracy", "epochs", "seconds",
     "error",
 )  # fmt: skip
 _SHARES = (
@@ -91,7 +91,7 @@ def read_trials(folder: Path) -> tuple[TrialRecord, ...]:
 
 
 def write_screening(folder: Path, screening: Screening) -> None:
-    """Write a run's screening.csv, one row a student; `val_accuracies` holds each epoch's, separated by spaces."""
+    """Write a run's screening.csv, one row a student; lists are separated by spaces."""
     write_text(folder / SCREENING, table_text(SCREENING_COLUMNS, map(_screened_row, screening.students)))
 
 
@@ -156,11 +156,11 @@ def _screened_row(student: ScreenedStudent) -> dict[str, object]:
         **dict(student),
         **{name: getattr(student.recipe, name) for name in ("learning_rate", "fine_tuning", "batch_size")},
         "arms": " ".join(student.arms),
-        "planned_epochs": student.recipe.epochs,
-        "epochs": student.epochs,
+        "trainings": " ".join(str(training.planned) for training in student.trainings) or None,
+        "val_accuracies": " ".join(map(repr, student.looks)) or None,
         "val_accuracy": student.val_accuracy,
-        "val_accuracies": " ".join(map(repr, student.val_accuracies)) or None,
-        "seconds": sum(student.epoch_seconds),
+        "epochs": student.epochs,
+        "seconds": student.seconds,
     }
 
 

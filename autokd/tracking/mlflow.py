@@ -40,7 +40,7 @@ class MLflow:
         from mlflow.entities import Param
 
         run = self._run(training)
-        if training not in self._open:  # paused by the screening, and going on now
+        if training not in self._open:  # its worker died, and it begins again
             self._client.update_run(run, "RUNNING")
             self._open.add(training)
         if training not in self._found:

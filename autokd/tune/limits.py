@@ -105,9 +105,9 @@ class Watched:
         if time:
             time.pace.epoch(key, None if report.restored else report.seconds)
         order = self._source.report(key, report)
-        if order in ("prune", "pause"):
+        if order == "prune":
             self._over(key, whole=False)
-            self.tally.pruned += order == "prune"
+            self.tally.pruned += 1
             self.tally.done += 1
         elif order == "go" and time and time.overrun():
             self._over(key, whole=False)

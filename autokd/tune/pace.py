@@ -67,12 +67,12 @@ class Pace:
             return self._stretch * fmean(seen[-LATEST:])
         return self._stretch * self._off() * self._guess(student)
 
-    def training(self, student: str, epochs: int) -> float:
+    def training(self, student: str, epochs: float) -> float:
         """A whole training in one worker."""
         besides = median(self._besides) if self._besides else 0.0
         return epochs * self.epoch_seconds(student) + besides
 
-    def mean_training(self, students: Iterable[str], epochs: int) -> float:
+    def mean_training(self, students: Iterable[str], epochs: float) -> float:
         """On average over these students."""
         return fmean([self.training(student, epochs) for student in students] or [0.0])
 

@@ -1,7 +1,8 @@
-"""The screening: every candidate is trained for a few epochs by one recipe, the promising ones for more.
+"""The screening: every candidate is trained for a few epochs by one recipe, the promising ones again for more.
 
-It is done once for both arms, because which student is good hardly depends on the arm. What it leaves is the short
-list, on which both arms search recipes.
+Each is a training of its own, whose learning rate falls to its end: on its way, a longer one ranks students worse. It
+is done once for both arms, because which student is good hardly depends on the arm. What it leaves is the short list,
+on which both arms search recipes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,18 @@ from dataclasses import dataclass
 
 from autokd.errors import MachineError
 from autokd.naming import set_to
-from autokd.records import ARMS, Arm, Candidate, EpochReport, Proposal, Recipe, Rung, ScreenedStudent, Screening
+from autokd.records import (
+    ARMS,
+    Arm,
+    Candidate,
+    EpochReport,
+    Proposal,
+    Recipe,
+    Rung,
+    ScreenedStudent,
+    Screening,
+    ShortTraining,
+)
 from autokd.runs.folder import Run
 from autokd.runs.store import CHECKPOINT, SCREENING
 from autokd.tune.engines.failures import Failure
@@ -57,15 +69,14 @@ class ScreeningSource:
         """See JobSource."""
         if not self._waiting:
             return None
-        student = self._students[self._waiting.pop(0)]
+        student, epochs = self._students[self._waiting.pop(0)], self._until
         self._running.add(student.number)
+        recipe = student.recipe.model_copy(update={"epochs": epochs})
         return Job(
-            key=f"screening-{student.number}-{self._until}",
-            proposal=Proposal(
-                number=student.number, arm=_arm(student.recipe), student=student.student, recipe=student.recipe
-            ),
+            key=f"screening-{student.number}-{epochs}",
+            proposal=Proposal(number=student.number, arm=_arm(recipe), student=student.student, recipe=recipe),
             seed=self._plan.seed,
-            folder=str(self._run.screening_path(student.number).resolve()),
+            folder=str(self._run.screening_path(student.number, epochs).resolve()),
             final=False,
             accumulate=self._parts.of(student.student),
         )
@@ -76,21 +87,22 @@ class ScreeningSource:
         student = self._students[number]
         self._failures.went_well()
         self._parts.learn(student.student, report.accumulate)
-        before = report.epoch - 1
-        self._students[number] = student.model_copy(
+        before, trainings = report.epoch - 1, student.trainings
+        known = trainings[self._rung] if len(trainings) > self._rung else ShortTraining(planned=self._until)
+        now = known.model_copy(
             update={
-                "val_accuracies": (*student.val_accuracies[:before], report.val_accuracy),
-                "epoch_seconds": (*student.epoch_seconds[:before], report.seconds),
+                "val_accuracies": (*known.val_accuracies[:before], report.val_accuracy),
+                "epoch_seconds": (*known.epoch_seconds[:before], report.seconds),
             }
         )
-        if report.epoch < self._until:
-            return "go"
-        self._end(number)
-        return "pause"
+        self._students[number] = student.model_copy(update={"trainings": (*trainings[: self._rung], now)})
+        return "go"
 
     def finish(self, key: str, outcome: Outcome) -> None:  # noqa: ARG002 - its last epoch was reported
         """See JobSource."""
-        self._end(_number(key))
+        number = _number(key)
+        (self._run.screening_path(number, self._until) / CHECKPOINT).unlink(missing_ok=True)
+        self._end(number)
 
     def fail(self, key: str, failure: Failure, retry: bool) -> bool:
         """See JobSource; raises MachineError where student after student fails without any fault of its own."""
@@ -128,33 +140,32 @@ class ScreeningSource:
         if not self._waiting:
             return None
         student = self._students[self._waiting[0]]
-        return student.student, self._until - student.epochs
+        return student.student, self._left(student)
 
     @property
     def total(self) -> int:
         """Jobs in all; of rungs to come, as many as stay at least."""
-        done = sum(1 for student in self._students.values() for rung in self._rungs if student.epochs >= rung.epoch)
         to_come = sum(rung.staying for rung in self._rungs[self._rung : -1])
-        return done + len(self._waiting) + len(self._running) + to_come
+        return self.over + len(self._waiting) + len(self._running) + to_come
 
     @property
     def over(self) -> int:
-        """Jobs that are done."""
-        return sum(1 for student in self._students.values() for rung in self._rungs if student.epochs >= rung.epoch)
+        """Jobs that are done; of a student that is in training, those before."""
+        before = dict.fromkeys(self._running, self._rung)
+        return sum(len(student.looks[: before.get(number)]) for number, student in self._students.items())
 
     def epochs_left(self) -> int:
         """See CountedSource."""
-        own = sum(self._until - self._students[number].epochs for number in {*self._waiting, *self._running})
+        own = sum(self._left(self._students[number]) for number in {*self._waiting, *self._running})
         steps = zip(self._rungs[self._rung :], self._rungs[self._rung + 1 :], strict=False)
-        return own + sum(rung.staying * (later.epoch - rung.epoch) for rung, later in steps)
+        return own + sum(rung.staying * later.epochs for rung, later in steps)
 
     def close(self) -> Screening:
         """Make the short list of what is known, where a limit ended it early too; raises MachineError for nothing."""
         while self._rung < len(self._rungs):
             self._cut()
-        for number, student in self._students.items():
-            if student.state != "short_list":  # the search may go on with these
-                (self._run.screening_path(number) / CHECKPOINT).unlink(missing_ok=True)
+        for path in self._run.path.glob(f"screening/*/*/{CHECKPOINT}"):  # of trainings that a limit has ended
+            path.unlink(missing_ok=True)
         failed = {
             number: student.error or "" for number, student in self._students.items() if student.state == "failed"
         }
@@ -166,7 +177,7 @@ class ScreeningSource:
     def _refuse(self, failed: Mapping[int, str], what: str) -> None:
         """A resumed search tries these students again."""
         for number in failed:
-            again = {"state": "waiting", "error": None, "val_accuracies": (), "epoch_seconds": ()}
+            again = {"state": "waiting", "error": None, "trainings": ()}
             self._students[number] = self._students[number].model_copy(update=again)
         SCREENING.write(self._run.path, self.screening)
         raise MachineError(
@@ -178,7 +189,13 @@ class ScreeningSource:
 
     @property
     def _until(self) -> int:
-        return self._rungs[min(self._rung, len(self._rungs) - 1)].epoch if self._rungs else 0
+        """Epochs of a training of this rung."""
+        return self._rungs[min(self._rung, len(self._rungs) - 1)].epochs if self._rungs else 0
+
+    def _left(self, student: ScreenedStudent) -> int:
+        """Epochs that its training of this rung still takes."""
+        begun = student.trainings[self._rung :]
+        return self._until - (len(begun[0].val_accuracies) if begun else 0)
 
     def _end(self, number: int) -> None:
         """A job is over: put what is known on record, and go on to the next rung after the last job of this one."""
@@ -191,7 +208,7 @@ class ScreeningSource:
         """To the first rung that has jobs; the cuts before it are made again from what is on record."""
         while self._rung < len(self._rungs):
             left = [student for student in self._students.values() if student.state == "waiting"]
-            behind = [student for student in left if student.epochs < self._until]
+            behind = [student for student in left if self._left(student)]
             self._waiting = self._in_turn(behind)
             if self._waiting:
                 return
@@ -213,22 +230,19 @@ class ScreeningSource:
         for student in left:
             state = "stopped" if student.student not in kept else "short_list" if last else "waiting"
             self._students[student.number] = student.model_copy(update={"state": state})
-            if state == "stopped":
-                (self._run.screening_path(student.number) / CHECKPOINT).unlink(missing_ok=True)
         self._rung += 1
 
     def _stay(self, students: Sequence[ScreenedStudent], wanted: int) -> list[str]:
         steps = max(1, len(self._rungs))
         margin = margin_at(min(self._rung, steps - 1), steps, self._plan.min_retention)
-        standings = [_standing(student, self._until) for student in students]
+        standings = [_standing(student, self._rung) for student in students]
         if not any(student.epochs for student in students):
             return _unseen(students, wanted)
         return staying(standings, wanted, margin, self._plan.by_cost)
 
     def _agreement(self, students: Sequence[ScreenedStudent]) -> float | None:
         """Of what was promised with the accuracies at the first rung."""
-        first = self._rungs[0].epoch if self._rungs else 1
-        seen = [(s.promise, s.val_accuracies[first - 1]) for s in students if s.epochs >= first]
+        seen = [(s.promise, s.looks[0]) for s in students if s.looks]
         return agreement([promise for promise, _ in seen], [accuracy for _, accuracy in seen])
 
     def _best_first(self, state: str) -> list[str]:
@@ -236,16 +250,10 @@ class ScreeningSource:
         return self._stay(chosen, len(chosen))
 
 
-def forget_checkpoints(run: Run) -> None:
-    """Of students that no trial goes on with any more."""
-    for path in (run.path / "screening").glob(f"*/{CHECKPOINT}"):
-        path.unlink(missing_ok=True)
-
-
 def screening_rungs(candidates: Sequence[Candidate], plan: ScreeningPlan) -> tuple[Rung, ...]:
     """Of a screening of these students; none where all of them go on anyway."""
     largest = max((sum(1 for c in candidates if arm in c.arms) for arm in ("distill", "direct")), default=0)
-    return tuple(Rung(epoch=epoch, staying=stay) for epoch, stay in rungs(largest, plan.wanted, plan.epochs))
+    return tuple(Rung(epochs=epochs, staying=stay) for epochs, stay in rungs(largest, plan.wanted, plan.epochs))
 
 
 def _begun(candidates: Sequence[Candidate], recipe_of: Callable[[Candidate], Recipe], plan: ScreeningPlan) -> Screening:
@@ -273,10 +281,10 @@ def _reopened(student: ScreenedStudent, steps: Sequence[Rung]) -> ScreenedStuden
     return student.model_copy(update={"state": "waiting"}) if steps and student.state != "failed" else student
 
 
-def _standing(student: ScreenedStudent, epoch: int) -> Standing:
+def _standing(student: ScreenedStudent, rung: int) -> Standing:
     """At a rung; one that a limit kept from it stands by what it reached, and an untrained one comes last."""
-    seen = student.val_accuracies[:epoch]
-    return Standing(student.student, seen[-1] if seen else 0.0, student.cost_usd_per_1k, student.arms)
+    seen = student.looks[: rung + 1] or (student.val_accuracy or 0.0,)
+    return Standing(student.student, seen[-1], student.cost_usd_per_1k, student.arms)
 
 
 def _promising_first(students: Sequence[ScreenedStudent]) -> list[str]:

@@ -31,7 +31,7 @@ class Tracked:
         order = self._source.report(key, report)
         told = report.model_dump(include={"train_loss", "val_accuracy", "val_nll", "learning_rate", "seconds"})
         self._tracker.metrics(self._names[key], told, report.epoch)
-        if order in ("prune", "pause"):
+        if order == "prune":
             self._tracker.end(self._names.pop(key), "stopped")
         return order
 

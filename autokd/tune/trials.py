@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from autokd.errors import MachineError
-from autokd.files import make_folder, write_text
+from autokd.files import write_text
 from autokd.naming import named, set_to
-from autokd.records import ARMS, Arm, EpochReport, Proposal, Screening
+from autokd.records import ARMS, Arm, EpochReport
 from autokd.runs.folder import Run
 from autokd.runs.store import CHECKPOINT, ERROR, PROPOSAL
 from autokd.tune.engines.failures import Failure
@@ -19,14 +19,10 @@ from autokd.tune.study import Ledger, SearchPlan
 
 
 class TrialSource:
-    """See JobSource; trials of the ledger, trained from one seed, which is never searched.
+    """See JobSource; trials of the ledger, trained from one seed, which is never searched."""
 
-    A trial that the screening has begun, by the same recipe from the same seed, goes on from there.
-    """
-
-    def __init__(self, ledger: Ledger, run: Run, plan: SearchPlan, screening: Screening | None = None) -> None:
+    def __init__(self, ledger: Ledger, run: Run, plan: SearchPlan) -> None:
         self._ledger, self._run, self._plan = ledger, run, plan
-        self._begun = {(s.student, s.recipe): s.number for s in screening.students} if screening else {}
         self._epochs: dict[int, int] = {}  # trained so far of each trial that is not over
         self._students: dict[int, str] = {}
         self._parts = BatchParts(run)
@@ -61,7 +57,6 @@ class TrialSource:
         folder = self._run.trial_path(proposal.number)
         if not PROPOSAL.exists(folder):
             PROPOSAL.write(folder, proposal)
-        self._take_over(proposal, folder)
         return Job(
             key=f"trial-{proposal.number}",
             proposal=proposal,
@@ -70,16 +65,6 @@ class TrialSource:
             final=False,
             accumulate=self._parts.of(proposal.student),
         )
-
-    def _take_over(self, proposal: Proposal, folder: Path) -> None:
-        """The checkpoint of the screening becomes the trial's."""
-        number = self._begun.get((proposal.student, proposal.recipe))
-        if number is None:
-            return
-        begun = self._run.screening_path(number) / CHECKPOINT
-        if begun.is_file() and not (folder / CHECKPOINT).exists():
-            make_folder(folder)
-            begun.replace(folder / CHECKPOINT)
 
     def report(self, key: str, report: EpochReport) -> Order:
         """See JobSource."""

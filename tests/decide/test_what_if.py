@@ -220,7 +220,7 @@ def test_a_screening_follows_the_price_as_everything_else_does() -> None:
     made = made_evidence(direct())
     student = ScreenedStudent(
         number=0, student="small_net", parameters=5, ratio=12.0, macs=5, cost_usd_per_1k=0.0003, arms=("direct",),
-        recipe=made.finalists[0].recipe, state="stopped", val_accuracies=(0.5,),
+        recipe=made.finalists[0].recipe, state="stopped", trainings=(),
     )  # fmt: skip
     unknown = student.model_copy(update={"student": "never_measured"})
     screening = Screening(students=(student, unknown), rungs=())

@@ -91,8 +91,6 @@ def test_the_disk_is_bounded_part_by_part(estimate: Estimate) -> None:
     assert disk.checkpoints == pytest.approx(2 * 3 * 4 * parameters, rel=0.05)
     assert disk.teacher == pytest.approx(4 * estimate.teacher_parameters, rel=0.05)
     assert disk.teacher_training == pytest.approx(2 * (3 + 1) * 4 * estimate.teacher_parameters, rel=0.05)
-    students = sum(c.parameters for c in estimate.candidates)
-    assert disk.screening == pytest.approx(3 * 4 * students, rel=0.05)
     assert disk.finalists == pytest.approx(9 * (4 * parameters + 2 * task.test * 10 * 4) + 2 * 4 * parameters, rel=0.05)
     assert estimate.disk_bytes == disk.peak == disk.decoded_images + disk.teacher_training
 

@@ -13,11 +13,8 @@ from autokd.records import Arm, Candidate, EpochReport, Interval, Reading, Recip
 from autokd.runs.folder import Run
 from autokd.runs.store import CHECKPOINT, SCREENING
 from autokd.tune.engines.failures import Failure
-from autokd.tune.engines.protocol import Job
-from autokd.tune.screening import ScreeningPlan, ScreeningSource, forget_checkpoints
-from autokd.tune.space.space import Space
-from autokd.tune.study import Ledger, SearchPlan
-from autokd.tune.trials import TrialSource
+from autokd.tune.engines.protocol import Job, Outcome
+from autokd.tune.screening import ScreeningPlan, ScreeningSource
 
 PLAN = ScreeningPlan(wanted=2, epochs=8, min_retention=0.95, by_cost=False, seed=3)
 RECIPE = Recipe(learning_rate=0.002, epochs=8, batch_size=32)
@@ -56,16 +53,16 @@ def report(number: int, epoch: int) -> EpochReport:
 
 
 def train(source: ScreeningSource, job: Job, done: dict[int, int]) -> None:
-    """As an engine does: what the checkpoint of an earlier job holds is reported again."""
+    """As an engine does: what the checkpoint of an earlier session holds is reported again."""
     folder = Path(job.folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CHECKPOINT).write_text("")
-    number = job.proposal.number
-    for epoch in range(1, job.proposal.recipe.epochs + 1):
-        done[number] = max(done.get(number, 0), epoch)
-        if source.report(job.key, report(number, epoch)) != "go":
-            return
-    raise AssertionError("no rung has stopped it")
+    number, epochs = job.proposal.number, job.proposal.recipe.epochs
+    for epoch in range(1, epochs + 1):
+        assert source.report(job.key, report(number, epoch)) == "go"
+    done[number] = done.get(number, 0) + epochs
+    outcome = Outcome(epochs=epochs, val_accuracy=accuracy(number, epochs), test_accuracy=None, seconds=1.0)
+    source.finish(job.key, outcome)
 
 
 def finished(source: ScreeningSource, done: dict[int, int] | None = None) -> dict[int, int]:
@@ -79,17 +76,38 @@ def test_a_third_goes_on_at_each_rung_and_the_last_are_the_short_list(run: Run) 
     source = source_of(run)
     epochs = finished(source)
     found = source.close()
-    assert [(rung.epoch, rung.staying) for rung in found.rungs] == [(2, 5), (4, 2)]
-    assert sorted(epochs.values()) == [2] * 7 + [4] * 5
+    assert [(rung.epochs, rung.staying) for rung in found.rungs] == [(2, 5), (4, 2)]
+    assert sorted(epochs.values()) == [2] * 7 + [2 + 4] * 5
     assert found.short_list == ("s9", "s8")
     assert found.looked_at == 12
     assert found.seconds == 2.0 * sum(epochs.values())
     assert {student.state for student in found.students} == {"stopped", "short_list"}
     assert source.total == source.over == 17
     assert source.epochs_left() == 0
-    assert {path.parent.name for path in run.path.glob("screening/*/" + CHECKPOINT)} == {"8", "9"}
-    forget_checkpoints(run)
-    assert not [*run.path.glob("screening/*/" + CHECKPOINT)]
+    assert {path.name for path in run.path.glob("screening/9/*")} == {"2", "4"}, "each training in a folder of its own"
+    assert not [*run.path.rglob(CHECKPOINT)]
+
+
+def test_a_student_stands_by_the_end_of_its_last_training(run: Run) -> None:
+    source = source_of(run)
+    finished(source)
+    best = source.close().students[9]
+    assert best.looks == (accuracy(9, 2), accuracy(9, 4))
+    assert best.val_accuracy == accuracy(9, 4)
+    assert [training.planned for training in best.trainings] == [2, 4]
+    assert best.seconds == 2.0 * best.epochs == 12.0
+
+
+def test_jobs_are_counted_when_they_end(run: Run) -> None:
+    source = source_of(run)
+    job = source.next()
+    assert job is not None
+    for epoch in (1, 2):
+        assert (source.over, source.total) == (0, 17)
+        source.report(job.key, report(job.proposal.number, epoch))
+    assert (source.over, source.total, source.epochs_left()) == (0, 17, 11 * 2 + 5 * 4)
+    source.finish(job.key, Outcome(epochs=2, val_accuracy=0.5, test_accuracy=None, seconds=1.0))
+    assert (source.over, source.total) == (1, 17)
 
 
 @pytest.mark.parametrize("jobs", [0, 1, 7, 11, 12, 13, 16, 17])
@@ -170,7 +188,9 @@ def test_a_training_that_begins_again_replaces_its_epochs(run: Run) -> None:
     number = job.proposal.number
     source.report(job.key, report(number, 1))
     source.report(job.key, report(number, 1).model_copy(update={"val_accuracy": 0.1, "accumulate": 2}))
-    assert source.screening.students[number].val_accuracies == (0.1,)
+    student = source.screening.students[number]
+    assert student.trainings[0].val_accuracies == (0.1,)
+    assert (student.looks, student.val_accuracy) == ((), 0.1)
 
 
 def test_students_for_one_arm_only_are_kept_for_it(run: Run) -> None:
@@ -188,19 +208,3 @@ def test_the_dearest_are_trained_first_unless_a_limit_may_cut_it_anywhere(run: R
     other = Run.create(tmp_path / "other", run.settings)
     middle = source_of(other, plan=replace(PLAN, limited=True)).next()
     assert middle is not None and middle.proposal.student in {"s5", "s6"}
-
-
-def test_a_trial_of_the_same_recipe_goes_on_where_the_screening_stopped(run: Run) -> None:
-    space = Space.model_validate({"students": {"include": ["a"]}})
-    plan = SearchPlan(trials=4, epochs=8, batch_size=32, classes=10, seed=PLAN.seed)
-    recipe = Recipe(learning_rate=2e-3, epochs=8, batch_size=32)
-    source = ScreeningSource(run, TWELVE, lambda _: recipe, PLAN)
-    finished(source)
-    screening = source.close()
-    ledger = Ledger(run.study_path, space, TWELVE, plan, screening.short_list)
-    trials = TrialSource(ledger, run, plan, screening)
-    distill, direct = trials.next(), trials.next()
-    assert distill is not None and direct is not None
-    assert direct.proposal.recipe == recipe
-    assert (Path(direct.folder) / CHECKPOINT).is_file()
-    assert not (Path(distill.folder) / CHECKPOINT).exists()

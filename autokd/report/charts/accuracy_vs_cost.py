@@ -93,9 +93,9 @@ def looked_at(trials: Sequence[TrialRecord], screening: Screening | None) -> lis
     tried = {student for student, _ in best}
     screened = screening.students if screening else ()
     others = [
-        Looked(s.student, None, s.cost_usd_per_1k, max(s.val_accuracies))
+        Looked(s.student, None, s.cost_usd_per_1k, s.val_accuracy)
         for s in screened
-        if s.val_accuracies and s.student not in tried
+        if s.val_accuracy is not None and s.student not in tried
     ]
     return [*others, *best.values()]
 

@@ -18,11 +18,19 @@ def screened(report: Report, screening: Screening | None) -> str:
     """What was done, in two sentences."""
     if screening is None or not screening.looked_at:
         return ""
-    steps = fmt.listed(f"epoch {rung.epoch} ({rung.staying} of each arm stay)" for rung in screening.rungs)
+    first, *later = (f"{epochs_of(rung.epochs)} ({rung.staying} of each arm stay)" for rung in screening.rungs)
+    again = f"; those that stay, again for {fmt.listed(later)}" if later else ""
     return (
-        f"Every student was trained by one recipe, once for both arms, and compared after {steps}. Who stays is on the "
-        f"front of validation accuracy and cost, or close to it: {report.search.looked_at_of}.{_promised(screening)}"
+        f"Every student was trained by one recipe, once for both arms, for {first}{again}. Each "
+        "training has the whole schedule of the learning rate. Who stays is on the front of validation accuracy and "
+        "cost, or close to it: "
+        f"{report.search.looked_at_of}.{_promised(screening)}"
     )
+
+
+def epochs_of(count: int) -> str:
+    """In words."""
+    return "1 epoch" if count == 1 else f"{count} epochs"
 
 
 def _promised(screening: Screening) -> str:
@@ -37,33 +45,34 @@ def _promised(screening: Screening) -> str:
 
 
 def screening_table(screening: Screening | None) -> Table:
-    """Every student, those that went furthest first; accuracies at the rungs."""
+    """Every student, those that went furthest first; accuracies at the end of each training."""
     rungs = screening.rungs if screening else ()
     columns = (
         STUDENT,
         Column("Ratio", True),
         Column("Cost, $ per 1,000", True),
         Column("Arms", wraps="phrase"),
-        *(Column(f"Accuracy after {rung.epoch}, %", True) for rung in rungs),
+        *(Column(f"Accuracy after {rung.epochs}, %", True) for rung in rungs),
         Column("Epochs", True),
         Column("Outcome", wraps="phrase"),
     )
     students = screening.students if screening and screening.looked_at else ()
     listed = screening.short_list if screening else ()
     ordered = sorted(students, key=lambda s: (-s.epochs, -(s.val_accuracy or 0.0), s.number))
-    rows = tuple(_row(student, [rung.epoch for rung in rungs]) for student in ordered)
+    rows = tuple(_row(student, len(rungs)) for student in ordered)
     marked = frozenset(i for i, student in enumerate(ordered) if student.student in listed)
     return Table("screening", columns, rows, marked)
 
 
-def _row(student: ScreenedStudent, epochs: list[int]) -> tuple[str, ...]:
-    seen = student.val_accuracies
+def _row(student: ScreenedStudent, rungs: int) -> tuple[str, ...]:
+    cells = [f"{100 * seen:.1f}" for seen in student.looks]
     return (
         student.student,
         f"{student.ratio:.1f}",
         fmt.usd(student.cost_usd_per_1k).removeprefix("$"),
         ", ".join(student.arms),
-        *(f"{100 * seen[epoch - 1]:.1f}" if len(seen) >= epoch else fmt.NOTHING for epoch in epochs),
+        *cells,
+        *[fmt.NOTHING] * (rungs - len(cells)),
         str(student.epochs),
         student.error or STATES[student.state],
     )

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from autokd.records import EpochReport, Proposal, Record
 from autokd.tune.engines.failures import Failure
 
-Order = Literal["go", "prune", "pause", "stop"]  # pause: done for now, a later job may go on from here
+Order = Literal["go", "prune", "stop"]
 MAX_RETRIES = 2  # of a job whose worker died
 
 

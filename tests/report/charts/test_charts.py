@@ -16,7 +16,7 @@ from made_audit import make_audit
 from made_savings import make_economics, make_map
 
 from autokd.metrics import calibration_error, reliability
-from autokd.records import EpochReport, Report, Rung, ScreenedStudent, Screening
+from autokd.records import EpochReport, Report, Rung, ScreenedStudent, Screening, ShortTraining
 from autokd.report import assemble
 from autokd.report.charts.accuracy_vs_cost import accuracy_against_cost, in_lines, looked_at
 from autokd.report.charts.all import charts
@@ -185,11 +185,13 @@ def make_screening() -> Screening:
     students = tuple(
         ScreenedStudent(
             number=k, student=name, parameters=10, ratio=9.0, macs=10, cost_usd_per_1k=cost, arms=("distill",),
-            recipe=recipe(), state="stopped", val_accuracies=(0.5, 0.6)[: 1 + k],
+            recipe=recipe(), state="stopped",
+            trainings=tuple(ShortTraining(planned=n, val_accuracies=(0.4,) * n) for n in range(1, 2 + k)),
         )
         for k, (name, cost) in enumerate((("alone_a", 1e-4), ("alone_b", 2e-4)))
     )  # fmt: skip
-    return Screening(students=students, rungs=(Rung(epoch=1, staying=1),), short_list=("alone_b",))
+    rungs = tuple(Rung(epochs=n, staying=1) for n in (1, 2))
+    return Screening(students=students, rungs=rungs, short_list=("alone_b",))
 
 
 def test_the_map_marks_what_was_asked(report: Report) -> None:
