@@ -67,15 +67,16 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, object]]:
     all_tables = {name: students for path in asked.tables for name, students in read_tables(path).items()}
     for name, students in all_tables.items():
         screened = _screening(asked.short_list, asked.noise)
-        spent = round(np.mean([screened(pool, rng)[1] for pool, rng in _repeats(asked, students)]))
-        ways: dict[str, Way] = {
-            "screening": screened,
-            "random": _trials(spent, asked.noise, at_random=True),
-            "TPE on students": _trials(spent, asked.noise, at_random=False),
-            "all of them to the end": _all(asked.noise),
-        }
         if asked.looked_at:
             ways = _some_screened(asked, screened, _promises_of(name, all_tables))
+        else:
+            spent = round(np.mean([screened(pool, rng)[1] for pool, rng in _repeats(asked, students)]))
+            ways = {
+                "screening": screened,
+                "random": _trials(spent, asked.noise, at_random=True),
+                "TPE on students": _trials(spent, asked.noise, at_random=False),
+                "all of them to the end": _all(asked.noise),
+            }
         told = {"table": f"{name}, {len(students)} students"}
         answers += [told | _row(way, search, _repeats(asked, students)) for way, search in ways.items()]
     print(f"{asked.repeats} repeats of {asked.candidates} candidates, short list of {asked.short_list}\n")

@@ -82,7 +82,7 @@ def test_the_shipped_table_is_of_real_students_at_every_learning_rate() -> None:
     assert {*tables} == {f"{data}, {arm}" for data in ("digits", "images") for arm in ("direct", "distill")}
     for students in tables.values():
         assert len(students) >= 60
-        assert all(len(student.curves) == len(student.looks) == 2 and student.cost > 0 for student in students)
+        assert all(len(student.curves) == 2 <= len(student.looks) and student.cost > 0 for student in students)
 
 
 def test_a_search_by_screening_loses_less_than_one_by_chance() -> None:
