@@ -107,6 +107,17 @@ def test_the_fit_that_ships_is_that_of_the_shipped_table() -> None:
     assert fitted.model_copy(update={"rank_correlation": prior_knowledge().rank_correlation}) == prior_knowledge()
 
 
+def test_trials_are_stopped_wrongly_less_often_from_half_of_their_epochs_on(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = bench("bench_pruning").main([])
+    wrong = {
+        way: sum(int(str(row["wrongly"])) for row in rows if row["rungs"] == way)
+        / sum(int(str(row["stopped"])) for row in rows if row["rungs"] == way)
+        for way in ("from half on", "from a tenth on")
+    }
+    assert wrong["from half on"] < 0.1 < wrong["from a tenth on"]
+    assert "epochs saved" in capsys.readouterr().out
+
+
 def test_of_a_part_of_the_candidates_those_that_are_promising_come_first() -> None:
     answers = bench("bench_screening").main(["--repeats", "5", "--looked-at", "6"])
     assert [answer["way"] for answer in answers] == ["by prior knowledge", "along the costs", "at random"] * 4

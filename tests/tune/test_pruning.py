@@ -9,9 +9,9 @@ from autokd.tune.pruning import is_behind, rungs
 
 @pytest.mark.parametrize(
     ("epochs", "expected"),
-    [(1, []), (2, [1]), (6, [1, 2, 4]), (20, [2, 4, 8, 16]), (32, [4, 8, 16]), (60, [6, 12, 24, 48])],
+    [(1, []), (2, [1]), (3, [2]), (4, [2, 3]), (6, [3, 5]), (20, [10, 15]), (60, [30, 45])],
 )
-def test_rungs_are_at_a_tenth_of_the_epochs_and_double(epochs: int, expected: list[int]) -> None:
+def test_rungs_are_at_half_and_three_quarters_of_the_epochs(epochs: int, expected: list[int]) -> None:
     assert rungs(epochs) == expected
 
 

@@ -248,7 +248,7 @@ def test_a_trial_is_pruned_for_being_worse_than_another_of_its_student_only(path
             ledger.finish(proposal.number, value)
     by_number = {record.number: record for record in ledger.records()}
     assert [by_number[number].val_accuracy for number in pruned] == [0.5]
-    assert list(pruned.values()) == [1]
+    assert list(pruned.values()) == [3]
     assert all(by_number[n].state == "pruned" and by_number[n].epochs == at for n, at in pruned.items())
 
 
