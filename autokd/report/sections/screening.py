@@ -52,7 +52,7 @@ def screening_table(screening: Screening | None) -> Table:
         Column("Ratio", True),
         Column("Cost, $ per 1,000", True),
         Column("Arms", wraps="phrase"),
-        *(Column(f"Accuracy after {rung.epochs}, %", True) for rung in rungs),
+        *(Column(f"Accuracy after {epochs_of(rung.epochs)}, %", True) for rung in rungs),
         Column("Epochs", True),
         Column("Outcome", wraps="phrase"),
     )

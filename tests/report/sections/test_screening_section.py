@@ -51,6 +51,6 @@ def test_a_student_has_the_accuracy_of_each_training_that_is_done() -> None:
     )
     names = [column.label for column in table.columns]
     rows = [dict(zip(names, row, strict=True)) for row in table.rows]
-    seen = [(row["Accuracy after 2, %"], row["Accuracy after 4, %"], row["Epochs"]) for row in rows]
+    seen = [(row["Accuracy after 2 epochs, %"], row["Accuracy after 4 epochs, %"], row["Epochs"]) for row in rows]
     assert seen == [("50.0", "70.0", "6"), ("50.0", NOTHING, "2"), (NOTHING, NOTHING, "1")]
     assert table.marked == {0}
