@@ -15,7 +15,7 @@ from autokd.records import Arm
 class Tally:
     """The state of the trainings while they go on."""
 
-    stage: str  # "search" or "confirmation"
+    stage: str  # "screening", "search" or "confirmation"
     done: int = 0
     total: int = 0
     running: int = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from autokd.errors import MachineError
 from autokd.naming import set_to
@@ -100,22 +101,24 @@ class ScreeningSource:
 
     def finish(self, key: str, outcome: Outcome) -> None:  # noqa: ARG002 - its last epoch was reported
         """See JobSource."""
-        number = _number(key)
-        (self._run.screening_path(number, self._until) / CHECKPOINT).unlink(missing_ok=True)
+        number, checkpoint = _number(key), self._checkpoint(_number(key), self._until)
         self._end(number)
+        checkpoint.unlink(missing_ok=True)
 
     def fail(self, key: str, failure: Failure, retry: bool) -> bool:
         """See JobSource; raises MachineError where student after student fails without any fault of its own."""
         number = _number(key)
         self._running.discard(number)
-        if self._failures.again(number, retry):
+        if self._failures.again(key, retry):
             self._waiting.insert(0, number)
             return True
         self._students[number] = self._students[number].model_copy(update={"state": "failed", "error": failure.text})
         if self._failures.too_many(number, failure):
             in_a_row = self._failures.in_a_row
             self._refuse(in_a_row, f"{len(in_a_row)} trainings in a row failed")
+        checkpoint = self._checkpoint(number, self._until)
         self._end(number)
+        checkpoint.unlink(missing_ok=True)
         return False
 
     # ---- what is known ---------------------------------------------------------------------------------------
@@ -150,9 +153,10 @@ class ScreeningSource:
 
     @property
     def over(self) -> int:
-        """Jobs that are done; of a student that is in training, those before."""
+        """Jobs that are done or have failed; of a student that is in training, those before."""
         before = dict.fromkeys(self._running, self._rung)
-        return sum(len(student.looks[: before.get(number)]) for number, student in self._students.items())
+        done = sum(len(student.looks[: before.get(number)]) for number, student in self._students.items())
+        return done + sum(student.state == "failed" for student in self._students.values())
 
     def epochs_left(self) -> int:
         """See CountedSource."""
@@ -164,8 +168,10 @@ class ScreeningSource:
         """Make the short list of what is known, where a limit ended it early too; raises MachineError for nothing."""
         while self._rung < len(self._rungs):
             self._cut()
-        for path in self._run.path.glob(f"screening/*/*/{CHECKPOINT}"):  # of trainings that a limit has ended
-            path.unlink(missing_ok=True)
+        for number, student in self._students.items():
+            for training in student.trainings:
+                if training.done:  # and a kill left its checkpoint; one that a limit ended may go on some day
+                    self._checkpoint(number, training.planned).unlink(missing_ok=True)
         failed = {
             number: student.error or "" for number, student in self._students.items() if student.state == "failed"
         }
@@ -177,8 +183,9 @@ class ScreeningSource:
     def _refuse(self, failed: Mapping[int, str], what: str) -> None:
         """A resumed search tries these students again."""
         for number in failed:
-            again = {"state": "waiting", "error": None, "trainings": ()}
-            self._students[number] = self._students[number].model_copy(update=again)
+            student = self._students[number]
+            again = {"state": "waiting", "error": None, "trainings": tuple(t for t in student.trainings if t.done)}
+            self._students[number] = student.model_copy(update=again)
         SCREENING.write(self._run.path, self.screening)
         raise MachineError(
             f"{what} (first: {next(iter(failed.values()))}), which is no evidence on them; mend the cause and go on "
@@ -191,6 +198,9 @@ class ScreeningSource:
     def _until(self) -> int:
         """Epochs of a training of this rung."""
         return self._rungs[min(self._rung, len(self._rungs) - 1)].epochs if self._rungs else 0
+
+    def _checkpoint(self, number: int, epochs: int) -> Path:
+        return self._run.screening_path(number, epochs) / CHECKPOINT
 
     def _left(self, student: ScreenedStudent) -> int:
         """Epochs that its training of this rung still takes."""

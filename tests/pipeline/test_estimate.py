@@ -16,6 +16,7 @@ import autokd
 from autokd.cli import cli
 from autokd.config import SearchConfig, default_cache_dir
 from autokd.pipeline.estimate import Estimate
+from autokd.pipeline.screening import screening_epochs
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def estimate(cache: Path, made: tuple[SearchConfig, Path]) -> Estimate:
     asked = {"trials": 4, "epochs": 3, "seeds": 2, "finalists": 1, "serve_runtime": "eager"}
     return autokd.estimate(teacher="resnet10t", max_cost=1.0, space=made[0].space, cache_dir=cache, **asked)
+
+
+def test_a_screening_is_counted_with_whole_trainings_of_those_that_stay(estimate: Estimate) -> None:
+    settings = {"trials": 8, "epochs": 6, "finalists": 1, "seeds": 2}
+    config = SearchConfig.of(teacher="resnet10t", max_cost=1.0, **settings)
+    one = estimate.candidates[0].model_copy(update={"arms": ("distill", "direct")})
+    many = [one.model_copy(update={"student": f"student_{n}"}) for n in range(25)]
+    assert screening_epochs(config, many) == 25 * 2 + 20 * 3
+    assert screening_epochs(config, many[:4]) == 0
 
 
 def test_the_plan_counts_every_image_and_its_money(estimate: Estimate) -> None:

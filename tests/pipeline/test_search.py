@@ -64,6 +64,15 @@ def test_a_search_ends_with_a_verdict_and_the_whole_folder(config: SearchConfig,
     assert Run(result.path).manifest.status == "done"
 
 
+def test_the_progress_of_a_screening_tells_no_best_of_an_arm(space_file: Path, tmp_path: Path) -> None:
+    hearing = Hearing()
+    search(make_config(space_file, tmp_path, trials=4), tmp_path / "run", listener=hearing)
+    told = [tally for tally in hearing.tallies if tally.stage == "screening"]
+    assert told[-1].done == told[-1].total > 0
+    assert all(tally.best == {} for tally in told)
+    assert any(tally.best for tally in hearing.tallies if tally.stage == "search")
+
+
 def test_both_arms_have_equal_trials_and_every_finalist_all_seeds(config: SearchConfig, tmp_path: Path) -> None:
     result = search(config, tmp_path / "run")
     arms = result.trials["arm"].value_counts().to_dict()

@@ -173,6 +173,58 @@ def test_failures_in_a_row_without_a_cause_stop_the_run(run: Run) -> None:
             source.fail(job.key, CAUSELESS, retry=False)
 
 
+def test_trainings_that_ended_before_such_failures_stay_on_record(run: Run) -> None:
+    source, done = source_of(run), {}
+    while source.over < 12:
+        job = source.next()
+        assert job is not None
+        train(source, job, done)
+    with pytest.raises(MachineError, match="3 trainings in a row failed"):
+        for _ in range(3):
+            job = source.next()
+            assert job is not None and job.proposal.recipe.epochs == 4
+            source.fail(job.key, CAUSELESS, retry=False)
+    again = source_of(run)
+    assert again.screening.seconds == 2.0 * sum(done.values()) == 48.0
+    assert again.over == 12 and again.waiting
+    assert [*finished(again).values()] == [4] * 5
+
+
+def test_every_training_of_a_student_has_retries_of_its_own(run: Run) -> None:
+    source = source_of(run)
+    while (job := source.next()) is not None:
+        if job.proposal.student == "s9":
+            for _ in range(2):
+                assert source.fail(job.key, CAUSELESS, retry=True)
+                assert source.next() == job
+        train(source, job, {})
+    assert source.close().students[9].looks == (accuracy(9, 2), accuracy(9, 4))
+
+
+def test_a_student_that_failed_counts_as_done_and_leaves_no_checkpoint(run: Run) -> None:
+    source = source_of(run)
+    job = source.next()
+    assert job is not None
+    folder = Path(job.folder)
+    folder.mkdir(parents=True)
+    (folder / CHECKPOINT).write_text("")
+    source.fail(job.key, Failure(cause="training", text="the loss diverged"), retry=False)
+    assert (source.over, source.total) == (1, 17)
+    assert not (folder / CHECKPOINT).exists()
+
+
+def test_what_a_limit_ended_may_go_on(run: Run) -> None:
+    source = source_of(run, plan=replace(PLAN, limited=True))
+    job = source.next()
+    assert job is not None
+    folder = Path(job.folder)
+    folder.mkdir(parents=True)
+    (folder / CHECKPOINT).write_text("")
+    source.report(job.key, report(job.proposal.number, 1))
+    assert source.close().students[job.proposal.number].epochs == 1
+    assert (folder / CHECKPOINT).exists()
+
+
 def test_all_students_failing_is_no_evidence(run: Run) -> None:
     source = source_of(run, TWELVE[:3], replace(PLAN, wanted=1))
     while (job := source.next()) is not None:

@@ -44,10 +44,8 @@ def _student(frame: Frame, student: ScreenedStudent, listed: bool) -> str:
     points = [(x, frame.py(value)) for _, value in seen]
     line = svg.path(points, f"thin {class_}") if len(points) > 1 else ""
     epochs, accuracy = seen[-1]
-    tip = (
-        f"{at_cost(student.student, student.cost_usd_per_1k)}: {fmt.percent(accuracy, 2)} after a training of "
-        f"{epochs_of(epochs)}"
-    )
+    how_long = f"after a training of {epochs_of(epochs)}" if student.looks else "in a training that was cut short"
+    tip = f"{at_cost(student.student, student.cost_usd_per_1k)}: {fmt.percent(accuracy, 2)} {how_long}"
     return line + mark("circle", *points[-1], 5 if listed else 4, class_, tip)
 
 

@@ -25,7 +25,7 @@ GLOSSARY = {
     "gain": "Accuracy of a distilled student minus its twin's: what distilling did.",
     "advantage": "Accuracy of the distilled pick minus the direct pick's: what choosing distillation does.",
     "seed": "The start of the random numbers of a training; other seeds give other models.",
-    "screening": "A first short training of many students; it makes the short list.",
+    "screening": "Short trainings of all students; they make the short list.",
     "short list": "The students whose recipes were searched.",
     "repeats": "Supposed further confirmations: other seeds, other test images, costs read again.",
     "at stake": "What is given up at most if an option that was not taken is the better one.",

@@ -21,10 +21,9 @@ def screened(report: Report, screening: Screening | None) -> str:
     first, *later = (f"{epochs_of(rung.epochs)} ({rung.staying} of each arm stay)" for rung in screening.rungs)
     again = f"; those that stay, again for {fmt.listed(later)}" if later else ""
     return (
-        f"Every student was trained by one recipe, once for both arms, for {first}{again}. Each "
-        "training has the whole schedule of the learning rate. Who stays is on the front of validation accuracy and "
-        "cost, or close to it: "
-        f"{report.search.looked_at_of}.{_promised(screening)}"
+        f"Every student was trained by one recipe, once for both arms, for {first}{again}. In "
+        "each, the learning rate follows its whole schedule. Who stays is on the front of validation accuracy and "
+        f"cost, or close to it: {report.search.looked_at_of}.{_promised(screening)}"
     )
 
 

@@ -37,7 +37,7 @@ def test_every_training_is_told_with_its_epochs(report: Report) -> None:
     assert "for 2 epochs (5 of each arm stay); those that stay, again for 4 epochs (2 of each arm stay)." in text
     assert "correlation of 0.50" in text
     once = screening(student("long", "short_list", (0.5,))).model_copy(update={"rungs": (Rung(epochs=1, staying=2),)})
-    assert "for 1 epoch (2 of each arm stay). Each training" in screened(report, once)
+    assert "for 1 epoch (2 of each arm stay). In each, the learning rate" in screened(report, once)
     assert screened(report, None) == screened(report, screening()) == ""
 
 
