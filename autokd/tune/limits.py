@@ -134,8 +134,8 @@ class Watched:
         if not again:
             self.tally.failed += 1
             self.tally.done += 1
-            student = f" ({job.proposal.student})" if job else ""
-            self._listener.note(f"{key.replace('-', ' ', 1)}{student} failed: {failure.text}")
+            student = f" of {job.proposal.student}" if job else ""
+            self._listener.note(f"A training{student} failed in the {self.tally.stage}: {failure.text}")
         self._tell()
         return again
 

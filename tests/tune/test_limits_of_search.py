@@ -76,7 +76,9 @@ def test_a_student_whose_worker_dies_again_and_again_is_named(tmp_path: Path) ->
     assert watch.next() == job
     assert not watch.fail(job.key, death, retry=True)
     student = job.proposal.student
-    assert hearing.notes == [f"screening 2-1 ({student}) failed: the worker process died (exit code -11)"]
+    assert hearing.notes == [
+        f"A training of {student} failed in the screening: the worker process died (exit code -11)"
+    ]
     assert hearing.tallies[-1].failed == 1
 
 
@@ -127,7 +129,7 @@ def test_stopping_ends_the_running_job_after_its_epoch(tmp_path: Path) -> None:
 def test_failures_are_told(tmp_path: Path) -> None:
     source, hearing = Counted([make_job("crash-1", tmp_path)]), Hearing()
     LocalEngine().run(Watched(source, "search", Limits(usd_per_hour=1.0), hearing), ScriptedFactory())
-    assert "crash 1 (test_resnet) failed: ValueError: the student exploded" in hearing.notes[0]
+    assert "A training of test_resnet failed in the search: ValueError: the student exploded" in hearing.notes[0]
 
 
 def test_an_epoch_that_a_checkpoint_tells_again_is_not_paid_again(tmp_path: Path) -> None:
