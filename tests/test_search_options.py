@@ -39,8 +39,8 @@ def test_averages_compiling_colour_and_erasing_reach_both_arms(
     assert taught and not any(training.deterministic for training in [*trainings, *taught])
     transform = trainings[0].data.task.transform
     assert (transform.colour, transform.erase) == (0.3, 0.5)
-    assert 0 < len(tried) < len(trainings), "a student is tried once in a process"
-    assert min(tried) == 2 * 3  # the longer trainings have more
+    assert 0 < len(tried) < len(trainings), "a student is tried once in a process, for as many steps"
+    assert {3, 2 * 3} <= set(tried), "short trainings of the screening, trials; the longer ones have more"
     trials = pd.read_csv(result.path / "trials.csv")
     assert set(trials["note"]) == {REASON}
     assert set(trials["ema"]) == {0.9}

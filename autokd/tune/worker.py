@@ -99,7 +99,7 @@ class TrainingWorkshop:
         self._data: TaskData = open_task(factory.task_folder, device, loader_workers)
         self._device, self._views_seed, self._compile = device, factory.views_seed, factory.compile
         self._weights, self._deterministic = factory.weights, factory.deterministic
-        self._compilations: dict[tuple[str, int], Compilation] = {}
+        self._compilations: dict[tuple[str, int, int], Compilation] = {}
         labels = factory.soft_labels
         self._views = labels.cycle if labels else None
         self._teacher: TeacherLogits | None = None
@@ -173,9 +173,9 @@ class TrainingWorkshop:
         if known := COMPILATION.read_if_there(folder):
             return known
         recipe = job.proposal.recipe
-        key = (job.proposal.student, batch_images(self._data, recipe) // job.accumulate)
+        steps = recipe.epochs * steps_per_epoch(len(self._data.train), recipe.batch_size) * job.accumulate
+        key = (job.proposal.student, batch_images(self._data, recipe) // job.accumulate, steps)
         if key not in self._compilations:
-            steps = recipe.epochs * steps_per_epoch(len(self._data.train), recipe.batch_size) * job.accumulate
             size = self._data.task.transform.image_size
             self._compilations[key] = try_compile(model, size, key[1], steps, self._device)
         COMPILATION.write(folder, self._compilations[key])
