@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ import torch
 from helpers_images import one_thread, small_task
 from torch import Tensor, nn
 
+import autokd
 from autokd.data.image_store import Indices
 from autokd.data.task import TaskData
 from autokd.data.views import normalise
@@ -200,6 +202,20 @@ def test_runtimes_and_forms_are_compared(capsys: pytest.CaptureFixture[str]) -> 
     assert [row["model"] for row in against_first] == ["test_resnet", "test_byobnet"]
     assert all(against_first[0][column] == "1.000" and is_ratio(against_first[1][column]) for column in columns)
     assert all(is_ratio(row[column].split()[0]) for row in against_itself for column in columns)
+
+
+@pytest.mark.slow
+def test_ways_to_quantise_the_models_of_a_run_are_compared(
+    quick: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = tmp_path / "cache"
+    run = autokd.search(**quick | {"cache_dir": cache, "output": tmp_path / "run"}).path
+    rows = bench("bench_int8").main([str(run), "--cache-dir", str(cache), "--rounds", "2"])
+    (printed,) = tables(capsys.readouterr().out)
+    assert [row["model"] for row in printed] == [row["model"] for row in rows]
+    assert len(printed) >= 3, "no student of either arm"
+    assert all(is_ratio(row["time, 7 / 8 bits"]) for row in printed)
+    assert all(abs(float(row["fp32"][:-1]) - float(row["7 bits"][:-1])) < 10 for row in printed)
 
 
 def test_latency_under_load_is_simulated_and_served(capsys: pytest.CaptureFixture[str]) -> None:

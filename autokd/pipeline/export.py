@@ -142,7 +142,7 @@ def _int8_rows(run: Run, card: Card, checked: Checked) -> Iterator[tuple[str, st
     from autokd.pipeline.cheaper_forms import CALIBRATION
 
     count = min(CALIBRATION, card.task.train)
-    yield "precision", f"int8: weights by channel, activations as seen on {count} training images"
+    yield "precision", f"int8: weights by channel, in 7 bits, activations as seen on {count} training images"
     if checked.accuracy is not None and checked.model_accuracy is not None:
         both = percent(checked.accuracy, 2), percent(checked.model_accuracy, 2)
         yield "int8 beside fp32", f"{both[0]} and {both[1]} right of {checked.images} test images"

@@ -161,7 +161,7 @@ def test_an_int8_file_is_smaller_nearly_as_right_and_told_on_its_card(
     assert "QuantizeLinear" in {node.op_type for node in model.graph.node}
     assert (output / "model.onnx").stat().st_size < (served[0] / "model.onnx").stat().st_size
     card = (output / "README.md").read_text(encoding="utf-8")
-    assert "| precision | int8: weights by channel, activations as seen on 128 training images |" in card
+    assert "| precision | int8: weights by channel, in 7 bits, activations as seen on 128 training images |" in card
     assert re.search(r"\| int8 beside fp32 \| \S+ % and \S+ % right of 100 test images \|", card)
 
 

@@ -6,10 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from helpers_images import Recorder
 from made_evidence import made_cost_model, made_reading
+from onnx import numpy_helper
 from pattern_task import _one_thread, config, data, pattern_folder
 
 from autokd.config import SearchConfig
@@ -92,6 +94,19 @@ def test_int8_answers_nearly_as_fp32_does() -> None:
     torch.testing.assert_close(exact.answer(images), expected, rtol=1e-3, atol=1e-4)
     error = (coarse.answer(images) - expected).abs().max() / expected.abs().max()
     assert 0 < error < 0.2
+
+
+def test_weights_in_int8_leave_room_for_sums_on_cpus_without_vnni() -> None:
+    torch.manual_seed(0)
+    whole = convert(served_form(build("test_resnet", 10, 32).eval(), 32), 32)
+    images = torch.randn(8, 3, 32, 32).numpy()
+
+    def largest(reduce_range: bool) -> int:
+        written = onnx.load_from_string(quantised(whole, images, reduce_range))
+        weights = [numpy_helper.to_array(tensor) for tensor in written.graph.initializer]
+        return max(int(np.abs(array.astype(int)).max()) for array in weights if array.dtype == np.int8 and array.size)
+
+    assert (largest(True), largest(False)) == (64, 127)
 
 
 def test_a_model_that_cannot_be_quantised_is_an_error_with_the_reason() -> None:

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 BATCH = 16  # calibration images at a time
 
 
-def quantised(model: onnx.ModelProto, images: np.ndarray[Any, Any]) -> bytes:
+def quantised(model: onnx.ModelProto, images: np.ndarray[Any, Any], reduce_range: bool = True) -> bytes:
     """The model with int8 weights and activations (QDQ format), serialised.
 
     images: fp32 [n, 3, height, width], normalised; ranges of activations are the smallest and largest values seen.
+    reduce_range: weights use 7 of their 8 bits. Without VNNI, x86 CPUs add two products of 8 bits in 16, which
+    overflow and cost points of accuracy (benchmarks/bench_int8.py); wherever a file is made, it may be served there.
     Raises RuntimeError for a model that cannot be quantised.
     """
     import onnx
@@ -43,6 +45,7 @@ def quantised(model: onnx.ModelProto, images: np.ndarray[Any, Any]) -> bytes:
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 per_channel=True,
+                reduce_range=reduce_range,
             )
             return written.read_bytes()
     except Exception as error:
