@@ -55,7 +55,7 @@ def _causes(logits: Tensor, labels: Indices, origin: str) -> str:
         )
     return (
         f"{causes}; compare {named('teacher')}, {named('teacher_weights')}, {named('teacher_size')} and the class "
-        f"folders, or use {set_to('teacher_weights', 'scratch')}"
+        f"folders, fine-tune it with {named('teacher_epochs')}, or use {set_to('teacher_weights', 'scratch')}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -63,7 +64,7 @@ class _Best(Record):
 class TeacherTraining:
     """Everything that the training of a teacher needs; `recipe` has the usual learning rate.
 
-    folder: in the cache; what an interrupted training has left there is continued.
+    folder: in the cache; what an interrupted training has left there is continued. rates: tried before the long one.
     """
 
     name: str
@@ -73,6 +74,7 @@ class TeacherTraining:
     recipe: Recipe
     folder: Path
     device: str
+    rates: Sequence[float]
     deterministic: bool = True
 
     def run(self, listener: Listener) -> Trained:
@@ -84,13 +86,10 @@ class TeacherTraining:
         if best is None or not (self.folder / BEST_WEIGHTS).is_file():
             (self.folder / CHECKPOINT).unlink(missing_ok=True)  # whose weights would be taken for those of epoch 1
             best = None
-        patience = max(5, recipe.epochs // 2)
         for report in train(self._training(self.model, recipe, self.folder / CHECKPOINT)):
             progress.tell(report, f"training {self.name}")
             if best is None or (report.epoch > best.epoch and _rank(report) > _rank(best)):
                 best = self._keep(report)
-            if report.epoch - best.epoch >= patience:
-                break
         if best is None:
             return Trained(rate, 0, progress.seconds, self._precision)
         self.model.load_state_dict(read_state(self.folder / BEST_WEIGHTS))
@@ -109,7 +108,7 @@ class TeacherTraining:
             return self.recipe.learning_rate
         tried = list((read_sealed(self.folder / RATES, _Rates) or _Rates()).tried)
         progress.take_up(sum(each.seconds for each in tried), short * len(tried))
-        for rate in preset(self.recipe.fine_tuning).teacher[len(tried) :]:
+        for rate in self.rates[len(tried) :]:
             tried.append(self._try(rate, short, progress))
             write_sealed(self.folder / RATES, _Rates(tried=tuple(tried)))
         best = max(tried, key=_rank)

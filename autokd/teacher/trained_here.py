@@ -25,6 +25,7 @@ from autokd.training.presets import preset
 from autokd.weights.loading import read_state, weights_fingerprint
 from autokd.weights.save import save_state
 from autokd.zoo.build import normalisation
+from autokd.zoo.timm_names import family_of
 
 FORMAT = 2
 KEPT = "teacher.json"
@@ -90,8 +91,9 @@ def train_here(
     """
     data = data.unhidden()
     fine_tuning = source != "scratch"
+    rates = preset(fine_tuning, family_of(config.teacher)).teacher
     wanted = Recipe(
-        learning_rate=preset(fine_tuning).teacher[1],
+        learning_rate=rates[1],
         fine_tuning=fine_tuning,
         epochs=teacher_epochs(config, not fine_tuning),
         batch_size=config.batch_size or 64,
@@ -113,7 +115,15 @@ def train_here(
     hold, source_file = Hold(folder), f"teachers/{folder.name}/weights.safetensors"
     left_out = wanted.epochs - recipe.epochs
     training = TeacherTraining(
-        config.teacher, model, stats or normalisation_of(model), data, recipe, folder, device, config.deterministic
+        config.teacher,
+        model,
+        stats or normalisation_of(model),
+        data,
+        recipe,
+        folder,
+        device,
+        rates,
+        config.deterministic,
     )
     make_folder(folder)
     waiting = "Another search is training this very teacher; this one waits for it."

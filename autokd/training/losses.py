@@ -18,6 +18,7 @@ from autokd.records import Loss
 from autokd.training.mixup import Mix
 
 EPSILON = 1e-7  # keeps a constant row of logits from dividing by zero
+DIST_EPSILON = 1e-8  # beside the product of two norms of probabilities
 
 
 def hard_loss(
@@ -150,7 +151,7 @@ def dist(student: Tensor, teacher: Tensor, weights: Tensor | None = None) -> Ten
     Arguments are probabilities [n, classes]. Huang et al. 2022 (arXiv:2205.10536), equations 8 to 10, with weights of
     1. Unlike their code without the factor T^2: a correlation does not shrink with T, so neither does its gradient.
     """
-    over_classes, over_images = 1 - _pearson(student, teacher), 1 - _pearson(student.T, teacher.T)
+    over_classes, over_images = 1 - pearson(student, teacher), 1 - pearson(student.T, teacher.T)
     if weights is None:
         return over_classes.mean() + over_images.mean()
     return (weights * over_classes).mean() + weights.mean() * over_images.mean()
@@ -227,6 +228,12 @@ def _mixed(log_probabilities: Tensor, mix: Mix | None) -> Tensor:
     return torch.logaddexp(log_probabilities + own, log_probabilities[mix.partner] + other)
 
 
-def _pearson(a: Tensor, b: Tensor) -> Tensor:
-    """Correlation of each row of `a` with the same row of `b`, 0 where one of them is constant."""
-    return F.cosine_similarity(a - a.mean(dim=-1, keepdim=True), b - b.mean(dim=-1, keepdim=True), dim=-1)
+def pearson(a: Tensor, b: Tensor) -> Tensor:
+    """Pearson's correlation of each row of `a` with the same row of `b`, 0 where one of them is constant.
+
+    As in the authors' code the epsilon is added to the product of both norms: of many classes most have next to no
+    probability in a batch, and these fade out.
+    """
+    a, b = a - a.mean(dim=-1, keepdim=True), b - b.mean(dim=-1, keepdim=True)
+    norms: Tensor = torch.linalg.vector_norm(a, dim=-1) * torch.linalg.vector_norm(b, dim=-1)
+    return (a * b).sum(dim=-1) / (norms + DIST_EPSILON)

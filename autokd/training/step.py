@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -45,7 +46,8 @@ def adamw(model: nn.Module, recipe: Recipe) -> Optimizer:
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            key = parameter.ndim > 1 and name not in exempt, bool(heads) and name.startswith(heads)
+            exempted = any(fnmatchcase(name, pattern) for pattern in exempt)
+            key = parameter.ndim > 1 and not exempted, bool(heads) and name.startswith(heads)
             groups.setdefault(key, []).append(parameter)
     head_factor = preset(recipe.fine_tuning).head_factor
     return AdamW(

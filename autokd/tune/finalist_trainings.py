@@ -84,8 +84,8 @@ class FinalistSource:
     def plan(self, plan: Plan, choose: Choose) -> int:
         """Take up what another plan has more than the one before; how much of that is on disk already."""
         known = {job.key for job in self._jobs}
-        proposals = [finalist.proposal for finalist in self._finalists]
-        jobs = [_job(self._run, proposal, seed) for proposal in proposals for seed in plan.get(proposal.number, ())]
+        asked = ((one, seed) for one in self._finalists for seed in plan.get(one.proposal.number, ()))
+        jobs = [_job(self._run, finalist, seed) for finalist, seed in asked]
         jobs = sorted((job for job in jobs if job.key not in known), key=self._turn)
         for job in jobs:
             if not PROPOSAL.exists(Path(job.folder)):
@@ -244,7 +244,8 @@ def _evaluated(run: Run, folder: Path) -> SeedResult:
     return result.model_copy(update={"evaluation": evaluation})
 
 
-def _job(run: Run, proposal: Proposal, seed: int) -> Job:
+def _job(run: Run, finalist: Finalist, seed: int) -> Job:
+    proposal = finalist.proposal
     folder = run.finalist_path(proposal.number, seed).resolve()
     return Job(
         key=f"finalist-{proposal.number}-{seed}",
@@ -252,6 +253,7 @@ def _job(run: Run, proposal: Proposal, seed: int) -> Job:
         seed=seed,
         folder=str(folder),
         final=True,
+        twin=bool(finalist.twin_of),
     )
 
 

@@ -1,22 +1,24 @@
 """What the next trial of an arm fixes: its student, and the recipe of a student's first trials.
 
 Every student of the short list is tried once by the arm's first recipe. The trials that are left go to the most
-promising ones, by what both arms have found: first other learning rates, then the other first recipes, then what the
-sampler draws.
+promising ones, by what both arms have found: first other learning rates and the other first recipes in turn, then what
+the sampler draws.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from autokd.records import Arm, TrialRecord
 from autokd.tune.short_list import Standing, best_first
 from autokd.tune.space.default_recipe import default_rates
 from autokd.tune.space.schema import Range
-from autokd.tune.space.space import Space
+from autokd.tune.space.space import RATES, Space
 
 RATE_STEP = 2.5  # between a student's learning rates that are tried first
+STEPS = {RATES[False]: (1.0, RATE_STEP, 1 / RATE_STEP), RATES[True]: (1.0, 1 / RATE_STEP, RATE_STEP)}
 TURNS = (3, 2, 1)  # of the most promising students, as parts of the trials that are left
 
 
@@ -67,17 +69,18 @@ class Proposals:
         return list(best.values())
 
     def _recipe(self, rates: Sequence[Mapping[str, float]], visit: int) -> dict[str, Any]:
-        if visit < len(rates):
-            return {**rates[visit], **self._recipes[0]}
-        further = self._recipes[1:]
-        return further[visit - len(rates)] if visit - len(rates) < len(further) else {}
+        """The usual one first, then another rate and another recipe in turn; nothing where none is left."""
+        usual, *recipes = ({**rates[0], **recipe} for recipe in self._recipes)
+        others = ({**rate, **self._recipes[0]} for rate in rates[1:])
+        tried = [usual, *(each for pair in zip_longest(others, recipes) for each in pair if each is not None)]
+        return tried[visit] if visit < len(tried) else {}
 
 
 def _rates(usual: Mapping[str, float], ranges: Mapping[str, Range]) -> list[dict[str, float]]:
     """The rates that a student is tried with first, within their ranges and none twice, by their names in the space."""
     searched = [name for name in usual if name in ranges]
     tried = [
-        {name: min(max(usual[name] * step, ranges[name].low), ranges[name].high) for name in searched}
-        for step in (1.0, RATE_STEP, 1 / RATE_STEP)
+        {name: min(max(usual[name] * STEPS[name][i], ranges[name].low), ranges[name].high) for name in searched}
+        for i in range(3)
     ]
     return [tried[0], *(rates for rates in tried[1:] if rates != tried[0])]

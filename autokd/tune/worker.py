@@ -125,7 +125,7 @@ class TrainingWorkshop:
             views_seed=self._views_seed,
             device=self._device,
             teacher=self._teacher,
-            views=self._views,
+            views=self._views if proposal.recipe.alpha > 0 or job.twin else None,  # others need no soft labels
             checkpoint=folder / CHECKPOINT,
             accumulate=job.accumulate,
             compiled=bool(compilation and compilation.used),

@@ -296,6 +296,12 @@ def test_the_head_learns_faster_in_fine_tuning_alone() -> None:
     assert FINE_TUNING.head_factor > 1
 
 
+def test_what_a_model_exempts_by_a_pattern_is_not_decayed() -> None:
+    found = groups_of("xcit_nano_12_p16_224")
+    assert found["pos_embed.token_projection.weight"] == (0.0, 1.0)
+    assert found["blocks.0.attn.qkv.weight"] == (0.1, 1.0)
+
+
 # ---- convolutions on a GPU ---------------------------------------------------------------------------------------
 
 

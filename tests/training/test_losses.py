@@ -14,7 +14,7 @@ from timm.task import LogitDistillationTask
 from torch import nn
 from torch.nn import functional as F
 
-from autokd.training.losses import dist, hard_loss, soft_loss, training_loss
+from autokd.training.losses import dist, hard_loss, pearson, soft_loss, training_loss
 from autokd.training.mixup import Mix
 
 STUDENT = [[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]]
@@ -309,6 +309,12 @@ def test_standardised_logits_and_correlations_do_not_see_the_size_of_logits(seed
         assert soft_loss(student, scale * teacher + shift, 2.0, loss).item() == pytest.approx(plain, rel=1e-3, abs=1e-5)
     p, q = F.softmax(student, -1), F.softmax(teacher, -1)
     assert dist(p, scale * q).item() == pytest.approx(dist(p, q).item(), rel=1e-3, abs=1e-5)
+
+
+def test_classes_with_next_to_no_probability_in_a_batch_fade_out_of_dist():
+    row = torch.tensor([[0.1, 0.4, 0.2, 0.3]])
+    assert pearson(row, row).item() == pytest.approx(1)
+    assert pearson(1e-6 * row, 1e-6 * row).item() < 1e-3
 
 
 @pytest.mark.parametrize("loss", ["kl", "kl_zscore", "dist", "dkd"])

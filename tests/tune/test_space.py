@@ -325,7 +325,7 @@ def test_a_correlation_over_two_classes_moves_nothing() -> None:
         return torch.stack([soft_loss(own[None], other[None], 1.0, "dist") for own, other in rows]).sum()
 
     for loss in (zscore, over_classes):
-        assert gradient(loss, 2) < 1e-4 < 1e-2 < gradient(loss, 3)
+        assert gradient(loss, 2) < 1e-3 < 1e-2 < gradient(loss, 3)
 
 
 def test_dist_keeps_a_share_of_the_labels() -> None:

@@ -12,8 +12,8 @@ import optuna
 import pytest
 
 from autokd.errors import RunError
-from autokd.records import Candidate, EpochReport, Interval, Proposal, Reading, Recipe
-from autokd.tune.space.schema import Default, Range
+from autokd.records import Candidate, EpochReport, Interval, Proposal, Reading, Recipe, StartWeights
+from autokd.tune.space.schema import Default, First, Range
 from autokd.tune.space.space import Space
 from autokd.tune.study import Ledger, SearchPlan
 
@@ -63,7 +63,7 @@ def test_first_recipes_come_first_and_only_in_the_distill_arm(path: Path) -> Non
         proposals.append(proposal)
         ledger.finish(proposal.number, 0.5)
     distilled = [p.recipe for p in proposals if p.arm == "distill"]
-    assert {(r.temperature, r.alpha) for r in distilled} == {(4.0, 0.9)}
+    assert [(r.temperature, r.alpha) for r in distilled] == [(4.0, 0.9)] * 3 + [(1.0, 0.5)]
     assert all(p.recipe.alpha == 0 for p in proposals if p.arm == "direct")
     assert all(p.student in {"a", "b"} for p in proposals if p.arm == "distill")
 
@@ -91,7 +91,29 @@ def test_every_student_is_tried_by_the_usual_rate_before_other_rates_are(path: P
         ledger.report(proposal.number, epoch(PLAN.epochs, value))
         ledger.finish(proposal.number, value)
     assert tried["direct"] == [("a", 0.002), ("b", 0.002), ("c", 0.0005), ("b", 0.005)]
-    assert tried["distill"] == [("a", 0.002), ("b", 0.002), ("b", 0.005), ("b", 0.0008)]
+    assert tried["distill"] == [("a", 0.002), ("b", 0.002), ("b", 0.005), ("b", 0.002)]  # the last by another recipe
+
+
+def test_other_rates_and_other_recipes_are_tried_in_turn_and_lower_rates_first_from_given_weights(path: Path) -> None:
+    given = BOTH[0].model_copy(update={"weights": StartWeights(source="a1_in1k", fingerprint="f", key="k")})
+    space = SPACE.model_copy(update={"first": (*SPACE.first, First(temperature=2, alpha=1))})
+
+    def tried(student: Candidate) -> list[tuple[float, float, float]]:
+        name = "given.db" if student.weights else "random.db"
+        ledger = Ledger(path.with_name(name), space, [student], replace(PLAN, trials=10))
+        found = []
+        while proposal := ledger.next():
+            ledger.finish(proposal.number, 0.5)
+            if proposal.arm == "distill":
+                recipe = proposal.recipe
+                found.append((round(recipe.learning_rate, 6), recipe.temperature, recipe.alpha))
+        return found
+
+    usual, soft, hard = (4, 0.9), (1, 0.5), (2, 1)
+    expected = [(0.002, *usual), (0.005, *usual), (0.002, *soft), (0.0008, *usual), (0.002, *hard)]
+    assert tried(BOTH[0]) == expected
+    expected = [(0.0015, *usual), (0.0006, *usual), (0.0015, *soft), (0.003, *usual), (0.0015, *hard)]
+    assert tried(given) == expected
 
 
 def test_a_search_that_was_stopped_and_opened_again_draws_what_it_would_have_drawn(tmp_path: Path) -> None:
@@ -235,11 +257,11 @@ def test_an_empty_arm_leaves_the_other_its_own_trials(path: Path) -> None:
 
 
 def test_a_trial_is_pruned_for_being_worse_than_another_of_its_student_only(path: Path) -> None:
-    ledger = Ledger(path, SPACE, BOTH, PLAN)
-    accuracy = {("a", 0.002): 0.9, ("b", 0.002): 0.3, ("c", 0.002): 0.2, ("a", 0.005): 0.95, ("a", 0.0008): 0.5}
+    ledger = Ledger(path, SPACE, BOTH, replace(PLAN, trials=10))
+    accuracy = {("a", 0.002): 0.94, ("b", 0.002): 0.3, ("c", 0.002): 0.2, ("a", 0.005): 0.95, ("a", 0.0008): 0.5}
     pruned = {}
     while proposal := ledger.next():
-        value = accuracy[proposal.student, round(proposal.recipe.learning_rate, 6)]
+        value = accuracy.get((proposal.student, round(proposal.recipe.learning_rate, 6)), 0.3)
         for number in range(1, PLAN.epochs + 1):
             if ledger.report(proposal.number, epoch(number, value)):
                 pruned[proposal.number] = number

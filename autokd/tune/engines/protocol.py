@@ -26,6 +26,7 @@ class Job(Record):
     folder: str  # where the training keeps its checkpoint and leaves its results
     final: bool  # a finalist's: keeps weights and test logits
     accumulate: int = 1  # parts in which its batches are trained at least
+    twin: bool = False  # sees the views of a distilled finalist, epoch by epoch
 
 
 class Outcome(Record):
