@@ -111,9 +111,10 @@ def test_onnx_runtime_in_another_precision_is_refused_in_one_sentence() -> None:
         cost_model_for(settings, 32)
 
 
-def test_other_logits_are_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("logit", [7.0, float("nan")])
+def test_other_logits_are_not_served(logit: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "autokd.cost.runtimes.eager.TorchLoaded.logits", lambda loaded, batch: torch.full((batch, 5), 7.0)
+        "autokd.cost.runtimes.eager.TorchLoaded.logits", lambda loaded, batch: torch.full((batch, 5), logit)
     )
     bench = Bench(cost_model(runtime="eager"), with_sizes=False)
     with pytest.raises(ConfigError, match="its logits differ by"):

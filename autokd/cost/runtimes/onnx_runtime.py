@@ -69,8 +69,9 @@ def session(model: bytes) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors only
-    # Threads that wait busily for the next request would slow down the model that is timed in turn with this one.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Within a request threads wait for each other busily, as in a server with default settings. If they also waited
+    # so for the next request, they would slow down the model that is timed in turn with this one.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
