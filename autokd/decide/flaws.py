@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 
 from autokd import formatting as fmt
 from autokd.decide.best_forms import StudentInForm, judge_in_best_forms
@@ -27,7 +28,7 @@ def flaws(judged: Judgement) -> tuple[str, ...]:
 
 def fixed_flaws(comparison: Comparison) -> tuple[str, ...]:
     """Those that do not depend on what is asked."""
-    sources = (_trouble, _teacher_seen, _copies, _not_looked_at)
+    sources = (_trouble, _teacher_seen, _copies, _not_looked_at, _perhaps_too_slow)
     return tuple(sentence for source in sources for sentence in source(comparison))
 
 
@@ -70,6 +71,17 @@ def _not_looked_at(comparison: Comparison) -> Iterator[str]:
         yield (
             f"The search looked at {search.looked_at} of {search.candidates} students only. Needed: a new search with "
             "more time."
+        )
+
+
+def _perhaps_too_slow(comparison: Comparison) -> Iterator[str]:
+    """A cost without an upper end: at the slow end of its interval a model cannot meet the latency limit at all."""
+    offers = (*comparison.forms, *comparison.students)
+    names = [offer.name for offer in offers if isfinite(offer.cost.mean) and not isfinite(offer.cost.high)]
+    if names:
+        yield (
+            f"The timings of {fmt.listed(list(dict.fromkeys(names)))} do not show that a request meets the latency "
+            "limit at all. Needed: another reading of the costs on an idle machine, or a wider limit."
         )
 
 

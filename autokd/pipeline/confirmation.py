@@ -55,7 +55,7 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
         published,
         edges,
         {candidate.student: candidate.family for candidate in state.candidates},
-        floor=config.min_retention * state.prepared.teacher.val_accuracy,
+        floor=config.min_retention * state.prepared.teacher.to_keep,
         by_cost=config.prefer == "savings",
         tolerance=max(config.min_gain, _standard_error(trials, state.prepared.task.val)),
     )

@@ -84,8 +84,10 @@ def settled(state: State, finalists: Sequence[Finalist], recorded: Sequence[Fina
     aside = beyond(finalists)
     contest = [finalist for finalist in finalists if finalist.proposal.number not in aside]
     entrants = _entrants(state, contest)
-    cost = COSTS.read(state.run.path).readings[teacher.name].cost_usd_per_1k.mean
-    staying = contenders(entrants, config.policy(), cost, teacher.val_accuracy)
+    costs = COSTS.read(state.run.path)
+    served = [costs.readings[teacher.name], *(form.reading for form in costs.teacher_forms)]  # any may be the best
+    cost = min(reading.cost_usd_per_1k.mean for reading in served)
+    staying = contenders(entrants, config.policy(), cost, teacher.to_keep)
     through = {entrant.number for entrant in entrants}
     plan = second_round(finalists, config.seed, config.seeds or 0, through, staying, least)
     trained = [f for f in contest if f.proposal.recipe.epochs and f.proposal.number in through]

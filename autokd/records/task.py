@@ -94,4 +94,12 @@ class Teacher(Record):
     preprocessing: Preprocessing | None = None  # its own; None: that of the students
     epochs: int | None = None  # at most, of its training here; None where it came trained
     epochs_left_out: int = 0  # for which a time limit left no time
-    own_weights: bool  # came with weights that may have seen images of a test part cut from training
+    own_weights: bool  # came with weights that may have seen images of validation or test cut from training
+
+    @property
+    def to_keep(self) -> float:
+        """Accuracy on validation that students are held against.
+
+        A teacher that came trained may know these images by heart, so it counts for no more than on test.
+        """
+        return min(self.val_accuracy, self.test_accuracy) if self.own_weights else self.val_accuracy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from autokd.decide.comparisons import compare
 from autokd.decide.dials import at_volume
 from autokd.decide.policy import judge
 from autokd.decide.repeats import Repeats
-from autokd.records import Copies, Decision, HourlyPrice, PayPerUse, Policy, PriceRange
+from autokd.records import Copies, Decision, HourlyPrice, PayPerUse, Policy, PriceRange, Reading
 
 ALIKE = (distilled(accuracy=0.94), direct(accuracy=0.94), twin(accuracy=0.94))
 BETTER = (distilled(accuracy=0.94), direct(accuracy=0.925), twin(accuracy=0.92))
@@ -76,6 +77,22 @@ def test_a_test_part_that_a_students_own_weights_may_have_seen() -> None:
 def test_a_noisy_reading_that_decides_nothing_weakens_nothing() -> None:
     noisy = replace(BETTER[0], noisy=True, spread=0.2)
     assert decided(noisy, *BETTER[1:], teacher_noisy=True, teacher_spread=0.1).strength == "strong"
+
+
+@pytest.mark.parametrize("name", ["big_net", "small_net"])
+def test_a_cost_without_an_upper_end_is_a_weakness(name: str) -> None:
+    def endless(reading: Reading) -> Reading:
+        cost = reading.cost_usd_per_1k
+        known = reading.model == name
+        return (
+            reading.model_copy(update={"cost_usd_per_1k": cost.model_copy(update={"high": inf})}) if known else reading
+        )
+
+    made = made_evidence(*BETTER)
+    finalists = tuple(f.model_copy(update={"reading": endless(f.reading)}) for f in made.finalists)
+    evidence = replace(made, teacher_reading=endless(made.teacher_reading), finalists=finalists)
+    sentence = only(decide(evidence, Policy(max_cost=0.001)))
+    assert sentence.startswith(f"The timings of {name} do not show that a request meets the latency limit at all.")
 
 
 def test_one_seed_is_a_weakness() -> None:

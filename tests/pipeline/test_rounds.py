@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fakes import SPACE, FakeParts, Hearing
 from test_search import EDGES, make_config
 
 from autokd.errors import InterruptedRun, RunError
+from autokd.pipeline import rounds
+from autokd.pipeline.cheaper_forms import Form
 from autokd.pipeline.search import confirm_run, run_search
-from autokd.records import FinalistRecord
+from autokd.records import FinalistRecord, Reading, ServedForm
 from autokd.result import SearchResult
 from autokd.runs.folder import Run
-from autokd.runs.store import REPORT, read_finalists
+from autokd.runs.store import COSTS, REPORT, TEACHER, read_finalists
 from autokd.tune.engines.protocol import Job
 
 
@@ -67,6 +71,25 @@ def of(path: Path, arm: str, student: str) -> list[FinalistRecord]:
     return [f for f in read_finalists(path) if (f.arm, f.student) == (arm, student)]
 
 
+@dataclass(frozen=True)
+class LearntByHeart(FakeParts):
+    """The teacher came trained on what is now validation; in int8 it costs half."""
+
+    def prepare(self, *given: Any) -> Any:
+        prepared = super().prepare(*given)
+        known = {"own_weights": True, "val_accuracy": 1.0}
+        return replace(prepared, teacher=prepared.teacher.model_copy(update=known))
+
+    def teacher_forms(self, prepared: Any, own: Any, *_: object) -> Any:
+        cost = own.cost_usd_per_1k
+        half = cost.model_copy(update={end: getattr(cost, end) / 2 for end in ("mean", "low", "high")})
+        reading: Reading = own.model_copy(update={"cost_usd_per_1k": half})
+        form = ServedForm(
+            runtime="onnxruntime", precision="int8", reading=reading, val_accuracy=1.0, test_accuracy=0.97
+        )
+        return (Form(form, np.arange(self.test_images) % 100 < 97),)
+
+
 # ---- in a search ------------------------------------------------------------------------------------------------
 
 
@@ -114,6 +137,22 @@ def test_the_verdict_rests_on_contenders_and_the_page_tells_the_seeds(made: tupl
     head, *rows = (path / "finalists.csv").read_text().splitlines()
     assert head.endswith(",contender")
     assert {row.rpartition(",")[2] for row in rows} == {"True", "False"}
+
+
+def test_a_teacher_is_asked_for_no_more_than_it_shows_on_test_and_in_its_cheapest_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[float, float]] = []
+
+    def contenders(entrants: Any, policy: Any, cost: float, accuracy: float) -> Any:
+        asked.append((cost, accuracy))
+        return frozenset(entrant.number for entrant in entrants)
+
+    monkeypatch.setattr(rounds, "contenders", contenders)
+    result, _ = search(tmp_path / "run", LearntByHeart(quality=far_apart))
+    teacher, costs = TEACHER.read(result.path), COSTS.read(result.path)
+    assert teacher.test_accuracy < teacher.val_accuracy
+    assert set(asked) == {(costs.readings[teacher.name].cost_usd_per_1k.mean / 2, teacher.test_accuracy)}
 
 
 def test_with_two_seeds_there_is_one_round(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def embedded(comparison: Comparison, report: Report, source: str, stored: Eviden
         "titles": {verdict: words.capitalize() for verdict, words in VERDICTS.items()},
         "teacher": comparison.evidence.teacher.name,
         "teacher_accuracy": comparison.teacher_accuracy.mean,
-        "teacher_val": comparison.evidence.teacher.val_accuracy,
+        "teacher_to_keep": comparison.evidence.teacher.to_keep,
         "measured": report.cost_model.model == "measured",
         "settings": {**{name: getattr(policy, name) for name in ASKED}, **_serving(report.cost_model, policy)},
         "run": source,

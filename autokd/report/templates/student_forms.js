@@ -29,7 +29,7 @@ var autokdStudentForms = (function () {
 
   /* Those that cost less and are good enough, on validation as on test, cheapest first. */
   function others(evidence, asked, student) {
-    var least = asked.min_retention * evidence.teacher_val;
+    var least = asked.min_retention * evidence.teacher_to_keep;
     return student.other_forms.map(function (form) {
       return Object.assign({}, student, policy.priced(evidence, form, asked));
     }).filter(function (form) {
