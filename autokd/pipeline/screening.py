@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from autokd.tune.space.space import Space
 
 LEAST_LISTED = 4
+SPEND_SHARE = 0.5  # of what --max-spend leaves; the rest is for the trials
 
 
 def screen(state: State, factory: WorkshopFactory) -> tuple[Screening, list[Note]]:
@@ -41,6 +42,9 @@ def screen(state: State, factory: WorkshopFactory) -> tuple[Screening, list[Note
     engine = state.parts.engine(config, state.run)
     state.keep_seconds("screening", source.screening.seconds)  # what a killed session has spent, too
     limits = limits_of(state, _epochs_after(config))
+    if limits.max_spend is not None:
+        before = limits.spent - source.screening.seconds / 3600 * limits.usd_per_hour
+        limits.kept_back = (1 - SPEND_SHARE) * max(0.0, limits.max_spend - before)
     if time := state.time:
 
         def work() -> Work:

@@ -36,6 +36,7 @@ class Limits:
     usd_per_hour: float
     devices: int = 1  # that share the work
     max_spend: float | None = None
+    kept_back: float = 0.0  # dollars of it, for later stages
     spent: float = 0.0
     epochs_after: int = 0  # that later stages will train
     stop: Callable[[], bool] = lambda: False
@@ -148,8 +149,9 @@ class Watched:
         limits, usd = self._limits, self._usd()
         if limits.time and not limits.time.may_begin():
             return limits.time.limit
-        if limits.max_spend is not None and usd > limits.max_spend:
-            return f"the spending limit of ${limits.max_spend:g} (${usd:.4f} spent)"
+        if limits.max_spend is not None and usd > limits.max_spend - limits.kept_back:
+            kept_back = f", ${limits.kept_back:.4f} kept for the trials" if limits.kept_back else ""
+            return f"the spending limit of ${limits.max_spend:g} (${usd:.4f} spent{kept_back})"
         return None
 
     def _usd(self) -> float:

@@ -240,6 +240,16 @@ def test_more_money_after_a_spending_limit_gives_fresh_finalists(space_file: Pat
     assert rich.report.finalists == whole.report.finalists
 
 
+def test_the_screening_leaves_money_for_the_trials(space_file: Path, tmp_path: Path) -> None:
+    whole = search(make_config(space_file, tmp_path, trials=4), tmp_path / "whole")
+    dollars = {stage: seconds / 3600 for stage, seconds in whole.report.search.stages.items()}
+    before = sum(dollars.values()) - dollars["screening"] - dollars["search"] - dollars["confirmation"]
+    limit = before + dollars["screening"]
+    cut = search(make_config(space_file, tmp_path, trials=4, max_spend=limit), tmp_path / "run")
+    assert [note.kind for note in cut.report.search.notes][:1] == ["screening_cut_short"]
+    assert cut.report.search.trials > 0
+
+
 def test_another_run_in_the_folder_is_refused(config: SearchConfig, tmp_path: Path) -> None:
     search(config, tmp_path / "run")
     with pytest.raises(RunError, match="add resume=True to go on with it, or choose another output"):

@@ -90,6 +90,14 @@ def test_a_spending_limit_starts_no_new_job_but_ends_none(tmp_path: Path) -> Non
     assert "spending limit of $0.02" in watch.ended_by
 
 
+def test_what_is_kept_for_later_stages_is_not_spent(tmp_path: Path) -> None:
+    watch, source, _ = watched(tmp_path, Limits(usd_per_hour=3600.0, max_spend=1.0, kept_back=0.99))
+    LocalEngine().run(watch, ScriptedFactory())
+    assert list(source.finished) == ["job-0"]
+    assert watch.ended_by is not None
+    assert "$0.9900 kept for the trials" in watch.ended_by
+
+
 def test_without_time_nothing_is_started(tmp_path: Path) -> None:
     watch, source, _ = watched(tmp_path, Limits(usd_per_hour=1.0, time=share(begins=0, epochs=99)))
     LocalEngine().run(watch, ScriptedFactory())
