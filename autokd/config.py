@@ -165,7 +165,7 @@ class SearchConfig(BaseModel):
     billing_minimum_ms: float = Field(
         0.0, ge=0, le=3_600_000, description="milliseconds that a request is billed at least, billed by use"
     )
-    train_price_per_hour: Annotated[float | None, ShownDefault("as serving")] = Field(
+    train_price_per_hour: Annotated[float | None, ShownDefault("as serving, or as the GPU that trains")] = Field(
         None, gt=0, le=1_000_000, description="US dollars per hour of training"
     )
     utilization: float = Field(0.3, gt=0, le=1, description="average load of a replica, as a share of its capacity")

@@ -16,21 +16,24 @@ from autokd.precision import precision_of
 from autokd.records import CostModel, Hardware, HourlyPrice, PayPerUse, RuntimeName
 
 
-def cost_model_for(config: SearchConfig, image_size: int) -> CostModel:
+def cost_model_for(config: SearchConfig, image_size: int, trains: bool = True) -> CostModel:
     """The cost model of a search: device, price and precision resolved for the hardware at hand.
 
-    Raises ConfigError for a device that is not there, an unknown instance, hardware without a price, or a runtime that
-    does not serve on this device in this precision.
+    trains: whether anything will be trained, which then needs a price. Raises ConfigError for a device that is not
+    there, an unknown instance, hardware without a price, or a runtime that does not serve on this device in this
+    precision.
     """
     device = config.serve_device or config.device or _default_device()
     hardware = _hardware(device, "serve_device" if config.serve_device else "device")
     kind, rows = device.partition(":")[0], prices(config.prices)
     precision = config.serve_precision or (precision_of(device) if kind == "cuda" else "fp32")
+    price = _price(config, rows, hardware, device)
     return _cost_model(
         config,
-        _price(config, rows, hardware, device),
+        price,
         hardware,
         rows,
+        train_price_usd_per_hour=_train_price(config, rows, price, kind) if trains else price.price_usd_per_hour,
         device=device,
         runtime=_runtime(config, kind, precision),
         precision=precision,
@@ -49,11 +52,13 @@ def cost_model_elsewhere(config: SearchConfig, measured: CostModel) -> CostModel
     if hardware is None or measured.model != "measured":
         raise ConfigError(f"{named('costs')}: the file was not measured; name a file that `autokd measure` wrote")
     keeps = all(value is None for value in (config.price_per_hour, config.instance, config.prices))
+    price = hourly_price(measured) if keeps else _price(config, rows, hardware, measured.device)
     return _cost_model(
         config,
-        hourly_price(measured) if keeps else _price(config, rows, hardware, measured.device),
+        price,
         hardware,
         rows,
+        train_price_usd_per_hour=_train_price(config, rows, price, measured.device.partition(":")[0]),
         measured_elsewhere=True,
         **{name: getattr(measured, name) for name in SERVED_FORM},
     )
@@ -67,8 +72,7 @@ def hourly_price(model: CostModel) -> HourlyPrice:
 def _cost_model(
     config: SearchConfig, price: HourlyPrice, hardware: Hardware, rows: Sequence[Price], **served: Any
 ) -> CostModel:
-    """served: how models are served, by names of CostModel."""
-    train = config.train_price_per_hour
+    """served: how models are served, by names of CostModel, and what training costs."""
     return CostModel(
         **dict(price),
         **served,
@@ -77,7 +81,6 @@ def _cost_model(
         measured_on=hardware,
         teacher_price=_teacher_price(config, rows, hardware),
         pay_per_use=pay_per_use_of(config),
-        train_price_usd_per_hour=price.price_usd_per_hour if train is None else train,
         utilization=config.utilization,
         accelerators_per_replica=config.accelerators_per_replica,
         requests_per_month=config.requests_per_month,
@@ -119,6 +122,26 @@ def _price(config: SearchConfig, rows: Sequence[Price], hardware: Hardware, devi
     if config.price_per_second is not None and config.train_price_per_hour is not None:
         return given_price(config.train_price_per_hour, hardware.label)  # only training is paid by the hour
     return chosen_price(rows, hardware, device)
+
+
+def _train_price(config: SearchConfig, rows: Sequence[Price], serving: HourlyPrice, kind: str) -> float:
+    """Dollars of an hour of training: as given, else of the GPU that trains where a CPU serves, else as serving.
+
+    kind: of the device that serves.
+    """
+    if config.train_price_per_hour is not None:
+        return config.train_price_per_hour
+    device = config.device or _default_device()
+    if kind != "cpu" or device.partition(":")[0] == "cpu":
+        return serving.price_usd_per_hour
+    hardware = _hardware(device, "device")
+    try:
+        return chosen_price(rows, hardware, device).price_usd_per_hour
+    except ConfigError:
+        raise ConfigError(
+            f"a CPU serves, but {hardware.label} trains, and no price of it is known; "
+            f"give {named('train_price_per_hour')}"
+        ) from None
 
 
 def _teacher_price(config: SearchConfig, rows: Sequence[Price], hardware: Hardware) -> HourlyPrice | None:

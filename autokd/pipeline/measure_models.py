@@ -87,7 +87,7 @@ def measure_models(
     def builder(name: str) -> nn.Module:
         return build(name, count, first_size if name == reference else size)
 
-    model = cost_model_for(config, size)
+    model = cost_model_for(config, size, trains=False)
     measurement = Measurement(
         reference,
         partial(builder, reference),

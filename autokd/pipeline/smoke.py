@@ -131,7 +131,7 @@ class _Works:
     def measure(self) -> str:
         """The student's capacity, timed in turn with the teacher."""
         builders = {name: partial(build, name, len(self._data.task.classes), PIXELS) for name in (TEACHER, STUDENT)}
-        reading = measure(builders, TEACHER, cost_model_for(self._config, PIXELS))[STUDENT]
+        reading = measure(builders, TEACHER, cost_model_for(self._config, PIXELS, trains=False))[STUDENT]
         return f"{STUDENT} answers {reading.capacity_rps:,.0f} requests a second"
 
 

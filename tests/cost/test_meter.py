@@ -5,6 +5,7 @@ import pytest
 
 from autokd.config import SearchConfig
 from autokd.cost.meter import MeasuredMeter, Meter, ParamsMeter
+from autokd.cost.price_table import price_of, prices
 from autokd.cost.pricing import cost_model_for
 from autokd.errors import ConfigError
 from autokd.machine import processor_name, usable_cores
@@ -45,6 +46,26 @@ def test_what_the_user_gives_comes_first():
     assert (model.price_origin, model.price_source) == ("given", "given by the user")
     assert (model.precision, model.batch_size, model.accelerators_per_replica) == ("bf16", 3, 2)
     assert (model.requests_per_month, model.utilization) == (1e6, 0.5)
+
+
+def test_where_a_cpu_serves_and_a_gpu_trains_the_gpu_has_its_price(monkeypatch):
+    def hardware(device, _):
+        cpu = Hardware(name=processor_name(), cores=usable_cores())
+        return Hardware(name=gpu, cores=None) if device == "cuda" else cpu
+
+    monkeypatch.setattr("autokd.cost.pricing._hardware", hardware)
+    asked = config(serve_device="cpu").model_copy(update={"device": "cuda"})
+    gpu = "NVIDIA A100-SXM4-40GB"
+    model = cost_model_for(asked, 32)
+    on_gpu = price_of("p4d.24xlarge", prices(None)).hourly.price_usd_per_hour
+    assert model.train_price_usd_per_hour == pytest.approx(on_gpu)
+    assert model.price_usd_per_hour < on_gpu
+    gpu = "Quadro 600"
+    with pytest.raises(ConfigError, match=r"a CPU serves, but Quadro 600 trains.*give .*train_price_per_hour"):
+        cost_model_for(asked, 32)
+    assert cost_model_for(asked, 32, trains=False).price_usd_per_hour == model.price_usd_per_hour
+    given = asked.model_copy(update={"train_price_per_hour": 3.0})
+    assert cost_model_for(given, 32).train_price_usd_per_hour == 3.0
 
 
 def test_parameters_have_a_price_of_their_own():
