@@ -20,6 +20,8 @@ def remarks(model: CostModel, today: date) -> Iterator[str]:
         )
     if not model.has_load:
         return
+    if (text := idle_cores(model)) is not None:
+        yield text
     for whose, price in _prices(model):
         if (text := borrowed(model, price, whose)) is not None:
             yield text
@@ -36,6 +38,21 @@ def borrowed(model: CostModel, price: HourlyPrice, whose: str = "") -> str | Non
     return (
         f"The {whose}price is borrowed: it is that of {price.instance}, of {price.price_date}, but the speeds were "
         f"measured on {model.measured_on.label}. Machines of that kind and size cost {low} to {high} an hour."
+    )
+
+
+def idle_cores(model: CostModel) -> str | None:
+    """That a machine is paid for of which most cores were not in use; None where that is not so.
+
+    Where a core runs two threads, torch uses half as many threads as the machine seems to have cores.
+    """
+    cores, threads = model.measured_on.cores if model.measured_on else None, model.threads
+    if cores is None or threads is None or 2 * threads >= cores:
+        return None
+    many = "s" if threads > 1 else ""
+    return (
+        f"Models were served with {threads} thread{many}, but the price is that of a machine with {cores} cores; set "
+        f"OMP_NUM_THREADS={cores}, or give the price of {threads} core{many}."
     )
 
 

@@ -11,7 +11,7 @@ from test_page import Reading
 
 from autokd.cli.verdict import print_verdict
 from autokd.cost.repricing import changed_model
-from autokd.records import Report
+from autokd.records import Hardware, Report
 from autokd.report import assemble
 from autokd.report.html import render_html
 from autokd.report.sections.cost_assumptions import assumptions, price_remarks
@@ -113,3 +113,15 @@ def test_terminal_and_page_print_the_assumptions(tmp_path: Path, capsys: pytest.
     print_verdict(report, tmp_path / "run")
     assert f"an hour (c7i.large, {PRICE_DATE}), 1 G requests a month." in capsys.readouterr().out
     assert said(report) in Reading(render_html(report)).words
+
+
+@pytest.mark.parametrize(("threads", "said"), [(1, True), (8, False), (16, False), (None, False)])
+def test_cores_that_are_paid_for_and_idle_are_remarked(tmp_path: Path, threads: int | None, said: bool) -> None:
+    report = report_of(
+        tmp_path / "run", measured_on=Hardware(name="Intel Xeon Platinum 8488C", cores=16), threads=threads
+    )
+    remark = (
+        "Models were served with 1 thread, but the price is that of a machine with 16 cores; set OMP_NUM_THREADS=16, "
+        "or give the price of 1 core."
+    )
+    assert (remark in price_remarks(report)) is said
