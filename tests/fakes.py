@@ -129,7 +129,7 @@ class FakeParts(Parts):
     ) -> FakeMeter:
         return FakeMeter(parameters, model)
 
-    def decoding(self, prepared: Prepared) -> Decoding | None:
+    def decoding(self, prepared: Prepared, model: CostModel) -> Decoding | None:
         return None
 
     def teacher_forms(self, *_: object) -> tuple[()]:

@@ -143,13 +143,19 @@ class Parts:
         check_latency(costs, config.costs, config.max_latency_ms)
         return cost_model_elsewhere(config, costs.cost_model)
 
-    def decoding(self, prepared: Prepared) -> Decoding | None:
-        """What one of the user's pictures takes to be decoded here; None where they come decoded."""
+    def decoding(self, prepared: Prepared, model: CostModel) -> Decoding | None:
+        """What one of the user's pictures takes to be decoded here; None where they come decoded.
+
+        The accelerators of a host share its cores, as its price is shared.
+        """
+        import torch
+
         from autokd.data.decode_time import kept_decode_time
         from autokd.machine import usable_cores
 
         found = kept_decode_time(prepared.task_folder)
-        return None if found is None else Decoding(milliseconds=found, cores=usable_cores())
+        sharing = max(1, torch.cuda.device_count()) if model.device.partition(":")[0] == "cuda" else 1
+        return None if found is None else Decoding(milliseconds=found, cores=max(1, usable_cores() // sharing))
 
     def meter(self, prepared: Prepared, parameters: Mapping[str, int], config: SearchConfig, model: CostModel) -> Meter:
         """What tells the serving cost of teacher and students."""

@@ -187,7 +187,8 @@ def _found(
         cost_model=found.cost_model,
         readings=found.readings,
         teacher_forms=tuple(form.form for form in found.forms),
-        decoding=None if config.costs else parts.decoding(prepared),  # the serving host may decode faster or slower
+        # the serving host of a file may decode faster or slower
+        decoding=None if config.costs else parts.decoding(prepared, found.cost_model),
     )
     return costs, listed, found.forms
 
