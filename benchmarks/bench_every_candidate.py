@@ -84,7 +84,7 @@ def every_finalist(candidates: Sequence[Candidate], config: SearchConfig) -> lis
     found: list[Finalist] = []
     for candidate in candidates:
         for arm in candidate.arms:
-            fields = default_recipe(space, arm, candidate.weights is not None)
+            fields = default_recipe(space, arm, candidate.weights is not None, candidate.family)
             recipe = Recipe(epochs=config.epochs, batch_size=config.batch_size, ema=config.ema, **fields)
             number = FIRST_NUMBER + len(found)
             proposal = Proposal(number=number, arm=arm, student=candidate.student, recipe=recipe)
@@ -117,7 +117,7 @@ def _print(
             row[f"{arm}, test %"] = _accuracies(arms[arm]) if arm in arms else "-"
         best = max(_mean(record) for record in arms.values())
         row["keeps enough"] = "yes" if best >= needed else "no"
-        row["recommended"] = "yes" if recommended and recommended.student == student else ""
+        row["recommended"] = "yes" if recommended and recommended.student == student else "no"
         rows.append(row)
     print(table(rows))
 

@@ -22,6 +22,7 @@ from autokd.data.image_store import Indices
 from autokd.data.task import TaskData
 from autokd.data.views import normalise
 from autokd.records import Recipe
+from autokd.runs.store import CANDIDATES
 from autokd.training.loop import Training, train
 from autokd.zoo.build import build, normalisation
 
@@ -205,7 +206,7 @@ def test_runtimes_and_forms_are_compared(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.slow
-def test_ways_to_quantise_the_models_of_a_run_are_compared(
+def test_a_finished_run_is_quantised_in_two_ways_and_all_its_candidates_are_trained(
     quick: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cache = tmp_path / "cache"
@@ -216,6 +217,12 @@ def test_ways_to_quantise_the_models_of_a_run_are_compared(
     assert len(printed) >= 3, "no student of either arm"
     assert all(is_ratio(row["time, 7 / 8 bits"]) for row in printed)
     assert all(abs(float(row["fp32"][:-1]) - float(row["7 bits"][:-1])) < 10 for row in printed)
+    beside = ["--work", str(tmp_path / "work"), "--cache-dir", str(cache), "--seeds", "1", "--workers", "1"]
+    bench("bench_every_candidate").main([str(run), *beside])
+    (everybody,) = tables(capsys.readouterr().out)
+    candidates = CANDIDATES.read(run).candidates
+    assert {row["student"] for row in everybody} == {candidate.student for candidate in candidates}
+    assert all(float(row["direct, test %"].split()[0]) > 0 for row in everybody)
 
 
 def test_latency_under_load_is_simulated_and_served(capsys: pytest.CaptureFixture[str]) -> None:
