@@ -50,7 +50,7 @@ def sizes(preset: PresetName, images: int, batch_size: int | None = None) -> Siz
 
 
 def teacher_epochs(preset: PresetName, student_epochs: int, from_scratch: bool) -> int:
-    """At most of a teacher trained here; it stops before where it gains nothing any more."""
+    """Of a teacher trained here; the best of them is kept."""
     if from_scratch:
         return _PRESETS[preset].teacher_factor * student_epochs
     return min(FINE_TUNING_EPOCHS, student_epochs)

@@ -44,10 +44,11 @@ def borrowed(model: CostModel, price: HourlyPrice, whose: str = "") -> str | Non
 def idle_cores(model: CostModel) -> str | None:
     """That a machine is paid for of which most cores were not in use; None where that is not so.
 
-    Where a core runs two threads, torch uses half as many threads as the machine seems to have cores.
+    Of a price that was given, or that is another machine's, it is not known what it pays for. Where a core runs two
+    threads, torch uses half as many threads as the machine seems to have cores.
     """
     cores, threads = model.measured_on.cores if model.measured_on else None, model.threads
-    if cores is None or threads is None or 2 * threads >= cores:
+    if model.price_origin != "table" or cores is None or threads is None or 2 * threads >= cores:
         return None
     many = "s" if threads > 1 else ""
     return (

@@ -33,7 +33,7 @@ def cost_model_for(config: SearchConfig, image_size: int, trains: bool = True) -
         price,
         hardware,
         rows,
-        train_price_usd_per_hour=_train_price(config, rows, price, kind) if trains else price.price_usd_per_hour,
+        train_price_usd_per_hour=_train_price(config, rows, price, hardware) if trains else price.price_usd_per_hour,
         device=device,
         runtime=_runtime(config, kind, precision),
         precision=precision,
@@ -58,7 +58,7 @@ def cost_model_elsewhere(config: SearchConfig, measured: CostModel) -> CostModel
         price,
         hardware,
         rows,
-        train_price_usd_per_hour=_train_price(config, rows, price, measured.device.partition(":")[0]),
+        train_price_usd_per_hour=_train_price(config, rows, price, hardware),
         measured_elsewhere=True,
         **{name: getattr(measured, name) for name in SERVED_FORM},
     )
@@ -124,22 +124,18 @@ def _price(config: SearchConfig, rows: Sequence[Price], hardware: Hardware, devi
     return chosen_price(rows, hardware, device)
 
 
-def _train_price(config: SearchConfig, rows: Sequence[Price], serving: HourlyPrice, kind: str) -> float:
-    """Dollars of an hour of training: as given, else of the GPU that trains where a CPU serves, else as serving.
-
-    kind: of the device that serves.
-    """
+def _train_price(config: SearchConfig, rows: Sequence[Price], serving: HourlyPrice, serves: Hardware) -> float:
+    """Dollars of an hour of training: as given, else of the GPU that trains and does not serve, else as serving."""
     if config.train_price_per_hour is not None:
         return config.train_price_per_hour
     device = config.device or _default_device()
-    if kind != "cpu" or device.partition(":")[0] == "cpu":
+    if device.partition(":")[0] == "cpu" or (trains := _hardware(device, "device")).name == serves.name:
         return serving.price_usd_per_hour
-    hardware = _hardware(device, "device")
     try:
-        return chosen_price(rows, hardware, device).price_usd_per_hour
+        return chosen_price(rows, trains, device).price_usd_per_hour
     except ConfigError:
         raise ConfigError(
-            f"a CPU serves, but {hardware.label} trains, and no price of it is known; "
+            f"{serves.label} serves, but {trains.label} trains, and no price of it is known; "
             f"give {named('train_price_per_hour')}"
         ) from None
 

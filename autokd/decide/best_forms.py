@@ -45,12 +45,13 @@ def measured_forms(comparison: Comparison, student: Student) -> Iterator[Student
 def why_not_good_enough(comparison: Comparison, student: StudentInForm, policy: Policy) -> tuple[str, ...]:
     """Clauses that begin with a verb; none where a student in this form is good enough, on validation as on test."""
     found = [limit.refusal(student, policy) for limit in missed(QUALITY, student, policy)]
-    needed = policy.min_retention * comparison.evidence.teacher.to_keep
+    teacher = comparison.evidence.teacher
+    needed = policy.min_retention * teacher.to_keep
     if student.form.val_accuracy < needed:
         own, least = percent_pair(student.form.val_accuracy, needed)
         found.append(
             f"is right on {own} of the validation images, less than {least}: {percent(policy.min_retention)} "
-            "of the teacher's"
+            f"of the teacher's{'' if teacher.to_keep == teacher.val_accuracy else ' on test'}"
         )
     return tuple(found)
 

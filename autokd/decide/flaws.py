@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite
 
 from autokd import formatting as fmt
 from autokd.decide.best_forms import StudentInForm, judge_in_best_forms
@@ -75,9 +74,10 @@ def _not_looked_at(comparison: Comparison) -> Iterator[str]:
 
 
 def _perhaps_too_slow(comparison: Comparison) -> Iterator[str]:
-    """A cost without an upper end: at the slow end of its interval a model cannot meet the latency limit at all."""
+    """A capacity of 0 at the slow end of its interval: there a model cannot meet the latency limit at all."""
     offers = (*comparison.forms, *comparison.students)
-    names = [offer.name for offer in offers if isfinite(offer.cost.mean) and not isfinite(offer.cost.high)]
+    found = [(offer.name, offer.reading.capacity_interval) for offer in offers]
+    names = [name for name, capacity in found if capacity and capacity.mean > 0 and not capacity.low > 0]
     if names:
         yield (
             f"The timings of {fmt.listed(list(dict.fromkeys(names)))} do not show that a request meets the latency "

@@ -37,7 +37,7 @@ def screen(state: State, factory: WorkshopFactory) -> tuple[Screening, list[Note
 
     config = state.config
     space, _ = read_space(config.space).suited(len(state.prepared.task.classes))
-    plan = replace(plan_of(config), limited=state.time is not None)
+    plan = replace(plan_of(config), limited=state.time is not None or config.max_spend is not None)
     source = ScreeningSource(state.run, state.candidates, lambda candidate: _recipe(state, space, candidate), plan)
     engine = state.parts.engine(config, state.run)
     state.keep_seconds("screening", source.screening.seconds)  # what a killed session has spent, too

@@ -146,7 +146,7 @@ class Parts:
     def decoding(self, prepared: Prepared, model: CostModel) -> Decoding | None:
         """What one of the user's pictures takes to be decoded here; None where they come decoded.
 
-        The accelerators of a host share its cores, as its price is shared.
+        The accelerators that are seen here share the cores that may be used.
         """
         import torch
 
@@ -348,5 +348,5 @@ def _stored_meter(prepared: Prepared, config: SearchConfig, model: CostModel, pa
 
 
 def views_seed(config: SearchConfig) -> int:
-    """Both arms, and every search with the same seed, see the same views."""
+    """Every search with the same seed, and a distilled student and its twin, see the same views."""
     return config.seed + VIEWS_SALT

@@ -19,5 +19,8 @@ class SoftLabelSet(Record):
 
     @property
     def cycle(self) -> int | None:
-        """After how many epochs views come again, in both arms; None: never, because the teacher runs live."""
+        """After how many epochs views come again to a distilled student and its twin.
+
+        None: never, because the teacher runs live.
+        """
         return None if self.live else self.views

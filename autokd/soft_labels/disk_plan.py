@@ -89,7 +89,7 @@ def _shortage(folder: Path, missing: Sequence[int], limit: float | None) -> str:
 def _fewer(folder: Path, missing: Sequence[int], views: int, limit: float | None) -> str:
     return (
         f"Of {len(missing)} views of soft labels only {views} are stored: {_shortage(folder, missing, limit)}; "
-        "later epochs see these again in turn, in both arms."
+        "later epochs see these again in turn, in distilled trainings and their twins."
     )
 
 

@@ -7,6 +7,8 @@ import timm
 from autokd.config import SearchConfig
 from autokd.zoo.student_name import base_name
 
+FROM_PYTHON = "given from Python"
+
 
 def weights_mode(config: SearchConfig) -> str:
     """`scratch`, `pretrained` or a file's path: as asked, else scratch for the digits and pretrained for other data."""

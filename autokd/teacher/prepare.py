@@ -17,7 +17,7 @@ from autokd.errors import TeacherError, UsageError
 from autokd.naming import named, set_to
 from autokd.progress import Listener
 from autokd.records import Preprocessing, Teacher
-from autokd.teacher.origin import teacher_is_given, weights_mode
+from autokd.teacher.origin import FROM_PYTHON, teacher_is_given, weights_mode
 from autokd.teacher.preprocessing import stored_configuration
 from autokd.teacher.sanity_check import check_teacher
 from autokd.teacher.train import SEED
@@ -112,7 +112,7 @@ def _given(model: nn.Module, data: TaskData) -> Origin:
     if not isinstance(scores, Tensor) or scores.shape != (2, classes):
         shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise TeacherError(f"teacher= gives {shape} for 2 images, not (2, {classes}) logits; give it the task's head")
-    return Origin(model, "given from Python", 0.0, own=True)
+    return Origin(model, FROM_PYTHON, 0.0, own=True)
 
 
 def _obtain(config: SearchConfig, data: TaskData, device: str, listener: Listener) -> Origin:

@@ -9,6 +9,7 @@ from torch import Tensor
 from autokd.data.image_store import Indices
 from autokd.errors import TeacherError
 from autokd.naming import named, set_to
+from autokd.teacher.origin import FROM_PYTHON
 from autokd.training.evaluate import accuracy
 
 EXPLAINED_BY_ORDER = 0.5  # agreement after the best renaming of classes that points to a wrong class order
@@ -53,6 +54,8 @@ def _causes(logits: Tensor, labels: Indices, origin: str) -> str:
             f"its classes are in another order than the folders (renamed, it is right on {renamed:.1%}): folders sort "
             "naturally here (1, 2, 10), in torchvision by text (1, 10, 2); rename the folders to the weights' order"
         )
+    if origin == FROM_PYTHON:
+        return f"{causes}; compare it with {named('teacher_size')} and the class folders"
     return (
         f"{causes}; compare {named('teacher')}, {named('teacher_weights')}, {named('teacher_size')} and the class "
         f"folders, fine-tune it with {named('teacher_epochs')}, or use {set_to('teacher_weights', 'scratch')}"

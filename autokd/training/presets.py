@@ -9,13 +9,26 @@ from typing import NamedTuple
 PLAIN_TRANSFORMERS = frozenset({"beit", "cait", "deit", "eva", "vision_transformer", "vision_transformer_relpos"})
 # Those and others with layer norms throughout: fine-tuned at lower rates than networks with batch norms.
 TRANSFORMERS = PLAIN_TRANSFORMERS | {
+    "coat",
+    "convit",
     "crossvit",
+    "davit",
+    "gcvit",
     "hiera",
+    "mlp_mixer",
+    "mvitv2",
+    "nest",
     "pit",
+    "pvt_v2",
     "swin_transformer",
     "swin_transformer_v2",
+    "swin_transformer_v2_cr",
     "tnt",
     "twins",
+    "vision_transformer_hybrid",
+    "vision_transformer_sam",
+    "volo",
+    "xcit",
 }
 
 

@@ -1,4 +1,4 @@
-"""Which proposals are confirmed: pure functions of the trials, blind to the test split."""
+"""Which proposals are confirmed: pure functions of the trials, blind to what students do on the test split."""
 
 from __future__ import annotations
 

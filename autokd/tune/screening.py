@@ -44,7 +44,7 @@ class ScreeningPlan:
     min_retention: float
     by_cost: bool  # the cheapest are wanted first
     seed: int
-    limited: bool = False  # a time limit may end it anywhere
+    limited: bool = False  # by time or money, which may end it anywhere
 
 
 class ScreeningSource:

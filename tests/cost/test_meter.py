@@ -6,7 +6,7 @@ import pytest
 from autokd.config import SearchConfig
 from autokd.cost.meter import MeasuredMeter, Meter, ParamsMeter
 from autokd.cost.price_table import price_of, prices
-from autokd.cost.pricing import cost_model_for
+from autokd.cost.pricing import cost_model_elsewhere, cost_model_for
 from autokd.errors import ConfigError
 from autokd.machine import processor_name, usable_cores
 from autokd.progress import Silent
@@ -48,7 +48,7 @@ def test_what_the_user_gives_comes_first():
     assert (model.requests_per_month, model.utilization) == (1e6, 0.5)
 
 
-def test_where_a_cpu_serves_and_a_gpu_trains_the_gpu_has_its_price(monkeypatch):
+def test_a_gpu_that_trains_and_does_not_serve_has_its_price(monkeypatch):
     def hardware(device, _):
         cpu = Hardware(name=processor_name(), cores=usable_cores())
         return Hardware(name=gpu, cores=None) if device == "cuda" else cpu
@@ -60,8 +60,12 @@ def test_where_a_cpu_serves_and_a_gpu_trains_the_gpu_has_its_price(monkeypatch):
     on_gpu = price_of("p4d.24xlarge", prices(None)).hourly.price_usd_per_hour
     assert model.train_price_usd_per_hour == pytest.approx(on_gpu)
     assert model.price_usd_per_hour < on_gpu
+    measured = model.model_copy(update={"device": "cuda", "measured_on": Hardware(name="NVIDIA L4", cores=None)})
+    assert cost_model_elsewhere(asked, measured).train_price_usd_per_hour == pytest.approx(on_gpu)
+    alike = measured.model_copy(update={"measured_on": Hardware(name=gpu, cores=None)})
+    assert cost_model_elsewhere(asked, alike).train_price_usd_per_hour == alike.price_usd_per_hour
     gpu = "Quadro 600"
-    with pytest.raises(ConfigError, match=r"a CPU serves, but Quadro 600 trains.*give .*train_price_per_hour"):
+    with pytest.raises(ConfigError, match=r"serves, but Quadro 600 trains.*give .*train_price_per_hour"):
         cost_model_for(asked, 32)
     assert cost_model_for(asked, 32, trains=False).price_usd_per_hour == model.price_usd_per_hour
     given = asked.model_copy(update={"train_price_per_hour": 3.0})

@@ -29,6 +29,8 @@ def test_on_a_gpu_the_slower_of_the_two_is_the_limit() -> None:
     model = made_cost_model(device="cuda")
     assert capacity_with_decoding(20.0, TOLD, model) == 20.0
     assert capacity_with_decoding(2_000.0, TOLD, model) == pytest.approx(200.0)
+    four = made_cost_model(device="cuda", accelerators_per_replica=4)
+    assert capacity_with_decoding(2_000.0, TOLD, four) == pytest.approx(800.0)
 
 
 @pytest.mark.parametrize(("device", "cores"), [("cpu", 16), ("cuda:1", 4)])

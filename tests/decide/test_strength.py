@@ -82,11 +82,11 @@ def test_a_noisy_reading_that_decides_nothing_weakens_nothing() -> None:
 @pytest.mark.parametrize("name", ["big_net", "small_net"])
 def test_a_cost_without_an_upper_end_is_a_weakness(name: str) -> None:
     def endless(reading: Reading) -> Reading:
-        cost = reading.cost_usd_per_1k
-        known = reading.model == name
-        return (
-            reading.model_copy(update={"cost_usd_per_1k": cost.model_copy(update={"high": inf})}) if known else reading
-        )
+        capacity = reading.capacity_interval
+        if reading.model != name or capacity is None:
+            return reading
+        perhaps = {"cost_usd_per_1k": reading.cost_usd_per_1k.model_copy(update={"high": inf})}
+        return reading.model_copy(update={**perhaps, "capacity_interval": capacity.model_copy(update={"low": 0.0})})
 
     made = made_evidence(*BETTER)
     finalists = tuple(f.model_copy(update={"reading": endless(f.reading)}) for f in made.finalists)

@@ -17,6 +17,7 @@ from autokd.pipeline.search import run_search
 from autokd.records import CostModel, Hardware, PriceRange
 from autokd.result import SearchResult
 from autokd.runs.folder import Run
+from autokd.runs.store import SCREENING
 from autokd.runs.tables import read_trials
 from autokd.tune.engines.protocol import Job
 
@@ -247,6 +248,9 @@ def test_the_screening_leaves_money_for_the_trials(space_file: Path, tmp_path: P
     limit = before + dollars["screening"]
     cut = search(make_config(space_file, tmp_path, trials=4, max_spend=limit), tmp_path / "run")
     assert [note.kind for note in cut.report.search.notes][:1] == ["screening_cut_short"]
+    told = SCREENING.read(cut.path).students
+    promising = sorted(told, key=lambda s: -s.promise)
+    assert promising[0].trainings, "the most promising are looked at, not only the dearest"
     assert cut.report.search.trials > 0
 
 

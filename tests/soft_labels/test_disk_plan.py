@@ -59,7 +59,7 @@ def test_where_half_fit_these_are_written_and_seen_in_turn(tmp_path, disk):
     (remark,) = made.remarks
     assert remark in listener.notes
     assert remark.startswith("Of 5 views of soft labels only 3 are stored: they need 0.0 MB more, and ")
-    assert "later epochs see these again in turn, in both arms" in remark
+    assert "later epochs see these again in turn, in distilled trainings and their twins" in remark
     assert made.total_seconds > 0
     assert files_of(made)[-1].name == "view-0002.json"
 

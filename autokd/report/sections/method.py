@@ -96,7 +96,7 @@ def _transform(transform: dict[str, Any]) -> str:
     crop = {"padded": "shifted by up to an eighth", "resized": "random resized crop"}.get(str(transform.get("crop")))
     flip = "mirrored at random" if transform.get("flip") else "not mirrored"
     how = f"{crop or transform.get('crop')}, {flip}, {transform.get('interpolation')} interpolation"
-    return f"{how}; both arms see the same views"
+    return f"{how}; a distilled student and its twin see the same views"
 
 
 def _teacher(report: Report) -> tuple[Pair, ...]:

@@ -125,3 +125,5 @@ def test_cores_that_are_paid_for_and_idle_are_remarked(tmp_path: Path, threads: 
         "or give the price of 1 core."
     )
     assert (remark in price_remarks(report)) is said
+    given = report.model_copy(update={"cost_model": changed_model(report.cost_model, {"price_per_hour": 0.01})})
+    assert remark not in price_remarks(given), "it may be the price of one core"
