@@ -2,11 +2,12 @@
 
 Each repeat draws candidates from a table and noise on every accuracy that a search sees. What it ends with is what
 autokd would confirm first: the cheapest student that is less accurate than the best trained to the end by no more than
-a standard error of that accuracy on the validation images. What a screening sees are the table's short trainings, which
-are direct ones, for both arms. Regrets are told of the truth in the table: the accuracy that a student of its cost or
-less has more (points), its cost over that of the cheapest student which is no more than 0.3 points less accurate, and,
-so that cheapness alone does not look good, the points below the best candidate of all. All ways may spend about as many
-epochs as the screening, except the last, which trains every candidate to the end: what it loses, no search can keep.
+a standard error of such a difference on the validation images. What a screening sees are the table's short trainings,
+which are direct ones, for both arms. Regrets are told of the truth in the table: the accuracy that a student of its
+cost or less has more (points), its cost over that of the cheapest student which is no more than 0.3 points less
+accurate, and, so that cheapness alone does not look good, the points below the best candidate of all. All ways may
+spend about as many epochs as the screening, except the last, which trains every candidate to the end: what it loses, no
+search can keep.
 
 With --looked-at fewer students than there are can be screened: those that come first by prior knowledge (fitted on the
 other data sets of the tables), along the range of costs, or at random. With --relatives, where a table has fewer
@@ -18,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +28,7 @@ import optuna
 from timing import table
 
 from autokd.records import ARMS
+from autokd.tune.finalists import standard_error
 from autokd.tune.prior_knowledge import Promising, most_promising_first, published_top1
 from autokd.tune.short_list import Standing, margin_at, rungs, spread, staying
 
@@ -247,7 +248,7 @@ def _pick(students: Sequence[Trained], noise: float, rng: np.random.Generator) -
 def _cheapest_of_the_best(seen: dict[str, float], by_name: dict[str, Trained]) -> Trained:
     name = max(seen, key=seen.__getitem__)
     best = min(seen[name], 1.0)
-    equal = max(EQUAL, math.sqrt(best * (1 - best) / by_name[name].images))
+    equal = max(EQUAL, standard_error(best, by_name[name].images))
     return min((by_name[name] for name, accuracy in seen.items() if accuracy >= best - equal), key=lambda s: s.cost)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from math import sqrt
 from typing import TYPE_CHECKING
 
 from autokd.errors import InterruptedRun
@@ -23,7 +22,7 @@ from autokd.runs.folder import Run
 from autokd.runs.store import FINALISTS, PUBLISHED, SEARCH, read_finalists
 from autokd.runs.tables import write_finalists
 from autokd.tracking.results import track_finalists
-from autokd.tune.finalists import choose_finalists
+from autokd.tune.finalists import choose_finalists, standard_error
 from autokd.tune.seed_plan import Plan
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
         {candidate.student: candidate.family for candidate in state.candidates},
         floor=config.min_retention * state.prepared.teacher.to_keep,
         by_cost=config.prefer == "savings",
-        tolerance=max(config.min_gain, _standard_error(trials, state.prepared.task.val)),
+        tolerance=max(config.min_gain, standard_error(_best(trials), state.prepared.task.val)),
     )
     rounds = rounds_of(state, finalists, read_finalists(state.run.path))
     failed, failed_beyond = train_finalists(state, factory, rounds, _remedy)
@@ -68,10 +67,9 @@ def confirm(state: State, factory: WorkshopFactory, trials: Sequence[TrialRecord
     write_summary(state.run, summarise(state, trials, [*summary.notes, *failed], summary.importance, remarks))
 
 
-def _standard_error(trials: Sequence[TrialRecord], images: int) -> float:
-    """Of the best trial's accuracy on so many validation images."""
-    best = max((trial.val_accuracy or 0.0 for trial in trials if trial.state == "complete"), default=0.0)
-    return sqrt(best * (1 - best) / images)
+def _best(trials: Sequence[TrialRecord]) -> float:
+    """The highest accuracy of a trial."""
+    return max((trial.val_accuracy or 0.0 for trial in trials if trial.state == "complete"), default=0.0)
 
 
 def train_finalists(

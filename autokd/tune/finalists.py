@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import sqrt
 from types import MappingProxyType
 
 from autokd.records import ARMS, Arm, Candidate, Proposal, Recipe, Record, Role, TrialRecord
@@ -80,6 +81,16 @@ def most_trainings(limit: int, seeds: int, edges: int = 0) -> int:
     return (3 * limit + 6 + 2 * edges) * seeds
 
 
+def standard_error(accuracy: float, images: int) -> float:
+    """Of the difference between two students that are about as accurate, each tested on so many images.
+
+    Two successes and two failures are added (Agresti, Coull 1998, doi:10.1080/00031305.1998.10480550): an accuracy of
+    100 % is no more certain than one close to it.
+    """
+    share = (accuracy * images + 2) / (images + 4)
+    return sqrt(2 * share * (1 - share) / (images + 4))
+
+
 def front(
     trials: Sequence[TrialRecord],
     limit: int,
@@ -89,10 +100,10 @@ def front(
 ) -> list[TrialRecord]:
     """At most `limit` complete trials along the front of validation accuracy and cost, the most promising first.
 
-    That is the cheapest one which is less accurate than the best by no more than `tolerance` (the rule of one standard
-    error, Breiman et al. 1984, section 3.4.3), or with by_cost the cheapest; the others are spread from the most
-    accurate to the cheapest. floor: validation accuracy below which a trial stands only where none reaches it, and then
-    the most accurate one. An arm without complete trials has an empty front.
+    That is the cheapest one which is less accurate than the best by no more than `tolerance` (after the rule of one
+    standard error, Breiman et al. 1984, section 3.4.3), or with by_cost the cheapest; the others are spread from the
+    most accurate to the cheapest. floor: validation accuracy below which a trial stands only where none reaches it,
+    and then the most accurate one. An arm without complete trials has an empty front.
     """
     complete = [t for t in trials if t.state == "complete" and t.val_accuracy is not None]
     complete.sort(key=lambda t: (-(t.val_accuracy or 0.0), t.cost_usd_per_1k, t.number))

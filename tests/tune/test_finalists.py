@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from autokd.records import Candidate, Interval, Reading, Recipe, TrialRecord
-from autokd.tune.finalists import Finalist, choose_finalists, front, most_trainings, twin_recipe
+from autokd.tune.finalists import Finalist, choose_finalists, front, most_trainings, standard_error, twin_recipe
 from autokd.tune.space.space import Space
 
 SPACE = Space.model_validate({"students": {"include": ["a"]}})
@@ -173,3 +175,8 @@ def test_the_default_recipe_is_the_spaces_own_and_averages_like_the_others() -> 
     (default,) = by_role(choose_finalists([mixed], space, 1, soft_label_seconds=0.0), "distill", "default")
     recipe = default.proposal.recipe
     assert (recipe.loss, recipe.temperature, recipe.alpha, recipe.mixup, recipe.ema) == ("dist", 1.0, 0.6, 0.0, 0.9)
+
+
+def test_a_standard_error_is_that_of_a_difference_and_not_nothing_where_all_are_right() -> None:
+    assert standard_error(0.9, 10_000) == pytest.approx((2 * 0.9 * 0.1 / 10_000) ** 0.5, rel=0.01)
+    assert 0.007 < standard_error(1.0, 269) < standard_error(0.99, 269) < 0.012
